@@ -1,0 +1,29 @@
+import * as Options from "@effect/cli/Options"
+import { AllocationIdFromDigits } from "@port-server/domain/Allocation"
+import { PortFromDigits, RequestedPortFromDigits } from "@port-server/domain/Port"
+import * as Flag from "@port-server/program/Flag"
+
+export const app = Flag.text("app", "NAME", "Application name")
+export const instance = Flag.text("instance", "NAME", "Instance name")
+export const service = Flag.text("service", "NAME", "Service name")
+export const wantedPort = Flag.text("port", "PORT", "Exactly this port; 0 for the first free one (default)").pipe(
+  Flag.reads(RequestedPortFromDigits),
+  Options.withDefault(0)
+)
+
+export const port = Flag.text("port", "PORT", "Port number").pipe(Flag.reads(PortFromDigits))
+export const id = Flag.text("id", "ID", "The allocation with this id").pipe(
+  Flag.reads(AllocationIdFromDigits),
+  Options.optional
+)
+
+export const appFilter = Flag.text("app", "NAME", "Only this application").pipe(Options.withDefault(""))
+export const instanceFilter = Flag.text("instance", "NAME", "Only this instance").pipe(Options.withDefault(""))
+export const serviceFilter = Flag.text("service", "NAME", "Only this service").pipe(Options.withDefault(""))
+export const portFilter = Flag.text("port", "PORT", "Only this port").pipe(
+  Flag.reads(RequestedPortFromDigits),
+  Options.withDefault(0)
+)
+
+export const json = Flag.boolean("json", "Print the API's answer as JSON")
+export const quiet = Flag.boolean("quiet", "Print the port number alone")

@@ -1,0 +1,122 @@
+import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
+import {
+  AllocationNotFound,
+  InvalidRequest,
+  PortTaken,
+  RangeExhausted,
+  StorageFull,
+  StorageUnavailable
+} from "@port-server/domain/Errors"
+import type { ServerUnreachable, UnexpectedAnswer } from "@port-server/domain/PortServerClient"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** What failed, in the words of the command line; `body` is what the API said, or would have said. */
+export class Failure extends Schema.TaggedError<Failure>()("Failure", {
+  message: Schema.String,
+  body: Schema.Unknown
+}) {}
+
+/** What any call of the client can fail with. */
+export type ClientError =
+  | AllocationNotFound
+  | InvalidRequest
+  | PortTaken
+  | RangeExhausted
+  | ServerUnreachable
+  | StorageFull
+  | StorageUnavailable
+  | UnexpectedAnswer
+
+const Body = Schema.Union(
+  PortTaken.body,
+  AllocationNotFound.body,
+  InvalidRequest.body,
+  RangeExhausted.body,
+  StorageFull.body,
+  StorageUnavailable.body
+)
+const encodeBody = Schema.encodeSync(Body)
+
+/** An allocation and its owner, as the sentences name them: `myapp/dev/postgres (id=1)`. */
+export const ownerAndId = (allocation: Allocation): string => `${allocation.owner} (id=${allocation.id})`
+
+/** Sentences on an error that say more than its own, by its tag. */
+export type Sentences = { readonly [Tag in ClientError["_tag"]]?: string }
+
+const failure = (error: ClientError, sentences: Sentences): Failure => {
+  switch (error._tag) {
+    case "PortTaken":
+      return new Failure({
+        message: `port ${error.holder.port} is already allocated to ${ownerAndId(error.holder)}`,
+        body: encodeBody(error)
+      })
+    case "ServerUnreachable": {
+      const message = `${error.message} (is it running? start it with: portctl start)`
+      return new Failure({ message, body: { error: message } })
+    }
+    case "UnexpectedAnswer":
+      return new Failure({ message: error.message, body: { error: error.message } })
+    default:
+      return new Failure({ message: sentences[error._tag] ?? error.message, body: encodeBody(error) })
+  }
+}
+
+/**
+ * Print the answer of the API: `sentence` of it, or with `json` the API's own body, which is printed for an error too.
+ *
+ * @param schema the success schema of the endpoint that was called
+ */
+export const answer =
+  <A, I>(schema: Schema.Schema<A, I>, options: { readonly json: boolean; readonly indent?: number }) =>
+  (
+    call: Effect.Effect<A, ClientError>,
+    sentence: (answer: A) => string,
+    sentences: Sentences = {}
+  ): Effect.Effect<A, Failure> =>
+    call.pipe(
+      Effect.mapError((error) => failure(error, sentences)),
+      Effect.tapError(({ body }) => (options.json ? Console.log(JSON.stringify(body)) : Effect.void)),
+      Effect.tap((value) =>
+        Console.log(
+          options.json ? JSON.stringify(Schema.encodeSync(schema)(value), undefined, options.indent) : sentence(value)
+        )
+      )
+    )
+
+const headings = ["ID", "APP", "INSTANCE", "SERVICE", "PORT", "CREATED"]
+
+/** The allocations as a table, every column as wide as its widest value, or `no allocations`. */
+export const table = (allocations: ReadonlyArray<Allocation>): string => {
+  if (allocations.length === 0) return "no allocations"
+  const rows = allocations.map(({ id, app, instance, service, port, created_at }) => [
+    String(id),
+    escapeControls(app),
+    escapeControls(instance),
+    escapeControls(service),
+    String(port),
+    escapeControls(created_at.replace("T", " ").replace("Z", ""))
+  ])
+  const widths = headings.map((heading, column) =>
+    rows.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? "")), heading.length)
+  )
+  return [headings, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - displayWidth(cell)))
+        .join("  ")
+        .trimEnd()
+    )
+    .join("\n")
+}
+
+// Wide and combining characters by their East Asian Width and category (Unicode UAX 11), close enough for alignment.
+const wide =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
+
+const displayWidth = (text: string): number => {
+  let width = 0
+  for (const char of text) width += /\p{Mark}|\u200d/u.test(char) ? 0 : wide.test(char) ? 2 : 1
+  return width
+}

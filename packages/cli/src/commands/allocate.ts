@@ -1,0 +1,38 @@
+import * as Command from "@effect/cli/Command"
+import { Allocation, AllocationRequest } from "@port-server/domain/Allocation"
+import { InvalidRequest } from "@port-server/domain/Errors"
+import { PortServerClient } from "@port-server/domain/PortServerClient"
+import { describe } from "@port-server/program/Description"
+import { UsageError } from "@port-server/program/Program"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Flags from "../Flags.ts"
+import * as Output from "../Output.ts"
+
+const request = Schema.decodeUnknown(AllocationRequest)
+
+/** `portctl allocate` */
+export const allocate = Command.make(
+  "allocate",
+  {
+    app: Flags.app,
+    instance: Flags.instance,
+    service: Flags.service,
+    port: Flags.wantedPort,
+    json: Flags.json,
+    quiet: Flags.quiet
+  },
+  Effect.fnUntraced(function* ({ json, quiet, ...wanted }) {
+    if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })
+    const payload = yield* Effect.mapError(
+      request(wanted),
+      (error) => new UsageError({ message: InvalidRequest.fromParseError(error).message })
+    )
+    const client = yield* PortServerClient
+    yield* Output.answer(Allocation, { json })(client.allocate(payload), (allocation) =>
+      quiet
+        ? String(allocation.port)
+        : `allocated port ${allocation.port} (id=${allocation.id}) for ${allocation.owner}`
+    )
+  })
+).pipe(describe("Allocate a port for a service", "portctl allocate --app myapp --instance dev --service postgres"))

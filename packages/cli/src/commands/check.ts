@@ -1,0 +1,21 @@
+import * as Command from "@effect/cli/Command"
+import { PortStatus } from "@port-server/domain/PortServerApi"
+import { PortServerClient } from "@port-server/domain/PortServerClient"
+import { describe } from "@port-server/program/Description"
+import { Negative } from "@port-server/program/Program"
+import * as Effect from "effect/Effect"
+import * as Flags from "../Flags.ts"
+import * as Output from "../Output.ts"
+
+/** `portctl check` */
+export const check = Command.make(
+  "check",
+  { port: Flags.port, json: Flags.json },
+  Effect.fnUntraced(function* ({ port, json }) {
+    const client = yield* PortServerClient
+    const { available } = yield* Output.answer(PortStatus, { json })(client.check(port), ({ holder }) =>
+      holder === undefined ? `port ${port} is available` : `port ${port} is allocated to ${Output.ownerAndId(holder)}`
+    )
+    if (!available) return yield* new Negative()
+  })
+).pipe(describe("Check whether a port is available: exit 0 if so, 1 if it is allocated", "portctl check --port 5432"))

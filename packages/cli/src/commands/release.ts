@@ -1,0 +1,42 @@
+import * as Command from "@effect/cli/Command"
+import { Released, ReleasedCount } from "@port-server/domain/PortServerApi"
+import { PortServerClient } from "@port-server/domain/PortServerClient"
+import { describe } from "@port-server/program/Description"
+import { UsageError } from "@port-server/program/Program"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Flags from "../Flags.ts"
+import * as Output from "../Output.ts"
+
+/** `portctl release` */
+export const release = Command.make(
+  "release",
+  {
+    id: Flags.id,
+    app: Flags.appFilter,
+    instance: Flags.instanceFilter,
+    service: Flags.serviceFilter,
+    port: Flags.portFilter,
+    json: Flags.json
+  },
+  Effect.fnUntraced(function* ({ id, json, ...selector }) {
+    const client = yield* PortServerClient
+    const filtered = Object.values(selector).some(Boolean)
+    if (Option.isSome(id)) {
+      if (filtered) return yield* new UsageError({ message: "--id and filters exclude each other" })
+      yield* Output.answer(Released, { json })(client.release(id.value), () => `released allocation ${id.value}`, {
+        AllocationNotFound: `allocation ${id.value} not found`
+      })
+      return
+    }
+    if (!selector.app && !selector.port) {
+      return yield* new UsageError({ message: "--id, or at least --app or --port, is required" })
+    }
+    yield* Output.answer(ReleasedCount, { json })(
+      client.releaseMatching(selector),
+      ({ deleted }) => `released ${deleted} allocation(s)`
+    )
+  })
+).pipe(
+  describe("Release one allocation, or all that match every filter given", "portctl release --app myapp --instance dev")
+)

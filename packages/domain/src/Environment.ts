@@ -1,0 +1,27 @@
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { InvalidRequest } from "./Errors.ts"
+
+/**
+ * An environment variable as its schema reads it; missing or empty, it is `fallback`. A bad value fails with a
+ * `ConfigError` whose message is the schema's sentence.
+ */
+export const variable = <A>(name: string, schema: Schema.Schema<A, string>, fallback: A): Config.Config<A> => {
+  const decode = Schema.decodeEither(schema)
+  return Config.string(name).pipe(
+    Config.mapOrFail((text) =>
+      text === ""
+        ? Either.right(fallback)
+        : Either.mapLeft(decode(text), (error) =>
+            ConfigError.InvalidData([], `${name}: ${InvalidRequest.fromParseError(error).message}`)
+          )
+    ),
+    Config.withDefault(fallback)
+  )
+}
+
+/** The sentence of a `ConfigError` that {@link variable} failed with. */
+export const sentenceOf = (error: ConfigError.ConfigError): string =>
+  error._op === "InvalidData" ? error.message : String(error)

@@ -1,0 +1,114 @@
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import { Allocation } from "./Allocation.ts"
+import type { PortRange } from "./Port.ts"
+
+// Each error has a class, which programs catch, and a `body`, which is the wire: `{"error": "<sentence>"}` and a status.
+// The bodies are written out one by one, because a helper over the classes loses their types.
+
+const sentence = Schema.String.annotations({ description: "one sentence for a person" })
+
+const wire = <A>(status: number, identifier: string) => HttpApiSchema.annotations<A>({ status, identifier })
+
+const sentenceBody = Schema.Struct({ error: sentence })
+
+/** 400: the request is not one that the API knows; `message` says why. */
+export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", { message: Schema.String }) {
+  static readonly body = Schema.transform(sentenceBody, Schema.typeSchema(InvalidRequest), {
+    strict: true,
+    decode: ({ error }) => new InvalidRequest({ message: error }),
+    encode: ({ message }) => ({ error: message })
+  }).annotations(wire(400, "InvalidRequest"))
+
+  /** What a decoder found wrong, as one sentence of at most 300 characters. */
+  static fromIssue(issue: ParseResult.ArrayFormatterIssue | undefined): InvalidRequest {
+    const text =
+      issue === undefined
+        ? "invalid request"
+        : issue._tag === "Unexpected"
+          ? `unknown field ${JSON.stringify(String(issue.path.at(-1)).slice(0, 100))}`
+          : issue.message.slice(0, 300)
+    return new InvalidRequest({ message: text })
+  }
+
+  /** The first thing that a decoder found wrong. */
+  static fromParseError(error: ParseResult.ParseError): InvalidRequest {
+    return InvalidRequest.fromIssue(ParseResult.ArrayFormatter.formatIssueSync(error.issue)[0])
+  }
+}
+
+/** 404: no allocation has the id. */
+export class AllocationNotFound extends Schema.TaggedError<AllocationNotFound>()("AllocationNotFound", {}) {
+  override get message(): string {
+    return "allocation not found"
+  }
+
+  static readonly body = Schema.transform(sentenceBody, Schema.typeSchema(AllocationNotFound), {
+    strict: true,
+    decode: () => new AllocationNotFound(),
+    encode: ({ message }) => ({ error: message })
+  }).annotations(wire(404, "AllocationNotFound"))
+}
+
+/** 409: the port that was asked for belongs to `holder`. */
+export class PortTaken extends Schema.TaggedError<PortTaken>()("PortTaken", { holder: Allocation }) {
+  override get message(): string {
+    return "port already allocated"
+  }
+
+  static readonly body = Schema.transform(
+    Schema.Struct({ error: sentence, holder: Allocation }),
+    Schema.typeSchema(PortTaken),
+    {
+      strict: true,
+      decode: ({ holder }) => new PortTaken({ holder }),
+      encode: ({ holder, message }) => ({ error: message, holder })
+    }
+  ).annotations(wire(409, "PortTaken"))
+}
+
+/** 409: a port of the range was asked for and every one is allocated. */
+export class RangeExhausted extends Schema.TaggedError<RangeExhausted>()("RangeExhausted", {
+  message: Schema.String
+}) {
+  static of(range: PortRange): RangeExhausted {
+    return new RangeExhausted({ message: `no free ports in range ${range}` })
+  }
+
+  static readonly body = Schema.transform(
+    // The client picks an error by status, then by shape: without a holder is what tells it from PortTaken.
+    Schema.Struct({ error: sentence, holder: Schema.optionalWith(Schema.Never, { exact: true }) }),
+    Schema.typeSchema(RangeExhausted),
+    {
+      strict: true,
+      decode: ({ error }) => new RangeExhausted({ message: error }),
+      encode: ({ message }) => ({ error: message })
+    }
+  ).annotations(wire(409, "RangeExhausted"))
+}
+
+/** 507: the disk is full; nothing was changed. */
+export class StorageFull extends Schema.TaggedError<StorageFull>()("StorageFull", { message: Schema.String }) {
+  static readonly body = Schema.transform(sentenceBody, Schema.typeSchema(StorageFull), {
+    strict: true,
+    decode: ({ error }) => new StorageFull({ message: error }),
+    encode: ({ message }) => ({ error: message })
+  }).annotations(wire(507, "StorageFull"))
+}
+
+/** 503: the database cannot be used right now; `message` says why. */
+export class StorageUnavailable extends Schema.TaggedError<StorageUnavailable>()("StorageUnavailable", {
+  message: Schema.String,
+  /** Seconds after which another try makes sense, when waiting helps. */
+  retryAfter: Schema.optionalWith(Schema.Int, { exact: true })
+}) {
+  static readonly body = Schema.transform(sentenceBody, Schema.typeSchema(StorageUnavailable), {
+    strict: true,
+    decode: ({ error }) => new StorageUnavailable({ message: error }),
+    encode: ({ message }) => ({ error: message })
+  }).annotations(wire(503, "StorageUnavailable"))
+}
+
+/** What a program that asks for storage can meet and a person can mend. */
+export type StorageError = StorageFull | StorageUnavailable

@@ -1,0 +1,76 @@
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as Schema from "effect/Schema"
+import {
+  Allocation,
+  AllocationIdFromDigits,
+  AllocationRequest,
+  NarrowSelector,
+  SelectorFromQuery
+} from "./Allocation.ts"
+import {
+  AllocationNotFound,
+  InvalidRequest,
+  PortTaken,
+  RangeExhausted,
+  StorageFull,
+  StorageUnavailable
+} from "./Errors.ts"
+import { Port, PortFromDigits } from "./Port.ts"
+
+/** Answer of `GET /healthz`. */
+export const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
+
+/** Answer of `GET /v1/ports/{port}`; `available` means that the registry has not allocated it. */
+export const PortStatus = Schema.Struct({
+  port: Port,
+  available: Schema.Boolean,
+  holder: Schema.optionalWith(Allocation, { exact: true })
+}).annotations({ identifier: "PortStatus" })
+/** Answer of `GET /v1/ports/{port}`. */
+export type PortStatus = typeof PortStatus.Type
+
+/** Answer of `DELETE /v1/allocations/{id}`. */
+export const Released = Schema.Struct({ status: Schema.Literal("deleted") }).annotations({ identifier: "Released" })
+
+/** Answer of `DELETE /v1/allocations`: how many allocations were released. */
+export const ReleasedCount = Schema.Struct({ deleted: Schema.NonNegativeInt }).annotations({
+  identifier: "ReleasedCount"
+})
+
+const PortPath = Schema.Struct({
+  port: PortFromDigits.annotations({ message: () => ({ message: "invalid port", override: true }) })
+})
+
+const IdPath = Schema.Struct({ id: AllocationIdFromDigits })
+
+class Registry extends HttpApiGroup.make("registry", { topLevel: true })
+  .add(HttpApiEndpoint.get("health", "/healthz").addSuccess(Health))
+  .add(
+    HttpApiEndpoint.post("allocate", "/v1/allocations")
+      .setPayload(AllocationRequest)
+      .addSuccess(Allocation, { status: 201 })
+      .addError(PortTaken.body)
+      .addError(RangeExhausted.body)
+  )
+  .add(
+    HttpApiEndpoint.get("list", "/v1/allocations").setUrlParams(SelectorFromQuery).addSuccess(Schema.Array(Allocation))
+  )
+  .add(HttpApiEndpoint.get("check", "/v1/ports/:port").setPath(PortPath).addSuccess(PortStatus))
+  .add(
+    HttpApiEndpoint.del("release", "/v1/allocations/:id")
+      .setPath(IdPath)
+      .addSuccess(Released)
+      .addError(AllocationNotFound.body)
+  )
+  .add(
+    HttpApiEndpoint.del("releaseMatching", "/v1/allocations").setPayload(NarrowSelector).addSuccess(ReleasedCount)
+  ) {}
+
+/** Everything that port-server answers over HTTP: the one description that server, client and documents derive from. */
+export class PortServerApi extends HttpApi.make("port-server")
+  .add(Registry)
+  .addError(InvalidRequest.body)
+  .addError(StorageFull.body)
+  .addError(StorageUnavailable.body) {}

@@ -1,0 +1,125 @@
+import * as HttpApiClient from "@effect/platform/HttpApiClient"
+import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import type { AllocationId, AllocationRequest, Selector } from "./Allocation.ts"
+import { serverAddress } from "./Defaults.ts"
+import { variable } from "./Environment.ts"
+import { InvalidRequest } from "./Errors.ts"
+import type { Port } from "./Port.ts"
+import { PortServerApi } from "./PortServerApi.ts"
+import { type ServerAddress, ServerAddressFromText } from "./ServerAddress.ts"
+
+/** Nothing answers as port-server at `address`: connection refused, no route, or no answer in time. */
+export class ServerUnreachable extends Schema.TaggedError<ServerUnreachable>()("ServerUnreachable", {
+  address: Schema.String
+}) {
+  override get message(): string {
+    return `cannot reach port-server at ${this.address}`
+  }
+}
+
+/**
+ * Something answered, but not as this API does: another program listens there, or another version. `status` is its
+ * HTTP status; `message` its own `error` sentence where it gave one.
+ */
+export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("UnexpectedAnswer", {
+  status: Schema.Int,
+  message: Schema.String
+}) {}
+
+/** The address in `PORT_SERVER_ADDR`, or `127.0.0.1:51234`. */
+export const addressFromEnv: Config.Config<ServerAddress> = variable(
+  "PORT_SERVER_ADDR",
+  ServerAddressFromText,
+  Schema.decodeSync(ServerAddressFromText)(serverAddress)
+)
+
+/** How long a request may take from its first byte to the end of its answer before the server counts as unreachable. */
+export const answerTimeout = Duration.seconds(10)
+
+const ErrorBody = Schema.Struct({ error: Schema.String })
+
+/**
+ * The API of a running port-server, derived from {@link PortServerApi}. Every method fails with
+ * {@link ServerUnreachable}, {@link UnexpectedAnswer}, `InvalidRequest` (also before anything is sent), `StorageFull`
+ * or `StorageUnavailable`; further errors are named at each. Wants an `HttpClient`, for example
+ * `FetchHttpClient.layer`. The address comes from `PORT_SERVER_ADDR`; {@link PortServerClient.at} fixes one.
+ */
+export class PortServerClient extends Effect.Service<PortServerClient>()("@port-server/domain/PortServerClient", {
+  effect: Effect.flatMap(addressFromEnv, (address) => make(address))
+}) {
+  /** The client of the server at `address`, whatever the environment says. */
+  static at(address: ServerAddress): Layer.Layer<PortServerClient, never, HttpClient.HttpClient> {
+    return Layer.effect(
+      PortServerClient,
+      Effect.map(make(address), (client) => new PortServerClient(client))
+    )
+  }
+}
+
+const make = Effect.fnUntraced(function* (address: ServerAddress) {
+  const unreachable = new ServerUnreachable({ address: address.toString() })
+  const stranger = (status: number) =>
+    new UnexpectedAnswer({
+      status,
+      message: `what answers at ${address} is not a port-server that this program understands (status ${status})`
+    })
+
+  const api = yield* HttpApiClient.make(PortServerApi, {
+    baseUrl: address.url,
+    transformClient: HttpClient.withTracerPropagation(false)
+  })
+
+  const refused = ({ response }: HttpClientError.ResponseError) =>
+    response.json.pipe(
+      Effect.flatMap(Schema.decodeUnknown(ErrorBody)),
+      Effect.matchEffect({
+        onFailure: () => stranger(response.status),
+        onSuccess: ({ error }) => new UnexpectedAnswer({ status: response.status, message: error.slice(0, 300) })
+      })
+    )
+
+  /** The answer of one call, with everything that can go wrong on the way to it as an error a caller can act on. */
+  const answer = <A, E>(
+    call: Effect.Effect<A, E | HttpApiDecodeError | HttpClientError.HttpClientError | ParseResult.ParseError>
+  ) =>
+    call.pipe(
+      Effect.catchAll((error): Effect.Effect<never, E | InvalidRequest | ServerUnreachable | UnexpectedAnswer> => {
+        if (error instanceof HttpApiDecodeError) return new InvalidRequest({ message: error.message })
+        if (ParseResult.isParseError(error)) return InvalidRequest.fromParseError(error)
+        if (!HttpClientError.isHttpClientError(error)) return Effect.fail(error)
+        return error._tag === "ResponseError" ? refused(error) : unreachable
+      }),
+      Effect.timeoutFail({ duration: answerTimeout, onTimeout: () => unreachable })
+    )
+
+  return {
+    /** Where this client's server listens. */
+    address,
+
+    /** Succeeds when the server is up. */
+    health: () => answer(api.health()),
+
+    /** Allocate a port; fails with `PortTaken` when the asked one has a holder, with `RangeExhausted` when none is left. */
+    allocate: (request: AllocationRequest) => answer(api.allocate({ payload: request })),
+
+    /** The allocations that equal every field of the selector, all without one; in the order of their ids. */
+    list: (selector: Selector = {}) => answer(api.list({ urlParams: selector })),
+
+    /** Whether the registry has allocated `port`, and to whom. */
+    check: (port: Port) => answer(api.check({ path: { port } })),
+
+    /** Release one allocation; fails with `AllocationNotFound` when no allocation has the id. */
+    release: (id: AllocationId) => answer(api.release({ path: { id } })),
+
+    /** Release what equals every field of the selector, which must give one; how many were released. */
+    releaseMatching: (selector: Selector) => answer(api.releaseMatching({ payload: selector }))
+  } as const
+})

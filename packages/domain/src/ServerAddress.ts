@@ -1,0 +1,37 @@
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import { serverAddress } from "./Defaults.ts"
+import { Port } from "./Port.ts"
+
+const form = /^(?:http:\/\/)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):([1-9][0-9]{0,4})\/?$/
+
+/** Where a port-server listens: a host name or address (IPv6 in brackets) and a TCP port. */
+export class ServerAddress extends Schema.Class<ServerAddress>("ServerAddress")({ host: Schema.String, port: Port }) {
+  override toString(): string {
+    return `${this.host}:${this.port}`
+  }
+
+  /** The address as the origin of URLs, `http://127.0.0.1:51234`. */
+  get url(): string {
+    return `http://${this}`
+  }
+}
+
+/** {@link ServerAddress} written as `host:port`; `http://` in front of it is allowed. */
+export const ServerAddressFromText = Schema.transformOrFail(Schema.String, Schema.typeSchema(ServerAddress), {
+  strict: true,
+  decode: (text, _, ast) => {
+    const [, host, digits] = form.exec(text) ?? []
+    const port = Number(digits)
+    return host !== undefined && Schema.is(Port)(port)
+      ? ParseResult.succeed(new ServerAddress({ host, port }))
+      : ParseResult.fail(
+          new ParseResult.Type(
+            ast,
+            text,
+            `the address must be host:port like ${serverAddress}, not ${JSON.stringify(text)}`
+          )
+        )
+  },
+  encode: (address) => ParseResult.succeed(address.toString())
+})

@@ -1,0 +1,24 @@
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import { InvalidRequest } from "@port-server/domain/Errors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** A flag that takes text, shown in the help as `--name PLACEHOLDER  description`. */
+export const text = (name: string, placeholder: string, description: string): Options.Options<string> =>
+  Options.text(name).pipe(Options.withPseudoName(placeholder), Options.withDescription(description))
+
+/** A flag that is there or not. */
+export const boolean = (name: string, description: string): Options.Options<boolean> =>
+  Options.boolean(name).pipe(Options.withDescription(description))
+
+/** Read the value of a flag with its schema; a bad value is an error of the command line, in the schema's sentence. */
+export const reads =
+  <A>(schema: Schema.Schema<A, string>) =>
+  (option: Options.Options<string>): Options.Options<A> =>
+    Options.mapEffect(option, (value) =>
+      Effect.mapError(Schema.decode(schema)(value), (error) =>
+        ValidationError.invalidValue(HelpDoc.p(InvalidRequest.fromParseError(error).message))
+      )
+    )

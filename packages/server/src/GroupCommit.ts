@@ -1,0 +1,68 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import type { StorageError } from "@port-server/domain/Errors"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import { storageError } from "./StorageFault.ts"
+import { savepoint, transaction } from "./Transaction.ts"
+
+/** Most writes that share one transaction: bounds how long one transaction keeps the event loop from other requests. */
+const batchSize = 128
+
+interface Write {
+  /** Does the work inside the transaction; the result answers the caller, to be run once the work is durable. */
+  readonly apply: Effect.Effect<Effect.Effect<unknown>, SqlError>
+  /** Answers the caller that the transaction was lost. */
+  readonly abandon: (error: SqlError) => Effect.Effect<unknown>
+}
+
+/** The outcome of a body as a value; only an error of the storage, which dooms the whole transaction, stays an error. */
+const outcomeOf = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.Exit<A, E>, SqlError> =>
+  body.pipe(
+    Effect.map((value): Exit.Exit<A, E> => Exit.succeed(value)),
+    Effect.catchAll((error) => (error instanceof SqlError ? Effect.fail(error) : Effect.succeed(Exit.fail(error)))),
+    Effect.catchAllDefect((defect) => Effect.succeed(Exit.die(defect)))
+  )
+
+/**
+ * The one writer of a connection. Writes that arrive while another is being committed share the next transaction, each
+ * in a savepoint of its own, and so share one wait for the disk. Nobody is answered before the commit.
+ *
+ * The result runs `body` as one write: all of it durable, or none of it done. A statement that fails for the storage's
+ * sake fails every write of its transaction with a `StorageError`.
+ *
+ * @param onLost called when a transaction is lost, before any later one begins
+ */
+export const make = Effect.fnUntraced(function* (connection: Connection, onLost: () => void) {
+  const queue = yield* Queue.unbounded<Write>()
+
+  const commit = (batch: Iterable<Write>) =>
+    transaction(
+      connection,
+      Effect.forEach(batch, ({ apply }) => apply)
+    ).pipe(
+      Effect.matchEffect({
+        onSuccess: (answers) => Effect.forEach(answers, (answer) => answer, { discard: true }),
+        onFailure: (error) => {
+          onLost()
+          return Effect.forEach(batch, ({ abandon }) => abandon(error), { discard: true })
+        }
+      }),
+      Effect.uninterruptible
+    )
+
+  yield* Queue.takeBetween(queue, 1, batchSize).pipe(Effect.flatMap(commit), Effect.forever, Effect.forkScoped)
+
+  return <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StorageError> =>
+    Effect.flatMap(Deferred.make<A, E | StorageError>(), (answer) =>
+      Effect.zipRight(
+        Queue.offer(queue, {
+          apply: Effect.map(savepoint(connection, outcomeOf(body)), (outcome) => Deferred.done(answer, outcome)),
+          abandon: (error) => Deferred.complete(answer, storageError(error))
+        }),
+        Deferred.await(answer)
+      )
+    )
+})

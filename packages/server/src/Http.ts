@@ -1,0 +1,53 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { InvalidRequest, StorageUnavailable } from "@port-server/domain/Errors"
+import { PortServerApi } from "@port-server/domain/PortServerApi"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { Registry } from "./Registry.ts"
+import { withKeptBody } from "./RequestBody.ts"
+
+const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
+  Effect.map(Registry, (registry) =>
+    handlers
+      .handle("health", () => Effect.succeed({ status: "ok" as const }))
+      .handle("allocate", ({ payload }) => registry.allocate(payload))
+      .handle("list", ({ urlParams }) => registry.list(urlParams))
+      .handle("check", ({ path: { port } }) => registry.check(port))
+      .handle("release", ({ path: { id } }) => Effect.as(registry.release(id), { status: "deleted" as const }))
+      .handle("releaseMatching", ({ payload }) =>
+        Effect.map(registry.releaseMatching(payload), (deleted) => ({ deleted }))
+      )
+  )
+)
+
+const encodeUnavailable = Schema.encodeSync(StorageUnavailable.body)
+
+const internalError = HttpServerResponse.unsafeJson({ error: "internal error" }, { status: 500 })
+
+/** Every failure as `{"error": …}`: those that the API declares are encoded by it; this is for the others. */
+const PlainErrors = HttpApiBuilder.middleware(PortServerApi, (app) =>
+  Effect.catchAllCause(app, (cause): Effect.Effect<HttpServerResponse.HttpServerResponse, InvalidRequest> => {
+    const error: unknown = Cause.squash(cause)
+    if (error instanceof HttpApiDecodeError) return InvalidRequest.fromIssue(error.issues[0])
+    if (error instanceof StorageUnavailable && error.retryAfter !== undefined) {
+      const headers = { "retry-after": String(error.retryAfter) }
+      return Effect.succeed(HttpServerResponse.unsafeJson(encodeUnavailable(error), { status: 503, headers }))
+    }
+    if (Cause.isFailure(cause) || Cause.isInterruptedOnly(cause)) return Effect.failCause(cause)
+    return Effect.as(Effect.logError("a request failed for a bug of port-server", cause), internalError)
+  })
+)
+
+/** The API of port-server on the {@link HttpServer.HttpServer}. */
+export const HttpLive = HttpApiBuilder.serve().pipe(
+  Layer.provide(PlainErrors),
+  Layer.provide(HttpApiBuilder.middleware(PortServerApi, withKeptBody)),
+  Layer.provide(HttpApiBuilder.api(PortServerApi)),
+  Layer.provide(Handlers),
+  Layer.provide(HttpServer.layerContext)
+)

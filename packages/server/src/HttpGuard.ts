@@ -1,0 +1,113 @@
+import type { IncomingMessage } from "node:http"
+import * as Routes from "./Routes.ts"
+
+/** A request that does not reach the API, and the answer to it. */
+export interface Refusal {
+  readonly status: number
+  /** The `error` sentence of the JSON body; an answer without it has no body. */
+  readonly error?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A request that may go on to the API. */
+export interface Admission {
+  /** Whether the API reads a JSON body from it. */
+  readonly withBody: boolean
+}
+
+/** Largest body that is read, in bytes. */
+export const maxBody = 64 * 1024
+
+/** Deepest nesting of a JSON body. */
+export const maxDepth = 32
+
+const close = { Connection: "close" }
+
+const loopbackHost = /^(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{0,5})?$/i
+
+/** All values of a header as they came; Node itself keeps only the first of some. */
+const valuesOf = (name: string, rawHeaders: ReadonlyArray<string>): ReadonlyArray<string> =>
+  rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
+
+/**
+ * Who may talk to the server: any local program, and web pages that it served itself; no other page in the user's
+ * browser, whether it sends requests across sites or has rebound a name of its own to this address.
+ */
+const stranger = ({ httpVersion, rawHeaders, url = "" }: IncomingMessage): Refusal | undefined => {
+  if (!url.startsWith("/")) return { status: 400, error: "the request target must be a path", headers: close }
+  const [host, ...more] = valuesOf("host", rawHeaders)
+  if (more.length > 0 || (host === undefined && httpVersion !== "1.0")) {
+    return { status: 400, error: "exactly one Host header is required", headers: close }
+  }
+  if (host !== undefined && !loopbackHost.test(host)) return { status: 403, error: "forbidden host", headers: close }
+  const own = `http://${host}`.toLowerCase()
+  if (
+    valuesOf("origin", rawHeaders).some((origin) => origin.toLowerCase() !== own) ||
+    valuesOf("sec-fetch-site", rawHeaders).some((site) => /^\s*(cross-site|same-site)\s*$/i.test(site))
+  ) {
+    return { status: 403, error: "forbidden origin", headers: close }
+  }
+  return undefined
+}
+
+const isDecodable = (url: string): boolean => {
+  try {
+    decodeURIComponent(url)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Decide over a request by its line and its headers alone, before its body is read. */
+export const admit = (request: IncomingMessage): Refusal | Admission => {
+  const { headers, method = "", url = "" } = request
+  const refused = stranger(request)
+  if (refused !== undefined) return refused
+  if (headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? "")) {
+    return { status: 426, error: "this server speaks plain HTTP/1.1 only", headers: { ...close, Upgrade: "HTTP/1.1" } }
+  }
+  if (url.includes("%") && !isDecodable(url)) {
+    return { status: 400, error: "the request target is not valid percent-encoded UTF-8" }
+  }
+  const query = url.indexOf("?")
+  const route = Routes.find(query === -1 ? url : url.slice(0, query))
+  if (route === undefined) return { status: 404, error: "not found" }
+  const allow = { Allow: [...route.methods, "OPTIONS"].join(", ") }
+  if (method === "OPTIONS") return { status: 204, headers: allow }
+  if (!route.methods.has(method)) return { status: 405, error: "method not allowed", headers: allow }
+  if (Number(headers["content-length"] ?? 0) > maxBody) return tooLarge
+  if (headers["transfer-encoding"] !== undefined && headers["transfer-encoding"].toLowerCase() !== "chunked") {
+    return { status: 501, error: "only the chunked transfer encoding is known", headers: close }
+  }
+  return { withBody: route.withBody.has(method) }
+}
+
+/** Said of a body over {@link maxBody}. */
+export const tooLarge: Refusal = {
+  status: 413,
+  error: `the body is larger than ${maxBody} bytes`,
+  headers: close
+}
+
+/** Said of a body that is not one JSON object. */
+export const invalidJson: Refusal = { status: 400, error: "invalid JSON" }
+
+const nestsDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1)))
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+/** The JSON object in a body; none when the body is not one, or is not UTF-8, or nests deeper than {@link maxDepth}. */
+export const parseBody = (bytes: Uint8Array): object | undefined => {
+  try {
+    const value: unknown = JSON.parse(utf8.decode(bytes))
+    return typeof value === "object" && value !== null && !Array.isArray(value) && !nestsDeeper(value, maxDepth)
+      ? value
+      : undefined
+  } catch {
+    return undefined
+  }
+}

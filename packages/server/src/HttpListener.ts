@@ -1,0 +1,197 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import type { Duplex } from "node:stream"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { serverHost } from "@port-server/domain/Defaults"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { admit, invalidJson, maxBody, parseBody, type Refusal, tooLarge } from "./HttpGuard.ts"
+import { keepBody } from "./RequestBody.ts"
+import { ServerConfig } from "./ServerConfig.ts"
+
+/** The address cannot be listened on; `message` is a sentence that names the port. */
+export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { message: Schema.String }) {}
+
+/** Limits of a connection, in ms and bytes, for clients that are slow on purpose or by accident. */
+const limits = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: 5_000,
+  maxHeaderSize: 16_384,
+  // The guard says in JSON what Node would say without a body.
+  requireHostHeader: false
+}
+
+/** How long requests in flight may take at a stop, in ms; with what else a stop does it is less than 5 s. */
+const drainTimeout = 4_000
+
+/** How long what a refused client still sends is read and dropped, so that it gets to read its answer, in ms. */
+const lingerTimeout = 1_000
+
+const fixedHeaders = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" }
+
+const bodyOf = ({ error }: Refusal) => (error === undefined ? "" : JSON.stringify({ error }))
+
+const headersOf = (refusal: Refusal, body: string) => ({
+  ...fixedHeaders,
+  ...(body === "" ? {} : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)) }),
+  ...refusal.headers
+})
+
+/** Answer a request that does not reach the API, and close its connection where the rest of it cannot be trusted. */
+const refuse = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void => {
+  const body = bodyOf(refusal)
+  response.writeHead(refusal.status, headersOf(refusal, body))
+  if (request.complete || refusal.headers?.["Connection"] !== "close") {
+    response.end(body)
+    return
+  }
+  // Closing while the client still sends would reset the connection before it has read the answer.
+  if (request.method !== "HEAD") response.write(body)
+  const end = () => {
+    clearTimeout(timer)
+    response.end()
+  }
+  const timer = setTimeout(end, lingerTimeout)
+  request.once("close", end).resume()
+}
+
+/** Answer on a connection for which Node has no response, and close it. */
+const refuseRaw = (socket: Duplex, refusal: Refusal): void => {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const body = bodyOf(refusal)
+  const headers = Object.entries({ ...headersOf(refusal, body), Connection: "close" })
+  const head = [`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`]
+    .concat(headers.map(([name, value]) => `${name}: ${value}`))
+    .join("\r\n")
+  socket.end(`${head}\r\n\r\n${body}`)
+}
+
+/** What Node's parser gave up on. */
+const parserRefusal = (error: unknown): Refusal => {
+  switch (Predicate.hasProperty(error, "code") ? error.code : undefined) {
+    case "HPE_HEADER_OVERFLOW":
+      return { status: 431, error: `the request headers are larger than ${limits.maxHeaderSize} bytes` }
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return { status: 408, error: "the request took too long" }
+    default:
+      return { status: 400, error: "the request is not valid HTTP/1.1" }
+  }
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Read a JSON body of at most {@link maxBody} bytes, then go on. */
+const readBody = (request: IncomingMessage, response: ServerResponse, handler: Handler): void => {
+  const chunks: Array<Buffer> = []
+  let size = 0
+  const onData = (chunk: Buffer) => {
+    size += chunk.length
+    if (size <= maxBody) {
+      chunks.push(chunk)
+    } else {
+      request.off("data", onData).off("end", onEnd)
+      refuse(request, response, tooLarge)
+    }
+  }
+  const onEnd = () => {
+    const body = parseBody(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
+    if (body === undefined) {
+      refuse(request, response, invalidJson)
+    } else {
+      keepBody(request, body)
+      handler(request, response)
+    }
+  }
+  // A client that went away half-way is not an error of anybody here.
+  request
+    .on("data", onData)
+    .on("end", onEnd)
+    .on("error", () => {})
+}
+
+const guarded =
+  (server: Server, handler: Handler) =>
+  (request: IncomingMessage, response: ServerResponse): void => {
+    const decision = server.listening
+      ? admit(request)
+      : { status: 503, error: "port-server is stopping", headers: { Connection: "close" } }
+    if ("status" in decision) {
+      refuse(request, response, decision)
+      return
+    }
+    if (request.headers.expect !== undefined) response.writeContinue()
+    for (const [name, value] of Object.entries(fixedHeaders)) response.setHeader(name, value)
+    if (decision.withBody) readBody(request, response, handler)
+    else handler(request, response)
+  }
+
+const listen = (server: Server, port: number) =>
+  Effect.async<number, CannotListen>((resume) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const reason =
+        error.code === "EADDRINUSE"
+          ? `port ${port} is already in use (is port-server running already? choose another port with --port)`
+          : error.message
+      resume(new CannotListen({ message: `cannot listen on ${serverHost}:${port}: ${reason}` }))
+    })
+    server.listen(port, serverHost, () => {
+      const address = server.address()
+      resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : port))
+    })
+  })
+
+/** Accept no more connections and let the requests in flight finish, for {@link drainTimeout} at most. */
+const drain = (server: Server) =>
+  Effect.async<void>((resume) => {
+    if (!server.listening) {
+      resume(Effect.void)
+      return
+    }
+    // A connection whose answer is done is idle, and is kept open by nothing else than its client's hope for more.
+    const idle = setInterval(() => server.closeIdleConnections(), 20)
+    const late = setTimeout(() => server.closeAllConnections(), drainTimeout)
+    server.close(() => {
+      clearInterval(idle)
+      clearTimeout(late)
+      resume(Effect.void)
+    })
+  })
+
+/**
+ * The HTTP server on 127.0.0.1: Node's own, with every request passing the guard before it reaches the API, and every
+ * refusal in the API's JSON form, also where Node's parser refuses.
+ */
+export const layer: Layer.Layer<HttpServer.HttpServer, CannotListen, ServerConfig> = Layer.scoped(
+  HttpServer.HttpServer,
+  Effect.gen(function* () {
+    const config = yield* ServerConfig
+    const server = yield* Effect.acquireRelease(
+      Effect.sync(() => createServer(limits)),
+      drain
+    )
+    server.on("clientError", (error, socket) => refuseRaw(socket, parserRefusal(error)))
+    server.on("connect", (_, socket) => refuseRaw(socket, { status: 405, error: "method not allowed" }))
+    const port = yield* listen(server, config.port)
+    return HttpServer.make({
+      address: { _tag: "TcpAddress", hostname: serverHost, port },
+      serve: (app, middleware) =>
+        Effect.gen(function* () {
+          const handler = middleware
+            ? yield* NodeHttpServer.makeHandler(app, middleware)
+            : yield* NodeHttpServer.makeHandler(app)
+          const listener = guarded(server, handler)
+          server.on("request", listener).on("checkContinue", listener)
+          server.on("checkExpectation", (request, response) =>
+            refuse(request, response, { status: 417, error: "unknown expectation", headers: { Connection: "close" } })
+          )
+        })
+    })
+  })
+)

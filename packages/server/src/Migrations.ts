@@ -1,0 +1,63 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { query, run } from "./Query.ts"
+
+/**
+ * The schema's history: entry N brings a database from version N to N + 1. The version is SQLite's `user_version`; a
+ * database that the original Go port-server wrote has version 0 and the table already.
+ */
+const migrations: ReadonlyArray<string> = [
+  `CREATE TABLE IF NOT EXISTS allocations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    app TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    service TEXT NOT NULL,
+    port INTEGER NOT NULL UNIQUE,
+    created_at TEXT NOT NULL DEFAULT (datetime('now')),
+    UNIQUE(app, instance, service, port)
+  )`
+]
+
+const columns = ["id", "app", "instance", "service", "port", "created_at"]
+
+/** The database is one that this program must not write; `message` completes "the database …". */
+export class ForeignDatabase extends Schema.TaggedError<ForeignDatabase>()("ForeignDatabase", {
+  message: Schema.String
+}) {}
+
+const versions = query(Schema.Struct({ user_version: Schema.Int }))
+const names = query(Schema.Struct({ name: Schema.String }))
+
+const version = (connection: Connection) =>
+  Effect.map(versions(connection, "PRAGMA user_version"), ([row]) => row?.user_version ?? 0)
+
+/**
+ * Whether the schema is older than this program's; only reads. Fails with {@link ForeignDatabase} for a database of a
+ * newer port-server or of another program.
+ */
+export const isOutdated = Effect.fnUntraced(function* (connection: Connection) {
+  const current = yield* version(connection)
+  if (current > migrations.length) {
+    return yield* new ForeignDatabase({ message: "was written by a newer port-server" })
+  }
+  if (current === 0) {
+    const tables = yield* names(
+      connection,
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    )
+    const found = yield* names(connection, "SELECT name FROM pragma_table_info('allocations')")
+    if (tables.length > 0 && !columns.every((column) => found.some(({ name }) => name === column))) {
+      return yield* new ForeignDatabase({ message: "belongs to another program" })
+    }
+  }
+  return current < migrations.length
+})
+
+/** Bring the schema up to date, inside a transaction of the caller's. */
+export const migrate = Effect.fnUntraced(function* (connection: Connection) {
+  for (const statement of migrations.slice(yield* version(connection))) {
+    yield* run(connection, statement)
+  }
+  yield* run(connection, `PRAGMA user_version = ${migrations.length}`)
+})

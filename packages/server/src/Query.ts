@@ -1,0 +1,25 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** A value that SQLite binds to a `?`. */
+export type Parameter = string | number
+
+/** Run a statement for its effect. */
+export const run = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter> = []) =>
+  connection.execute(sql, parameters, undefined)
+
+/**
+ * A query whose rows have the shape `Row`; a row of another shape is a bug in the statement, and so a defect. Made once,
+ * run often: the schema is compiled when it is made.
+ */
+export const query = <A, I>(Row: Schema.Schema<A, I>) => {
+  const decode = Schema.decodeUnknown(Schema.Array(Row))
+  return (
+    connection: Connection,
+    sql: string,
+    parameters: ReadonlyArray<Parameter> = []
+  ): Effect.Effect<ReadonlyArray<A>, SqlError> =>
+    Effect.flatMap(connection.execute(sql, parameters, undefined), (rows) => Effect.orDie(decode(rows)))
+}

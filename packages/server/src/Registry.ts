@@ -1,0 +1,60 @@
+import type { AllocationId, AllocationRequest, Selector } from "@port-server/domain/Allocation"
+import { AllocationNotFound, PortTaken, RangeExhausted } from "@port-server/domain/Errors"
+import type { Port } from "@port-server/domain/Port"
+import type { PortStatus } from "@port-server/domain/PortServerApi"
+import * as Effect from "effect/Effect"
+import { AllocationStore } from "./AllocationStore.ts"
+import { ServerConfig } from "./ServerConfig.ts"
+
+/** The rules of the registry: who gets which port, and who has it. All methods can also fail with a `StorageError`. */
+export class Registry extends Effect.Service<Registry>()("@port-server/server/Registry", {
+  effect: Effect.gen(function* () {
+    const store = yield* AllocationStore
+    const { range } = yield* ServerConfig
+
+    return {
+      /**
+       * Give a port to a service: the one asked for, or the first free one of the range. Fails with `PortTaken` when the
+       * asked one has a holder, with `RangeExhausted` when no port of the range is free.
+       */
+      allocate: (request: AllocationRequest) =>
+        store.write(
+          Effect.fnUntraced(function* (write) {
+            const port = request.port || (yield* write.freePort(range))
+            if (port === undefined) return yield* RangeExhausted.of(range)
+            const allocation = yield* write.insert(request, port)
+            if (allocation !== undefined) return allocation
+            const holder = yield* write.holder(port)
+            return yield* holder === undefined
+              ? Effect.dieMessage(`port ${port} has no holder and cannot be inserted`)
+              : new PortTaken({ holder })
+          })
+        ),
+
+      /** The allocations that equal every field of the selector, by id. */
+      list: store.list,
+
+      /** Whether a port is allocated, and to whom. */
+      check: (port: Port) =>
+        Effect.map(
+          store.holder(port),
+          (holder): PortStatus =>
+            holder === undefined ? { port, available: true } : { port, available: false, holder }
+        ),
+
+      /** Release one allocation; fails with `AllocationNotFound` when there is none with the id. */
+      release: (id: AllocationId) =>
+        store.write((write) =>
+          Effect.filterOrFail(
+            write.remove(id),
+            (removed) => removed > 0,
+            () => new AllocationNotFound()
+          )
+        ),
+
+      /** Release everything that equals the selector; how many there were. */
+      releaseMatching: (selector: Selector) => store.write<number, never>((write) => write.remove(selector))
+    } as const
+  }),
+  dependencies: [AllocationStore.Default]
+}) {}

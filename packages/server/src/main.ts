@@ -1,0 +1,95 @@
+import { homedir } from "node:os"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as Path from "@effect/platform/Path"
+import * as Defaults from "@port-server/domain/Defaults"
+import { variable } from "@port-server/domain/Environment"
+import { PortRange, PortRangeFromText, RequestedPortFromDigits } from "@port-server/domain/Port"
+import { describe } from "@port-server/program/Description"
+import * as Flag from "@port-server/program/Flag"
+import * as Program from "@port-server/program/Program"
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { HttpLive } from "./Http.ts"
+import * as HttpListener from "./HttpListener.ts"
+import { Registry } from "./Registry.ts"
+import { ServerConfig } from "./ServerConfig.ts"
+
+const options = {
+  port: Flag.text("port", "PORT", `Port to listen on (default ${Defaults.serverPort}); 0 for any free one`).pipe(
+    Flag.reads(RequestedPortFromDigits),
+    Options.optional
+  ),
+  db: Flag.text("db", "FILE", `Database file (default ~/${Defaults.dataFolder}/${Defaults.databaseFile})`).pipe(
+    Options.optional
+  ),
+  range: Flag.text("range", "FIRST-LAST", "Ports to hand out (default 3000-9999)").pipe(
+    Flag.reads(PortRangeFromText),
+    Options.optional
+  )
+}
+
+const or = <A>(flag: Option.Option<A>, config: Config.Config<A>) =>
+  Option.match(flag, {
+    onNone: () => config,
+    onSome: Config.succeed
+  })
+
+/** The default database; its folder is made, for the user alone. */
+const defaultDatabase = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folder = path.join(homedir(), Defaults.dataFolder)
+  yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 })
+  yield* fs.chmod(folder, 0o700)
+  return path.join(folder, Defaults.databaseFile)
+})
+
+/** What the command line says, then the environment, then the defaults. */
+const settings = Effect.fnUntraced(function* (flags: Command.Command.ParseConfig<typeof options>) {
+  const path = yield* Path.Path
+  const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, ""))
+  return {
+    port: yield* or(flags.port, variable("PORT_SERVER_PORT", RequestedPortFromDigits, Defaults.serverPort)),
+    database: database === "" ? yield* defaultDatabase : path.resolve(database),
+    range: yield* or(
+      flags.range,
+      variable("PORT_SERVER_RANGE", PortRangeFromText, Schema.decodeSync(PortRange)(Defaults.portRange))
+    )
+  }
+})
+
+const announce = Effect.gen(function* () {
+  const { database, range } = yield* ServerConfig
+  yield* HttpServer.addressFormattedWith((address) =>
+    Console.log(`port-server listening on ${address}, database ${database}, range ${range}`)
+  )
+})
+
+const serve = (flags: Command.Command.ParseConfig<typeof options>) =>
+  // The database outlives the listener: requests in flight still need it at a stop.
+  Layer.effectDiscard(announce).pipe(
+    Layer.provideMerge(HttpLive),
+    Layer.provide(HttpListener.layer),
+    Layer.provide(Registry.Default),
+    Layer.provide(Layer.effect(ServerConfig, settings(flags))),
+    Layer.launch
+  )
+
+// What this process makes, database, -wal, -shm and logs, is the user's alone, whatever the umask was.
+process.umask(0o077)
+
+const portServer = Command.make("port-server", options, serve).pipe(
+  describe(
+    "Hand out this machine's ports over HTTP on 127.0.0.1, and never one to two owners.",
+    "port-server --db ~/ports.db --range 20000-29999"
+  )
+)
+
+Program.run(portServer, { name: "port-server", version: Defaults.version })

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  // The packages' sources, not what was last built of them.
+  resolve: { conditions: ["@port-server/source"] },
+  ssr: { resolve: { conditions: ["@port-server/source"], externalConditions: ["@port-server/source"] } },
+  test: {
+    include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 30_000
+  }
+})
