@@ -1,22 +1,28 @@
-// Type-check every package, then bundle each program into one file that Node starts.
-import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+// Type-check every package, then bundle each program into one file that Node starts, with its compiled code beside it.
+import { execFileSync, spawn } from "node:child_process"
+import { createHash } from "node:crypto"
+import { once } from "node:events"
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
 import { build } from "esbuild"
 
-const root = new URL("..", import.meta.url)
-process.chdir(root.pathname)
+process.chdir(new URL("..", import.meta.url).pathname)
 
 execFileSync("node_modules/.bin/tsc", ["--build", "tsconfig.build.json"], { stdio: "inherit" })
 
 mkdirSync("bin", { recursive: true })
+for (const file of readdirSync("bin")) rmSync(join("bin", file))
 // The bundles are CommonJS: Node starts it faster than ES modules.
 writeFileSync("bin/package.json", '{ "type": "commonjs" }\n')
 
+const loader = readFileSync("tools/loader.cjs", "utf8")
 const programs = { "port-server": "packages/server/src/main.ts", portctl: "packages/cli/src/main.ts" }
+
 for (const [name, entry] of Object.entries(programs)) {
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [entry],
-    outfile: `bin/${name}`,
     bundle: true,
     platform: "node",
     target: "node20",
@@ -24,8 +30,35 @@ for (const [name, entry] of Object.entries(programs)) {
     minify: true,
     conditions: ["@port-server/source"],
     external: ["better-sqlite3"],
-    banner: { js: "#!/usr/bin/env node" },
-    logLevel: "warning"
+    logLevel: "warning",
+    write: false
   })
+  const code = outputFiles[0]?.contents ?? new Uint8Array()
+  writeFileSync(`bin/${name}.cjs`, code)
+  const hash = createHash("sha256").update(code).digest("hex").slice(0, 12)
+  writeFileSync(`bin/${name}`, `#!/usr/bin/env node\n${loader.replaceAll("NAME", name).replaceAll("HASH", hash)}`)
   chmodSync(`bin/${name}`, 0o755)
+}
+
+// A first run of each program leaves its compiled code behind.
+const folder = mkdtempSync(join(tmpdir(), "port-server-build-"))
+const server = spawn("bin/port-server", ["--port", "0", "--db", join(folder, "ports.db")], {
+  stdio: ["ignore", "pipe", "inherit"]
+})
+try {
+  const [line] = await once(createInterface(server.stdout), "line")
+  const address = /127\.0\.0\.1:\d+/.exec(line)?.[0] ?? ""
+  for (const args of [
+    "health",
+    "allocate --app a --instance b --service c",
+    "list",
+    "check --port 1",
+    "release --id 1"
+  ]) {
+    execFileSync("bin/portctl", args.split(" "), { env: { ...process.env, PORT_SERVER_ADDR: address } })
+  }
+} finally {
+  server.kill("SIGTERM")
+  await once(server, "exit")
+  rmSync(folder, { recursive: true })
 }

@@ -1,19 +1,25 @@
 import * as Command from "@effect/cli/Command"
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { version } from "@port-server/domain/Defaults"
 import { PortServerClient } from "@port-server/domain/PortServerClient"
 import * as Program from "@port-server/program/Program"
+import * as Verb from "@port-server/program/Verb"
 import * as Layer from "effect/Layer"
 import { allocate } from "./commands/allocate.ts"
 import { check } from "./commands/check.ts"
 import { health } from "./commands/health.ts"
 import { list } from "./commands/list.ts"
 import { release } from "./commands/release.ts"
+import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
 
-const portctl = Command.make("portctl").pipe(
-  Command.withDescription("The port registry of this machine: hands out ports, and never one to two owners."),
-  Command.withSubcommands([allocate, release, list, check, health]),
-  Command.provide(PortServerClient.Default.pipe(Layer.provide(NodeHttpClient.layer)))
-)
+const client = PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.layer))
 
-Program.run(portctl, { name: "portctl", version })
+const withClient = <Name extends string, E, A>(command: Command.Command<Name, PortServerClient, E, A>) =>
+  Verb.make(Command.provide(command, client))
+
+Program.run({ name: "portctl", version, summary: "Hand out this machine's ports, and never one to two owners." }, [
+  withClient(allocate),
+  withClient(release),
+  withClient(list),
+  withClient(check),
+  withClient(health)
+])

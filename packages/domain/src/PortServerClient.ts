@@ -72,10 +72,17 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
       message: `what answers at ${address} is not a port-server that this program understands (status ${status})`
     })
 
-  const api = yield* HttpApiClient.make(PortServerApi, {
-    baseUrl: address.url,
-    transformClient: HttpClient.withTracerPropagation(false)
-  })
+  const httpClient = yield* HttpClient.HttpClient
+  const options = { group: "registry", httpClient, baseUrl: address.url } as const
+  // Each endpoint is derived when it is first called: a short program calls one of them.
+  const health = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "health" }))
+  const allocate = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "allocate" }))
+  const list = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "list" }))
+  const check = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "check" }))
+  const release = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "release" }))
+  const releaseMatching = yield* Effect.cached(
+    HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "releaseMatching" })
+  )
 
   const refused = ({ response }: HttpClientError.ResponseError) =>
     response.json.pipe(
@@ -105,21 +112,22 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     address,
 
     /** Succeeds when the server is up. */
-    health: () => answer(api.health()),
+    health: () => answer(Effect.flatMap(health, (call) => call({}))),
 
     /** Allocate a port; fails with `PortTaken` when the asked one has a holder, with `RangeExhausted` when none is left. */
-    allocate: (request: AllocationRequest) => answer(api.allocate({ payload: request })),
+    allocate: (request: AllocationRequest) => answer(Effect.flatMap(allocate, (call) => call({ payload: request }))),
 
     /** The allocations that equal every field of the selector, all without one; in the order of their ids. */
-    list: (selector: Selector = {}) => answer(api.list({ urlParams: selector })),
+    list: (selector: Selector = {}) => answer(Effect.flatMap(list, (call) => call({ urlParams: selector }))),
 
     /** Whether the registry has allocated `port`, and to whom. */
-    check: (port: Port) => answer(api.check({ path: { port } })),
+    check: (port: Port) => answer(Effect.flatMap(check, (call) => call({ path: { port } }))),
 
     /** Release one allocation; fails with `AllocationNotFound` when no allocation has the id. */
-    release: (id: AllocationId) => answer(api.release({ path: { id } })),
+    release: (id: AllocationId) => answer(Effect.flatMap(release, (call) => call({ path: { id } }))),
 
     /** Release what equals every field of the selector, which must give one; how many were released. */
-    releaseMatching: (selector: Selector) => answer(api.releaseMatching({ payload: selector }))
+    releaseMatching: (selector: Selector) =>
+      answer(Effect.flatMap(releaseMatching, (call) => call({ payload: selector })))
   } as const
 })

@@ -3,9 +3,8 @@ import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
 import type { HelpDoc } from "@effect/cli/HelpDoc"
 import type { Span } from "@effect/cli/HelpDoc/Span"
 import * as Usage from "@effect/cli/Usage"
-import * as HashSet from "effect/HashSet"
 
-/** What {@link HelpText} shows of a command: any of @effect/cli's, whatever it parses to. */
+/** What is shown of a command: any of @effect/cli's, whatever it parses to. */
 export type Descriptor = CommandDescriptor.Command<unknown>
 
 const spanText = (span: Span): string => {
@@ -20,7 +19,7 @@ const spanText = (span: Span): string => {
   }
 }
 
-/** The text of a help document as lines, without the library's own sentences on what a text or a flag is. */
+/** The text of a help document, line by line. */
 export const lines = (doc: HelpDoc): ReadonlyArray<string> => {
   switch (doc._tag) {
     case "Header":
@@ -28,13 +27,12 @@ export const lines = (doc: HelpDoc): ReadonlyArray<string> => {
       return spanText(doc.value).split("\n")
     case "Sequence":
       return [...lines(doc.left), ...lines(doc.right)]
-    case "Enumeration":
-      return doc.elements.flatMap(lines)
     default:
       return []
   }
 }
 
+// What @effect/cli says of every option, which says nothing of this one.
 const boilerplate = /^(A user-defined piece of text\.|A true or false value\.|This setting is optional\..*|)$/
 
 const definitions = (doc: HelpDoc): ReadonlyArray<readonly [term: string, text: string]> => {
@@ -53,7 +51,7 @@ const definitions = (doc: HelpDoc): ReadonlyArray<readonly [term: string, text: 
   }
 }
 
-/** How both programs parse: flags exactly as written, no suggestions of the library's own. */
+/** How both programs parse: flags exactly as written. */
 export const config = CliConfig.make({ isCaseSensitive: true, showBuiltIns: false })
 
 const columns = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
@@ -61,32 +59,14 @@ const columns = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<
   return rows.map(([term, text]) => `  ${term.padEnd(width)}  ${text}`.trimEnd())
 }
 
-/** The commands below a command, by name. A command without any counts itself in @effect/cli. */
-export const subcommandsOf = (descriptor: Descriptor): ReadonlyMap<string, Descriptor> => {
-  const own = CommandDescriptor.getNames(descriptor)
-  const below = [...CommandDescriptor.getSubcommands(descriptor)].filter(([name]) => !HashSet.has(own, name))
-  return new Map(below.sort(([one], [other]) => one.localeCompare(other)))
-}
+/** A command's line of usage, such as `check --port PORT [--json]`. */
+export const usage = (descriptor: Descriptor): string =>
+  Usage.enumerate(CommandDescriptor.getUsage(descriptor), config).map(spanText).join(" ").trim()
 
-const nameOf = (descriptor: Descriptor): string => [...CommandDescriptor.getNames(descriptor)].join("|")
-
-/**
- * The command's own line of usage, such as `portctl check --port PORT [--json]`.
- *
- * @param parent what stands before the command's name: the program's name for a subcommand
- */
-export const usage = (descriptor: Descriptor, parent?: string): string => {
-  const own =
-    subcommandsOf(descriptor).size > 0
-      ? [nameOf(descriptor), "COMMAND [OPTIONS]"]
-      : Usage.enumerate(CommandDescriptor.getUsage(descriptor), config).map(spanText)
-  return [...(parent === undefined ? [] : [parent]), ...own].join(" ").trim()
-}
-
-/** A command's description as its author wrote it: the paragraphs ahead of the options. */
+/** A command's description as its author wrote it: the lines ahead of the options. */
 const description = (doc: HelpDoc): ReadonlyArray<string> => {
   const text = lines(doc)
-  const heading = text.findIndex((line) => /^(OPTIONS|ARGUMENTS|COMMANDS)$/.test(line))
+  const heading = text.findIndex((line) => /^(OPTIONS|ARGUMENTS)$/.test(line))
   return (heading === -1 ? text : text.slice(0, heading)).filter((line) => line !== "DESCRIPTION")
 }
 
@@ -96,19 +76,38 @@ const builtIns = [
   ["--completions SHELL", "Print completions for bash, zsh or fish"]
 ] as const
 
-/** The whole help of a command, plain text for a terminal of 80 columns and more; `parent` as in {@link usage}. */
-export const help = (descriptor: Descriptor, parent?: string): string => {
+/**
+ * The whole help of a command: plain text for a terminal of 80 columns and more.
+ *
+ * @param usageLine the whole line of usage, from the program's name on
+ */
+export const commandHelp = (descriptor: Descriptor, usageLine: string): string => {
   const doc = CommandDescriptor.getHelp(descriptor, config)
-  const commands = [...subcommandsOf(descriptor)].map(
-    ([name, command]) => [name, description(CommandDescriptor.getHelp(command, config))[0] ?? ""] as const
-  )
-  const isProgram = commands.length > 0
-  const sections = [
+  return [
     description(doc).join("\n"),
-    `Usage:\n  ${usage(descriptor, parent)}`,
-    ...(isProgram ? [["Commands:", ...columns(commands)].join("\n")] : []),
-    ["Options:", ...columns([...(isProgram ? [] : definitions(doc)), ...builtIns])].join("\n"),
-    ...(isProgram ? [`Run "${nameOf(descriptor)} COMMAND --help" for the options of a command.`] : [])
-  ]
-  return sections.join("\n\n")
+    `Usage:\n  ${usageLine}`,
+    ["Options:", ...columns([...definitions(doc), ...builtIns])].join("\n")
+  ].join("\n\n")
 }
+
+/** The whole help of a program that has commands, in their order. */
+export const programHelp = (
+  name: string,
+  summary: string,
+  commands: ReadonlyArray<{ readonly name: string; readonly descriptor: Descriptor }>
+): string =>
+  [
+    summary,
+    `Usage:\n  ${name} COMMAND [OPTIONS]`,
+    [
+      "Commands:",
+      ...columns(
+        commands.map(({ name: command, descriptor }) => [
+          command,
+          description(CommandDescriptor.getHelp(descriptor, config))[0] ?? ""
+        ])
+      )
+    ].join("\n"),
+    ["Options:", ...columns(builtIns)].join("\n"),
+    `Run "${name} COMMAND --help" for the options of a command.`
+  ].join("\n\n")

@@ -4,12 +4,15 @@ import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as Path from "@effect/platform/Path"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as Defaults from "@port-server/domain/Defaults"
 import { variable } from "@port-server/domain/Environment"
 import { PortRange, PortRangeFromText, RequestedPortFromDigits } from "@port-server/domain/Port"
 import { describe } from "@port-server/program/Description"
 import * as Flag from "@port-server/program/Flag"
 import * as Program from "@port-server/program/Program"
+import * as Verb from "@port-server/program/Verb"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -89,7 +92,8 @@ const portServer = Command.make("port-server", options, serve).pipe(
   describe(
     "Hand out this machine's ports over HTTP on 127.0.0.1, and never one to two owners.",
     "port-server --db ~/ports.db --range 20000-29999"
-  )
+  ),
+  Command.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer))
 )
 
-Program.run(portServer, { name: "port-server", version: Defaults.version })
+Program.runVerb(Verb.make(portServer), Defaults.version)

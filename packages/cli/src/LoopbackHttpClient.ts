@@ -1,0 +1,103 @@
+import { request as httpRequest, type IncomingMessage } from "node:http"
+import * as Cookies from "@effect/platform/Cookies"
+import * as Headers from "@effect/platform/Headers"
+import * as HttpClient from "@effect/platform/HttpClient"
+import { RequestError, ResponseError } from "@effect/platform/HttpClientError"
+import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
+import * as UrlParams from "@effect/platform/UrlParams"
+import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+
+/** How long the connection may take, in ms. */
+const connectTimeout = 2_000
+
+/** An answer whose body has been read to its end. */
+class CollectedResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
+  readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
+  readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
+  readonly remoteAddress = Option.none()
+  readonly cookies = Cookies.empty
+  readonly request: HttpClientRequest
+  readonly #message: IncomingMessage
+  readonly #body: Buffer
+
+  constructor(request: HttpClientRequest, message: IncomingMessage, body: Buffer) {
+    super()
+    this.request = request
+    this.#message = message
+    this.#body = body
+  }
+
+  get status(): number {
+    return this.#message.statusCode ?? 0
+  }
+
+  get headers(): Headers.Headers {
+    return Headers.fromInput(this.#message.headersDistinct)
+  }
+
+  get text(): Effect.Effect<string> {
+    return Effect.succeed(this.#body.toString("utf8"))
+  }
+
+  get json(): Effect.Effect<unknown, ResponseError> {
+    return Effect.try({
+      try: (): unknown => JSON.parse(this.#body.toString("utf8")),
+      catch: (cause) => new ResponseError({ request: this.request, response: this, reason: "Decode", cause })
+    })
+  }
+
+  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams> {
+    return Effect.map(this.text, (text) => UrlParams.fromInput(new URLSearchParams(text)))
+  }
+
+  get arrayBuffer(): Effect.Effect<ArrayBuffer> {
+    return Effect.succeed(new Uint8Array(this.#body).buffer)
+  }
+
+  get stream(): Stream.Stream<Uint8Array> {
+    return Stream.succeed(this.#body)
+  }
+
+  get formData(): Effect.Effect<FormData, ResponseError> {
+    return Effect.fail(new ResponseError({ request: this.request, response: this, reason: "Decode" }))
+  }
+
+  toJSON(): unknown {
+    return { _id: "CollectedResponse", status: this.status }
+  }
+}
+
+const send = (request: HttpClientRequest) =>
+  Effect.async<HttpClientResponse.HttpClientResponse, RequestError>((resume) => {
+    const { method, headers, body } = request
+    const query = UrlParams.toString(request.urlParams)
+    const url = query === "" ? request.url : `${request.url}?${query}`
+    const fail = (cause: unknown) => resume(new RequestError({ request, reason: "Transport", cause }))
+    const outgoing = httpRequest(url, { method, headers, agent: false }, (message) => {
+      const chunks: Array<Buffer> = []
+      message.on("data", (chunk: Buffer) => chunks.push(chunk))
+      message.on("error", fail)
+      message.on("end", () => resume(Effect.succeed(new CollectedResponse(request, message, Buffer.concat(chunks)))))
+    })
+    const timer = setTimeout(() => outgoing.destroy(new Error("no connection in time")), connectTimeout)
+    outgoing.on("socket", (socket) => socket.once("connect", () => clearTimeout(timer)))
+    outgoing.on("error", fail)
+    outgoing.on("close", () => clearTimeout(timer))
+    outgoing.end(body._tag === "Uint8Array" ? body.body : undefined)
+    return Effect.sync(() => outgoing.destroy())
+  })
+
+/**
+ * An HTTP client for one small request on this machine: one connection without a pool, closed with the answer. The
+ * platform's own clients load TLS, pools and streams first, which costs a short command more than its request.
+ */
+export const layer: Layer.Layer<HttpClient.HttpClient> = Layer.succeed(
+  HttpClient.HttpClient,
+  HttpClient.makeWith<never, never, RequestError, never>(Effect.flatMap(send), Effect.succeed)
+)

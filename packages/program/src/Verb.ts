@@ -1,0 +1,119 @@
+import type * as Command from "@effect/cli/Command"
+import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
+import type { ValidationError } from "@effect/cli/ValidationError"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Terminal from "@effect/platform/Terminal"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as HelpText from "./HelpText.ts"
+
+/** The command line asks for something that the program does not do; said with the usage of the command. */
+export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", { message: Schema.String }) {}
+
+/** What a command line asks of a command: its work, or one of the things that every command can do. */
+export type Demand =
+  | { readonly _tag: "Work"; readonly work: Effect.Effect<void, unknown> }
+  | { readonly _tag: "Help" }
+  | { readonly _tag: "Version" }
+  | { readonly _tag: "Completions"; readonly shell: "bash" | "fish" | "zsh" }
+
+/** A command of a program; what its command line parses to is its own affair. */
+export interface Verb {
+  readonly name: string
+  readonly descriptor: HelpText.Descriptor
+  readonly parse: (args: ReadonlyArray<string>) => Effect.Effect<Demand, UsageError>
+}
+
+/**
+ * What the parser of @effect/cli may need for kinds of options that these programs do not have. The real services cost
+ * a short command more than its work.
+ */
+const platform = Layer.mergeAll(
+  FileSystem.layerNoop({}),
+  Path.layer,
+  Layer.succeed(Terminal.Terminal, {
+    columns: Effect.succeed(80),
+    rows: Effect.succeed(24),
+    isTTY: Effect.succeed(false),
+    readInput: Effect.dieMessage("no option asks the terminal"),
+    readLine: Effect.dieMessage("no option asks the terminal"),
+    display: () => Effect.void
+  })
+)
+
+/** What is wrong with the flags as such, which @effect/cli's parser reads as values or reports as something else. */
+const misuse = (usage: string, args: ReadonlyArray<string>): string | undefined => {
+  const takesValue = new Map([
+    ["--completions", true],
+    ["--version", false],
+    ...[...usage.matchAll(/(--[a-z][a-z-]*)( [A-Z])?/g)].map(
+      ([, flag = "", value]) => [flag, value !== undefined] as const
+    )
+  ])
+  const seen = new Set<string>()
+  for (let index = 0; index < args.length; index++) {
+    const [flag = "", ...value] = (args[index] ?? "").split("=")
+    if (flag === "--") return undefined
+    if (!flag.startsWith("-")) continue
+    if (!takesValue.has(flag)) return `unknown option ${flag}`
+    if (seen.has(flag)) return `option ${flag} was given twice`
+    seen.add(flag)
+    if (takesValue.get(flag) === false) {
+      if (value.length > 0) return `option ${flag} takes no value`
+    } else if (value.length === 0) {
+      const next = args[++index]
+      if (next === undefined || takesValue.has(next.split("=")[0] ?? "")) return `option ${flag} needs a value`
+    }
+  }
+  return undefined
+}
+
+/** The library's sentence on what is wrong, in one line. */
+const sentence = ({ error }: ValidationError): string => {
+  const text = HelpText.lines(error).join(" ")
+  const missing = /^Expected to find option: '([^']+)'/.exec(text)
+  if (missing !== null) return `option ${missing[1]} is required`
+  const unknown = /^Received unknown argument: '(.*)'$/.exec(text)
+  return unknown === null ? text : unexpected(unknown[1] ?? "")
+}
+
+const unexpected = (argument: string): string => `unexpected argument ${JSON.stringify(argument)}`
+
+/** A command of @effect/cli as a {@link Verb}. */
+export const make = <Name extends string, E, A>(command: Command.Command<Name, never, E, A>): Verb => {
+  const [name = ""] = CommandDescriptor.getNames(command.descriptor)
+  return {
+    name,
+    descriptor: command.descriptor,
+    parse: (args) => {
+      if (args.includes("--help") || args.includes("-h")) return Effect.succeed({ _tag: "Help" })
+      const wrong = misuse(HelpText.usage(command.descriptor), args)
+      if (wrong !== undefined) return new UsageError({ message: wrong })
+      return CommandDescriptor.parse(command.descriptor, [name, ...args], HelpText.config).pipe(
+        Effect.mapError((error) => new UsageError({ message: sentence(error) })),
+        Effect.flatMap((directive): Effect.Effect<Demand, UsageError> => {
+          if (directive._tag === "UserDefined") {
+            const [leftover] = directive.leftover
+            return leftover === undefined
+              ? Effect.succeed({
+                  _tag: "Work",
+                  work: command.transform(command.handler(directive.value), directive.value)
+                })
+              : new UsageError({ message: unexpected(leftover) })
+          }
+          switch (directive.option._tag) {
+            case "ShowVersion":
+              return Effect.succeed({ _tag: "Version" })
+            case "ShowCompletions":
+              return Effect.succeed({ _tag: "Completions", shell: directive.option.shellType })
+            default:
+              return Effect.succeed({ _tag: "Help" })
+          }
+        }),
+        Effect.provide(platform)
+      )
+    }
+  }
+}
