@@ -1,3 +1,4 @@
+import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Allocation, type AllocationId, type AllocationRequest, type Selector } from "@port-server/domain/Allocation"
 import type { StorageError } from "@port-server/domain/Errors"
@@ -6,9 +7,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Database } from "./Database.ts"
+import * as EventLoop from "./EventLoop.ts"
 import { FreePorts } from "./FreePorts.ts"
 import * as GroupCommit from "./GroupCommit.ts"
-import { type Parameter, query } from "./Query.ts"
+import { type Parameter, query, run } from "./Query.ts"
 import { storageError } from "./StorageFault.ts"
 
 // A time that SQLite cannot read, which another program may have stored, is passed on as it is.
@@ -19,17 +21,30 @@ const allocations = query(Allocation)
 const ports = query(Schema.Struct({ port: Schema.Int }))
 const versions = query(Schema.Struct({ data_version: Schema.Int }))
 
-/** The condition of a selector, and its parameters. An empty name and port 0 give no condition. */
-const where = ({ app, instance, service, port }: Selector) => {
+/** Most allocations that are read or encoded at a time: a millisecond or two. */
+const pageSize = 500
+
+/** The condition of a selector, after another one, and its parameters. An empty name and port 0 give no condition. */
+const and = ({ app, instance, service, port }: Selector) => {
   const given: Array<readonly [column: string, value: Parameter]> = []
   if (app) given.push(["app", app])
   if (instance) given.push(["instance", instance])
   if (service) given.push(["service", service])
   if (port) given.push(["port", port])
   return {
-    condition: given.length === 0 ? "" : `WHERE ${given.map(([column]) => `${column} = ?`).join(" AND ")}`,
+    condition: given.map(([column]) => `AND ${column} = ?`).join(" "),
     parameters: given.map(([, value]) => value)
   }
+}
+
+/** The next allocations that equal the selector, by id, after the one with the id `last`. */
+const page = (connection: Connection, selector: Selector, last: number) => {
+  const { condition, parameters } = and(selector)
+  return allocations(
+    connection,
+    `SELECT ${columns} FROM allocations WHERE id > ? ${condition} ORDER BY id LIMIT ${pageSize}`,
+    [last, ...parameters]
+  )
 }
 
 /** A time in ms since 1970 as SQLite's `datetime()` writes it, `2025-02-08 15:04:05`. */
@@ -53,22 +68,24 @@ export interface Write {
 /** The allocations in SQLite: the only place that knows its tables. */
 export class AllocationStore extends Effect.Service<AllocationStore>()("@port-server/server/AllocationStore", {
   scoped: Effect.gen(function* () {
-    const { reader, writer } = yield* Database
+    const { reader, snapshot, writer } = yield* Database
 
-    // What SQLite holds, as of `freePortsVersion`; unset when a change of ours was not committed.
+    // What SQLite holds, as of `knownVersion`; unset when a change of ours was not committed.
     let freePorts: FreePorts | undefined
-    let freePortsVersion = 0
-    let changes = 0
+    let knownVersion = 0
+    let isCurrent = false
 
     const currentFreePorts = Effect.fnUntraced(function* () {
+      if (freePorts !== undefined && isCurrent) return freePorts
       // Changes when another connection has committed, and only then (https://sqlite.org/pragma.html#pragma_data_version).
       const [row] = yield* versions(writer, "PRAGMA data_version")
       const version = row?.data_version ?? 0
-      if (freePorts === undefined || version !== freePortsVersion) {
+      if (freePorts === undefined || version !== knownVersion) {
         const held = yield* ports(writer, "SELECT port FROM allocations")
         freePorts = new FreePorts(held.map(({ port }) => port))
-        freePortsVersion = version
+        knownVersion = version
       }
+      isCurrent = true
       return freePorts
     })
 
@@ -89,40 +106,52 @@ export class AllocationStore extends Effect.Service<AllocationStore>()("@port-se
             ON CONFLICT (port) DO NOTHING RETURNING ${columns}`,
           [app, instance, service, port, createdAt]
         )
-        if (allocation !== undefined) {
-          changes++
-          freePorts?.hold(port)
-        }
+        if (allocation !== undefined) freePorts?.hold(port)
         return allocation
       }),
 
       remove: Effect.fnUntraced(function* (which) {
         const { condition, parameters } =
-          typeof which === "number" ? { condition: "WHERE id = ?", parameters: [which] } : where(which)
-        const removed = yield* ports(writer, `DELETE FROM allocations ${condition} RETURNING port`, parameters)
-        changes += removed.length
+          typeof which === "number" ? { condition: "AND id = ?", parameters: [which] } : and(which)
+        const removed = yield* ports(
+          writer,
+          `DELETE FROM allocations WHERE TRUE ${condition} RETURNING port`,
+          parameters
+        )
         for (const { port } of removed) freePorts?.free(port)
         return removed.length
       })
     }
 
-    const submit = yield* GroupCommit.make(writer, () => {
-      freePorts = undefined
+    const allPages = (selector: Selector) =>
+      Effect.gen(function* () {
+        const connection = yield* snapshot
+        const pages: Array<ReadonlyArray<Allocation>> = []
+        // What one transaction reads is of one moment; closing the connection ends it.
+        yield* run(connection, "BEGIN")
+        for (let last = 0, full = true; full; ) {
+          const next = yield* page(connection, selector, last)
+          pages.push(next)
+          full = next.length === pageSize
+          last = next.at(-1)?.id ?? last
+          yield* EventLoop.turn
+        }
+        return pages
+      }).pipe(Effect.scoped)
+
+    const submit = yield* GroupCommit.make(writer, {
+      onBegin: () => {
+        isCurrent = false
+      },
+      onLost: () => {
+        freePorts = undefined
+      }
     })
 
     return {
-      /** Do several things as one: all of them durable when this succeeds, none of them done when it fails. */
+      /** Run `body` in a transaction, and answer when what it wrote is durable. It writes with one statement at most. */
       write: <A, E>(body: (write: Write) => Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StorageError> =>
-        submit(
-          Effect.suspend(() => {
-            const before = changes
-            return Effect.tapErrorCause(body(operations), () =>
-              Effect.sync(() => {
-                if (changes !== before) freePorts = undefined
-              })
-            )
-          })
-        ),
+        submit(body(operations)),
 
       /** The allocation that holds the port. */
       holder: (port: number): Effect.Effect<Allocation | undefined, StorageError> =>
@@ -131,13 +160,12 @@ export class AllocationStore extends Effect.Service<AllocationStore>()("@port-se
           Effect.catchAll(storageError)
         ),
 
-      /** The allocations that equal the selector, by id. */
-      list: (selector: Selector): Effect.Effect<ReadonlyArray<Allocation>, StorageError> => {
-        const { condition, parameters } = where(selector)
-        return allocations(reader, `SELECT ${columns} FROM allocations ${condition} ORDER BY id`, parameters).pipe(
+      /** The allocations that equal the selector, by id, as of one moment. Many come in pages, which block nobody. */
+      list: (selector: Selector): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
+        page(reader, selector, 0).pipe(
+          Effect.flatMap((first) => (first.length < pageSize ? Effect.succeed([first]) : allPages(selector))),
           Effect.catchAll(storageError)
         )
-      }
     } as const
   }),
   dependencies: [Database.Default]

@@ -102,7 +102,14 @@ export class Database extends Effect.Service<Database>()("@port-server/server/Da
       yield* whileLocked(run(writer, "PRAGMA journal_mode = WAL"))
       if (outdated) yield* transaction(writer, migrate(writer))
       yield* assertDurable(writer)
-      return { writer, reader: yield* connect(filename) } as const
+      return {
+        /** The one connection that writes. */
+        writer,
+        /** For reads of one statement, which see what is committed at that moment. */
+        reader: yield* connect(filename),
+        /** A connection of its own, for as long as the scope is open, for reads that belong together. */
+        snapshot: connect(filename)
+      } as const
     }).pipe(
       Effect.catchTags({
         ForeignDatabase: ({ message }) => unusable(filename, `it ${message}`),

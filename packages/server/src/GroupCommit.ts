@@ -5,8 +5,17 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
+import * as EventLoop from "./EventLoop.ts"
 import { storageError } from "./StorageFault.ts"
-import { savepoint, transaction } from "./Transaction.ts"
+import { transaction } from "./Transaction.ts"
+
+/** What the owner of the connection wants to know of its transactions. */
+export interface Observer {
+  /** A transaction begins: others may have changed the database since the last one. */
+  readonly onBegin: () => void
+  /** A transaction is lost with all its writes; no later one has begun. */
+  readonly onLost: () => void
+}
 
 /** Most writes that share one transaction: bounds how long one transaction keeps the event loop from other requests. */
 const batchSize = 128
@@ -27,21 +36,23 @@ const outcomeOf = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Ex
   )
 
 /**
- * The one writer of a connection. Writes that arrive while another is being committed share the next transaction, each
- * in a savepoint of its own, and so share one wait for the disk. Nobody is answered before the commit.
+ * The one writer of a connection. Writes that arrive while another is being committed share the next transaction, and
+ * so share one wait for the disk. Nobody is answered before the commit.
  *
- * The result runs `body` as one write: all of it durable, or none of it done. A statement that fails for the storage's
+ * The result runs `body` in a transaction and answers when that is durable. A body that fails writes nothing itself
+ * before it does: what it wrote would be committed with the others' writes. A statement that fails for the storage's
  * sake fails every write of its transaction with a `StorageError`.
- *
- * @param onLost called when a transaction is lost, before any later one begins
  */
-export const make = Effect.fnUntraced(function* (connection: Connection, onLost: () => void) {
+export const make = Effect.fnUntraced(function* (connection: Connection, { onBegin, onLost }: Observer) {
   const queue = yield* Queue.unbounded<Write>()
 
-  const commit = (batch: Iterable<Write>) =>
+  const commit = (batch: ReadonlyArray<Write>) =>
     transaction(
       connection,
-      Effect.forEach(batch, ({ apply }) => apply)
+      Effect.suspend(() => {
+        onBegin()
+        return Effect.forEach(batch, ({ apply }) => apply)
+      })
     ).pipe(
       Effect.matchEffect({
         onSuccess: (answers) => Effect.forEach(answers, (answer) => answer, { discard: true }),
@@ -53,13 +64,18 @@ export const make = Effect.fnUntraced(function* (connection: Connection, onLost:
       Effect.uninterruptible
     )
 
-  yield* Queue.takeBetween(queue, 1, batchSize).pipe(Effect.flatMap(commit), Effect.forever, Effect.forkScoped)
+  yield* Effect.gen(function* () {
+    const first = yield* Queue.take(queue)
+    // The requests that have arrived by now get read, and submit their writes.
+    yield* EventLoop.turn
+    yield* commit([first, ...(yield* Queue.takeUpTo(queue, batchSize - 1))])
+  }).pipe(Effect.forever, Effect.forkScoped)
 
   return <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StorageError> =>
     Effect.flatMap(Deferred.make<A, E | StorageError>(), (answer) =>
       Effect.zipRight(
         Queue.offer(queue, {
-          apply: Effect.map(savepoint(connection, outcomeOf(body)), (outcome) => Deferred.done(answer, outcome)),
+          apply: Effect.map(outcomeOf(body), (outcome) => Deferred.done(answer, outcome)),
           abandon: (error) => Deferred.complete(answer, storageError(error))
         }),
         Deferred.await(answer)

@@ -2,21 +2,33 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Allocation } from "@port-server/domain/Allocation"
 import { InvalidRequest, StorageUnavailable } from "@port-server/domain/Errors"
 import { PortServerApi } from "@port-server/domain/PortServerApi"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as EventLoop from "./EventLoop.ts"
 import { Registry } from "./Registry.ts"
-import { withKeptBody } from "./RequestBody.ts"
+
+const encodePage = Schema.encode(Schema.parseJson(Schema.Array(Allocation)))
+
+/** A list as the API declares it; a long one is encoded page by page, so that other requests are served in between. */
+const encodePages = Effect.fnUntraced(function* (pages: ReadonlyArray<ReadonlyArray<Allocation>>) {
+  const [first = [], ...others] = pages
+  if (others.length === 0) return first
+  const encoded = yield* Effect.forEach(pages, (page) => Effect.zipLeft(Effect.orDie(encodePage(page)), EventLoop.turn))
+  const items = encoded.map((page) => page.slice(1, -1)).filter((page) => page !== "")
+  return HttpServerResponse.raw(`[${items.join(",")}]`, { contentType: "application/json" })
+})
 
 const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
   Effect.map(Registry, (registry) =>
     handlers
       .handle("health", () => Effect.succeed({ status: "ok" as const }))
       .handle("allocate", ({ payload }) => registry.allocate(payload))
-      .handle("list", ({ urlParams }) => registry.list(urlParams))
+      .handle("list", ({ urlParams }) => Effect.flatMap(registry.list(urlParams), encodePages))
       .handle("check", ({ path: { port } }) => registry.check(port))
       .handle("release", ({ path: { id } }) => Effect.as(registry.release(id), { status: "deleted" as const }))
       .handle("releaseMatching", ({ payload }) =>
@@ -46,7 +58,6 @@ const PlainErrors = HttpApiBuilder.middleware(PortServerApi, (app) =>
 /** The API of port-server on the {@link HttpServer.HttpServer}. */
 export const HttpLive = HttpApiBuilder.serve().pipe(
   Layer.provide(PlainErrors),
-  Layer.provide(HttpApiBuilder.middleware(PortServerApi, withKeptBody)),
   Layer.provide(HttpApiBuilder.api(PortServerApi)),
   Layer.provide(Handlers),
   Layer.provide(HttpServer.layerContext)

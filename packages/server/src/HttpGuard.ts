@@ -25,9 +25,7 @@ const close = { Connection: "close" }
 
 const loopbackHost = /^(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{0,5})?$/i
 
-/** All values of a header as they came; Node itself keeps only the first of some. */
-const valuesOf = (name: string, rawHeaders: ReadonlyArray<string>): ReadonlyArray<string> =>
-  rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
+const crossSite = /^\s*(cross-site|same-site)\s*$/i
 
 /**
  * Who may talk to the server: any local program, and web pages that it served itself; no other page in the user's
@@ -35,16 +33,30 @@ const valuesOf = (name: string, rawHeaders: ReadonlyArray<string>): ReadonlyArra
  */
 const stranger = ({ httpVersion, rawHeaders, url = "" }: IncomingMessage): Refusal | undefined => {
   if (!url.startsWith("/")) return { status: 400, error: "the request target must be a path", headers: close }
-  const [host, ...more] = valuesOf("host", rawHeaders)
-  if (more.length > 0 || (host === undefined && httpVersion !== "1.0")) {
+  // The headers as they came: of some, Node itself keeps only the first.
+  const hosts: Array<string> = []
+  const origins: Array<string> = []
+  let forbidden = false
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const value = rawHeaders[index + 1] ?? ""
+    switch (rawHeaders[index]?.toLowerCase()) {
+      case "host":
+        hosts.push(value)
+        break
+      case "origin":
+        origins.push(value)
+        break
+      case "sec-fetch-site":
+        forbidden ||= crossSite.test(value)
+        break
+    }
+  }
+  const [host] = hosts
+  if (hosts.length > 1 || (host === undefined && httpVersion !== "1.0")) {
     return { status: 400, error: "exactly one Host header is required", headers: close }
   }
   if (host !== undefined && !loopbackHost.test(host)) return { status: 403, error: "forbidden host", headers: close }
-  const own = `http://${host}`.toLowerCase()
-  if (
-    valuesOf("origin", rawHeaders).some((origin) => origin.toLowerCase() !== own) ||
-    valuesOf("sec-fetch-site", rawHeaders).some((site) => /^\s*(cross-site|same-site)\s*$/i.test(site))
-  ) {
+  if (forbidden || origins.some((origin) => origin.toLowerCase() !== `http://${host}`.toLowerCase())) {
     return { status: 403, error: "forbidden origin", headers: close }
   }
   return undefined

@@ -1,14 +1,20 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
+import type * as HttpApp from "@effect/platform/HttpApp"
+import type { HttpBody } from "@effect/platform/HttpBody"
 import * as HttpServer from "@effect/platform/HttpServer"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import { serverHost } from "@port-server/domain/Defaults"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import { ApiRequest } from "./ApiRequest.ts"
 import { admit, invalidJson, maxBody, parseBody, type Refusal, tooLarge } from "./HttpGuard.ts"
-import { keepBody } from "./RequestBody.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 
 /** The address cannot be listened on; `message` is a sentence that names the port. */
@@ -85,7 +91,7 @@ const parserRefusal = (error: unknown): Refusal => {
   }
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void
+type Handler = (request: ApiRequest, response: ServerResponse) => void
 
 /** Read a JSON body of at most {@link maxBody} bytes, then go on. */
 const readBody = (request: IncomingMessage, response: ServerResponse, handler: Handler): void => {
@@ -105,8 +111,7 @@ const readBody = (request: IncomingMessage, response: ServerResponse, handler: H
     if (body === undefined) {
       refuse(request, response, invalidJson)
     } else {
-      keepBody(request, body)
-      handler(request, response)
+      handler(new ApiRequest(request, body), response)
     }
   }
   // A client that went away half-way is not an error of anybody here.
@@ -115,6 +120,51 @@ const readBody = (request: IncomingMessage, response: ServerResponse, handler: H
     .on("end", onEnd)
     .on("error", () => {})
 }
+
+/** The bytes of a body as a string: Node sends the headers and a string in one write, but headers and bytes in two. */
+const contentOf = (body: HttpBody): readonly [content: string, encoding: "latin1" | "utf8"] | undefined => {
+  switch (body._tag) {
+    case "Empty":
+      return ["", "latin1"]
+    case "Uint8Array": {
+      const { buffer, byteLength, byteOffset } = body.body
+      return [Buffer.from(buffer, byteOffset, byteLength).toString("latin1"), "latin1"]
+    }
+    case "Raw":
+      return typeof body.body === "string" ? [body.body, "utf8"] : undefined
+    default:
+      return undefined
+  }
+}
+
+const internalError: Refusal = { status: 500, error: "internal error" }
+
+/** Send what the API answers. */
+const respond = (request: ApiRequest, response: ServerResponse, answer: HttpServerResponse): void => {
+  const content = contentOf(answer.body)
+  if (content === undefined) {
+    refuse(request.source, response, internalError)
+    return
+  }
+  const length = { "content-length": Buffer.byteLength(...content) }
+  response.writeHead(answer.status, { ...fixedHeaders, ...answer.headers, ...length })
+  if (request.method === "HEAD") response.end()
+  else response.end(...content)
+}
+
+/**
+ * Run the API on each request. A client that goes away does not interrupt what it asked for: it is short, and a write
+ * that shares its transaction with others cannot stop half-way.
+ */
+const answering =
+  (runtime: Runtime.Runtime<never>, app: HttpApp.Default<unknown>): Handler =>
+  (request, response) => {
+    const context = Context.add(runtime.context, HttpServerRequest, request)
+    Runtime.runFork(Runtime.make({ ...runtime, context }), app).addObserver((exit) => {
+      if (Exit.isSuccess(exit)) respond(request, response, exit.value)
+      else refuse(request.source, response, internalError)
+    })
+  }
 
 const guarded =
   (server: Server, handler: Handler) =>
@@ -127,9 +177,8 @@ const guarded =
       return
     }
     if (request.headers.expect !== undefined) response.writeContinue()
-    for (const [name, value] of Object.entries(fixedHeaders)) response.setHeader(name, value)
     if (decision.withBody) readBody(request, response, handler)
-    else handler(request, response)
+    else handler(new ApiRequest(request), response)
   }
 
 const listen = (server: Server, port: number) =>
@@ -181,12 +230,9 @@ export const layer: Layer.Layer<HttpServer.HttpServer, CannotListen, ServerConfi
     const port = yield* listen(server, config.port)
     return HttpServer.make({
       address: { _tag: "TcpAddress", hostname: serverHost, port },
-      serve: (app, middleware) =>
+      serve: (app) =>
         Effect.gen(function* () {
-          const handler = middleware
-            ? yield* NodeHttpServer.makeHandler(app, middleware)
-            : yield* NodeHttpServer.makeHandler(app)
-          const listener = guarded(server, handler)
+          const listener = guarded(server, answering(yield* Effect.runtime<never>(), app))
           server.on("request", listener).on("checkContinue", listener)
           server.on("checkExpectation", (request, response) =>
             refuse(request, response, { status: 417, error: "unknown expectation", headers: { Connection: "close" } })

@@ -1,7 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import { run } from "./Query.ts"
 import { isLocked } from "./StorageFault.ts"
@@ -35,17 +34,3 @@ export const transaction = <A, E>(
     )
   )
 }
-
-/** Run `body` inside a transaction: when its outcome is a failure, what it wrote is undone, and nothing else. */
-export const savepoint = <A, E>(
-  connection: Connection,
-  body: Effect.Effect<Exit.Exit<A, E>, SqlError>
-): Effect.Effect<Exit.Exit<A, E>, SqlError> =>
-  Effect.zipRight(
-    run(connection, "SAVEPOINT step"),
-    Effect.tap(body, (outcome) =>
-      Exit.isSuccess(outcome)
-        ? run(connection, "RELEASE step")
-        : Effect.zipRight(run(connection, "ROLLBACK TO step"), run(connection, "RELEASE step"))
-    )
-  )

@@ -82,6 +82,8 @@ const serve = (flags: Command.Command.ParseConfig<typeof options>) =>
     Layer.provide(HttpListener.layer),
     Layer.provide(Registry.Default),
     Layer.provide(Layer.effect(ServerConfig, settings(flags))),
+    // Nobody collects the spans of this process; making them costs each request more than its work.
+    Layer.provide(Layer.setTracerEnabled(false)),
     Layer.launch
   )
 

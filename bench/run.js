@@ -1,0 +1,276 @@
+// Measure every figure of the README's section "Speed", both sides in one run, and write them down.
+// npm run bench            all of it, a few minutes
+// npm run bench -- quick   fewer rounds, for a look; writes nothing
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { cpus, tmpdir } from "node:os"
+import { join } from "node:path"
+import { allocate, allocation, fill, rate } from "./load.js"
+import { memory, startBare, startPortServer } from "./servers.js"
+
+process.chdir(new URL("..", import.meta.url).pathname)
+
+const quick = process.argv.includes("quick")
+const only = process.argv.slice(2).filter((argument) => argument !== "quick")
+const rounds = quick ? 3 : 7
+const starts = quick ? 9 : 31
+const seconds = quick ? 2 : 5
+
+/** @param {number[]} values @param {number} share */
+const quantile = (values, share) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * share)] ?? 0
+
+/** Median, with the quartiles. @param {number[]} values */
+const summary = (values) => ({
+  median: quantile(values, 0.5),
+  low: quantile(values, 0.25),
+  high: quantile(values, 0.75)
+})
+
+/**
+ * @typedef {object} Figure
+ * @property {string} name
+ * @property {string} goal
+ * @property {string} unit of `measured` and `yardstick`
+ * @property {ReturnType<typeof summary>} measured
+ * @property {ReturnType<typeof summary>} [yardstick]
+ * @property {ReturnType<typeof summary>} [ratio] measured over yardstick, round by round
+ * @property {string} [note]
+ */
+
+/** @type {Figure[]} */
+const figures = []
+
+/** @param {Omit<Figure, "measured" | "yardstick" | "ratio">} figure @param {number[]} measured @param {number[]} [yardstick] */
+const record = (figure, measured, yardstick) => {
+  const ratio = yardstick?.map((value, round) => (measured[round] ?? 0) / value)
+  figures.push({
+    ...figure,
+    measured: summary(measured),
+    ...(yardstick && ratio && { yardstick: summary(yardstick), ratio: summary(ratio) })
+  })
+}
+
+/** @param {string} part */
+const wanted = (part) => only.length === 0 || only.includes(part)
+
+/** Whole life of a process, in ms. @param {string} command @param {string[]} args @param {Record<string, string>} [env] */
+const life = async (command, args, env) => {
+  const start = performance.now()
+  const child = spawn(command, args, { stdio: "ignore", env: { ...process.env, ...env } })
+  const [code] = await once(child, "exit")
+  if (code !== 0) throw new Error(`${command} ${args.join(" ")} exited with ${code}`)
+  return performance.now() - start
+}
+
+/** From the spawn of a port-server to its first healthy answer, in ms. */
+const readiness = async () => {
+  const folder = mkdtempSync(join(tmpdir(), "port-server-bench-"))
+  const start = performance.now()
+  const child = spawn("bin/port-server", ["--port", "0", "--db", join(folder, "ports.db")], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  const [chunk] = await once(child.stdout, "data")
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(String(chunk))?.[0]
+  const answer = await fetch(`${url}/healthz`)
+  await answer.text()
+  const time = performance.now() - start
+  child.kill("SIGTERM")
+  await once(child, "exit")
+  rmSync(folder, { recursive: true })
+  return time
+}
+
+if (wanted("start")) {
+  const server = await startPortServer()
+  const env = { PORT_SERVER_ADDR: server.url.replace("http://", "") }
+  await (await fetch(`${server.url}/healthz`)).text()
+  /** @type {number[]} */
+  const node = []
+  /** @type {number[]} */
+  const health = []
+  /** @type {number[]} */
+  const ready = []
+  for (let round = 0; round < starts; round++) {
+    node.push(await life(process.execPath, ["-e", "0"]))
+    health.push(await life("bin/portctl", ["health"], env))
+    ready.push(await readiness())
+  }
+  await server.stop()
+  record({ name: "`portctl health`, whole process, over `node -e 0`", goal: "≤ 1.5", unit: "ms" }, health, node)
+  record(
+    { name: "`port-server`, spawn to first healthy answer, over `node -e 0`", goal: "≤ 4", unit: "ms" },
+    ready,
+    node
+  )
+}
+
+if (wanted("rate")) {
+  /** @type {number[]} */
+  const bareRates = []
+  /** @type {number[]} */
+  const checkRates = []
+  /** @type {number[]} */
+  const allocateRates = []
+  let refused = 0
+  for (let round = 0; round < rounds; round++) {
+    const bare = await startBare()
+    await rate(`${bare.url}/`, { duration: 1 })
+    bareRates.push((await rate(`${bare.url}/`, { duration: seconds })).rate)
+    await bare.stop()
+
+    const server = await startPortServer()
+    await fill(server.url, 1)
+    const path = `${server.url}/v1/ports/1024`
+    await rate(path, { duration: 1 })
+    checkRates.push((await rate(path, { duration: seconds })).rate)
+    const allocations = await rate(`${server.url}/v1/allocations`, { ...allocate, amount: quick ? 10_000 : 30_000 })
+    allocateRates.push(allocations.rate)
+    refused += allocations.refused
+    await server.stop()
+  }
+  record(
+    { name: "`GET /v1/ports/{port}`, 32 connections, over bare `node:http`", goal: "≥ 0.14", unit: "requests/s" },
+    checkRates,
+    bareRates
+  )
+  record(
+    {
+      name: "durable `POST /v1/allocations` (auto), 32 connections, over bare `node:http`",
+      goal: "≥ 0.08",
+      unit: "requests/s",
+      note: `${refused} refused`
+    },
+    allocateRates,
+    bareRates
+  )
+}
+
+/** Mean time of one allocation at a time, in ms. @param {string} url */
+const oneByOne = async (url) => {
+  const start = performance.now()
+  const count = quick ? 100 : 300
+  for (let index = 0; index < count; index++) {
+    const answer = await fetch(`${url}/v1/allocations`, { method: "POST", body: allocation })
+    await answer.text()
+    if (answer.status !== 201) throw new Error(`status ${answer.status}`)
+  }
+  return (performance.now() - start) / count
+}
+
+if (wanted("full")) {
+  const ports = 65_535 - 1024 + 1
+  const full = await startPortServer()
+  await fill(full.url, Math.floor(ports * 0.99) - rounds * (quick ? 100 : 300) - 50)
+  /** @type {number[]} */
+  const emptyTimes = []
+  /** @type {number[]} */
+  const fullTimes = []
+  for (let round = 0; round < rounds; round++) {
+    const empty = await startPortServer()
+    await fill(empty.url, 50)
+    emptyTimes.push(await oneByOne(empty.url))
+    await empty.stop()
+    fullTimes.push(await oneByOne(full.url))
+  }
+  await full.stop()
+  record(
+    { name: "one allocation at a time, range 99 % full, over an empty one", goal: "≤ 1.4", unit: "ms" },
+    fullTimes,
+    emptyTimes
+  )
+}
+
+if (wanted("memory")) {
+  /** @type {number[]} */
+  const bareMemory = []
+  /** @type {number[]} */
+  const serverMemory = []
+  for (let round = 0; round < rounds; round++) {
+    const [bare, server] = [await startBare(), await startPortServer()]
+    for (const { url } of [bare, server]) await (await fetch(`${url}/healthz`)).text()
+    bareMemory.push(memory(bare.pid))
+    serverMemory.push(memory(server.pid))
+    await Promise.all([bare.stop(), server.stop()])
+  }
+  record(
+    { name: "idle memory of `port-server` over bare `node:http`", goal: "≤ 1.8", unit: "MiB" },
+    serverMemory,
+    bareMemory
+  )
+}
+
+if (wanted("list")) {
+  const server = await startPortServer()
+  await fill(server.url, 60_000)
+  /** @type {number[]} */
+  const worst = []
+  /** @type {number[]} */
+  const lists = []
+  for (let round = 0; round < rounds; round++) {
+    let listing = true
+    const start = performance.now()
+    const list = fetch(`${server.url}/v1/allocations`)
+      .then((answer) => answer.text())
+      .then((text) => {
+        lists.push(performance.now() - start)
+        listing = false
+        return text.length
+      })
+    let longest = 0
+    while (listing) {
+      const asked = performance.now()
+      await (await fetch(`${server.url}/healthz`)).text()
+      longest = Math.max(longest, performance.now() - asked)
+    }
+    await list
+    worst.push(longest)
+  }
+  await server.stop()
+  record(
+    { name: "longest wait of another request while 60,000 allocations are listed", goal: "≤ 50", unit: "ms" },
+    worst
+  )
+  record({ name: "`GET /v1/allocations` of 60,000 allocations", goal: "", unit: "ms" }, lists)
+}
+
+const number = (/** @type {number} */ value) =>
+  value >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3)
+const spread = (/** @type {ReturnType<typeof summary>} */ { median, low, high }) =>
+  `${number(median)} (${number(low)}–${number(high)})`
+
+const table = [
+  "| figure | goal | ratio | measured | yardstick |",
+  "|---|---|---|---|---|",
+  ...figures.map(
+    ({ name, goal, unit, measured, yardstick, ratio, note }) =>
+      `| ${name}${note === undefined ? "" : `, ${note}`} | ${goal} | ${ratio ? spread(ratio) : ""} | ${spread(measured)} ${unit} | ${
+        yardstick ? `${spread(yardstick)} ${unit}` : ""
+      } |`
+  )
+].join("\n")
+console.log(table)
+
+if (!quick && only.length === 0) {
+  const machine = {
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    processor: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length
+  }
+  writeFileSync("bench/results.json", `${JSON.stringify({ machine, figures }, undefined, 2)}\n`)
+  writeFileSync(
+    "bench/RESULTS.md",
+    `# Results of the benchmark
+
+${machine.date}, Node ${machine.node} on ${machine.platform}, ${machine.cores} cores of ${machine.processor}. Medians, with the
+quartiles in brackets; a ratio is taken round by round, both sides right after each other.
+
+${table}
+
+To repeat: \`npm run bench\` on a machine that does nothing else. Load comes from autocannon in a process of its own and
+shares the cores with the server; databases are fresh files in the system's temporary folder.
+`
+  )
+}
