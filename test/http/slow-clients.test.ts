@@ -5,7 +5,7 @@ import { allocate, expectError, listed } from "../support/Api.ts"
 import { startServer } from "../support/Programs.ts"
 import { call, exchange, parseAnswer } from "../support/Wire.ts"
 
-// These wait for limits of the server's own; nothing here measures how long they are.
+// These wait for limits of the server's own, side by side; nothing here measures how long they are. The longest go first.
 const patient = { timeout: 60_000, concurrent: true }
 const path = "/v1/allocations"
 
@@ -24,29 +24,6 @@ const stalled = (port: number, bytes: string) =>
   )
 
 describe("a client that stalls", () => {
-  for (const [title, bytes] of [
-    ["before its first byte", ""],
-    ["in its headers", "GET /healthz HTTP/1.1\r\nHost: loc"],
-    ["in its body", `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{`],
-    ["in a chunk", `POST ${path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{`]
-  ] as const) {
-    it.scopedLive(
-      `${title} keeps no other from its answer`,
-      () =>
-        Effect.gen(function* () {
-          const { port } = yield* startServer()
-          const sockets = yield* Effect.all(
-            Array.from({ length: 100 }, () => stalled(port, bytes)),
-            { concurrency: "unbounded" }
-          )
-          const allocation = yield* allocate(port, { app: "others" })
-          expect(yield* listed(port, "others")).toEqual([allocation])
-          expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([])
-        }),
-      patient
-    )
-  }
-
   for (const [title, bytes] of [
     ["in its headers", "GET /healthz HTTP/1.1\r\nHost: loc"],
     ["in its body", `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{`]
@@ -86,4 +63,27 @@ describe("a client that stalls", () => {
       }),
     patient
   )
+
+  for (const [title, bytes] of [
+    ["before its first byte", ""],
+    ["in its headers", "GET /healthz HTTP/1.1\r\nHost: loc"],
+    ["in its body", `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{`],
+    ["in a chunk", `POST ${path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{`]
+  ] as const) {
+    it.scopedLive(
+      `${title} keeps no other from its answer`,
+      () =>
+        Effect.gen(function* () {
+          const { port } = yield* startServer()
+          const sockets = yield* Effect.all(
+            Array.from({ length: 100 }, () => stalled(port, bytes)),
+            { concurrency: "unbounded" }
+          )
+          const allocation = yield* allocate(port, { app: "others" })
+          expect(yield* listed(port, "others")).toEqual([allocation])
+          expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([])
+        }),
+      patient
+    )
+  }
 })
