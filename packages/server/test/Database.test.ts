@@ -384,6 +384,9 @@ describe("a database that is not ours to open", () => {
         const before = fingerprint(file)
         const files = readdirSync(folder)
         const running = yield* start(bin.portServer, ["--port", "0", "--db", file])
+        // One that opens it after all is stopped, and seen below by its exit code.
+        yield* Effect.race(running.ended, running.printed(/listening/))
+        running.process.kill("SIGTERM")
         const ended = yield* running.ended
         expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 1, stdout: "" })
         expect(ended.stderr).toMatch(/^error: [^\n]+\n$/)
