@@ -63,7 +63,9 @@ export const send = (port: number, head: string, body: string | Uint8Array = "")
 export const call = (port: number, method: string, path: string, body?: unknown): Effect.Effect<Answer> =>
   Effect.async((resume) => {
     const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body)
-    const request = httpRequest({ host: "127.0.0.1", port, method, path, agent: false }, (response) => {
+    // Node sends the body of a DELETE without any length by itself.
+    const headers = text === undefined ? {} : { "Content-Length": Buffer.byteLength(text) }
+    const request = httpRequest({ host: "127.0.0.1", port, method, path, headers, agent: false }, (response) => {
       let received = ""
       response.setEncoding("utf8").on("data", (chunk: string) => {
         received += chunk

@@ -40,15 +40,19 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
 
 /** 404: no allocation has the id. */
 export class AllocationNotFound extends Schema.TaggedError<AllocationNotFound>()("AllocationNotFound", {}) {
-  override get message(): string {
-    return "allocation not found"
+  override get message() {
+    return "allocation not found" as const
   }
 
-  static readonly body = Schema.transform(sentenceBody, Schema.typeSchema(AllocationNotFound), {
-    strict: true,
-    decode: () => new AllocationNotFound(),
-    encode: ({ message }) => ({ error: message })
-  }).annotations(wire(404, "AllocationNotFound"))
+  static readonly body = Schema.transform(
+    Schema.Struct({ error: Schema.Literal("allocation not found") }),
+    Schema.typeSchema(AllocationNotFound),
+    {
+      strict: true,
+      decode: () => new AllocationNotFound(),
+      encode: ({ message }) => ({ error: message })
+    }
+  ).annotations(wire(404, "AllocationNotFound"))
 }
 
 /** 409: the port that was asked for belongs to `holder`. */

@@ -5,6 +5,7 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -72,7 +73,9 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
       message: `what answers at ${address} is not a port-server that this program understands (status ${status})`
     })
 
-  const httpClient = yield* HttpClient.HttpClient
+  // The status of the answer to the call that runs; 0 as long as there is none.
+  const answered = FiberRef.unsafeMake(0)
+  const httpClient = HttpClient.tap(yield* HttpClient.HttpClient, ({ status }) => FiberRef.set(answered, status))
   const options = { group: "registry", httpClient, baseUrl: address.url } as const
   // Each endpoint is derived when it is first called: a short program calls one of them.
   const health = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "health" }))
@@ -100,10 +103,17 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     call.pipe(
       Effect.catchAll((error): Effect.Effect<never, E | InvalidRequest | ServerUnreachable | UnexpectedAnswer> => {
         if (error instanceof HttpApiDecodeError) return new InvalidRequest({ message: error.message })
-        if (ParseResult.isParseError(error)) return InvalidRequest.fromParseError(error)
+        if (ParseResult.isParseError(error)) {
+          return Effect.flatMap(
+            FiberRef.get(answered),
+            (status): Effect.Effect<never, InvalidRequest | UnexpectedAnswer> =>
+              status === 0 ? InvalidRequest.fromParseError(error) : stranger(status)
+          )
+        }
         if (!HttpClientError.isHttpClientError(error)) return Effect.fail(error)
         return error._tag === "ResponseError" ? refused(error) : unreachable
       }),
+      Effect.locally(answered, 0),
       Effect.timeoutFail({ duration: answerTimeout, onTimeout: () => unreachable })
     )
 

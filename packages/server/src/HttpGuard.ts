@@ -31,7 +31,7 @@ const crossSite = /^\s*(cross-site|same-site)\s*$/i
  * Who may talk to the server: any local program, and web pages that it served itself; no other page in the user's
  * browser, whether it sends requests across sites or has rebound a name of its own to this address.
  */
-const stranger = ({ httpVersion, rawHeaders, url = "" }: IncomingMessage): Refusal | undefined => {
+export const stranger = ({ httpVersion, rawHeaders, url = "" }: IncomingMessage): Refusal | undefined => {
   if (!url.startsWith("/")) return { status: 400, error: "the request target must be a path", headers: close }
   // The headers as they came: of some, Node itself keeps only the first.
   const hosts: Array<string> = []
@@ -56,7 +56,8 @@ const stranger = ({ httpVersion, rawHeaders, url = "" }: IncomingMessage): Refus
     return { status: 400, error: "exactly one Host header is required", headers: close }
   }
   if (host !== undefined && !loopbackHost.test(host)) return { status: 403, error: "forbidden host", headers: close }
-  if (forbidden || origins.some((origin) => origin.toLowerCase() !== `http://${host}`.toLowerCase())) {
+  const own = host === undefined ? undefined : `http://${host}`.toLowerCase()
+  if (forbidden || origins.some((origin) => origin.toLowerCase() !== own)) {
     return { status: 403, error: "forbidden origin", headers: close }
   }
   return undefined

@@ -14,7 +14,7 @@ import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ApiRequest } from "./ApiRequest.ts"
-import { admit, invalidJson, maxBody, parseBody, type Refusal, tooLarge } from "./HttpGuard.ts"
+import { admit, invalidJson, maxBody, parseBody, type Refusal, stranger, tooLarge } from "./HttpGuard.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 
 /** The address cannot be listened on; `message` is a sentence that names the port. */
@@ -90,6 +90,8 @@ const parserRefusal = (error: unknown): Refusal => {
       return { status: 400, error: "the request is not valid HTTP/1.1" }
   }
 }
+
+const notForTunnels: Refusal = { status: 400, error: "this server opens no tunnels" }
 
 type Handler = (request: ApiRequest, response: ServerResponse) => void
 
@@ -226,7 +228,7 @@ export const layer: Layer.Layer<HttpServer.HttpServer, CannotListen, ServerConfi
       drain
     )
     server.on("clientError", (error, socket) => refuseRaw(socket, parserRefusal(error)))
-    server.on("connect", (_, socket) => refuseRaw(socket, { status: 405, error: "method not allowed" }))
+    server.on("connect", (request, socket) => refuseRaw(socket, stranger(request) ?? notForTunnels))
     const port = yield* listen(server, config.port)
     return HttpServer.make({
       address: { _tag: "TcpAddress", hostname: serverHost, port },

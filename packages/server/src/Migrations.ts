@@ -38,18 +38,17 @@ const version = (connection: Connection) =>
  */
 export const isOutdated = Effect.fnUntraced(function* (connection: Connection) {
   const current = yield* version(connection)
+  const tables = yield* names(
+    connection,
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+  )
+  const found = yield* names(connection, "SELECT name FROM pragma_table_info('allocations')")
+  const isOurs = columns.every((column) => found.some(({ name }) => name === column))
+  if (!isOurs && (current > 0 || tables.length > 0)) {
+    return yield* new ForeignDatabase({ message: "belongs to another program" })
+  }
   if (current > migrations.length) {
     return yield* new ForeignDatabase({ message: "was written by a newer port-server" })
-  }
-  if (current === 0) {
-    const tables = yield* names(
-      connection,
-      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-    )
-    const found = yield* names(connection, "SELECT name FROM pragma_table_info('allocations')")
-    if (tables.length > 0 && !columns.every((column) => found.some(({ name }) => name === column))) {
-      return yield* new ForeignDatabase({ message: "belongs to another program" })
-    }
   }
   return current < migrations.length
 })
