@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { realpath } from "node:fs/promises"
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
@@ -93,10 +93,10 @@ it.scopedLive("every --port 0 is another port", () =>
 )
 
 /** Run port-server where it has to refuse; whatever it would write lands in a folder that has to stay empty. */
-const refusedBy = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+const refusedBy = (args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const home = yield* temporaryFolder
-    const running = yield* start(bin.portServer, args, { env: { HOME: home, ...env }, cwd: home })
+    const running = yield* start(bin.portServer, args, { env: { HOME: home }, cwd: home })
     const ended = yield* running.ended
     expect(readdirSync(home)).toEqual([])
     return ended
@@ -133,11 +133,15 @@ const badEnvironment = [
 ] as const
 
 for (const [name, value] of badEnvironment) {
-  it.scopedLive(`refuses ${name}=${value} in one line that names it, and touches nothing`, () =>
+  it.scopedLive(`refuses ${name}=${value} in one line that names it, and makes no database`, () =>
     Effect.gen(function* () {
-      const ended = yield* refusedBy(name === "PORT_SERVER_PORT" ? [] : ["--port", "0"], { [name]: value })
+      const home = yield* temporaryFolder
+      const args = name === "PORT_SERVER_PORT" ? [] : ["--port", "0"]
+      const running = yield* start(bin.portServer, args, { env: { HOME: home, [name]: value } })
+      const ended = yield* running.ended
       expect(ended).toMatchObject({ code: 1, stdout: "" })
       expect(ended.stderr).toMatch(new RegExp(`^error: .*${name}.*\n$`))
+      expect(existsSync(join(home, ".port_server/ports.db"))).toBe(false)
       expectClean(ended)
     })
   )
