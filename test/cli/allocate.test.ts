@@ -1,4 +1,4 @@
-import { expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError, expectUsageError } from "../support/Expectations.ts"
 import { portctl, startServer } from "../support/Programs.ts"
@@ -96,19 +96,21 @@ const refused: ReadonlyArray<readonly [name: string, args: ReadonlyArray<string>
   ["a direction override", ["--app", "a", "--instance", "\u202eb", "--service", "c"], /instance must not contain/],
   ["256 characters", ["--app", "a", "--instance", "b", "--service", "c".repeat(256)], /service .*255/],
   ["--json and --quiet", [...owner, "--json", "--quiet"], /--json and --quiet/],
-  ...["-1", "65536", "abc", "", "1.5", "1e3", "0x50", " 80", "080", "99999999999999999999", "NaN"].map(
+  ...["-1", "65536", "abc", "", "1.5", "1e3", " 80", "080"].map(
     (value) => [`--port ${JSON.stringify(value)}`, [...owner, "--port", value], port] as const
   ),
   ["--port= without a value", [...owner, "--port="], port]
 ]
 
-for (const [name, args, wrong] of refused) {
-  it.scopedLive(`refuses ${name}, and sends nothing`, () =>
-    Effect.gen(function* () {
-      const { address, connections } = yield* listener()
-      const ended = yield* portctl(["allocate", ...args], { env: { PORT_SERVER_ADDR: address } })
-      expectUsageError(ended, wrong, "portctl allocate")
-      expect(connections()).toBe(0)
-    })
-  )
-}
+describe.concurrent("a command line that allocate cannot follow", () => {
+  for (const [name, args, wrong] of refused) {
+    it.scopedLive(`refuses ${name}, and sends nothing`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener()
+        const ended = yield* portctl(["allocate", ...args], { env: { PORT_SERVER_ADDR: address } })
+        expectUsageError(ended, wrong, "portctl allocate")
+        expect(connections()).toBe(0)
+      })
+    )
+  }
+})

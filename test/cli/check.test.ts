@@ -1,4 +1,4 @@
-import { expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectClean, expectUsageError } from "../support/Expectations.ts"
 import { portctl, startServer } from "../support/Programs.ts"
@@ -40,13 +40,15 @@ it.scopedLive("health says ok", () =>
   })
 )
 
-for (const args of [[], ["--json"], ...["0", "-1", "65536", "abc", "", "1.5"].map((port) => ["--port", port])]) {
-  it.scopedLive(`check refuses ${JSON.stringify(args)}, and sends nothing`, () =>
-    Effect.gen(function* () {
-      const { address, connections } = yield* listener()
-      const ended = yield* portctl(["check", ...args], { env: { PORT_SERVER_ADDR: address } })
-      expectUsageError(ended, /port/, "portctl check --port")
-      expect(connections()).toBe(0)
-    })
-  )
-}
+describe.concurrent("a command line that check cannot follow", () => {
+  for (const args of [[], ["--json"], ...["0", "-1", "65536", "abc", "", "1.5"].map((port) => ["--port", port])]) {
+    it.scopedLive(`check refuses ${JSON.stringify(args)}, and sends nothing`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener()
+        const ended = yield* portctl(["check", ...args], { env: { PORT_SERVER_ADDR: address } })
+        expectUsageError(ended, /port/, "portctl check --port")
+        expect(connections()).toBe(0)
+      })
+    )
+  }
+})

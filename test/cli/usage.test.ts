@@ -1,4 +1,4 @@
-import { expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectUsageError } from "../support/Expectations.ts"
 import { portctl } from "../support/Programs.ts"
@@ -38,30 +38,32 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
   [["health", "--app", "x"], /--app/, "portctl health"]
 ]
 
-for (const [args, wrong, usage] of refused) {
-  it.scopedLive(`refuses ${JSON.stringify(args)}, and sends nothing`, () =>
+describe.concurrent("a command line that portctl cannot follow", () => {
+  for (const [args, wrong, usage] of refused) {
+    it.scopedLive(`refuses ${JSON.stringify(args)}, and sends nothing`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener()
+        expectUsageError(yield* portctl(args, { env: { PORT_SERVER_ADDR: address } }), wrong, usage)
+        expect(connections()).toBe(0)
+      })
+    )
+  }
+
+  for (const value of ["true", "false", "1", "no"]) {
+    it.scopedLive(`refuses the stray argument ${value} after a flag that takes no value`, () =>
+      Effect.gen(function* () {
+        // Closes at once, so that a program that does ask it ends.
+        const { address, connections } = yield* listener((socket) => socket.destroy())
+        const ended = yield* portctl(["list", "--json", value], { env: { PORT_SERVER_ADDR: address } })
+        expectUsageError(ended, new RegExp(`"?${value}"?`), "portctl list")
+        expect(connections()).toBe(0)
+      })
+    )
+  }
+
+  it.scopedLive("refuses completions for a shell that it does not know, and says which ones it knows", () =>
     Effect.gen(function* () {
-      const { address, connections } = yield* listener()
-      expectUsageError(yield* portctl(args, { env: { PORT_SERVER_ADDR: address } }), wrong, usage)
-      expect(connections()).toBe(0)
+      expectUsageError(yield* portctl(["--completions", "tcsh"]), /bash.*zsh.*fish/, "portctl")
     })
   )
-}
-
-for (const value of ["true", "false", "1", "no"]) {
-  it.scopedLive(`refuses the stray argument ${value} after a flag that takes no value`, () =>
-    Effect.gen(function* () {
-      // Closes at once, so that a program that does ask it ends.
-      const { address, connections } = yield* listener((socket) => socket.destroy())
-      const ended = yield* portctl(["list", "--json", value], { env: { PORT_SERVER_ADDR: address } })
-      expectUsageError(ended, new RegExp(`"?${value}"?`), "portctl list")
-      expect(connections()).toBe(0)
-    })
-  )
-}
-
-it.scopedLive("refuses completions for a shell that it does not know, and says which ones it knows", () =>
-  Effect.gen(function* () {
-    expectUsageError(yield* portctl(["--completions", "tcsh"]), /bash.*zsh.*fish/, "portctl")
-  })
-)
+})

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs"
 import { realpath } from "node:fs/promises"
 import { join } from "node:path"
-import { expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectClean, expectUsageError } from "../support/Expectations.ts"
 import { bin, start, startServer, temporaryFolder } from "../support/Programs.ts"
@@ -118,31 +118,33 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
   [["--completions", "tcsh"], /bash.*zsh.*fish/]
 ]
 
-for (const [args, wrong] of refused) {
-  it.scopedLive(`refuses ${JSON.stringify(args)}, and touches nothing`, () =>
-    Effect.gen(function* () {
-      expectUsageError(yield* refusedBy(args), wrong, "port-server")
-    })
-  )
-}
+describe.concurrent("a command line that port-server cannot follow", () => {
+  for (const [args, wrong] of refused) {
+    it.scopedLive(`refuses ${JSON.stringify(args)}, and touches nothing`, () =>
+      Effect.gen(function* () {
+        expectUsageError(yield* refusedBy(args), wrong, "port-server")
+      })
+    )
+  }
 
-const badEnvironment = [
-  ["PORT_SERVER_PORT", "abc"],
-  ["PORT_SERVER_PORT", "65536"],
-  ["PORT_SERVER_RANGE", "9-1"]
-] as const
+  const badEnvironment = [
+    ["PORT_SERVER_PORT", "abc"],
+    ["PORT_SERVER_PORT", "65536"],
+    ["PORT_SERVER_RANGE", "9-1"]
+  ] as const
 
-for (const [name, value] of badEnvironment) {
-  it.scopedLive(`refuses ${name}=${value} in one line that names it, and makes no database`, () =>
-    Effect.gen(function* () {
-      const home = yield* temporaryFolder
-      const args = name === "PORT_SERVER_PORT" ? [] : ["--port", "0"]
-      const running = yield* start(bin.portServer, args, { env: { HOME: home, [name]: value } })
-      const ended = yield* running.ended
-      expect(ended).toMatchObject({ code: 1, stdout: "" })
-      expect(ended.stderr).toMatch(new RegExp(`^error: .*${name}.*\n$`))
-      expect(existsSync(join(home, ".port_server/ports.db"))).toBe(false)
-      expectClean(ended)
-    })
-  )
-}
+  for (const [name, value] of badEnvironment) {
+    it.scopedLive(`refuses ${name}=${value} in one line that names it, and makes no database`, () =>
+      Effect.gen(function* () {
+        const home = yield* temporaryFolder
+        const args = name === "PORT_SERVER_PORT" ? [] : ["--port", "0"]
+        const running = yield* start(bin.portServer, args, { env: { HOME: home, [name]: value } })
+        const ended = yield* running.ended
+        expect(ended).toMatchObject({ code: 1, stdout: "" })
+        expect(ended.stderr).toMatch(new RegExp(`^error: .*${name}.*\n$`))
+        expect(existsSync(join(home, ".port_server/ports.db"))).toBe(false)
+        expectClean(ended)
+      })
+    )
+  }
+})

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process"
 import { chmod, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { expectClean } from "../support/Expectations.ts"
@@ -85,10 +85,11 @@ it.scopedLive("opens a database of the original program and keeps every row", ()
 
 // The tests may run as root, whom permissions do not bind: without these two rights they do.
 const isRoot = process.getuid?.() === 0
+const setpriv = "setpriv"
 const powerless = ["--bounding-set=-dac_override,-dac_read_search"]
-const canDrop = !isRoot || spawnSync("setpriv", [...powerless, "true"]).status === 0
+const canDrop = !isRoot || spawnSync(setpriv, [...powerless, "true"]).status === 0
 const bound = (...args: ReadonlyArray<string>): readonly [string, ReadonlyArray<string>] =>
-  isRoot ? ["setpriv", [...powerless, bin.portServer, ...args]] : [bin.portServer, args]
+  isRoot ? [setpriv, [...powerless, bin.portServer, ...args]] : [bin.portServer, args]
 
 /** What port-server says of a database that it cannot use: one line that names the file. */
 const refusedDatabase = (home: string, database: string, command = bound("--port", "0", "--db", database)) =>
@@ -126,63 +127,65 @@ const files: ReadonlyArray<readonly [name: string, make: (file: string) => Effec
   ]
 ]
 
-for (const [name, make, mode] of files) {
-  it.scopedLive(`leaves a file as it was that ${name}`, () =>
+describe.concurrent("a database that port-server cannot use", () => {
+  for (const [name, make, mode] of files) {
+    it.scopedLive(`leaves a file as it was that ${name}`, () =>
+      Effect.gen(function* () {
+        const home = yield* temporaryFolder
+        const file = join(home, "some.db")
+        yield* make(file)
+        yield* promise(() => chmod(file, mode))
+        const before = yield* bytesOf(file)
+        yield* refusedDatabase(home, file)
+        expect(yield* bytesOf(file)).toBe(before)
+        expect(yield* modeOf(file)).toBe(mode.toString(8))
+      })
+    )
+  }
+
+  const unusable = [
+    ["that its user may not read", 0o000, originalSchema],
+    ["of the original program that its user may not write", 0o444, originalSchema],
+    [
+      "of this program that its user may not write",
+      0o444,
+      `${originalSchema}; PRAGMA user_version = 1; PRAGMA journal_mode = WAL`
+    ]
+  ] as const
+
+  for (const [which, mode, statements] of unusable) {
+    const name = `leaves a database as it was ${which}`
+    const test = canDrop ? it.scopedLive : it.scopedLive.skip
+    test(canDrop ? name : `${name} (skipped: root, and no setpriv)`, () =>
+      Effect.gen(function* () {
+        const home = yield* temporaryFolder
+        const file = join(home, "some.db")
+        yield* execute(file, ...statements.split("; "))
+        const before = yield* bytesOf(file)
+        yield* promise(() => chmod(file, mode))
+        yield* refusedDatabase(home, file)
+        expect(yield* modeOf(file)).toBe(mode.toString(8))
+        yield* promise(() => chmod(file, 0o600))
+        expect(yield* bytesOf(file)).toBe(before)
+      })
+    )
+  }
+
+  it.scopedLive("names the file when its folder does not exist, is a file, or when it is a folder or a loop", () =>
     Effect.gen(function* () {
       const home = yield* temporaryFolder
-      const file = join(home, "some.db")
-      yield* make(file)
-      yield* promise(() => chmod(file, mode))
-      const before = yield* bytesOf(file)
-      yield* refusedDatabase(home, file)
-      expect(yield* bytesOf(file)).toBe(before)
-      expect(yield* modeOf(file)).toBe(mode.toString(8))
+      yield* promise(() => mkdir(join(home, "folder")))
+      yield* promise(() => writeFile(join(home, "file"), ""))
+      yield* promise(() => symlink("loop", join(home, "loop")))
+      yield* promise(() => symlink("missing/file.db", join(home, "dangling")))
+      for (const name of ["missing/ports.db", "file/ports.db", "folder", "loop", "dangling"]) {
+        yield* refusedDatabase(home, join(home, name))
+      }
+      expect((yield* promise(() => stat(join(home, "folder")))).isDirectory()).toBe(true)
+      expect(yield* bytesOf(join(home, "file"))).toBe("")
     })
   )
-}
-
-const unusable = [
-  ["that its user may not read", 0o000, originalSchema],
-  ["of the original program that its user may not write", 0o444, originalSchema],
-  [
-    "of this program that its user may not write",
-    0o444,
-    `${originalSchema}; PRAGMA user_version = 1; PRAGMA journal_mode = WAL`
-  ]
-] as const
-
-for (const [which, mode, statements] of unusable) {
-  const name = `leaves a database as it was ${which}`
-  const test = canDrop ? it.scopedLive : it.scopedLive.skip
-  test(canDrop ? name : `${name} (skipped: root, and no setpriv)`, () =>
-    Effect.gen(function* () {
-      const home = yield* temporaryFolder
-      const file = join(home, "some.db")
-      yield* execute(file, ...statements.split("; "))
-      const before = yield* bytesOf(file)
-      yield* promise(() => chmod(file, mode))
-      yield* refusedDatabase(home, file)
-      expect(yield* modeOf(file)).toBe(mode.toString(8))
-      yield* promise(() => chmod(file, 0o600))
-      expect(yield* bytesOf(file)).toBe(before)
-    })
-  )
-}
-
-it.scopedLive("names the file when its folder does not exist, is a file, or when it is a folder or a loop", () =>
-  Effect.gen(function* () {
-    const home = yield* temporaryFolder
-    yield* promise(() => mkdir(join(home, "folder")))
-    yield* promise(() => writeFile(join(home, "file"), ""))
-    yield* promise(() => symlink("loop", join(home, "loop")))
-    yield* promise(() => symlink("missing/file.db", join(home, "dangling")))
-    for (const name of ["missing/ports.db", "file/ports.db", "folder", "loop", "dangling"]) {
-      yield* refusedDatabase(home, join(home, name))
-    }
-    expect((yield* promise(() => stat(join(home, "folder")))).isDirectory()).toBe(true)
-    expect(yield* bytesOf(join(home, "file"))).toBe("")
-  })
-)
+})
 
 it.scopedLive("says what is wrong when ~/.port_server cannot be made", () =>
   Effect.gen(function* () {
