@@ -1,0 +1,94 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { expectAnswer, expectError, expectUsageError } from "../support/Expectations.ts"
+import { type PortServer, portctl, startServer } from "../support/Programs.ts"
+import { listener } from "../support/Sockets.ts"
+import { call } from "../support/Wire.ts"
+
+const rows = [
+  ["shop", "dev", "web", 3000],
+  ["shop", "dev", "db", 3001],
+  ["shop", "test", "web", 3002],
+  ["blog", "dev", "web", 3003],
+  ["blog", "dev", "db", 3004]
+] as const
+
+const filled = Effect.gen(function* () {
+  const server = yield* startServer()
+  yield* Effect.forEach(rows, ([app, instance, service, port]) =>
+    call(server.port, "POST", "/v1/allocations", { app, instance, service, port })
+  )
+  return server
+})
+
+const ports = (server: PortServer) =>
+  Effect.map(call(server.port, "GET", "/v1/allocations"), ({ body }) =>
+    [...body.matchAll(/"port":(\d+)/g)].map(([, digits]) => Number(digits))
+  )
+
+it.scopedLive("releases one by its id, once", () =>
+  Effect.gen(function* () {
+    const server = yield* filled
+    const release = (...args: ReadonlyArray<string>) => portctl(["release", ...args], { server })
+    expectAnswer(yield* release("--id", "1"), "released allocation 1\n")
+    expect(yield* ports(server)).toEqual([3001, 3002, 3003, 3004])
+    expectError(yield* release("--id", "1"), "allocation 1 not found")
+    expectError(yield* release("--id", "7"), "allocation 7 not found")
+    expectError(yield* release("--id", "7", "--json"), "allocation 7 not found", '{"error":"allocation not found"}\n')
+    expectAnswer(yield* release("--id=2", "--json"), '{"status":"deleted"}\n')
+    expect(yield* ports(server)).toEqual([3002, 3003, 3004])
+  })
+)
+
+it.scopedLive("releases what matches every filter", () =>
+  Effect.gen(function* () {
+    const server = yield* filled
+    const release = (...args: ReadonlyArray<string>) => portctl(["release", ...args], { server })
+    expectAnswer(yield* release("--app", "shop", "--port", "3003"), "released 0 allocation(s)\n")
+    expectAnswer(yield* release("--app", "nobody"), "released 0 allocation(s)\n")
+    expectAnswer(yield* release("--app", "Shop"), "released 0 allocation(s)\n")
+    expectAnswer(yield* release("--app", "nobody", "--json"), '{"deleted":0}\n')
+    expect(yield* ports(server)).toEqual([3000, 3001, 3002, 3003, 3004])
+    expectAnswer(
+      yield* release("--app", "shop", "--instance", "dev", "--service", "db", "--port", "3001"),
+      "released 1 allocation(s)\n"
+    )
+    expectAnswer(yield* release("--app", "shop", "--service", "web"), "released 2 allocation(s)\n")
+    expect(yield* ports(server)).toEqual([3003, 3004])
+    expectAnswer(yield* release("--port", "3003"), "released 1 allocation(s)\n")
+    expectAnswer(yield* release("--app", "blog", "--json"), '{"deleted":1}\n')
+    expect(yield* ports(server)).toEqual([])
+  })
+)
+
+const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegExp]> = [
+  [[], /--id.*--app.*--port/],
+  [["--json"], /--id.*--app.*--port/],
+  [["--instance", "dev"], /--app.*--port/],
+  [["--service", "web"], /--app.*--port/],
+  [["--instance", "dev", "--service", "web"], /--app.*--port/],
+  [["--app", ""], /--app.*--port/],
+  [["--port", "0"], /port/],
+  [["--id", "1", "--app", "shop"], /--id/],
+  [["--id", "1", "--instance", "dev"], /--id/],
+  [["--id", "1", "--service", "web"], /--id/],
+  [["--id", "1", "--port", "3000"], /--id/],
+  ...["0", "-1", "abc", "", "1.5", "01", "9007199254740993"].map((id) => [["--id", id], /id/] as const),
+  [["--id=-1"], /id/],
+  [["--id", "0", "--app", "shop"], /id/],
+  ...["-1", "65536", "abc", "1.5"].map((port) => [["--port", port], /port must be/] as const),
+  [["--app", "shop", "--port", "65536"], /port must be/]
+]
+
+describe.concurrent("a command line that release cannot follow", () => {
+  for (const [args, wrong] of refused) {
+    it.scopedLive(`refuses ${JSON.stringify(args)}, and sends nothing`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener()
+        const ended = yield* portctl(["release", ...args], { env: { PORT_SERVER_ADDR: address } })
+        expectUsageError(ended, wrong, "portctl release")
+        expect(connections()).toBe(0)
+      })
+    )
+  }
+})

@@ -1,0 +1,34 @@
+import { expect } from "@effect/vitest"
+import type { Ended } from "./Programs.ts"
+
+/** An ANSI escape sequence, or the frame of a stack trace. */
+const unfit = /\u001b|\u009b|^\s+at |\.[jt]s:\d+/m
+
+/** Nothing that a script or a person should not see is in what a program printed. */
+export const expectClean = ({ stderr, stdout }: Ended): void => {
+  expect(stdout).not.toMatch(unfit)
+  expect(stderr).not.toMatch(unfit)
+}
+
+/** The program succeeded, printed exactly this, and complained of nothing. */
+export const expectAnswer = (ended: Ended, stdout: string): void => {
+  expect(ended).toEqual({ code: 0, signal: null, stdout, stderr: "" })
+  expectClean(ended)
+}
+
+/** The program failed with exactly this sentence, one line, and printed nothing else. */
+export const expectError = (ended: Ended, sentence: string, stdout = ""): void => {
+  expect(ended).toEqual({ code: 1, signal: null, stdout, stderr: `error: ${sentence}\n` })
+  expectClean(ended)
+}
+
+/** The program refused its command line: what is wrong in one line, then the usage, which starts as given. */
+export const expectUsageError = (ended: Ended, wrong: RegExp, usage: string): void => {
+  expect(ended).toMatchObject({ code: 1, signal: null, stdout: "" })
+  const [error = "", help = "", ...rest] = ended.stderr.split("\n")
+  expect(error).toMatch(/^error: ./)
+  expect(error).toMatch(wrong)
+  expect(`${help} `.startsWith(`usage: ${usage} `), help).toBe(true)
+  expect(rest).toEqual([""])
+  expectClean(ended)
+}
