@@ -6,6 +6,9 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["@port-server/source"], externalConditions: ["@port-server/source"] } },
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    // Most of a test's time is a child process's start: two at a time keep two cores busy.
+    maxWorkers: 2,
+    minWorkers: 1,
     testTimeout: 30_000,
     hookTimeout: 30_000
   }

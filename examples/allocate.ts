@@ -1,5 +1,6 @@
 // Ask port-server for a port, use it, give it back. With a port-server running: npm run example
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { sentenceOf } from "@port-server/domain/Environment"
 import { PortServerClient } from "@port-server/domain/PortServerClient"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -19,9 +20,15 @@ const program = Effect.gen(function* () {
   yield* Console.log(`released port ${web.port}`)
 })
 
-Effect.runPromise(Effect.provide(program, PortServerClient.Default.pipe(Layer.provide(FetchHttpClient.layer)))).catch(
-  (error: unknown) => {
-    console.error(error instanceof Error ? `error: ${error.message}` : error)
-    process.exitCode = 1
-  }
+program.pipe(
+  Effect.provide(PortServerClient.Default.pipe(Layer.provide(FetchHttpClient.layer))),
+  Effect.catchAll((error) =>
+    Effect.zipRight(
+      Console.error(`error: ${sentenceOf(error)}`),
+      Effect.sync(() => {
+        process.exitCode = 1
+      })
+    )
+  ),
+  Effect.runPromise
 )

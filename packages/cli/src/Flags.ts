@@ -12,8 +12,12 @@ export const wantedPort = Flag.text("port", "PORT", "Exactly this port; 0 for th
 )
 
 export const port = Flag.text("port", "PORT", "Port number").pipe(Flag.reads(PortFromDigits))
-export const id = Flag.text("id", "ID", "The allocation with this id").pipe(
-  Flag.reads(AllocationIdFromDigits),
+export const id = Flag.text("id", "ID", "The allocation with this id, and no filter").pipe(
+  Flag.reads(
+    AllocationIdFromDigits.annotations({
+      message: () => ({ message: "id must be a positive integer", override: true })
+    })
+  ),
   Options.optional
 )
 

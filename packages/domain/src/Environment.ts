@@ -22,6 +22,8 @@ export const variable = <A>(name: string, schema: Schema.Schema<A, string>, fall
   )
 }
 
-/** The sentence of a `ConfigError` that {@link variable} failed with. */
-export const sentenceOf = (error: ConfigError.ConfigError): string =>
-  error._op === "InvalidData" ? error.message : String(error)
+/** What an error says, also one that {@link variable} failed with, whose own text is meant for developers. */
+export const sentenceOf = (error: unknown): string => {
+  if (ConfigError.isConfigError(error) && error._op === "InvalidData") return error.message
+  return error instanceof Error ? error.message : String(error)
+}

@@ -67,7 +67,11 @@ export const PortRangeFromText = Schema.transformOrFail(Schema.String, Schema.ty
     return Schema.is(Port)(low) && Schema.is(Port)(high) && low <= high
       ? ParseResult.succeed(new PortRange({ first: low, last: high }))
       : ParseResult.fail(
-          new ParseResult.Type(ast, text, `range must be two ports like ${portRange.first}-${portRange.last}`)
+          new ParseResult.Type(
+            ast,
+            text,
+            `range must be two ports like ${portRange.first}-${portRange.last}, the first not above the last`
+          )
         )
   },
   encode: (range) => ParseResult.succeed(range.toString())

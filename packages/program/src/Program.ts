@@ -1,9 +1,9 @@
 import * as Command from "@effect/cli/Command"
 import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
 import * as NodeRuntime from "@effect/platform-node-shared/NodeRuntime"
+import { escapeControls } from "@port-server/domain/Allocation"
 import { sentenceOf } from "@port-server/domain/Environment"
 import * as Cause from "effect/Cause"
-import * as ConfigError from "effect/ConfigError"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -13,16 +13,19 @@ import { make, UsageError, type Verb } from "./Verb.ts"
 /** The answer, already printed, is one that scripts should see as a failure: exit 1, nothing more to say. */
 export class Negative extends Schema.TaggedError<Negative>()("Negative", {}) {}
 
-const messageOf = (error: unknown): string => {
-  if (ConfigError.isConfigError(error)) return sentenceOf(error)
-  return error instanceof Error ? error.message : String(error)
-}
-
 const completions = {
   bash: CommandDescriptor.getBashCompletions,
   fish: CommandDescriptor.getFishCompletions,
   zsh: CommandDescriptor.getZshCompletions
 }
+
+/** A line of a completion script without the options that @effect/cli adds and these programs refuse. */
+const knownOptions = (line: string): ReadonlyArray<string> =>
+  /^\s*opts="/.test(line)
+    ? [line.replace(/ --(log-level|wizard)\b/g, "")]
+    : /(--|-l )(log-level|wizard)\b/.test(line)
+      ? []
+      : [line]
 
 /** Do what a command line asks of a verb. */
 const perform = (
@@ -46,7 +49,7 @@ const perform = (
         return Console.log(program.version)
       case "Completions":
         return Effect.flatMap(completions[demand.shell](program.descriptor(), program.name), (lines) =>
-          Console.log(lines.join("\n"))
+          Console.log(lines.flatMap(knownOptions).join("\n"))
         )
     }
   })
@@ -60,7 +63,7 @@ const launch = (usage: () => string, effect: Effect.Effect<void, unknown>): void
     Effect.tapErrorCause((cause) => {
       const error: unknown = Cause.squash(cause)
       if (Cause.isInterruptedOnly(cause) || error instanceof Negative) return Effect.void
-      const line = Console.error(`error: ${messageOf(error)}`)
+      const line = Console.error(`error: ${escapeControls(sentenceOf(error))}`)
       return error instanceof UsageError ? Effect.zipRight(line, Console.error(`usage: ${usage()}`)) : line
     }),
     NodeRuntime.runMain({ disableErrorReporting: true })

@@ -43,6 +43,13 @@ const platform = Layer.mergeAll(
   })
 )
 
+const unexpected = (argument: string): string => `unexpected argument ${JSON.stringify(argument)}`
+
+// What @effect/cli takes for the value of a flag that has none.
+const asBoolean = /^(true|false|1|0|y|yes|n|no|on|off)$/i
+
+const shells = /^(bash|zsh|fish)$/
+
 /** What is wrong with the flags as such, which @effect/cli's parser reads as values or reports as something else. */
 const misuse = (usage: string, args: ReadonlyArray<string>): string | undefined => {
   const takesValue = new Map([
@@ -60,12 +67,18 @@ const misuse = (usage: string, args: ReadonlyArray<string>): string | undefined 
     if (!takesValue.has(flag)) return `unknown option ${flag}`
     if (seen.has(flag)) return `option ${flag} was given twice`
     seen.add(flag)
+    const next = args[index + 1]
     if (takesValue.get(flag) === false) {
       if (value.length > 0) return `option ${flag} takes no value`
-    } else if (value.length === 0) {
-      const next = args[++index]
-      if (next === undefined || takesValue.has(next.split("=")[0] ?? "")) return `option ${flag} needs a value`
+      if (next !== undefined && asBoolean.test(next)) return unexpected(next)
+      continue
     }
+    if (value.length === 0) index++
+    const given = value.length > 0 ? value.join("=") || undefined : next
+    if (given === undefined || given === "--" || takesValue.has(given.split("=")[0] ?? "")) {
+      return `option ${flag} needs a value`
+    }
+    if (flag === "--completions" && !shells.test(given)) return "--completions must be bash, zsh or fish"
   }
   return undefined
 }
@@ -78,8 +91,6 @@ const sentence = ({ error }: ValidationError): string => {
   const unknown = /^Received unknown argument: '(.*)'$/.exec(text)
   return unknown === null ? text : unexpected(unknown[1] ?? "")
 }
-
-const unexpected = (argument: string): string => `unexpected argument ${JSON.stringify(argument)}`
 
 /** A command of @effect/cli as a {@link Verb}. */
 export const make = <Name extends string, E, A>(command: Command.Command<Name, never, E, A>): Verb => {

@@ -67,9 +67,10 @@ const prepareFile = Effect.fnUntraced(function* (filename: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const folder = path.dirname(filename)
-  if (!(yield* Effect.orElseSucceed(fs.exists(folder), () => false))) {
-    return yield* unusable(filename, `the folder ${folder} does not exist`)
-  }
+  const { type } = yield* Effect.mapError(fs.stat(folder), () =>
+    unusable(filename, `the folder ${folder} does not exist`)
+  )
+  if (type !== "Directory") return yield* unusable(filename, `${folder} is not a folder`)
   if (yield* Effect.orElseSucceed(fs.exists(filename), () => true)) {
     const { type } = yield* Effect.mapError(fs.stat(filename), () => unusable(filename, "it cannot be read"))
     if (type !== "File") return yield* unusable(filename, "it is not a file")
@@ -97,10 +98,12 @@ export class Database extends Effect.Service<Database>()("@port-server/server/Da
       const writer = yield* connect(filename)
       // Nothing is changed before it is clear that the database is ours.
       const outdated = yield* isOutdated(writer)
-      // SQLite gives -wal and -shm the mode of the database file.
-      yield* Effect.ignore(fs.chmod(filename, 0o600))
       yield* whileLocked(run(writer, "PRAGMA journal_mode = WAL"))
-      if (outdated) yield* transaction(writer, migrate(writer))
+      // Writing nothing tells a database that cannot be written, now and not with the first request.
+      yield* transaction(writer, outdated ? migrate(writer) : run(writer, "DELETE FROM allocations WHERE FALSE"))
+      yield* Effect.forEach([filename, `${filename}-wal`, `${filename}-shm`], (file) =>
+        Effect.ignore(fs.chmod(file, 0o600))
+      )
       yield* assertDurable(writer)
       return {
         /** The one connection that writes. */

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import type { HttpBody } from "@effect/platform/HttpBody"
@@ -91,6 +92,15 @@ const parserRefusal = (error: unknown): Refusal => {
   }
 }
 
+const closing = { Connection: "close" }
+
+const starting: Refusal = {
+  status: 503,
+  error: "port-server is starting, try again",
+  headers: { ...closing, "Retry-After": "1" }
+}
+const stopping: Refusal = { status: 503, error: "port-server is stopping", headers: closing }
+const unknownExpectation: Refusal = { status: 417, error: "unknown expectation", headers: closing }
 const notForTunnels: Refusal = { status: 400, error: "this server opens no tunnels" }
 
 type Handler = (request: ApiRequest, response: ServerResponse) => void
@@ -168,12 +178,38 @@ const answering =
     })
   }
 
+/** A server whose connections are known, so that a stop can tell those with a request in flight from the others. */
+class Connections {
+  readonly #requests = new Map<Socket, number>()
+  isStopping = false
+
+  constructor(server: Server) {
+    server.on("connection", (socket: Socket) => {
+      this.#requests.set(socket, 0)
+      socket.on("close", () => this.#requests.delete(socket))
+    })
+  }
+
+  /** A request has arrived; it is in flight until its response is closed. */
+  begin(socket: Socket, response: ServerResponse): void {
+    this.#requests.set(socket, (this.#requests.get(socket) ?? 0) + 1)
+    response.on("close", () => {
+      const count = this.#requests.get(socket)
+      if (count !== undefined) this.#requests.set(socket, count - 1)
+    })
+  }
+
+  /** Close what has no request in flight, once what was answered on it has been sent. */
+  closeIdle(): void {
+    for (const [socket, count] of this.#requests) if (count === 0) socket.destroySoon()
+  }
+}
+
 const guarded =
-  (server: Server, handler: Handler) =>
+  (connections: Connections, handler: Handler) =>
   (request: IncomingMessage, response: ServerResponse): void => {
-    const decision = server.listening
-      ? admit(request)
-      : { status: 503, error: "port-server is stopping", headers: { Connection: "close" } }
+    connections.begin(request.socket, response)
+    const decision = connections.isStopping ? stopping : admit(request)
     if ("status" in decision) {
       refuse(request, response, decision)
       return
@@ -186,11 +222,11 @@ const guarded =
 const listen = (server: Server, port: number) =>
   Effect.async<number, CannotListen>((resume) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      const reason =
+      const message =
         error.code === "EADDRINUSE"
           ? `port ${port} is already in use (is port-server running already? choose another port with --port)`
-          : error.message
-      resume(new CannotListen({ message: `cannot listen on ${serverHost}:${port}: ${reason}` }))
+          : `cannot listen on ${serverHost}:${port}: ${error.message}`
+      resume(new CannotListen({ message }))
     })
     server.listen(port, serverHost, () => {
       const address = server.address()
@@ -198,21 +234,27 @@ const listen = (server: Server, port: number) =>
     })
   })
 
-/** Accept no more connections and let the requests in flight finish, for {@link drainTimeout} at most. */
-const drain = (server: Server) =>
+const close = (server: Server) =>
   Effect.async<void>((resume) => {
-    if (!server.listening) {
-      resume(Effect.void)
-      return
-    }
-    // A connection whose answer is done is idle, and is kept open by nothing else than its client's hope for more.
-    const idle = setInterval(() => server.closeIdleConnections(), 20)
+    if (server.listening) server.close(() => resume(Effect.void))
+    else resume(Effect.void)
+  })
+
+/** Accept no more connections and let the requests in flight finish, for {@link drainTimeout} at most. */
+const drain = (server: Server, connections: Connections) =>
+  Effect.suspend(() => {
+    connections.isStopping = true
+    const idle = setInterval(() => connections.closeIdle(), 20)
     const late = setTimeout(() => server.closeAllConnections(), drainTimeout)
-    server.close(() => {
-      clearInterval(idle)
-      clearTimeout(late)
-      resume(Effect.void)
-    })
+    const closed = close(server)
+    connections.closeIdle()
+    return Effect.ensuring(
+      closed,
+      Effect.sync(() => {
+        clearInterval(idle)
+        clearTimeout(late)
+      })
+    )
   })
 
 /**
@@ -225,21 +267,25 @@ export const layer: Layer.Layer<HttpServer.HttpServer, CannotListen, ServerConfi
     const config = yield* ServerConfig
     const server = yield* Effect.acquireRelease(
       Effect.sync(() => createServer(limits)),
-      drain
+      close
     )
+    const connections = new Connections(server)
+    let listener = guarded(connections, (request, response) => refuse(request.source, response, starting))
+    const onRequest = (request: IncomingMessage, response: ServerResponse) => listener(request, response)
+    server.on("request", onRequest).on("checkContinue", onRequest)
+    server.on("checkExpectation", (request, response) => refuse(request, response, unknownExpectation))
     server.on("clientError", (error, socket) => refuseRaw(socket, parserRefusal(error)))
     server.on("connect", (request, socket) => refuseRaw(socket, stranger(request) ?? notForTunnels))
     const port = yield* listen(server, config.port)
     return HttpServer.make({
       address: { _tag: "TcpAddress", hostname: serverHost, port },
       serve: (app) =>
-        Effect.gen(function* () {
-          const listener = guarded(server, answering(yield* Effect.runtime<never>(), app))
-          server.on("request", listener).on("checkContinue", listener)
-          server.on("checkExpectation", (request, response) =>
-            refuse(request, response, { status: 417, error: "unknown expectation", headers: { Connection: "close" } })
-          )
-        })
+        Effect.acquireRelease(
+          Effect.map(Effect.runtime<never>(), (runtime) => {
+            listener = guarded(connections, answering(runtime, app))
+          }),
+          () => drain(server, connections)
+        )
     })
   })
 )

@@ -18,9 +18,9 @@ export const isLocked = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.tes
  */
 const mendable: ReadonlyArray<readonly [RegExp, string]> = [
   [/^SQLITE_READONLY/, "is read-only"],
-  [/^SQLITE_(CORRUPT|NOTADB)/, "file is damaged or is not a SQLite database"],
-  [/^SQLITE_(CANTOPEN|PERM|AUTH)/, "file cannot be opened"],
-  [/^SQLITE_(IOERR|PROTOCOL|NOLFS)/, "file cannot be read or written"]
+  [/^SQLITE_(CORRUPT|NOTADB)/, "is damaged or is not a SQLite database"],
+  [/^SQLITE_(CANTOPEN|PERM|AUTH)/, "cannot be opened"],
+  [/^SQLITE_(IOERR|PROTOCOL|NOLFS)/, "cannot be read or written"]
 ]
 
 /** How the database is unusable, completing "the database …"; none when the error is not about its state. */
@@ -44,6 +44,6 @@ export const storageError = (error: SqlError): Effect.Effect<never, StorageError
 /** Why the database cannot be opened, as the rest of a sentence. */
 export const openingReason = (error: SqlError): string => {
   const state = stateOf(error)
-  if (state !== undefined) return `the database ${state}`
+  if (state !== undefined) return `it ${state}`
   return error.cause instanceof Error ? error.cause.message : error.message
 }

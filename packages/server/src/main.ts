@@ -19,10 +19,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { DatabaseUnusable } from "./Database.ts"
 import { HttpLive } from "./Http.ts"
 import * as HttpListener from "./HttpListener.ts"
 import { Registry } from "./Registry.ts"
 import { ServerConfig } from "./ServerConfig.ts"
+
+const FileName = Schema.String.pipe(Schema.filter((name) => name !== "" || "the database file must have a name"))
 
 const options = {
   port: Flag.text("port", "PORT", `Port to listen on (default ${Defaults.serverPort}); 0 for any free one`).pipe(
@@ -30,6 +33,7 @@ const options = {
     Options.optional
   ),
   db: Flag.text("db", "FILE", `Database file (default ~/${Defaults.dataFolder}/${Defaults.databaseFile})`).pipe(
+    Flag.reads(FileName),
     Options.optional
   ),
   range: Flag.text("range", "FIRST-LAST", "Ports to hand out (default 3000-9999)").pipe(
@@ -49,23 +53,29 @@ const defaultDatabase = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const folder = path.join(homedir(), Defaults.dataFolder)
-  yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 })
-  yield* fs.chmod(folder, 0o700)
+  yield* fs.makeDirectory(folder, { mode: 0o700 }).pipe(
+    Effect.catchIf(
+      (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
+      () => fs.chmod(folder, 0o700)
+    ),
+    Effect.mapError(
+      () =>
+        new DatabaseUnusable({
+          message: `cannot make the folder ${folder} (is HOME your own folder? or use --db FILE)`
+        })
+    )
+  )
   return path.join(folder, Defaults.databaseFile)
 })
 
 /** What the command line says, then the environment, then the defaults. */
 const settings = Effect.fnUntraced(function* (flags: Command.Command.ParseConfig<typeof options>) {
   const path = yield* Path.Path
+  const port = yield* or(flags.port, variable("PORT_SERVER_PORT", RequestedPortFromDigits, Defaults.serverPort))
+  const defaultRange = Schema.decodeSync(PortRange)(Defaults.portRange)
+  const range = yield* or(flags.range, variable("PORT_SERVER_RANGE", PortRangeFromText, defaultRange))
   const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, ""))
-  return {
-    port: yield* or(flags.port, variable("PORT_SERVER_PORT", RequestedPortFromDigits, Defaults.serverPort)),
-    database: database === "" ? yield* defaultDatabase : path.resolve(database),
-    range: yield* or(
-      flags.range,
-      variable("PORT_SERVER_RANGE", PortRangeFromText, Schema.decodeSync(PortRange)(Defaults.portRange))
-    )
-  }
+  return { port, range, database: database === "" ? yield* defaultDatabase : path.resolve(database) }
 })
 
 const announce = Effect.gen(function* () {
@@ -76,11 +86,12 @@ const announce = Effect.gen(function* () {
 })
 
 const serve = (flags: Command.Command.ParseConfig<typeof options>) =>
-  // The database outlives the listener: requests in flight still need it at a stop.
+  // Built from the last line up: a port that is taken is found before the database is touched. Ended from the first line
+  // down: requests in flight still have the database.
   Layer.effectDiscard(announce).pipe(
     Layer.provideMerge(HttpLive),
-    Layer.provide(HttpListener.layer),
     Layer.provide(Registry.Default),
+    Layer.provideMerge(HttpListener.layer),
     Layer.provide(Layer.effect(ServerConfig, settings(flags))),
     // Nobody collects the spans of this process; making them costs each request more than its work.
     Layer.provide(Layer.setTracerEnabled(false)),
