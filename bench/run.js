@@ -123,6 +123,7 @@ if (wanted("rate")) {
     await fill(server.url, 1)
     const path = `${server.url}/v1/ports/1024`
     await rate(path, { duration: 1 })
+    await fill(server.url, 4_000)
     checkRates.push((await rate(path, { duration: seconds })).rate)
     const allocations = await rate(`${server.url}/v1/allocations`, { ...allocate, amount: quick ? 10_000 : 30_000 })
     allocateRates.push(allocations.rate)
@@ -168,7 +169,8 @@ if (wanted("full")) {
   const fullTimes = []
   for (let round = 0; round < rounds; round++) {
     const empty = await startPortServer()
-    await fill(empty.url, 50)
+    await fill(empty.url, 4_000)
+    await fetch(`${empty.url}/v1/allocations`, { method: "DELETE", body: JSON.stringify({ app: "bench" }) })
     emptyTimes.push(await oneByOne(empty.url))
     await empty.stop()
     fullTimes.push(await oneByOne(full.url))

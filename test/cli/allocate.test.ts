@@ -99,7 +99,7 @@ const refused: ReadonlyArray<readonly [name: string, args: ReadonlyArray<string>
   ...["-1", "65536", "abc", "", "1.5", "1e3", " 80", "080"].map(
     (value) => [`--port ${JSON.stringify(value)}`, [...owner, "--port", value], port] as const
   ),
-  ["--port= without a value", [...owner, "--port="], /^option --port needs a value$/]
+  ["--port= without a value", [...owner, "--port="], /option --port needs a value/]
 ]
 
 describe.concurrent("a command line that allocate cannot follow", () => {

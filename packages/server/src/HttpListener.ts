@@ -38,7 +38,10 @@ const drainTimeout = 4_000
 /** How long what a refused client still sends is read and dropped, so that it gets to read its answer, in ms. */
 const lingerTimeout = 1_000
 
-const fixedHeaders = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" }
+const fixedHeaders: Readonly<Record<string, string>> = {
+  "Cache-Control": "no-store",
+  "X-Content-Type-Options": "nosniff"
+}
 
 const bodyOf = ({ error }: Refusal) => (error === undefined ? "" : JSON.stringify({ error }))
 
@@ -158,8 +161,12 @@ const respond = (request: ApiRequest, response: ServerResponse, answer: HttpServ
     refuse(request.source, response, internalError)
     return
   }
-  const length = { "content-length": Buffer.byteLength(...content) }
-  response.writeHead(answer.status, { ...fixedHeaders, ...answer.headers, ...length })
+  const headers = ["content-length", String(Buffer.byteLength(...content))]
+  for (const name in fixedHeaders) headers.push(name, fixedHeaders[name] ?? "")
+  for (const name in answer.headers) {
+    if (name !== "content-length") headers.push(name, answer.headers[name] ?? "")
+  }
+  response.writeHead(answer.status, headers)
   if (request.method === "HEAD") response.end()
   else response.end(...content)
 }
@@ -171,7 +178,8 @@ const respond = (request: ApiRequest, response: ServerResponse, answer: HttpServ
 const answering =
   (runtime: Runtime.Runtime<never>, app: HttpApp.Default<unknown>): Handler =>
   (request, response) => {
-    const context = Context.add(runtime.context, HttpServerRequest, request)
+    // The app carries the services of its own; the platform copies what is given here several times a request.
+    const context = Context.make(HttpServerRequest, request)
     Runtime.runFork(Runtime.make({ ...runtime, context }), app).addObserver((exit) => {
       if (Exit.isSuccess(exit)) respond(request, response, exit.value)
       else refuse(request.source, response, internalError)
