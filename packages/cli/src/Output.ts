@@ -1,6 +1,7 @@
 import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
 import {
   AllocationNotFound,
+  ImportConflict,
   InvalidRequest,
   PortTaken,
   RangeExhausted,
@@ -21,6 +22,7 @@ export class Failure extends Schema.TaggedError<Failure>()("Failure", {
 /** What any call of the client can fail with. */
 export type ClientError =
   | AllocationNotFound
+  | ImportConflict
   | InvalidRequest
   | PortTaken
   | RangeExhausted
@@ -31,6 +33,7 @@ export type ClientError =
 
 const Body = Schema.Union(
   PortTaken.body,
+  ImportConflict.body,
   AllocationNotFound.body,
   InvalidRequest.body,
   RangeExhausted.body,
@@ -50,6 +53,11 @@ const failure = (error: ClientError, sentences: Sentences): Failure => {
     case "PortTaken":
       return new Failure({
         message: `port ${error.holder.port} is already allocated to ${ownerAndId(error.holder)}`,
+        body: encodeBody(error)
+      })
+    case "ImportConflict":
+      return new Failure({
+        message: `${error.message}: ${error.conflicts.map(({ port, holder }) => `${port} belongs to ${ownerAndId(holder)}`).join(", ")}`,
         body: encodeBody(error)
       })
     case "ServerUnreachable": {

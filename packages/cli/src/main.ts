@@ -6,7 +6,9 @@ import * as Verb from "@port-server/program/Verb"
 import * as Layer from "effect/Layer"
 import { allocate } from "./commands/allocate.ts"
 import { check } from "./commands/check.ts"
+import { exportAll } from "./commands/export.ts"
 import { health } from "./commands/health.ts"
+import { importAll } from "./commands/import.ts"
 import { list } from "./commands/list.ts"
 import { release } from "./commands/release.ts"
 import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
@@ -21,5 +23,7 @@ Program.run({ name: "portctl", version, summary: "Hand out this machine's ports,
   withClient(release),
   withClient(list),
   withClient(check),
-  withClient(health)
+  withClient(health),
+  withClient(exportAll),
+  withClient(importAll)
 ])

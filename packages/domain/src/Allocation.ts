@@ -32,7 +32,8 @@ const unprintableEach = new RegExp(unprintable.source, "g")
 export const escapeControls = (text: string): string =>
   text.replace(unprintableEach, (char) => `\\u{${char.charCodeAt(0).toString(16)}}`)
 
-const wellFormed = (text: string) => !/\p{Surrogate}/u.test(text)
+/** Whether a text has no lone surrogates, which SQLite would store as other characters. */
+export const wellFormed = (text: string) => !/\p{Surrogate}/u.test(text)
 
 /** Said when an app, an instance or a service is missing or blank. */
 export const namesRequired = "app, instance, and service are required"
@@ -100,6 +101,11 @@ export class Allocation extends Schema.Class<Allocation>("Allocation")({
     examples: ["2025-02-08T15:04:05Z"]
   })
 }) {
+  /** Whether it belongs to the very same service of the same instance of the same app. */
+  hasOwnerOf(other: Allocation): boolean {
+    return this.app === other.app && this.instance === other.instance && this.service === other.service
+  }
+
   /** The owner, as people write it: `myapp/dev/postgres`. */
   get owner(): string {
     return escapeControls(`${this.app}/${this.instance}/${this.service}`)

@@ -28,8 +28,8 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
         ? "invalid request"
         : issue._tag === "Unexpected"
           ? `unknown field ${JSON.stringify(String(issue.path.at(-1)).slice(0, 100))}`
-          : issue.message.slice(0, 300)
-    return new InvalidRequest({ message: text })
+          : `${issue.path.length > 1 || issue.message === "is missing" ? `${issue.path.join(".")} ` : ""}${issue.message}`
+    return new InvalidRequest({ message: text.slice(0, 300) })
   }
 
   /** The first thing that a decoder found wrong. */
@@ -90,6 +90,30 @@ export class RangeExhausted extends Schema.TaggedError<RangeExhausted>()("RangeE
       encode: ({ message }) => ({ error: message })
     }
   ).annotations(wire(409, "RangeExhausted"))
+}
+
+/** A port of a backup that belongs to another owner already. */
+export const Conflict = Schema.Struct({ port: Schema.Int, wanted: Allocation, holder: Allocation }).annotations({
+  identifier: "Conflict"
+})
+
+/** 409: ports of the backup belong to other owners; nothing was imported. */
+export class ImportConflict extends Schema.TaggedError<ImportConflict>()("ImportConflict", {
+  conflicts: Schema.NonEmptyArray(Conflict)
+}) {
+  override get message(): string {
+    return `${this.conflicts.length} port(s) already allocated, nothing was imported`
+  }
+
+  static readonly body = Schema.transform(
+    Schema.Struct({ error: sentence, conflicts: Schema.NonEmptyArray(Conflict) }),
+    Schema.typeSchema(ImportConflict),
+    {
+      strict: true,
+      decode: ({ conflicts }) => new ImportConflict({ conflicts }),
+      encode: ({ conflicts, message }) => ({ error: message, conflicts })
+    }
+  ).annotations(wire(409, "ImportConflict"))
 }
 
 /** 507: the disk is full; nothing was changed. */

@@ -1,6 +1,7 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import {
   Allocation,
@@ -9,8 +10,10 @@ import {
   NarrowSelector,
   SelectorFromQuery
 } from "./Allocation.ts"
+import { Imported, ImportRequest } from "./Backup.ts"
 import {
   AllocationNotFound,
+  ImportConflict,
   InvalidRequest,
   PortTaken,
   RangeExhausted,
@@ -45,6 +48,11 @@ const PortPath = Schema.Struct({
 
 const IdPath = Schema.Struct({ id: AllocationIdFromDigits })
 
+/** Largest body of a request to an endpoint, in bytes. */
+export class MaxBody extends Context.Reference<MaxBody>()("@port-server/domain/MaxBody", {
+  defaultValue: () => 64 * 1024
+}) {}
+
 class Registry extends HttpApiGroup.make("registry", { topLevel: true })
   .add(HttpApiEndpoint.get("health", "/healthz").addSuccess(Health))
   .add(
@@ -64,8 +72,14 @@ class Registry extends HttpApiGroup.make("registry", { topLevel: true })
       .addSuccess(Released)
       .addError(AllocationNotFound.body)
   )
+  .add(HttpApiEndpoint.del("releaseMatching", "/v1/allocations").setPayload(NarrowSelector).addSuccess(ReleasedCount))
   .add(
-    HttpApiEndpoint.del("releaseMatching", "/v1/allocations").setPayload(NarrowSelector).addSuccess(ReleasedCount)
+    HttpApiEndpoint.post("import", "/v1/import")
+      .setPayload(ImportRequest)
+      .addSuccess(Imported)
+      .addError(ImportConflict.body)
+      // Every port there is, with names as long as they may be.
+      .annotate(MaxBody, 64 * 1024 * 1024)
   ) {}
 
 /** Everything that port-server answers over HTTP: the one description that server, client and documents derive from. */

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { AllocationId, AllocationRequest, Selector } from "./Allocation.ts"
+import type { ImportRequest } from "./Backup.ts"
 import { serverAddress } from "./Defaults.ts"
 import { variable } from "./Environment.ts"
 import { InvalidRequest } from "./Errors.ts"
@@ -87,6 +88,8 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "releaseMatching" })
   )
 
+  const importAll = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "import" }))
+
   const refused = ({ response }: HttpClientError.ResponseError) =>
     response.json.pipe(
       Effect.flatMap(Schema.decodeUnknown(ErrorBody)),
@@ -135,6 +138,9 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
 
     /** Release one allocation; fails with `AllocationNotFound` when no allocation has the id. */
     release: (id: AllocationId) => answer(Effect.flatMap(release, (call) => call({ path: { id } }))),
+
+    /** Allocate everything in a backup, or, with a conflict, nothing: then it fails with `ImportConflict`. */
+    import: (request: ImportRequest) => answer(Effect.flatMap(importAll, (call) => call({ payload: request }))),
 
     /** Release what equals every field of the selector, which must give one; how many were released. */
     releaseMatching: (selector: Selector) =>

@@ -63,7 +63,7 @@ const misuse = (usage: string, args: ReadonlyArray<string>): string | undefined 
   for (let index = 0; index < args.length; index++) {
     const [flag = "", ...value] = (args[index] ?? "").split("=")
     if (flag === "--") return undefined
-    if (!flag.startsWith("-")) continue
+    if (!flag.startsWith("-") || flag === "-") continue
     if (!takesValue.has(flag)) return `unknown option ${flag}`
     if (seen.has(flag)) return `option ${flag} was given twice`
     seen.add(flag)

@@ -6,9 +6,10 @@ import type { PortRange } from "@port-server/domain/Port"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { Database } from "./Database.ts"
 import * as EventLoop from "./EventLoop.ts"
-import { FreePorts } from "./FreePorts.ts"
+import { FreePortIndex } from "./FreePortIndex.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import { type Parameter, query, run } from "./Query.ts"
 import { storageError } from "./StorageFault.ts"
@@ -19,7 +20,6 @@ const columns = `id, app, instance, service, port,
 
 const allocations = query(Allocation)
 const ports = query(Schema.Struct({ port: Schema.Int }))
-const versions = query(Schema.Struct({ data_version: Schema.Int }))
 
 /** Most allocations that are read or encoded at a time: a millisecond or two. */
 const pageSize = 500
@@ -47,8 +47,28 @@ const page = (connection: Connection, selector: Selector, last: number) => {
   )
 }
 
-/** A time in ms since 1970 as SQLite's `datetime()` writes it, `2025-02-08 15:04:05`. */
-const sqliteTime = (millis: number) => new Date(millis).toISOString().slice(0, 19).replace("T", " ")
+/** All allocations that equal the selector, in pages, as of one moment. */
+const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, selector: Selector) =>
+  Effect.gen(function* () {
+    const connection = yield* snapshot
+    const all: Array<ReadonlyArray<Allocation>> = []
+    // What one transaction reads is of one moment; closing the connection ends it.
+    yield* run(connection, "BEGIN")
+    for (let last = 0, isFull = true; isFull; ) {
+      const next = yield* page(connection, selector, last)
+      all.push(next)
+      isFull = next.length === pageSize
+      last = next.at(-1)?.id ?? last
+      yield* EventLoop.turn
+    }
+    return all
+  }).pipe(Effect.scoped)
+
+const holder = (connection: Connection, port: number) =>
+  Effect.map(allocations(connection, `SELECT ${columns} FROM allocations WHERE port = ?`, [port]), ([found]) => found)
+
+/** A time of the API as SQLite's `datetime()` writes it, `2025-02-08 15:04:05`; what is none stays as it is. */
+const sqliteTime = (time: string) => time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, "$1 $2")
 
 /** What can be done inside one write. */
 export interface Write {
@@ -56,115 +76,87 @@ export interface Write {
   readonly holder: (port: number) => Effect.Effect<Allocation | undefined, SqlError>
   /** The next port of the range for auto-assignment, if one is left. */
   readonly freePort: (range: PortRange) => Effect.Effect<number | undefined, SqlError>
-  /** Allocate the port, unless it has a holder: then nothing. */
+  /** All allocations, by id. */
+  readonly all: Effect.Effect<ReadonlyArray<Allocation>, SqlError>
+  /** Allocate the port, as of now or of another time, unless it has a holder: then nothing. */
   readonly insert: (
     owner: Pick<AllocationRequest, "app" | "instance" | "service">,
-    port: number
+    port: number,
+    createdAt?: string
   ) => Effect.Effect<Allocation | undefined, SqlError>
   /** Release what equals the selector, or the one with the id; how many there were. */
   readonly remove: (which: Selector | AllocationId) => Effect.Effect<number, SqlError>
 }
 
+const writing = (connection: Connection, index: FreePortIndex): Write => ({
+  holder: (port) => holder(connection, port),
+
+  freePort: (range) => Effect.map(index.read(connection), (free) => free.first(range)),
+
+  all: allocations(connection, `SELECT ${columns} FROM allocations ORDER BY id`),
+
+  insert: Effect.fnUntraced(function* ({ app, instance, service }, port, createdAt) {
+    const time = createdAt ?? new Date(yield* Clock.currentTimeMillis).toISOString()
+    const [allocation] = yield* allocations(
+      connection,
+      `INSERT INTO allocations (app, instance, service, port, created_at) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (port) DO NOTHING RETURNING ${columns}`,
+      [app, instance, service, port, sqliteTime(time)]
+    )
+    if (allocation !== undefined) index.hold(port)
+    return allocation
+  }),
+
+  remove: Effect.fnUntraced(function* (which) {
+    const { condition, parameters } =
+      typeof which === "number" ? { condition: "AND id = ?", parameters: [which] } : and(which)
+    const removed = yield* ports(
+      connection,
+      `DELETE FROM allocations WHERE TRUE ${condition} RETURNING port`,
+      parameters
+    )
+    for (const { port } of removed) index.free(port)
+    return removed.length
+  })
+})
+
 /** The allocations in SQLite: the only place that knows its tables. */
 export class AllocationStore extends Effect.Service<AllocationStore>()("@port-server/server/AllocationStore", {
   scoped: Effect.gen(function* () {
-    const { reader, snapshot, writer } = yield* Database
+    const database = yield* Database
+    const index = new FreePortIndex()
 
-    // What SQLite holds, as of `knownVersion`; unset when a change of ours was not committed.
-    let freePorts: FreePorts | undefined
-    let knownVersion = 0
-    let isCurrent = false
-
-    const currentFreePorts = Effect.fnUntraced(function* () {
-      if (freePorts !== undefined && isCurrent) return freePorts
-      // Changes when another connection has committed, and only then (https://sqlite.org/pragma.html#pragma_data_version).
-      const [row] = yield* versions(writer, "PRAGMA data_version")
-      const version = row?.data_version ?? 0
-      if (freePorts === undefined || version !== knownVersion) {
-        const held = yield* ports(writer, "SELECT port FROM allocations")
-        freePorts = new FreePorts(held.map(({ port }) => port))
-        knownVersion = version
-      }
-      isCurrent = true
-      return freePorts
+    const submit = yield* GroupCommit.make({
+      connection: Effect.map(database.reopened, ({ writer }) => writer),
+      confirm: database.current,
+      onBegin: (connection) => index.begin(connection),
+      onLost: () => index.forget()
     })
 
-    const operations: Write = {
-      holder: (port) =>
-        Effect.map(
-          allocations(writer, `SELECT ${columns} FROM allocations WHERE port = ?`, [port]),
-          ([holder]) => holder
-        ),
-
-      freePort: (range) => Effect.map(currentFreePorts(), (free) => free.first(range)),
-
-      insert: Effect.fnUntraced(function* ({ app, instance, service }, port) {
-        const createdAt = sqliteTime(yield* Clock.currentTimeMillis)
-        const [allocation] = yield* allocations(
-          writer,
-          `INSERT INTO allocations (app, instance, service, port, created_at) VALUES (?, ?, ?, ?, ?)
-            ON CONFLICT (port) DO NOTHING RETURNING ${columns}`,
-          [app, instance, service, port, createdAt]
-        )
-        if (allocation !== undefined) freePorts?.hold(port)
-        return allocation
-      }),
-
-      remove: Effect.fnUntraced(function* (which) {
-        const { condition, parameters } =
-          typeof which === "number" ? { condition: "AND id = ?", parameters: [which] } : and(which)
-        const removed = yield* ports(
-          writer,
-          `DELETE FROM allocations WHERE TRUE ${condition} RETURNING port`,
-          parameters
-        )
-        for (const { port } of removed) freePorts?.free(port)
-        return removed.length
-      })
-    }
-
-    const allPages = (selector: Selector) =>
-      Effect.gen(function* () {
-        const connection = yield* snapshot
-        const pages: Array<ReadonlyArray<Allocation>> = []
-        // What one transaction reads is of one moment; closing the connection ends it.
-        yield* run(connection, "BEGIN")
-        for (let last = 0, full = true; full; ) {
-          const next = yield* page(connection, selector, last)
-          pages.push(next)
-          full = next.length === pageSize
-          last = next.at(-1)?.id ?? last
-          yield* EventLoop.turn
-        }
-        return pages
-      }).pipe(Effect.scoped)
-
-    const submit = yield* GroupCommit.make(writer, {
-      onBegin: () => {
-        isCurrent = false
-      },
-      onLost: () => {
-        freePorts = undefined
-      }
-    })
+    /** The connections; when the file was replaced, those to the new one, which the writer opens. */
+    const connections = Effect.catchAll(database.current, () =>
+      Effect.zipRight(
+        submit<void, never>(() => Effect.void),
+        database.current
+      )
+    )
 
     return {
-      /** Run `body` in a transaction, and answer when what it wrote is durable. It writes with one statement at most. */
+      /** Run `body` in a transaction, and answer when what it wrote is durable. A body that fails has written nothing. */
       write: <A, E>(body: (write: Write) => Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StorageError> =>
-        submit(body(operations)),
+        submit((connection) => body(writing(connection, index))),
 
       /** The allocation that holds the port. */
       holder: (port: number): Effect.Effect<Allocation | undefined, StorageError> =>
-        allocations(reader, `SELECT ${columns} FROM allocations WHERE port = ?`, [port]).pipe(
-          Effect.map(([holder]) => holder),
-          Effect.catchAll(storageError)
-        ),
+        Effect.flatMap(connections, ({ reader }) => Effect.catchTag(holder(reader, port), "SqlError", storageError)),
 
       /** The allocations that equal the selector, by id, as of one moment. Many come in pages, which block nobody. */
       list: (selector: Selector): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
-        page(reader, selector, 0).pipe(
-          Effect.flatMap((first) => (first.length < pageSize ? Effect.succeed([first]) : allPages(selector))),
-          Effect.catchAll(storageError)
+        Effect.flatMap(connections, ({ reader, snapshot }) =>
+          page(reader, selector, 0).pipe(
+            Effect.flatMap((first) => (first.length < pageSize ? Effect.succeed([first]) : pages(snapshot, selector))),
+            Effect.catchTag("SqlError", storageError)
+          )
         )
     } as const
   }),

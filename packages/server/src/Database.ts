@@ -1,24 +1,21 @@
 import * as Reactivity from "@effect/experimental/Reactivity"
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as Path from "@effect/platform/Path"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as Path from "@effect/platform/Path"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { type DatabaseUnusable, identity, prepare, protect, unusable } from "./DatabaseFile.ts"
 import { isOutdated, migrate } from "./Migrations.ts"
 import { query, run } from "./Query.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 import { openingReason } from "./StorageFault.ts"
 import { transaction, whileLocked } from "./Transaction.ts"
-
-/** The database could not be opened at the start; `message` is a sentence that names the file. */
-export class DatabaseUnusable extends Schema.TaggedError<DatabaseUnusable>()("DatabaseUnusable", {
-  message: Schema.String
-}) {}
-
-const unusable = (filename: string, reason: string) =>
-  new DatabaseUnusable({ message: `cannot open the database ${filename}: ${reason}` })
 
 /** How long SQLite itself waits for a lock, in ms: short, because it waits with the whole process. */
 const busyTimeout = 20
@@ -31,8 +28,8 @@ const oldestSqlite = [3, 51, 3] as const
 const settings = query(Schema.Struct({ synchronous: Schema.Int, journal_mode: Schema.String, version: Schema.String }))
 
 /** A connection of its own for as long as the scope is open. Opening waits while another process holds a lock. */
-const connect = (filename: string) =>
-  SqliteClient.make({ filename, disableWAL: true }).pipe(
+export const connect = (filename: string, options: { readonly readonly?: boolean } = {}) =>
+  SqliteClient.make({ filename, disableWAL: true, ...options }).pipe(
     // The driver's constructor throws inside an effect that cannot fail.
     Effect.catchAllDefect((cause) => Effect.fail(new SqlError({ cause, message: "Failed to open" }))),
     whileLocked,
@@ -62,62 +59,93 @@ const assertDurable = Effect.fnUntraced(function* (connection: Connection) {
   }
 })
 
-/** Make the database file where it is missing. A file that is there is only looked at. */
-const prepareFile = Effect.fnUntraced(function* (filename: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const folder = path.dirname(filename)
-  const { type } = yield* Effect.mapError(fs.stat(folder), () =>
-    unusable(filename, `the folder ${folder} does not exist`)
-  )
-  if (type !== "Directory") return yield* unusable(filename, `${folder} is not a folder`)
-  if (yield* Effect.orElseSucceed(fs.exists(filename), () => true)) {
-    const { type } = yield* Effect.mapError(fs.stat(filename), () => unusable(filename, "it cannot be read"))
-    if (type !== "File") return yield* unusable(filename, "it is not a file")
-  } else {
-    yield* fs.writeFile(filename, new Uint8Array(), { flag: "wx", mode: 0o600 }).pipe(
-      Effect.catchIf(
-        (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
-        () => Effect.void
-      ),
-      Effect.mapError(() => unusable(filename, `no file can be made in ${folder}`))
-    )
-  }
+/** Say what an error of SQLite or of the schema means for the file as a whole. */
+export const asUnusable =
+  (filename: string) =>
+  (error: SqlError | { readonly _tag: "ForeignDatabase"; readonly message: string }): DatabaseUnusable =>
+    unusable(filename, error._tag === "SqlError" ? openingReason(error) : `it ${error.message}`)
+
+/** Connections to one and the same file. */
+interface Connections {
+  /** The one connection that writes. */
+  readonly writer: Connection
+  /** For reads of one statement, which see what is committed at that moment and wait for no write. */
+  readonly reader: Connection
+  /** A connection of its own, for as long as the scope is open, for reads that belong together. */
+  readonly snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>
+  /** Which file it is. */
+  readonly file: string | undefined
+}
+
+/** Open the file that has the name now: its schema up to date, WAL, `synchronous=FULL`. */
+const open = Effect.fnUntraced(function* (filename: string) {
+  yield* prepare(filename)
+  return yield* Effect.gen(function* () {
+    const writer = yield* connect(filename)
+    // Nothing is changed before it is clear that the database is ours.
+    const outdated = yield* isOutdated(writer)
+    yield* whileLocked(run(writer, "PRAGMA journal_mode = WAL"))
+    // Writing nothing tells a database that cannot be written, now and not with the first request.
+    yield* transaction(writer, outdated ? migrate(writer) : run(writer, "DELETE FROM allocations WHERE FALSE"))
+    yield* protect(filename)
+    yield* assertDurable(writer)
+    const reader = yield* connect(filename)
+    const connections: Connections = { writer, reader, snapshot: connect(filename), file: identity(filename) }
+    return connections
+  }).pipe(Effect.mapError(asUnusable(filename)))
 })
 
 /**
- * The open SQLite database: its schema up to date, WAL, `synchronous=FULL`. Two connections, so that a read waits for no
- * write and sees only what is committed.
+ * The open SQLite database. It notices when its file is deleted, moved or replaced: nothing more is answered from a file
+ * that has lost its name, and one that has taken the name is opened in its stead.
  */
 export class Database extends Effect.Service<Database>()("@port-server/server/Database", {
   scoped: Effect.gen(function* () {
     const { database: filename } = yield* ServerConfig
-    const fs = yield* FileSystem.FileSystem
-    yield* prepareFile(filename)
-    return yield* Effect.gen(function* () {
-      const writer = yield* connect(filename)
-      // Nothing is changed before it is clear that the database is ours.
-      const outdated = yield* isOutdated(writer)
-      yield* whileLocked(run(writer, "PRAGMA journal_mode = WAL"))
-      // Writing nothing tells a database that cannot be written, now and not with the first request.
-      yield* transaction(writer, outdated ? migrate(writer) : run(writer, "DELETE FROM allocations WHERE FALSE"))
-      yield* Effect.forEach([filename, `${filename}-wal`, `${filename}-shm`], (file) =>
-        Effect.ignore(fs.chmod(file, 0o600))
+    const platform = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+    const scope = yield* Effect.scope
+
+    const openInScope = Effect.gen(function* () {
+      const own = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+      const connections = yield* open(filename).pipe(
+        Scope.extend(own),
+        Effect.provide(platform),
+        Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
       )
-      yield* assertDurable(writer)
-      return {
-        /** The one connection that writes. */
-        writer,
-        /** For reads of one statement, which see what is committed at that moment. */
-        reader: yield* connect(filename),
-        /** A connection of its own, for as long as the scope is open, for reads that belong together. */
-        snapshot: connect(filename)
-      } as const
-    }).pipe(
-      Effect.catchTags({
-        ForeignDatabase: ({ message }) => unusable(filename, `it ${message}`),
-        SqlError: (error) => unusable(filename, openingReason(error))
-      })
+      return { connections, close: Scope.close(own, Exit.void) }
+    })
+
+    let opened: Effect.Effect.Success<typeof openInScope> | undefined = yield* openInScope
+
+    const lost = new StorageUnavailable({
+      message: `the database file ${filename} was deleted, moved or replaced while port-server had it open`,
+      retryAfter: 1
+    })
+
+    const current = Effect.suspend(() =>
+      opened !== undefined && opened.connections.file === identity(filename) ? Effect.succeed(opened.connections) : lost
     )
+
+    const replace = Effect.gen(function* () {
+      // Without a file under the name, the connections are kept: the very file may come back.
+      if (identity(filename) === undefined) return yield* lost
+      if (opened !== undefined) {
+        const { connections, close } = opened
+        opened = undefined
+        // The write-ahead log kept its name and would be taken for the new file's: its content goes where it belongs.
+        yield* Effect.ignore(run(connections.writer, "PRAGMA wal_checkpoint(TRUNCATE)"))
+        yield* close
+      }
+      opened = yield* Effect.mapError(openInScope, ({ message }) => new StorageUnavailable({ message, retryAfter: 1 }))
+      return opened.connections
+    })
+
+    return {
+      /** The connections, as long as their file has its name; otherwise fails with a `StorageUnavailable`. */
+      current,
+
+      /** The same, but opens the file that has taken the name. For the one fiber that writes. */
+      reopened: Effect.uninterruptible(Effect.catchAll(current, () => replace))
+    } as const
   })
 }) {}

@@ -9,10 +9,14 @@ import * as EventLoop from "./EventLoop.ts"
 import { storageError } from "./StorageFault.ts"
 import { transaction } from "./Transaction.ts"
 
-/** What the owner of the connection wants to know of its transactions. */
-export interface Observer {
+/** Where the transactions happen. */
+export interface Place {
+  /** The connection for the next transaction. */
+  readonly connection: Effect.Effect<Connection, StorageError>
+  /** Fails when what was just committed is in a file that nobody will read again. */
+  readonly confirm: Effect.Effect<unknown, StorageError>
   /** A transaction begins: others may have changed the database since the last one. */
-  readonly onBegin: () => void
+  readonly onBegin: (connection: Connection) => void
   /** A transaction is lost with all its writes; no later one has begun. */
   readonly onLost: () => void
 }
@@ -22,9 +26,9 @@ const batchSize = 128
 
 interface Write {
   /** Does the work inside the transaction; the result answers the caller, to be run once the work is durable. */
-  readonly apply: Effect.Effect<Effect.Effect<unknown>, SqlError>
+  readonly apply: (connection: Connection) => Effect.Effect<Effect.Effect<unknown>, SqlError>
   /** Answers the caller that the transaction was lost. */
-  readonly abandon: (error: SqlError) => Effect.Effect<unknown>
+  readonly abandon: (error: SqlError | StorageError) => Effect.Effect<unknown>
 }
 
 /** The outcome of a body as a value; only an error of the storage, which dooms the whole transaction, stays an error. */
@@ -36,24 +40,28 @@ const outcomeOf = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Ex
   )
 
 /**
- * The one writer of a connection. Writes that arrive while another is being committed share the next transaction, and
- * so share one wait for the disk. Nobody is answered before the commit.
+ * The one writer of a database. Writes that arrive while another is being committed share the next transaction, and so
+ * share one wait for the disk. Nobody is answered before the commit.
  *
  * The result runs `body` in a transaction and answers when that is durable. A body that fails writes nothing itself
  * before it does: what it wrote would be committed with the others' writes. A statement that fails for the storage's
  * sake fails every write of its transaction with a `StorageError`.
  */
-export const make = Effect.fnUntraced(function* (connection: Connection, { onBegin, onLost }: Observer) {
+export const make = Effect.fnUntraced(function* ({ confirm, connection, onBegin, onLost }: Place) {
   const queue = yield* Queue.unbounded<Write>()
 
   const commit = (batch: ReadonlyArray<Write>) =>
-    transaction(
-      connection,
-      Effect.suspend(() => {
-        onBegin()
-        return Effect.forEach(batch, ({ apply }) => apply)
-      })
-    ).pipe(
+    connection.pipe(
+      Effect.flatMap((open) =>
+        transaction(
+          open,
+          Effect.suspend(() => {
+            onBegin(open)
+            return Effect.forEach(batch, ({ apply }) => apply(open))
+          })
+        )
+      ),
+      Effect.zipLeft(confirm),
       Effect.matchEffect({
         onSuccess: (answers) => Effect.forEach(answers, (answer) => answer, { discard: true }),
         onFailure: (error) => {
@@ -71,12 +79,12 @@ export const make = Effect.fnUntraced(function* (connection: Connection, { onBeg
     yield* commit([first, ...(yield* Queue.takeUpTo(queue, batchSize - 1))])
   }).pipe(Effect.forever, Effect.forkScoped)
 
-  return <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StorageError> =>
+  return <A, E>(body: (connection: Connection) => Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StorageError> =>
     Effect.flatMap(Deferred.make<A, E | StorageError>(), (answer) =>
       Effect.zipRight(
         Queue.offer(queue, {
-          apply: Effect.map(outcomeOf(body), (outcome) => Deferred.done(answer, outcome)),
-          abandon: (error) => Deferred.complete(answer, storageError(error))
+          apply: (open) => Effect.map(outcomeOf(body(open)), (outcome) => Deferred.done(answer, outcome)),
+          abandon: (error) => Deferred.complete(answer, error instanceof SqlError ? storageError(error) : error)
         }),
         Deferred.await(answer)
       )

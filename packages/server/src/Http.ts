@@ -31,6 +31,7 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       .handle("list", ({ urlParams }) => Effect.flatMap(registry.list(urlParams), encodePages))
       .handle("check", ({ path: { port } }) => registry.check(port))
       .handle("release", ({ path: { id } }) => Effect.as(registry.release(id), { status: "deleted" as const }))
+      .handle("import", ({ payload }) => registry.import(payload))
       .handle("releaseMatching", ({ payload }) =>
         Effect.map(registry.releaseMatching(payload), (deleted) => ({ deleted }))
       )

@@ -11,12 +11,9 @@ export interface Refusal {
 
 /** A request that may go on to the API. */
 export interface Admission {
-  /** Whether the API reads a JSON body from it. */
-  readonly withBody: boolean
+  /** Largest JSON body that the API reads from it, in bytes; 0 when it reads none. */
+  readonly maxBody: number
 }
-
-/** Largest body that is read, in bytes. */
-export const maxBody = 64 * 1024
 
 /** Deepest nesting of a JSON body. */
 export const maxDepth = 32
@@ -89,19 +86,20 @@ export const admit = (request: IncomingMessage): Refusal | Admission => {
   const allow = { Allow: [...route.methods, "OPTIONS"].join(", ") }
   if (method === "OPTIONS") return { status: 204, headers: allow }
   if (!route.methods.has(method)) return { status: 405, error: "method not allowed", headers: allow }
-  if (Number(headers["content-length"] ?? 0) > maxBody) return tooLarge
+  const maxBody = route.maxBody.get(method) ?? 0
+  if (maxBody > 0 && Number(headers["content-length"] ?? 0) > maxBody) return tooLarge(maxBody)
   if (headers["transfer-encoding"] !== undefined && headers["transfer-encoding"].toLowerCase() !== "chunked") {
     return { status: 501, error: "only the chunked transfer encoding is known", headers: close }
   }
-  return { withBody: route.withBody.has(method) }
+  return { maxBody }
 }
 
-/** Said of a body over {@link maxBody}. */
-export const tooLarge: Refusal = {
+/** Said of a body over so many bytes. */
+export const tooLarge = (maxBody: number): Refusal => ({
   status: 413,
   error: `the body is larger than ${maxBody} bytes`,
   headers: close
-}
+})
 
 /** Said of a body that is not one JSON object. */
 export const invalidJson: Refusal = { status: 400, error: "invalid JSON" }

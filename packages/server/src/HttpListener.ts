@@ -15,7 +15,7 @@ import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ApiRequest } from "./ApiRequest.ts"
-import { admit, invalidJson, maxBody, parseBody, type Refusal, stranger, tooLarge } from "./HttpGuard.ts"
+import { admit, invalidJson, parseBody, type Refusal, stranger, tooLarge } from "./HttpGuard.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 
 /** The address cannot be listened on; `message` is a sentence that names the port. */
@@ -108,8 +108,8 @@ const notForTunnels: Refusal = { status: 400, error: "this server opens no tunne
 
 type Handler = (request: ApiRequest, response: ServerResponse) => void
 
-/** Read a JSON body of at most {@link maxBody} bytes, then go on. */
-const readBody = (request: IncomingMessage, response: ServerResponse, handler: Handler): void => {
+/** Read a JSON body of at most so many bytes, then go on. */
+const readBody = (request: IncomingMessage, response: ServerResponse, maxBody: number, handler: Handler): void => {
   const chunks: Array<Buffer> = []
   let size = 0
   const onData = (chunk: Buffer) => {
@@ -118,7 +118,7 @@ const readBody = (request: IncomingMessage, response: ServerResponse, handler: H
       chunks.push(chunk)
     } else {
       request.off("data", onData).off("end", onEnd)
-      refuse(request, response, tooLarge)
+      refuse(request, response, tooLarge(maxBody))
     }
   }
   const onEnd = () => {
@@ -223,7 +223,7 @@ const guarded =
       return
     }
     if (request.headers.expect !== undefined) response.writeContinue()
-    if (decision.withBody) readBody(request, response, handler)
+    if (decision.maxBody > 0) readBody(request, response, decision.maxBody, handler)
     else handler(new ApiRequest(request), response)
   }
 

@@ -1,5 +1,12 @@
 import type { AllocationId, AllocationRequest, Selector } from "@port-server/domain/Allocation"
-import { AllocationNotFound, PortTaken, RangeExhausted } from "@port-server/domain/Errors"
+import type { ImportRequest } from "@port-server/domain/Backup"
+import {
+  AllocationNotFound,
+  ImportConflict,
+  InvalidRequest,
+  PortTaken,
+  RangeExhausted
+} from "@port-server/domain/Errors"
 import type { Port } from "@port-server/domain/Port"
 import type { PortStatus } from "@port-server/domain/PortServerApi"
 import * as Effect from "effect/Effect"
@@ -50,6 +57,40 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/Re
             (removed) => removed > 0,
             () => new AllocationNotFound()
           )
+        ),
+
+      /**
+       * Allocate everything in a backup that is not there yet, all of it or, when a port has another owner, nothing. Fails
+       * with `ImportConflict`, or with `InvalidRequest` when the backup gives one port twice.
+       */
+      import: ({ allocations, dry_run = false }: ImportRequest) =>
+        store.write(
+          Effect.fnUntraced(function* (write) {
+            const wanted = new Map(allocations.map((allocation) => [allocation.port, allocation]))
+            const twice = allocations.find((allocation) => wanted.get(allocation.port) !== allocation)
+            if (twice !== undefined) {
+              return yield* new InvalidRequest({ message: `port ${twice.port} is in the backup twice` })
+            }
+            const held = new Map((yield* write.all).map((allocation) => [allocation.port, allocation]))
+            const missing = allocations.filter(({ port }) => !held.has(port))
+            const [first, ...others] = allocations.flatMap((allocation) => {
+              const holder = held.get(allocation.port)
+              return holder === undefined || holder.hasOwnerOf(allocation)
+                ? []
+                : [{ port: allocation.port, wanted: allocation, holder }]
+            })
+            if (first !== undefined) return yield* new ImportConflict({ conflicts: [first, ...others] })
+            if (!dry_run) {
+              yield* Effect.forEach(
+                missing,
+                (allocation) => write.insert(allocation, allocation.port, allocation.created_at),
+                {
+                  discard: true
+                }
+              )
+            }
+            return { imported: missing.length, unchanged: allocations.length - missing.length }
+          })
         ),
 
       /** Release everything that equals the selector; how many there were. */

@@ -1,19 +1,21 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpMethod from "@effect/platform/HttpMethod"
-import { PortServerApi } from "@port-server/domain/PortServerApi"
+import { MaxBody, PortServerApi } from "@port-server/domain/PortServerApi"
+
+import * as Context from "effect/Context"
 
 /** One path of the API and what can be done with it. */
 export interface Route {
   readonly pattern: RegExp
   /** Methods that the path answers, with HEAD where there is GET. */
   readonly methods: ReadonlySet<string>
-  /** Those of them whose request carries a JSON body. */
-  readonly withBody: ReadonlySet<string>
+  /** Those of them whose request carries a JSON body, and how large it may be, in bytes. */
+  readonly maxBody: ReadonlyMap<string, number>
 }
 
 interface MutableRoute extends Route {
   readonly methods: Set<string>
-  readonly withBody: Set<string>
+  readonly maxBody: Map<string, number>
 }
 
 const routes = new Map<string, MutableRoute>()
@@ -25,13 +27,13 @@ HttpApi.reflect(PortServerApi, {
     const route = routes.get(endpoint.path.replace(/:\w+/g, ":")) ?? {
       pattern,
       methods: new Set(),
-      withBody: new Set()
+      maxBody: new Map()
     }
     routes.set(endpoint.path.replace(/:\w+/g, ":"), route)
     route.methods.add(endpoint.method)
     if (endpoint.method === "GET") route.methods.add("HEAD")
     if (endpoint.payloadSchema._tag === "Some" && HttpMethod.hasBody(endpoint.method)) {
-      route.withBody.add(endpoint.method)
+      route.maxBody.set(endpoint.method, Context.get(endpoint.annotations, MaxBody))
     }
   }
 })

@@ -1,0 +1,74 @@
+import { statSync } from "node:fs"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+/** The database cannot be opened; `message` is a sentence that names the file. */
+export class DatabaseUnusable extends Schema.TaggedError<DatabaseUnusable>()("DatabaseUnusable", {
+  message: Schema.String
+}) {}
+
+/** {@link DatabaseUnusable} for a reason, which follows the name of the file. */
+export const unusable = (filename: string, reason: string): DatabaseUnusable =>
+  new DatabaseUnusable({ message: `cannot open the database ${filename}: ${reason}` })
+
+/** A file as such, whatever its name: the same for as long as it is not another file; none when there is no file. */
+export const identity = (filename: string): string | undefined => {
+  // Synchronous: it stands between a commit and its answer, and in every read. It only looks; opening the file here
+  // would drop SQLite's locks (https://sqlite.org/howtocorrupt.html, section 2.2).
+  const found = statSync(filename, { throwIfNoEntry: false })
+  return found === undefined ? undefined : `${found.dev}:${found.ino}`
+}
+
+const currentUser = process.getuid?.()
+
+/** Fails when the path is a symbolic link that leads to nothing or to what belongs to another user. */
+export const refuseForeignLink = Effect.fnUntraced(function* (filename: string, path: string) {
+  const fs = yield* FileSystem.FileSystem
+  if (!(yield* Effect.isSuccess(fs.readLink(path)))) return
+  const target = yield* Effect.mapError(fs.stat(path), () =>
+    unusable(filename, `${path} is a symbolic link that leads nowhere`)
+  )
+  if (currentUser !== undefined && !Option.contains(target.uid, currentUser)) {
+    return yield* unusable(filename, `${path} is a symbolic link to what belongs to another user`)
+  }
+})
+
+/** Look at the database file, without changing anything; the result says whether there is one. */
+export const inspect = Effect.fnUntraced(function* (filename: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folder = path.dirname(filename)
+  const { type } = yield* Effect.mapError(fs.stat(folder), () =>
+    unusable(filename, `the folder ${folder} does not exist`)
+  )
+  if (type !== "Directory") return yield* unusable(filename, `${folder} is not a folder`)
+  yield* refuseForeignLink(filename, filename)
+  if (!(yield* Effect.orElseSucceed(fs.exists(filename), () => true))) return false
+  const file = yield* Effect.mapError(fs.stat(filename), () => unusable(filename, "it cannot be read"))
+  if (file.type !== "File") return yield* unusable(filename, "it is not a file")
+  return true
+})
+
+/** Make the database file where it is missing, for the user alone. */
+export const prepare = Effect.fnUntraced(function* (filename: string) {
+  if (yield* inspect(filename)) return
+  const fs = yield* FileSystem.FileSystem
+  yield* fs.writeFile(filename, new Uint8Array(), { flag: "wx", mode: 0o600 }).pipe(
+    Effect.catchIf(
+      (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
+      () => Effect.void
+    ),
+    Effect.mapError(() => unusable(filename, "no file can be made in its folder"))
+  )
+})
+
+/** Let only the user read the database. */
+export const protect = Effect.fnUntraced(function* (filename: string) {
+  const fs = yield* FileSystem.FileSystem
+  yield* Effect.forEach([filename, `${filename}-wal`, `${filename}-shm`], (file) =>
+    Effect.ignore(fs.chmod(file, 0o600))
+  )
+})

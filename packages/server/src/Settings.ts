@@ -1,0 +1,66 @@
+import { homedir } from "node:os"
+import type * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Defaults from "@port-server/domain/Defaults"
+import { variable } from "@port-server/domain/Environment"
+import { PortRange, PortRangeFromText, RequestedPortFromDigits } from "@port-server/domain/Port"
+import * as Flag from "@port-server/program/Flag"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { DatabaseUnusable, refuseForeignLink } from "./DatabaseFile.ts"
+
+const FileName = Schema.String.pipe(Schema.filter((name) => name !== "" || "the database file must have a name"))
+
+/** The options of `port-server`. */
+export const options = {
+  port: Flag.text("port", "PORT", `Port to listen on (default ${Defaults.serverPort}); 0 for any free one`).pipe(
+    Flag.reads(RequestedPortFromDigits),
+    Options.optional
+  ),
+  db: Flag.text("db", "FILE", `Database file (default ~/${Defaults.dataFolder}/${Defaults.databaseFile})`).pipe(
+    Flag.reads(FileName),
+    Options.optional
+  ),
+  range: Flag.text("range", "FIRST-LAST", "Ports to hand out (default 3000-9999)").pipe(
+    Flag.reads(PortRangeFromText),
+    Options.optional
+  ),
+  check: Flag.boolean("check", "Check that the database is sound, and exit: 0 if so, 1 if not")
+}
+
+/** What `port-server` was told on its command line. */
+export type Flags = Command.Command.ParseConfig<typeof options>
+
+const or = <A>(flag: Option.Option<A>, config: Config.Config<A>) =>
+  Option.match(flag, { onNone: () => config, onSome: Config.succeed })
+
+/** The default database; its folder is made, for the user alone. */
+const defaultDatabase = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folder = path.join(homedir(), Defaults.dataFolder)
+  const database = path.join(folder, Defaults.databaseFile)
+  const message = `cannot make the folder ${folder} (is HOME your own folder? or use --db FILE)`
+  yield* fs.makeDirectory(folder, { mode: 0o700 }).pipe(
+    Effect.catchIf(
+      (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
+      () => Effect.zipRight(refuseForeignLink(database, folder), fs.chmod(folder, 0o700))
+    ),
+    Effect.catchTag("SystemError", "BadArgument", () => new DatabaseUnusable({ message }))
+  )
+  return database
+})
+
+/** What the command line says, then the environment, then the defaults. */
+export const settings = Effect.fnUntraced(function* (flags: Flags) {
+  const path = yield* Path.Path
+  const port = yield* or(flags.port, variable("PORT_SERVER_PORT", RequestedPortFromDigits, Defaults.serverPort))
+  const defaultRange = Schema.decodeSync(PortRange)(Defaults.portRange)
+  const range = yield* or(flags.range, variable("PORT_SERVER_RANGE", PortRangeFromText, defaultRange))
+  const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, ""))
+  return { port, range, database: database === "" ? yield* defaultDatabase : path.resolve(database) }
+})
