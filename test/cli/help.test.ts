@@ -16,7 +16,9 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl list": ["--app", "--instance", "--service", "--json"],
   "portctl check": ["--port", "--json"],
   "portctl health": ["--json"],
-  "port-server": ["--port", "--db", "--range"]
+  "portctl export": ["--json"],
+  "portctl import": ["--dry-run", "--json"],
+  "port-server": ["--port", "--db", "--range", "--check"]
 }
 
 const programs = { portctl: bin.portctl, "port-server": bin.portServer }
