@@ -1,7 +1,7 @@
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { Allocation } from "./Allocation.ts"
+import { Allocation, escapeControls } from "./Allocation.ts"
 import type { PortRange } from "./Port.ts"
 
 // Each error has a class, which programs catch, and a `body`, which is the wire: `{"error": "<sentence>"}` and a status.
@@ -29,7 +29,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
         : issue._tag === "Unexpected"
           ? `unknown field ${JSON.stringify(String(issue.path.at(-1)).slice(0, 100))}`
           : `${issue.path.length > 1 || issue.message === "is missing" ? `${issue.path.join(".")} ` : ""}${issue.message}`
-    return new InvalidRequest({ message: text.slice(0, 300) })
+    return new InvalidRequest({ message: escapeControls(text.slice(0, 300)) })
   }
 
   /** The first thing that a decoder found wrong. */

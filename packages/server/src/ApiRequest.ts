@@ -35,7 +35,8 @@ export class ApiRequest extends Inspectable.Class implements HttpServerRequest.H
   constructor(source: IncomingMessage, body?: unknown, overrides: Overrides = {}) {
     super()
     this.source = source
-    this.url = overrides.url ?? this.originalUrl
+    // The platform's router takes a semicolon for the end of the path.
+    this.url = overrides.url ?? this.originalUrl.replaceAll(";", "%3B")
     this.#body = body
     this.#overrides = overrides
   }

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { type DatabaseUnusable, identity, prepare, protect, unusable } from "./DatabaseFile.ts"
-import { isOutdated, migrate } from "./Migrations.ts"
+import { type ForeignDatabase, isOutdated, migrate } from "./Migrations.ts"
 import { query, run } from "./Query.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 import { openingReason } from "./StorageFault.ts"
@@ -59,11 +59,21 @@ const assertDurable = Effect.fnUntraced(function* (connection: Connection) {
   }
 })
 
-/** Say what an error of SQLite or of the schema means for the file as a whole. */
+const findings = query(Schema.Struct({ quick_check: Schema.String }))
+
+/** What an error of SQLite or of the schema means for the file as a whole. */
 export const asUnusable =
   (filename: string) =>
-  (error: SqlError | { readonly _tag: "ForeignDatabase"; readonly message: string }): DatabaseUnusable =>
-    unusable(filename, error._tag === "SqlError" ? openingReason(error) : `it ${error.message}`)
+  (error: SqlError | ForeignDatabase | DatabaseUnusable): DatabaseUnusable => {
+    switch (error._tag) {
+      case "DatabaseUnusable":
+        return error
+      case "ForeignDatabase":
+        return unusable(filename, `it ${error.message}`)
+      case "SqlError":
+        return unusable(filename, openingReason(error))
+    }
+  }
 
 /** Connections to one and the same file. */
 interface Connections {
@@ -84,6 +94,8 @@ const open = Effect.fnUntraced(function* (filename: string) {
     const writer = yield* connect(filename)
     // Nothing is changed before it is clear that the database is ours.
     const outdated = yield* isOutdated(writer)
+    const [first] = yield* findings(writer, "PRAGMA quick_check(1)")
+    if (first?.quick_check !== "ok") return yield* unusable(filename, `it is damaged: ${first?.quick_check}`)
     yield* whileLocked(run(writer, "PRAGMA journal_mode = WAL"))
     // Writing nothing tells a database that cannot be written, now and not with the first request.
     yield* transaction(writer, outdated ? migrate(writer) : run(writer, "DELETE FROM allocations WHERE FALSE"))
@@ -92,7 +104,7 @@ const open = Effect.fnUntraced(function* (filename: string) {
     const reader = yield* connect(filename)
     const connections: Connections = { writer, reader, snapshot: connect(filename), file: identity(filename) }
     return connections
-  }).pipe(Effect.mapError(asUnusable(filename)))
+  }).pipe(Effect.mapError((error) => (error._tag === "DatabaseUnusable" ? error : asUnusable(filename)(error))))
 })
 
 /**

@@ -1,5 +1,6 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
+import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Allocation } from "@port-server/domain/Allocation"
@@ -61,5 +62,7 @@ export const HttpLive = HttpApiBuilder.serve().pipe(
   Layer.provide(PlainErrors),
   Layer.provide(HttpApiBuilder.api(PortServerApi)),
   Layer.provide(Handlers),
-  Layer.provide(HttpServer.layerContext)
+  Layer.provide(HttpServer.layerContext),
+  // The router would take a longer path parameter for an unknown path; what one may be is the schema's affair.
+  Layer.provide(HttpRouter.setRouterConfig({ maxParamLength: Number.POSITIVE_INFINITY }))
 )

@@ -1,13 +1,6 @@
 import type { IncomingMessage } from "node:http"
+import { closing, type Refusal } from "./Refusal.ts"
 import * as Routes from "./Routes.ts"
-
-/** A request that does not reach the API, and the answer to it. */
-export interface Refusal {
-  readonly status: number
-  /** The `error` sentence of the JSON body; an answer without it has no body. */
-  readonly error?: string
-  readonly headers?: Readonly<Record<string, string>>
-}
 
 /** A request that may go on to the API. */
 export interface Admission {
@@ -18,8 +11,6 @@ export interface Admission {
 /** Deepest nesting of a JSON body. */
 export const maxDepth = 32
 
-const close = { Connection: "close" }
-
 const loopbackHost = /^(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{0,5})?$/i
 
 const crossSite = /^\s*(cross-site|same-site)\s*$/i
@@ -29,7 +20,11 @@ const crossSite = /^\s*(cross-site|same-site)\s*$/i
  * browser, whether it sends requests across sites or has rebound a name of its own to this address.
  */
 export const stranger = ({ httpVersion, rawHeaders, url = "" }: IncomingMessage): Refusal | undefined => {
-  if (!url.startsWith("/")) return { status: 400, error: "the request target must be a path", headers: close }
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") {
+    return { status: 505, error: "this server speaks HTTP/1.1 and HTTP/1.0 only", headers: closing }
+  }
+  if (!url.startsWith("/") || url.includes("#"))
+    return { status: 400, error: "the request target must be a path", headers: closing }
   // The headers as they came: of some, Node itself keeps only the first.
   const hosts: Array<string> = []
   const origins: Array<string> = []
@@ -50,12 +45,12 @@ export const stranger = ({ httpVersion, rawHeaders, url = "" }: IncomingMessage)
   }
   const [host] = hosts
   if (hosts.length > 1 || (host === undefined && httpVersion !== "1.0")) {
-    return { status: 400, error: "exactly one Host header is required", headers: close }
+    return { status: 400, error: "exactly one Host header is required", headers: closing }
   }
-  if (host !== undefined && !loopbackHost.test(host)) return { status: 403, error: "forbidden host", headers: close }
+  if (host !== undefined && !loopbackHost.test(host)) return { status: 403, error: "forbidden host", headers: closing }
   const own = host === undefined ? undefined : `http://${host}`.toLowerCase()
   if (forbidden || origins.some((origin) => origin.toLowerCase() !== own)) {
-    return { status: 403, error: "forbidden origin", headers: close }
+    return { status: 403, error: "forbidden origin", headers: closing }
   }
   return undefined
 }
@@ -75,7 +70,11 @@ export const admit = (request: IncomingMessage): Refusal | Admission => {
   const refused = stranger(request)
   if (refused !== undefined) return refused
   if (headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? "")) {
-    return { status: 426, error: "this server speaks plain HTTP/1.1 only", headers: { ...close, Upgrade: "HTTP/1.1" } }
+    return {
+      status: 426,
+      error: "this server speaks plain HTTP/1.1 only",
+      headers: { ...closing, Upgrade: "HTTP/1.1" }
+    }
   }
   if (url.includes("%") && !isDecodable(url)) {
     return { status: 400, error: "the request target is not valid percent-encoded UTF-8" }
@@ -89,7 +88,7 @@ export const admit = (request: IncomingMessage): Refusal | Admission => {
   const maxBody = route.maxBody.get(method) ?? 0
   if (maxBody > 0 && Number(headers["content-length"] ?? 0) > maxBody) return tooLarge(maxBody)
   if (headers["transfer-encoding"] !== undefined && headers["transfer-encoding"].toLowerCase() !== "chunked") {
-    return { status: 501, error: "only the chunked transfer encoding is known", headers: close }
+    return { status: 501, error: "only the chunked transfer encoding is known", headers: closing }
   }
   return { maxBody }
 }
@@ -98,7 +97,7 @@ export const admit = (request: IncomingMessage): Refusal | Admission => {
 export const tooLarge = (maxBody: number): Refusal => ({
   status: 413,
   error: `the body is larger than ${maxBody} bytes`,
-  headers: close
+  headers: closing
 })
 
 /** Said of a body that is not one JSON object. */

@@ -1,6 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
-import type { Socket } from "node:net"
-import type { Duplex } from "node:stream"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import type { HttpBody } from "@effect/platform/HttpBody"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -15,7 +13,9 @@ import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ApiRequest } from "./ApiRequest.ts"
-import { admit, invalidJson, parseBody, type Refusal, stranger, tooLarge } from "./HttpGuard.ts"
+import { Connections } from "./Connections.ts"
+import { admit, invalidJson, parseBody, stranger, tooLarge } from "./HttpGuard.ts"
+import { closing, fixedHeaders, isClosing, type Refusal, refuse } from "./Refusal.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 
 /** The address cannot be listened on; `message` is a sentence that names the port. */
@@ -32,56 +32,11 @@ const limits = {
   requireHostHeader: false
 }
 
+/** Node drops the headers after so many without a word, and the guard must see them all; 0: no such limit. */
+const maxHeadersCount = 0
+
 /** How long requests in flight may take at a stop, in ms; with what else a stop does it is less than 5 s. */
 const drainTimeout = 4_000
-
-/** How long what a refused client still sends is read and dropped, so that it gets to read its answer, in ms. */
-const lingerTimeout = 1_000
-
-const fixedHeaders: Readonly<Record<string, string>> = {
-  "Cache-Control": "no-store",
-  "X-Content-Type-Options": "nosniff"
-}
-
-const bodyOf = ({ error }: Refusal) => (error === undefined ? "" : JSON.stringify({ error }))
-
-const headersOf = (refusal: Refusal, body: string) => ({
-  ...fixedHeaders,
-  ...(body === "" ? {} : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)) }),
-  ...refusal.headers
-})
-
-/** Answer a request that does not reach the API, and close its connection where the rest of it cannot be trusted. */
-const refuse = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void => {
-  const body = bodyOf(refusal)
-  response.writeHead(refusal.status, headersOf(refusal, body))
-  if (request.complete || refusal.headers?.["Connection"] !== "close") {
-    response.end(body)
-    return
-  }
-  // Closing while the client still sends would reset the connection before it has read the answer.
-  if (request.method !== "HEAD") response.write(body)
-  const end = () => {
-    clearTimeout(timer)
-    response.end()
-  }
-  const timer = setTimeout(end, lingerTimeout)
-  request.once("close", end).resume()
-}
-
-/** Answer on a connection for which Node has no response, and close it. */
-const refuseRaw = (socket: Duplex, refusal: Refusal): void => {
-  if (!socket.writable) {
-    socket.destroy()
-    return
-  }
-  const body = bodyOf(refusal)
-  const headers = Object.entries({ ...headersOf(refusal, body), Connection: "close" })
-  const head = [`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`]
-    .concat(headers.map(([name, value]) => `${name}: ${value}`))
-    .join("\r\n")
-  socket.end(`${head}\r\n\r\n${body}`)
-}
 
 /** What Node's parser gave up on. */
 const parserRefusal = (error: unknown): Refusal => {
@@ -95,8 +50,6 @@ const parserRefusal = (error: unknown): Refusal => {
   }
 }
 
-const closing = { Connection: "close" }
-
 const starting: Refusal = {
   status: 503,
   error: "port-server is starting, try again",
@@ -109,7 +62,13 @@ const notForTunnels: Refusal = { status: 400, error: "this server opens no tunne
 type Handler = (request: ApiRequest, response: ServerResponse) => void
 
 /** Read a JSON body of at most so many bytes, then go on. */
-const readBody = (request: IncomingMessage, response: ServerResponse, maxBody: number, handler: Handler): void => {
+const readBody = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  connections: Connections,
+  maxBody: number,
+  handler: Handler
+): void => {
   const chunks: Array<Buffer> = []
   let size = 0
   const onData = (chunk: Buffer) => {
@@ -118,6 +77,7 @@ const readBody = (request: IncomingMessage, response: ServerResponse, maxBody: n
       chunks.push(chunk)
     } else {
       request.off("data", onData).off("end", onEnd)
+      connections.end(request.socket)
       refuse(request, response, tooLarge(maxBody))
     }
   }
@@ -186,44 +146,18 @@ const answering =
     })
   }
 
-/** A server whose connections are known, so that a stop can tell those with a request in flight from the others. */
-class Connections {
-  readonly #requests = new Map<Socket, number>()
-  isStopping = false
-
-  constructor(server: Server) {
-    server.on("connection", (socket: Socket) => {
-      this.#requests.set(socket, 0)
-      socket.on("close", () => this.#requests.delete(socket))
-    })
-  }
-
-  /** A request has arrived; it is in flight until its response is closed. */
-  begin(socket: Socket, response: ServerResponse): void {
-    this.#requests.set(socket, (this.#requests.get(socket) ?? 0) + 1)
-    response.on("close", () => {
-      const count = this.#requests.get(socket)
-      if (count !== undefined) this.#requests.set(socket, count - 1)
-    })
-  }
-
-  /** Close what has no request in flight, once what was answered on it has been sent. */
-  closeIdle(): void {
-    for (const [socket, count] of this.#requests) if (count === 0) socket.destroySoon()
-  }
-}
-
 const guarded =
-  (connections: Connections, handler: Handler) =>
+  (connections: Connections, isStopping: () => boolean, handler: Handler) =>
   (request: IncomingMessage, response: ServerResponse): void => {
-    connections.begin(request.socket, response)
-    const decision = connections.isStopping ? stopping : admit(request)
+    if (!connections.begin(request, response)) return
+    const decision = isStopping() ? stopping : admit(request)
     if ("status" in decision) {
+      if (isClosing(decision)) connections.end(request.socket)
       refuse(request, response, decision)
       return
     }
-    if (request.headers.expect !== undefined) response.writeContinue()
-    if (decision.maxBody > 0) readBody(request, response, decision.maxBody, handler)
+    if (request.headers.expect !== undefined && request.httpVersion === "1.1") response.writeContinue()
+    if (decision.maxBody > 0) readBody(request, response, connections, decision.maxBody, handler)
     else handler(new ApiRequest(request), response)
   }
 
@@ -251,7 +185,6 @@ const close = (server: Server) =>
 /** Accept no more connections and let the requests in flight finish, for {@link drainTimeout} at most. */
 const drain = (server: Server, connections: Connections) =>
   Effect.suspend(() => {
-    connections.isStopping = true
     const idle = setInterval(() => connections.closeIdle(), 20)
     const late = setTimeout(() => server.closeAllConnections(), drainTimeout)
     const closed = close(server)
@@ -277,22 +210,33 @@ export const layer: Layer.Layer<HttpServer.HttpServer, CannotListen, ServerConfi
       Effect.sync(() => createServer(limits)),
       close
     )
+    server.maxHeadersCount = maxHeadersCount
     const connections = new Connections(server)
-    let listener = guarded(connections, (request, response) => refuse(request.source, response, starting))
-    const onRequest = (request: IncomingMessage, response: ServerResponse) => listener(request, response)
+    let isStopping = false
+    const listener = (handler: Handler) => guarded(connections, () => isStopping, handler)
+    let current = listener((request, response) => refuse(request.source, response, starting))
+    const onRequest = (request: IncomingMessage, response: ServerResponse) => current(request, response)
     server.on("request", onRequest).on("checkContinue", onRequest)
-    server.on("checkExpectation", (request, response) => refuse(request, response, unknownExpectation))
-    server.on("clientError", (error, socket) => refuseRaw(socket, parserRefusal(error)))
-    server.on("connect", (request, socket) => refuseRaw(socket, stranger(request) ?? notForTunnels))
+    server.on("checkExpectation", (request, response) => {
+      if (!connections.begin(request, response)) return
+      connections.end(request.socket)
+      refuse(request, response, unknownExpectation)
+    })
+    server.on("clientError", (error, socket) => connections.reject(socket, parserRefusal(error)))
+    server.on("connect", (request, socket) => connections.reject(socket, stranger(request) ?? notForTunnels))
     const port = yield* listen(server, config.port)
     return HttpServer.make({
       address: { _tag: "TcpAddress", hostname: serverHost, port },
       serve: (app) =>
         Effect.acquireRelease(
           Effect.map(Effect.runtime<never>(), (runtime) => {
-            listener = guarded(connections, answering(runtime, app))
+            current = listener(answering(runtime, app))
           }),
-          () => drain(server, connections)
+          () =>
+            Effect.suspend(() => {
+              isStopping = true
+              return drain(server, connections)
+            })
         )
     })
   })

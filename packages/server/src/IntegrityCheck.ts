@@ -24,8 +24,5 @@ export const integrityCheck = Effect.fnUntraced(function* (filename: string) {
     }
     const [row] = outdated ? [{ count: 0 }] : yield* counts(connection, "SELECT count(*) AS count FROM allocations")
     return `the database ${filename} is sound: ${row?.count ?? 0} allocation(s)`
-  }).pipe(
-    Effect.mapError((error) => (error._tag === "DatabaseUnusable" ? error : asUnusable(filename)(error))),
-    Effect.scoped
-  )
+  }).pipe(Effect.mapError(asUnusable(filename)), Effect.scoped)
 })
