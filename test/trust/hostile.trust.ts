@@ -52,7 +52,7 @@ describe("hostile bytes", () => {
       )
       yield* expectHealthy(server)
       const order = (rows: ReadonlyArray<unknown>) => rows.map((row) => JSON.stringify(row)).sort()
-      expect(wrong, wrong.join("\n")).toEqual([])
+      expect.soft(wrong, wrong.join("\n")).toEqual([])
       // An allocation whose client went away with "then the end" may have been made unheard.
       const rows = (yield* rowsOf(server)).filter((row) => !JSON.stringify(row).includes('"pipe end"'))
       expect(order(rows)).toEqual(
