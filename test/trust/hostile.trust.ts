@@ -109,11 +109,17 @@ const objects = FastCheck.array(FastCheck.tuple(FastCheck.oneof(fields, characte
   (pairs) => `{${pairs.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value) ?? "null"}`).join(",")}}`
 )
 
+const mostly = <A>(usual: A, other: FastCheck.Arbitrary<A>) =>
+  FastCheck.oneof({ weight: 8, arbitrary: FastCheck.constant(usual) }, { weight: 1, arbitrary: other })
+
 const likely = FastCheck.record({
-  app: FastCheck.oneof(FastCheck.constant("fuzz"), characters),
-  instance: FastCheck.constantFrom("i", "", "\u0007"),
-  service: FastCheck.constantFrom("s", "s\u2069"),
-  port: FastCheck.oneof(FastCheck.integer({ min: -2, max: 65_540 }), FastCheck.double())
+  app: mostly("fuzz", characters),
+  instance: mostly("i", characters),
+  service: mostly("s", characters),
+  port: FastCheck.oneof(
+    { weight: 3, arbitrary: FastCheck.integer({ min: -2, max: 65_540 }) },
+    { weight: 1, arbitrary: FastCheck.double() }
+  )
 }).map((body) => JSON.stringify(body))
 
 const raw = FastCheck.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes).toString("latin1"))
@@ -179,7 +185,7 @@ const headerLines = FastCheck.array(
     ),
     FastCheck.tuple(FastCheck.string({ maxLength: 12 }), raw).map(([name, value]) => `${name}: ${value}`)
   ),
-  { maxLength: 4 }
+  { maxLength: 2 }
 )
 
 const framing = FastCheck.constantFrom("length", "length", "length", "length", "chunked", "none", "wrong")
@@ -213,7 +219,18 @@ const requests = FastCheck.record({
   return `${head.join("\r\n")}\r\n\r\n${content}`
 })
 
+/** Requests that may well be right, so that what lies behind the guard is reached. */
+const sensible = FastCheck.tuple(
+  FastCheck.constantFrom("POST", "POST", "DELETE"),
+  FastCheck.oneof({ weight: 3, arbitrary: likely }, { weight: 1, arbitrary: objects })
+).map(([method, body]) => {
+  const content = Buffer.from(body, "utf8")
+  const head = `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n`
+  return `${head}Content-Length: ${content.length}\r\n\r\n${content.toString("latin1")}`
+})
+
 const streams = FastCheck.oneof(
+  { weight: 6, arbitrary: sensible },
   { weight: 12, arbitrary: requests },
   {
     weight: 2,
