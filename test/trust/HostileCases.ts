@@ -281,6 +281,8 @@ const targets: ReadonlyArray<Row> = (
     ["#", /^400$/],
     ["/healthz#fragment", /^(400|404)$/],
     ["/v1/ports/80#fragment", /^(400|404)$/],
+    ["/v1/ports/#", /^(400|404)$/],
+    ["/v1/ports/;", /^(400|404)$/],
     ["/v1/allocations?app=a#fragment", /^400$/],
     ["/healthz?#", /^(200|400)$/],
     ["//evil.example/healthz", /^(400|404)$/],
@@ -318,6 +320,8 @@ const targets: ReadonlyArray<Row> = (
 
 const moreTargets: ReadonlyArray<Row> = [
   ["a release by an id with a fragment", lines(`DELETE ${path}/1#x HTTP/1.1`, local, last), /^(400|404)$/],
+  ["a release by an id with a semicolon", lines(`DELETE ${path}/2;x HTTP/1.1`, local, last), /^(400|404)$/],
+  ["a release by a fragment alone", lines(`DELETE ${path}/# HTTP/1.1`, local, last), /^(400|404)$/],
   ["a release by an id with a query", lines(`DELETE ${path}/0?1 HTTP/1.1`, local, last), /^(400|404)$/],
   ["a release by an id in other digits", lines(`DELETE ${path}/%D9%A1 HTTP/1.1`, local, last), /^400$/],
   ["a release by every id", lines(`DELETE ${path}/* HTTP/1.1`, local, last), /^400$/],
