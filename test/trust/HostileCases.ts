@@ -281,6 +281,7 @@ const targets: ReadonlyArray<Row> = (
     ["#", /^400$/],
     ["/healthz#fragment", /^(400|404)$/],
     ["/v1/ports/80#fragment", /^(400|404)$/],
+    [`/v1/ports/${"1".repeat(200)}`, /^(400|404)$/],
     ["/v1/ports/#", /^(400|404)$/],
     ["/v1/ports/;", /^(400|404)$/],
     ["/v1/allocations?app=a#fragment", /^400$/],
