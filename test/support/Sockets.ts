@@ -63,6 +63,8 @@ export const answering = (
 export interface Connection {
   readonly port: number
   readonly send: (text: string) => Effect.Effect<void>
+  /** Read no more of what comes. */
+  readonly pause: () => void
   /** Resolves with everything received once it matches, or fails the test when the other side closes before. */
   readonly received: (pattern: RegExp) => Effect.Effect<string>
   /** Resolves with everything received once the other side has closed. */
@@ -92,6 +94,7 @@ export const connection = (port: number): Effect.Effect<Connection | undefined, 
       return {
         port: socket.localPort ?? -1,
         send: (bytes) => Effect.sync(() => void socket.write(bytes)),
+        pause: () => void socket.pause(),
         received: (pattern) =>
           Effect.async((resume) => {
             const look = () => {
