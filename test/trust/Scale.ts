@@ -24,6 +24,6 @@ export const crash = {
   tracedInOrder: rounds(60, 20),
   tracedAtOnce: rounds(240, 64),
   commitsInOrder: rounds(60, 12),
-  commitsAtOnce: rounds(320, 64),
+  allocationsAtOnce: rounds(320, 96),
   flipsPerFrame: rounds(6, 2)
 }
