@@ -1,12 +1,11 @@
 import { readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import * as Reactivity from "@effect/experimental/Reactivity"
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { Allocation } from "@port-server/domain/Allocation"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { start, temporaryFolder } from "../support/Programs.ts"
+import { openDatabase } from "../support/Sqlite.ts"
 
 const Rows = Schema.Array(Allocation)
 const Names = Schema.Array(Schema.Struct({ name: Schema.String }))
@@ -23,7 +22,7 @@ export interface Content {
 /** Open a database as any program does, and look. */
 export const contentOf = (filename: string): Effect.Effect<Content> =>
   Effect.gen(function* () {
-    const sql = yield* SqliteClient.make({ filename, disableWAL: true })
+    const sql = yield* openDatabase(filename)
     const read = <A, I>(schema: Schema.Schema<A, I>, statement: string) =>
       Effect.flatMap(sql.unsafe(statement), Schema.decodeUnknown(schema))
     const checks = yield* read(Integrity, "PRAGMA integrity_check")
@@ -36,7 +35,7 @@ export const contentOf = (filename: string): Effect.Effect<Content> =>
             FROM allocations ORDER BY id`
         )
     return { integrity: checks.map(({ integrity_check }) => integrity_check).join("; "), rows }
-  }).pipe(Effect.provide(Reactivity.layer), Effect.scoped, Effect.orDie)
+  }).pipe(Effect.scoped, Effect.orDie)
 
 /** A database file and its write-ahead log, byte for byte. */
 export interface Files {

@@ -11,8 +11,10 @@ const given = process.env["TRUST_SEED"]
 /** What every random choice of the battery follows from. */
 export const seed: number = given === undefined ? (isShort ? 20250208 : Date.now() % 2 ** 31) : Number(given)
 
+console.log(`TRUST_SEED=${seed}`)
+
 /** Random sequences of commands against the model. */
-export const model = { sequences: rounds(250, 20), commands: 60 }
+export const model = { sequences: rounds(400, 20), commands: 60 }
 
 /** Concurrent clients whose histories are checked. */
 export const linearizable = { rounds: rounds(12, 2), clients: 32, operations: rounds(60, 25), tinyHistories: 3_000 }
