@@ -1,12 +1,16 @@
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+/** Another program's connection to a database file, for as long as the scope is open. */
+export const openDatabase = (filename: string): Effect.Effect<SqliteClient.SqliteClient, never, Scope.Scope> =>
+  SqliteClient.make({ filename, disableWAL: true }).pipe(Effect.provide(Reactivity.layer))
 
 /** Run statements on a database file, which is made where it is missing, in the journal mode that a new file has. */
 export const execute = (filename: string, ...statements: ReadonlyArray<string>): Effect.Effect<void> =>
-  SqliteClient.make({ filename, disableWAL: true }).pipe(
+  openDatabase(filename).pipe(
     Effect.flatMap((sql) => Effect.forEach(statements, (statement) => sql.unsafe(statement))),
-    Effect.provide(Reactivity.layer),
     Effect.scoped,
     Effect.orDie,
     Effect.asVoid

@@ -1,0 +1,254 @@
+import { expect, it } from "@effect/vitest"
+import { Allocation } from "@port-server/domain/Allocation"
+import { AllocationNotFound, InvalidRequest, PortTaken, RangeExhausted } from "@port-server/domain/Errors"
+import { PortStatus, Released, ReleasedCount } from "@port-server/domain/PortServerApi"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as fc from "effect/FastCheck"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { type PortServer, startServer, temporaryFolder } from "../support/Programs.ts"
+import { allocations, answered, listPath, valueIn } from "./Api.ts"
+import * as Scale from "./Scale.ts"
+
+// Twelve ports, some of which browsers refuse: a sequence fills them, and meets every order of handing them out.
+const range = { first: 6660, last: 6671 }
+const handedOut = [6660, 6661, 6662, 6663, 6664, 6670, 6671, 6665, 6666, 6667, 6668, 6669]
+
+const apps = ["a", "b", "ä🙂"]
+
+interface Owner {
+  readonly app: string
+  readonly instance: string
+  readonly service: string
+}
+
+type Filter = Readonly<Record<string, string | number>>
+
+/** What the specification says of the registry, in a few lines. */
+class Model {
+  /** By id. */
+  rows: ReadonlyArray<Allocation> = []
+  readonly ids: Array<number> = []
+  lastId: number
+
+  constructor(lastId: number) {
+    this.lastId = lastId
+  }
+
+  holder(port: number): Allocation | undefined {
+    return this.rows.find((row) => row.port === port)
+  }
+
+  nextFree(): number | undefined {
+    return handedOut.find((port) => this.holder(port) === undefined)
+  }
+
+  matching(filter: Filter): ReadonlyArray<Allocation> {
+    const given = Object.entries(filter).filter(([, value]) => value !== "" && value !== 0)
+    return this.rows.filter((row) =>
+      given.every(([name, value]) => Object.entries(row).some(([n, v]) => n === name && v === value))
+    )
+  }
+}
+
+/** The server behind one port after another, on one database. */
+interface Real {
+  readonly port: () => number
+  readonly again: (signal: NodeJS.Signals) => Effect.Effect<void>
+}
+
+type Command = fc.AsyncCommand<Model, Real>
+
+let operations = 0
+
+const command = (text: string, run: (model: Model, real: Real) => Effect.Effect<void>): Command => ({
+  check: () => true,
+  run: (model, real) => {
+    operations++
+    return Effect.runPromise(run(model, real))
+  },
+  toString: () => text
+})
+
+const gives = (model: Model, row: Allocation, owner: Owner, port: number) => {
+  expect(row).toMatchObject({ ...owner, port })
+  expect(row.created_at).toMatch(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+  expect(row.id).toBeGreaterThan(model.lastId)
+  model.lastId = row.id
+  model.ids.push(row.id)
+  model.rows = [...model.rows, row]
+}
+
+/** @param port what the body says; `undefined` for a body without one */
+const allocate = (owner: Owner, port: number | undefined) =>
+  command(`allocate(${Object.values(owner).join("/")}${port === undefined ? "" : `, ${port}`})`, (model, real) =>
+    Effect.gen(function* () {
+      const answer = yield* answered(real.port(), "POST", allocations, port === undefined ? owner : { ...owner, port })
+      const isValid =
+        Object.values(owner).every((name) => name.trim() !== "") &&
+        (port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65535))
+      if (!isValid) {
+        valueIn(answer, InvalidRequest)
+        return
+      }
+      const wanted = port || model.nextFree()
+      if (wanted === undefined) {
+        const { message } = valueIn(answer, RangeExhausted)
+        expect(message).toBe(`no free ports in range ${range.first}-${range.last}`)
+        return
+      }
+      const holder = model.holder(wanted)
+      if (holder === undefined) gives(model, valueIn(answer, Allocation), owner, wanted)
+      else expect(valueIn(answer, PortTaken).holder).toEqual(holder)
+    })
+  )
+
+/** @param which counts back from the newest id that the sequence has seen */
+const release = (which: number) =>
+  command(`release(${which === 0 ? "unknown id" : `id ${which} back`})`, (model, real) =>
+    Effect.gen(function* () {
+      const id = (which === 0 ? undefined : model.ids.at(-which)) ?? model.lastId + 1000
+      const answer = yield* answered(real.port(), "DELETE", `${allocations}/${id}`)
+      const rest = model.rows.filter((row) => row.id !== id)
+      if (rest.length < model.rows.length) valueIn(answer, Released)
+      else valueIn(answer, AllocationNotFound)
+      model.rows = rest
+    })
+  )
+
+const releaseMatching = (filter: Filter) =>
+  command(`releaseMatching(${JSON.stringify(filter)})`, (model, real) =>
+    Effect.gen(function* () {
+      const answer = yield* answered(real.port(), "DELETE", allocations, filter)
+      if (Object.values(filter).every((value) => value === "" || value === 0)) {
+        expect(valueIn(answer, InvalidRequest).message).toBe("at least one filter is required")
+        return
+      }
+      const matching = model.matching(filter)
+      expect(valueIn(answer, ReleasedCount)).toEqual({ deleted: matching.length })
+      model.rows = model.rows.filter((row) => !matching.includes(row))
+    })
+  )
+
+const listAgrees = (filter: Filter, model: Model, real: Real) =>
+  Effect.map(answered(real.port(), "GET", listPath(filter)), (answer) => {
+    expect(valueIn(answer, Schema.Array(Allocation))).toEqual(model.matching(filter))
+  })
+
+const list = (filter: Filter) =>
+  command(`list(${JSON.stringify(filter)})`, (model, real) => listAgrees(filter, model, real))
+
+const check = (port: number) =>
+  command(`check(${port})`, (model, real) =>
+    Effect.map(answered(real.port(), "GET", `/v1/ports/${port}`), (answer) => {
+      const holder = model.holder(port)
+      if (port < 1 || port > 65535) expect(valueIn(answer, InvalidRequest).message).toBe("invalid port")
+      else {
+        expect(valueIn(answer, PortStatus)).toEqual(
+          holder === undefined ? { port, available: true } : { port, available: false, holder }
+        )
+      }
+    })
+  )
+
+const again = (signal: NodeJS.Signals) =>
+  command(signal === "SIGKILL" ? "kill" : "restart", (model, real) =>
+    Effect.flatMap(real.again(signal), () => listAgrees({}, model, real))
+  )
+
+const text = fc.constantFrom("x", "y")
+const owner = fc.record({ app: fc.constantFrom(...apps), instance: text, service: text })
+const blankOwner = fc.record({ app: fc.constantFrom(...apps), instance: fc.constantFrom("", " "), service: text })
+const inRange = fc.integer({ min: range.first, max: range.last })
+const somePort = fc.oneof(
+  { weight: 8, arbitrary: inRange },
+  { weight: 1, arbitrary: fc.constantFrom(1, 80, 6659, 6672, 10080, 65535) }
+)
+const noPort = fc.constantFrom(-1, 65536, 1.5)
+const filter: fc.Arbitrary<Filter> = fc
+  .record(
+    {
+      app: fc.constantFrom(...apps, ""),
+      instance: fc.constantFrom("x", "y", ""),
+      service: fc.constantFrom("x", "y", "z"),
+      port: fc.oneof(inRange, fc.constant(0))
+    },
+    { requiredKeys: [] }
+  )
+  .map((fields) => ({ ...fields }))
+
+const commands = fc.commands<Model, Real, false>(
+  [
+    fc.oneof(
+      { weight: 36, arbitrary: owner.map((value) => allocate(value, undefined)) },
+      { weight: 4, arbitrary: owner.map((value) => allocate(value, 0)) },
+      { weight: 24, arbitrary: fc.tuple(owner, somePort).map(([value, port]) => allocate(value, port)) },
+      { weight: 2, arbitrary: fc.tuple(owner, noPort).map(([value, port]) => allocate(value, port)) },
+      { weight: 1, arbitrary: blankOwner.map((value) => allocate(value, undefined)) },
+      { weight: 22, arbitrary: fc.nat(12).map(release) },
+      { weight: 5, arbitrary: filter.map(releaseMatching) },
+      { weight: 12, arbitrary: filter.map(list) },
+      { weight: 12, arbitrary: fc.oneof({ weight: 9, arbitrary: somePort }, fc.constantFrom(0, 65536)).map(check) },
+      { weight: 1, arbitrary: fc.constantFrom<NodeJS.Signals>("SIGTERM", "SIGKILL").map(again) }
+    )
+  ],
+  { maxCommands: Scale.model.commands, size: "max" }
+)
+
+it.scopedLive("every answer is the model's, whatever is asked for, restarted or killed", () =>
+  Effect.gen(function* () {
+    const folder = yield* temporaryFolder
+    const scope = yield* Effect.scope
+    const start = startServer({ folder, args: ["--range", `${range.first}-${range.last}`] }).pipe(
+      Effect.provideService(Scope.Scope, scope)
+    )
+    let server: PortServer = yield* start
+    const starts = { SIGTERM: 0, SIGKILL: 0 }
+    let lastId = 0
+    const real: Real = {
+      port: () => server.port,
+      again: (signal) =>
+        Effect.gen(function* () {
+          if (signal === "SIGKILL") starts.SIGKILL++
+          else starts.SIGTERM++
+          server.process.kill(signal)
+          const { code } = yield* server.ended
+          expect(code).toBe(signal === "SIGKILL" ? null : 0)
+          server = yield* start
+        })
+    }
+
+    /** The same server, empty; another one when a sequence has left it dead. */
+    const fresh = Effect.gen(function* () {
+      if (server.process.exitCode !== null || server.process.signalCode !== null) server = yield* start
+      for (const app of apps) yield* answered(server.port, "DELETE", allocations, { app })
+      const model = new Model(lastId)
+      yield* listAgrees({}, model, real)
+      return model
+    })
+
+    let sequences = 0
+    const property = fc.asyncProperty(commands, async (sequence) => {
+      sequences++
+      const model = await Effect.runPromise(fresh)
+      try {
+        await fc.asyncModelRun(() => ({ model, real }), sequence)
+        await Effect.runPromise(listAgrees({}, model, real))
+      } finally {
+        lastId = Math.max(lastId, model.lastId)
+      }
+    })
+    yield* Effect.promise(() =>
+      fc.assert(property, {
+        seed: Scale.seed,
+        numRuns: Scale.model.sequences,
+        interruptAfterTimeLimit: 600_000,
+        markInterruptAsFailure: true
+      })
+    )
+    yield* Console.log(
+      `model: seed ${Scale.seed}, ${sequences} sequences, ${operations} operations, ${starts.SIGTERM} restarts, ${starts.SIGKILL} kills`
+    )
+  })
+)
