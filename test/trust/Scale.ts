@@ -29,3 +29,12 @@ export const crash = {
   allocationsAtOnce: rounds(320, 96),
   flipsPerFrame: rounds(6, 2)
 }
+
+/** Hostile input: rounds of the fuzzer before the memory is measured and after, requests side by side in each. */
+export const hostile = {
+  warmUpRounds: rounds(60, 15),
+  rounds: rounds(600, 40),
+  width: 12,
+  /** Connections that send one byte a second. */
+  slowConnections: 200
+}

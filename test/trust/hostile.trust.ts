@@ -6,8 +6,8 @@ import { allocate } from "../support/Api.ts"
 import { type PortServer, startServer } from "../support/Programs.ts"
 import { call } from "../support/Wire.ts"
 import { hostileCases } from "./HostileCases.ts"
-import { hostileScale } from "./HostileScale.ts"
 import { decodeSuccess, hear, judge, residentMegabytes, statusesOf } from "./Judge.ts"
+import { hostile, seed } from "./Scale.ts"
 
 const path = "/v1/allocations"
 
@@ -264,23 +264,23 @@ describe("a fuzzer", () => {
           }
         })
 
-      const rounds = (seed: number, numRuns: number) =>
+      const rounds = (from: number, numRuns: number) =>
         Effect.promise(() =>
           FastCheck.assert(
             FastCheck.asyncProperty(
-              FastCheck.array(streams, { minLength: hostileScale.width, maxLength: hostileScale.width }),
+              FastCheck.array(streams, { minLength: hostile.width, maxLength: hostile.width }),
               (batch) => Effect.runPromise(Effect.forEach(batch, one, { concurrency: "unbounded", discard: true }))
             ),
-            { seed, numRuns, endOnFailure: true }
+            { seed: from, numRuns, endOnFailure: true }
           )
         )
 
-      yield* rounds(hostileScale.seed, hostileScale.warmUpRounds)
+      yield* rounds(seed, hostile.warmUpRounds)
       const before = residentMegabytes(server.pid)
-      yield* rounds(hostileScale.seed + 1, hostileScale.rounds)
+      yield* rounds(seed + 1, hostile.rounds)
       const after = residentMegabytes(server.pid)
-      const total = (hostileScale.warmUpRounds + hostileScale.rounds) * hostileScale.width
-      console.log(`fuzzer: seed ${hostileScale.seed}, ${total} streams, RSS ${before} MB → ${after} MB`)
+      const total = (hostile.warmUpRounds + hostile.rounds) * hostile.width
+      console.log(`fuzzer: seed ${seed}, ${total} streams, RSS ${before} MB → ${after} MB`)
       console.log(`fuzzer: last statuses ${JSON.stringify(Object.fromEntries([...outcomes].sort()))}`)
       expect(after).toBeLessThan(before + 60)
       // The fuzzer reaches the inside, not only the guard.
@@ -357,7 +357,7 @@ describe("200 clients that send a byte a second", () => {
       const server = yield* startServer()
       const open = new Map<string, number>()
       const wrong: Array<string> = []
-      const clients = Array.from({ length: hostileScale.slowConnections }, (_, index) => slowly[index % slowly.length])
+      const clients = Array.from({ length: hostile.slowConnections }, (_, index) => slowly[index % slowly.length])
       const all = yield* Effect.fork(
         Effect.forEach(
           clients,

@@ -96,6 +96,8 @@ const open = Effect.fnUntraced(function* (filename: string) {
     const outdated = yield* isOutdated(writer)
     const [first] = yield* findings(writer, "PRAGMA quick_check(1)")
     if (first?.quick_check !== "ok") return yield* unusable(filename, `it is damaged: ${first?.quick_check}`)
+    // The check has read every page: what is not needed is not kept.
+    yield* run(writer, "PRAGMA shrink_memory")
     yield* whileLocked(run(writer, "PRAGMA journal_mode = WAL"))
     // Writing nothing tells a database that cannot be written, now and not with the first request.
     yield* transaction(writer, outdated ? migrate(writer) : run(writer, "DELETE FROM allocations WHERE FALSE"))
