@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process"
 
 /** What is traced, by whom: the process that was started is the program itself, and strace looks on from aside. */
-const options = ["-D", "-f", "-qq", "-y", "-e", "signal=none", "-e", "trace=fdatasync,fsync,pwrite64,write,writev"]
+const options = ["-D", "-f", "-q", "-y", "-e", "trace=fdatasync,fsync,pwrite64,write,writev"]
 
 /** The command line that runs a program and writes its system calls to a file, with whole pages and answers. */
 export const traced = (output: string, program: string, args: ReadonlyArray<string>): ReadonlyArray<string> => [
@@ -17,13 +17,18 @@ export const obstacle = (): string | undefined => {
   return status === 0 ? undefined : `strace cannot trace: ${stderr.trim()}`
 }
 
+/** Whether a trace is whole: its last word on a process that was killed is there. */
+export const isWhole = (trace: string, pid: number): boolean =>
+  new RegExp(`^${pid} +\\+\\+\\+ killed by SIGKILL`, "m").test(trace)
+
 /** What a traced server did, in order: it wrote to its log, its log reached the disk, it answered. */
 export type Event =
   | { readonly did: "log"; readonly text: string }
   | { readonly did: "sync" }
   | { readonly did: "answer"; readonly status: number; readonly text: string }
 
-const call = /^(\d+) (?:<\.\.\. )?(\w+)(?: resumed>|\((\d+)<([^>]*)>)/
+// strace fills a short process number up with spaces.
+const call = /^(\d+) +(?:<\.\.\. )?(\w+)(?: resumed>|\((\d+)<([^>]*)>)/
 
 /** Read a trace. A write counts from where it began, a sync from where it ended. */
 export const eventsOf = (trace: string): ReadonlyArray<Event> => {

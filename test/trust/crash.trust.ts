@@ -13,7 +13,7 @@ import { allocations, answered, ask, valueIn } from "./Api.ts"
 import { type Content, contentOf, copy, type Files, filesOf, framesOf, recovered, walHeader } from "./Copies.ts"
 import { Ledger } from "./Ledger.ts"
 import * as Scale from "./Scale.ts"
-import { type Event, eventsOf, obstacle, traced } from "./Strace.ts"
+import { type Event, eventsOf, isWhole, obstacle, traced } from "./Strace.ts"
 
 const range = { first: 20000, last: 29999 }
 const args = ["--range", `${range.first}-${range.last}`]
@@ -156,11 +156,16 @@ it.scopedLive.skipIf(unable !== undefined)(
       yield* Effect.forEach(Array.from({ length: tracedAtOnce }), (_, index) => allocate(tracedInOrder + index), {
         concurrency: Scale.crash.clients
       })
-      // Killed, not stopped: what a stop writes is no commit. The trace is whole once strace has closed its output.
+      // Killed, not stopped: what a stop writes is no commit.
       server.process.kill("SIGKILL")
       yield* server.ended
 
-      const events = eventsOf(yield* Effect.promise(() => readFile(output, "utf8")))
+      const trace = yield* Effect.promise(() => readFile(output, "utf8")).pipe(
+        Effect.delay(20),
+        Effect.repeat({ until: (text) => isWhole(text, server.pid), times: 500 })
+      )
+      expect(isWhole(trace, server.pid), "the trace has an end").toBe(true)
+      const events = eventsOf(trace)
       const count = { answers: 0, syncs: 0 }
       checkOrder(events, count)
       expect(count.answers).toBe(tracedInOrder + tracedAtOnce)
