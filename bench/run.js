@@ -6,10 +6,11 @@ import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { cpus, tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { allocate, allocation, fill, rate } from "./load.js"
 import { memory, startBare, startPortServer } from "./servers.js"
 
-process.chdir(new URL("..", import.meta.url).pathname)
+process.chdir(fileURLToPath(new URL("..", import.meta.url)))
 
 const quick = process.argv.includes("quick")
 const only = process.argv.slice(2).filter((argument) => argument !== "quick")

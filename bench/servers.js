@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
 
 /**
  * @typedef {object} Measured
@@ -29,7 +30,7 @@ const start = async (command, args) => {
   }
 }
 
-export const startBare = () => start(process.execPath, [new URL("bare.js", import.meta.url).pathname])
+export const startBare = () => start(process.execPath, [fileURLToPath(new URL("bare.js", import.meta.url))])
 
 /** Widest range that a user without privileges has. */
 const range = "1024-65535"

@@ -6,9 +6,10 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 
-process.chdir(new URL("..", import.meta.url).pathname)
+process.chdir(fileURLToPath(new URL("..", import.meta.url)))
 
 execFileSync("node_modules/.bin/tsc", ["--build", "tsconfig.build.json"], { stdio: "inherit" })
 
@@ -62,3 +63,6 @@ try {
   await once(server, "exit")
   rmSync(folder, { recursive: true })
 }
+
+const { markBuilt } = await import("./stamps.js")
+markBuilt()

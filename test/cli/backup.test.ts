@@ -93,7 +93,7 @@ describe.concurrent("portctl export and import", () => {
       const { file, server } = yield* exported
       yield* execute(
         server.database,
-        "INSERT INTO allocations (app, instance, service, port, created_at) VALUES ('old' || char(7), '', 'x', 70000, 'never')"
+        "INSERT INTO allocations (app, instance, service, port, created_at) VALUES ('old' || char(7), '', 'x', 7000, '2020-01-01 00:00:00')"
       )
       writeFileSync(file, (yield* portctl(["export"], { server })).stdout)
       const other = yield* startServer()
@@ -106,6 +106,16 @@ describe.concurrent("portctl export and import", () => {
   const bad: ReadonlyArray<readonly [name: string, text: string, sentence: RegExp]> = [
     ["text that is no JSON", "not json", /is not a backup of portctl export: ./],
     ["another version", JSON.stringify({ version: 2, allocations: [] }), /version must be 1/],
+    [
+      "a port that is none",
+      JSON.stringify({ version: 1, allocations: [{ ...good, port: 70000 }] }),
+      /port 70000 is not/
+    ],
+    [
+      "a time that is none",
+      JSON.stringify({ version: 1, allocations: [{ ...good, created_at: "now" }] }),
+      /created_at/
+    ],
     ["a missing field", JSON.stringify({ version: 1, allocations: [{ id: 1 }] }), /allocations\.0\.app is missing/],
     ["an unknown field", JSON.stringify({ version: 1, allocations: [], extra: 1 }), /unknown field "extra"/],
     [
@@ -132,7 +142,10 @@ describe.concurrent("portctl export and import", () => {
   it.scopedLive("import wants a file that can be read", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
-      expectError(yield* portctl(["import", "/nowhere/x.json"], { server }), "cannot read /nowhere/x.json")
+      expectError(
+        yield* portctl(["import", "/nowhere/x.json"], { server }),
+        'cannot read "/nowhere/x.json": there is no such file'
+      )
       expectUsageError(yield* portctl(["import"], { server }), /FILE/, "portctl import")
     })
   )

@@ -48,8 +48,10 @@ export const ownerAndId = (allocation: Allocation): string => `${allocation.owne
 /** Sentences on an error that say more than its own, by its tag. */
 export type Sentences = { readonly [Tag in ClientError["_tag"]]?: string }
 
-const failure = (error: ClientError, sentences: Sentences): Failure => {
+const failure = (error: ClientError | Failure, sentences: Sentences): Failure => {
   switch (error._tag) {
+    case "Failure":
+      return error
     case "PortTaken":
       return new Failure({
         message: `port ${error.holder.port} is already allocated to ${ownerAndId(error.holder)}`,
@@ -79,7 +81,7 @@ const failure = (error: ClientError, sentences: Sentences): Failure => {
 export const answer =
   <A, I>(schema: Schema.Schema<A, I>, options: { readonly json: boolean; readonly indent?: number }) =>
   (
-    call: Effect.Effect<A, ClientError>,
+    call: Effect.Effect<A, ClientError | Failure>,
     sentence: (answer: A) => string,
     sentences: Sentences = {}
   ): Effect.Effect<A, Failure> =>

@@ -18,12 +18,19 @@ const client = PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.la
 const withClient = <Name extends string, E, A>(command: Command.Command<Name, PortServerClient, E, A>) =>
   Verb.make(Command.provide(command, client))
 
-Program.run({ name: "portctl", version, summary: "Hand out this machine's ports, and never one to two owners." }, [
-  withClient(allocate),
-  withClient(release),
-  withClient(list),
-  withClient(check),
-  withClient(health),
-  withClient(exportAll),
-  withClient(importAll)
-])
+Program.run(
+  {
+    name: "portctl",
+    version,
+    summary: "Ask port-server for this machine's ports.\nIt listens at PORT_SERVER_ADDR, by default 127.0.0.1:51234."
+  },
+  [
+    withClient(allocate),
+    withClient(release),
+    withClient(list),
+    withClient(check),
+    withClient(health),
+    withClient(exportAll),
+    withClient(importAll)
+  ]
+)

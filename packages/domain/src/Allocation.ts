@@ -38,8 +38,11 @@ export const wellFormed = (text: string) => !/\p{Surrogate}/u.test(text)
 /** Said when an app, an instance or a service is missing or blank. */
 export const namesRequired = "app, instance, and service are required"
 
+// White space, format characters, and the letters that are blank by design (Hangul fillers, Braille blank).
+const invisible = /[\s\p{Cf}\u115f\u1160\u2800\u3164\uffa0]/gu
+
 const nameProblem = (field: string, name: string): string | undefined => {
-  if (name.trim() === "") return namesRequired
+  if (name.replace(invisible, "") === "") return namesRequired
   if (name.length > maxNameLength && [...name].length > maxNameLength) {
     return `${field} must be at most ${maxNameLength} characters long`
   }
@@ -91,7 +94,7 @@ export type AllocationRequest = typeof AllocationRequest.Type
  * {@link AllocationRequest} would refuse, and they are still listed.
  */
 export class Allocation extends Schema.Class<Allocation>("Allocation")({
-  id: AllocationId,
+  id: Schema.Int.pipe(Schema.brand("AllocationId")),
   app: Schema.String,
   instance: Schema.String,
   service: Schema.String,
@@ -102,7 +105,7 @@ export class Allocation extends Schema.Class<Allocation>("Allocation")({
   })
 }) {
   /** Whether it belongs to the very same service of the same instance of the same app. */
-  hasOwnerOf(other: Allocation): boolean {
+  hasOwnerOf(other: Pick<AllocationRequest, "app" | "instance" | "service">): boolean {
     return this.app === other.app && this.instance === other.instance && this.service === other.service
   }
 

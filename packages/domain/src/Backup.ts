@@ -1,10 +1,30 @@
 import * as Schema from "effect/Schema"
 import { Allocation, wellFormed } from "./Allocation.ts"
+import { Port } from "./Port.ts"
 
-const Saved = Allocation.pipe(
-  Schema.filter(
-    ({ app, instance, service }) => [app, instance, service].every(wellFormed) || "names must be valid Unicode text"
-  )
+const savedTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
+
+const isTime = (text: string) =>
+  savedTime.test(text) && !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text.slice(0, 19))
+
+/**
+ * An allocation in a backup. Its names are as wide as what a registry may hold, because another program may have stored
+ * what no request would get through. Without `created_at` it is allocated as of the import; its `id` says nothing.
+ */
+export const Saved = Schema.Struct({
+  ...Allocation.fields,
+  id: Schema.optionalWith(Schema.Int, { exact: true }),
+  created_at: Schema.optionalWith(Schema.String, { exact: true })
+}).pipe(
+  Schema.filter(({ app, created_at, instance, port, service }) => {
+    if (![app, instance, service].every(wellFormed)) return "names must be valid Unicode text"
+    if (!Schema.is(Port)(port)) return `port ${port} is not from 1 to 65535`
+    if (created_at !== undefined && !isTime(created_at)) {
+      return `created_at of port ${port} must be a time like 2025-02-08T15:04:05Z`
+    }
+    return undefined
+  }),
+  Schema.annotations({ identifier: "Saved" })
 )
 
 /**

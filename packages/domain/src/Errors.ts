@@ -2,6 +2,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Allocation, escapeControls } from "./Allocation.ts"
+import { Saved } from "./Backup.ts"
 import type { PortRange } from "./Port.ts"
 
 // Each error has a class, which programs catch, and a `body`, which is the wire: `{"error": "<sentence>"}` and a status.
@@ -13,6 +14,15 @@ const wire = <A>(status: number, identifier: string) => HttpApiSchema.annotation
 
 const sentenceBody = Schema.Struct({ error: sentence })
 
+/** Our schemas say whole sentences; the library's own words say nothing to the one who wrote the request. */
+const sentenceOf = ({ _tag, message, path }: ParseResult.ArrayFormatterIssue): string => {
+  const place = path.length === 0 ? "the body" : path.join(".")
+  if (_tag === "Unexpected") return `unknown field ${JSON.stringify(String(path.at(-1)).slice(0, 100))}`
+  if (message === "is missing") return `${place} is missing`
+  if (message.startsWith("Expected ")) return `${place} has a wrong value`
+  return path.length > 1 ? `${place}: ${message}` : message
+}
+
 /** 400: the request is not one that the API knows; `message` says why. */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", { message: Schema.String }) {
   static readonly body = Schema.transform(sentenceBody, Schema.typeSchema(InvalidRequest), {
@@ -23,12 +33,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
 
   /** What a decoder found wrong, as one sentence of at most 300 characters. */
   static fromIssue(issue: ParseResult.ArrayFormatterIssue | undefined): InvalidRequest {
-    const text =
-      issue === undefined
-        ? "invalid request"
-        : issue._tag === "Unexpected"
-          ? `unknown field ${JSON.stringify(String(issue.path.at(-1)).slice(0, 100))}`
-          : `${issue.path.length > 1 || issue.message === "is missing" ? `${issue.path.join(".")} ` : ""}${issue.message}`
+    const text = issue === undefined ? "invalid request" : sentenceOf(issue)
     return new InvalidRequest({ message: escapeControls(text.slice(0, 300)) })
   }
 
@@ -93,7 +98,7 @@ export class RangeExhausted extends Schema.TaggedError<RangeExhausted>()("RangeE
 }
 
 /** A port of a backup that belongs to another owner already. */
-export const Conflict = Schema.Struct({ port: Schema.Int, wanted: Allocation, holder: Allocation }).annotations({
+export const Conflict = Schema.Struct({ port: Schema.Int, wanted: Saved, holder: Allocation }).annotations({
   identifier: "Conflict"
 })
 

@@ -53,7 +53,7 @@ export class MaxBody extends Context.Reference<MaxBody>()("@port-server/domain/M
   defaultValue: () => 64 * 1024
 }) {}
 
-class Registry extends HttpApiGroup.make("registry", { topLevel: true })
+class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
   .add(HttpApiEndpoint.get("health", "/healthz").addSuccess(Health))
   .add(
     HttpApiEndpoint.post("allocate", "/v1/allocations")
@@ -78,13 +78,13 @@ class Registry extends HttpApiGroup.make("registry", { topLevel: true })
       .setPayload(ImportRequest)
       .addSuccess(Imported)
       .addError(ImportConflict.body)
-      // Every port there is, with names as long as they may be.
-      .annotate(MaxBody, 64 * 1024 * 1024)
+      // Some 25,000 allocations.
+      .annotate(MaxBody, 4 * 1024 * 1024)
   ) {}
 
 /** Everything that port-server answers over HTTP: the one description that server, client and documents derive from. */
 export class PortServerApi extends HttpApi.make("port-server")
-  .add(Registry)
+  .add(Endpoints)
   .addError(InvalidRequest.body)
   .addError(StorageFull.body)
   .addError(StorageUnavailable.body) {}

@@ -54,11 +54,19 @@ const perform = (
     }
   })
 
+/** An answer that could not be written is a failure; a reader that went away early has what it wanted. */
+const onLostOutput = (error: NodeJS.ErrnoException): void => {
+  if (error.code === "EPIPE") return
+  process.exitCode = 1
+  process.stderr.write(`error: cannot write the output: ${error.message}\n`)
+}
+
 /**
  * Run to the end and exit: 0 on success or after a signal, 1 on failure. An error is one line `error: <sentence>` on
  * stderr; when the command line is what is wrong, with the usage after it.
  */
-const launch = (usage: () => string, effect: Effect.Effect<void, unknown>): void =>
+const launch = (usage: () => string, effect: Effect.Effect<void, unknown>): void => {
+  process.stdout.on("error", onLostOutput)
   effect.pipe(
     Effect.tapErrorCause((cause) => {
       const error: unknown = Cause.squash(cause)
@@ -68,6 +76,7 @@ const launch = (usage: () => string, effect: Effect.Effect<void, unknown>): void
     }),
     NodeRuntime.runMain({ disableErrorReporting: true })
   )
+}
 
 /** Run a program that is one command, on the process's command line. */
 export const runVerb = (verb: Verb, version: string): void => {

@@ -3,6 +3,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Allocation, type AllocationId, type AllocationRequest, type Selector } from "@port-server/domain/Allocation"
 import type { StorageError } from "@port-server/domain/Errors"
 import type { PortRange } from "@port-server/domain/Port"
+import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -14,15 +15,18 @@ import * as GroupCommit from "./GroupCommit.ts"
 import { type Parameter, query, run } from "./Query.ts"
 import { storageError } from "./StorageFault.ts"
 
-// A time that SQLite cannot read, which another program may have stored, is passed on as it is.
+// A time of another form, which another program may have stored, is passed on as it is.
 const columns = `id, app, instance, service, port,
-  coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', created_at), created_at) AS created_at`
+  CASE WHEN created_at GLOB '????-??-?? ??:??:??' THEN replace(created_at, ' ', 'T') || 'Z' ELSE created_at END AS created_at`
 
 const allocations = query(Allocation)
 const ports = query(Schema.Struct({ port: Schema.Int }))
 
 /** Most allocations that are read or encoded at a time: a millisecond or two. */
 const pageSize = 500
+
+/** Below every id, also those that another program may have given. */
+const beforeAll = Number.MIN_SAFE_INTEGER
 
 /** The condition of a selector, after another one, and its parameters. An empty name and port 0 give no condition. */
 const and = ({ app, instance, service, port }: Selector) => {
@@ -54,7 +58,7 @@ const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, selec
     const all: Array<ReadonlyArray<Allocation>> = []
     // What one transaction reads is of one moment; closing the connection ends it.
     yield* run(connection, "BEGIN")
-    for (let last = 0, isFull = true; isFull; ) {
+    for (let last = beforeAll, isFull = true; isFull; ) {
       const next = yield* page(connection, selector, last)
       all.push(next)
       isFull = next.length === pageSize
@@ -76,8 +80,8 @@ export interface Write {
   readonly holder: (port: number) => Effect.Effect<Allocation | undefined, SqlError>
   /** The next port of the range for auto-assignment, if one is left. */
   readonly freePort: (range: PortRange) => Effect.Effect<number | undefined, SqlError>
-  /** All allocations, by id. */
-  readonly all: Effect.Effect<ReadonlyArray<Allocation>, SqlError>
+  /** The allocations that hold any of the ports. */
+  readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** Allocate the port, as of now or of another time, unless it has a holder: then nothing. */
   readonly insert: (
     owner: Pick<AllocationRequest, "app" | "instance" | "service">,
@@ -93,7 +97,15 @@ const writing = (connection: Connection, index: FreePortIndex): Write => ({
 
   freePort: (range) => Effect.map(index.read(connection), (free) => free.first(range)),
 
-  all: allocations(connection, `SELECT ${columns} FROM allocations ORDER BY id`),
+  holders: (wanted) =>
+    Effect.forEach(Chunk.chunksOf(Chunk.fromIterable(wanted), pageSize), (some) => {
+      const found = allocations(
+        connection,
+        `SELECT ${columns} FROM allocations WHERE port IN (SELECT value FROM json_each(?))`,
+        [JSON.stringify(Chunk.toReadonlyArray(some))]
+      )
+      return Effect.zipLeft(found, EventLoop.turn)
+    }).pipe(Effect.map((pages) => pages.flat())),
 
   insert: Effect.fnUntraced(function* ({ app, instance, service }, port, createdAt) {
     const time = createdAt ?? new Date(yield* Clock.currentTimeMillis).toISOString()
@@ -142,7 +154,7 @@ export class AllocationStore extends Effect.Service<AllocationStore>()("@port-se
     )
 
     return {
-      /** Run `body` in a transaction, and answer when what it wrote is durable. A body that fails has written nothing. */
+      /** Run `body` in a transaction, and answer when what it wrote is durable. A body must not fail after it has written. */
       write: <A, E>(body: (write: Write) => Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StorageError> =>
         submit((connection) => body(writing(connection, index))),
 
@@ -153,7 +165,7 @@ export class AllocationStore extends Effect.Service<AllocationStore>()("@port-se
       /** The allocations that equal the selector, by id, as of one moment. Many come in pages, which block nobody. */
       list: (selector: Selector): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
         Effect.flatMap(connections, ({ reader, snapshot }) =>
-          page(reader, selector, 0).pipe(
+          page(reader, selector, beforeAll).pipe(
             Effect.flatMap((first) => (first.length < pageSize ? Effect.succeed([first]) : pages(snapshot, selector))),
             Effect.catchTag("SqlError", storageError)
           )

@@ -18,6 +18,12 @@ interface Overrides {
   readonly remoteAddress?: string
 }
 
+/** The target with a path that the platform's router takes as it is written: it decodes `%` and stops at a semicolon. */
+const literalPath = (target: string): string => {
+  const [path = "", ...query] = target.split("?")
+  return [path.replace(/[%;]/g, encodeURIComponent), ...query].join("?")
+}
+
 /**
  * A request that the guard has admitted, as the API's platform sees it. Its body has been read already and is JSON
  * whatever its `Content-Type` says; the platform's own request would read it later, with another decoder for each type
@@ -35,8 +41,7 @@ export class ApiRequest extends Inspectable.Class implements HttpServerRequest.H
   constructor(source: IncomingMessage, body?: unknown, overrides: Overrides = {}) {
     super()
     this.source = source
-    // The platform's router takes a semicolon for the end of the path.
-    this.url = overrides.url ?? this.originalUrl.replaceAll(";", "%3B")
+    this.url = overrides.url ?? literalPath(this.originalUrl)
     this.#body = body
     this.#overrides = overrides
   }

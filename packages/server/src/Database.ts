@@ -10,7 +10,17 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { type DatabaseUnusable, identity, prepare, protect, unusable } from "./DatabaseFile.ts"
+import {
+  arePlaced,
+  type DatabaseUnusable,
+  type Files,
+  filesOf,
+  identity,
+  prepare,
+  protect,
+  removeOrphanedLog,
+  unusable
+} from "./DatabaseFile.ts"
 import { type ForeignDatabase, isOutdated, migrate } from "./Migrations.ts"
 import { query, run } from "./Query.ts"
 import { ServerConfig } from "./ServerConfig.ts"
@@ -25,14 +35,13 @@ const busyTimeout = 20
  */
 const oldestSqlite = [3, 51, 3] as const
 
-const settings = query(Schema.Struct({ synchronous: Schema.Int, journal_mode: Schema.String, version: Schema.String }))
+const pragmas = query(Schema.Struct({ synchronous: Schema.Int, journal_mode: Schema.String, version: Schema.String }))
 
 /** A connection of its own for as long as the scope is open. Opening waits while another process holds a lock. */
 export const connect = (filename: string, options: { readonly readonly?: boolean } = {}) =>
   SqliteClient.make({ filename, disableWAL: true, ...options }).pipe(
     // The driver's constructor throws inside an effect that cannot fail.
     Effect.catchAllDefect((cause) => Effect.fail(new SqlError({ cause, message: "Failed to open" }))),
-    whileLocked,
     Effect.flatMap((sql) => sql.reserve),
     Effect.tap((connection) =>
       Effect.forEach(
@@ -40,22 +49,23 @@ export const connect = (filename: string, options: { readonly readonly?: boolean
         (pragma) => run(connection, pragma)
       )
     ),
+    whileLocked,
     Effect.provide(Reactivity.layer)
   )
 
 /** What the promises rest on: asserted once the connection has written, because SQLite may change it until then. */
 const assertDurable = Effect.fnUntraced(function* (connection: Connection) {
-  const [pragmas] = yield* settings(
+  const [found] = yield* pragmas(
     connection,
     "SELECT synchronous, journal_mode, sqlite_version() AS version FROM pragma_synchronous, pragma_journal_mode"
   )
-  const version = (pragmas?.version ?? "").split(".").map(Number)
+  const version = (found?.version ?? "").split(".").map(Number)
   const older = oldestSqlite.findIndex((part, index) => part !== version[index])
   if (older !== -1 && (version[older] ?? 0) < (oldestSqlite[older] ?? 0)) {
-    return yield* Effect.dieMessage(`SQLite ${pragmas?.version} is older than ${oldestSqlite.join(".")}`)
+    return yield* Effect.dieMessage(`SQLite ${found?.version} is older than ${oldestSqlite.join(".")}`)
   }
-  if (pragmas?.synchronous !== 2 || pragmas.journal_mode !== "wal") {
-    return yield* Effect.dieMessage(`SQLite runs with ${JSON.stringify(pragmas)}, not in WAL with synchronous=FULL`)
+  if (found?.synchronous !== 2 || found.journal_mode !== "wal") {
+    return yield* Effect.dieMessage(`SQLite runs with ${JSON.stringify(found)}, not in WAL with synchronous=FULL`)
   }
 })
 
@@ -76,7 +86,7 @@ export const asUnusable =
   }
 
 /** Connections to one and the same file. */
-interface Connections {
+interface OpenFile {
   /** The one connection that writes. */
   readonly writer: Connection
   /** For reads of one statement, which see what is committed at that moment and wait for no write. */
@@ -84,16 +94,32 @@ interface Connections {
   /** A connection of its own, for as long as the scope is open, for reads that belong together. */
   readonly snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>
   /** Which file it is. */
-  readonly file: string | undefined
+  readonly files: Files
 }
+
+/**
+ * A connection to look at a database with, which changes nothing: closing one that may write would merge a log that
+ * another program left behind, and closing one that may not would leave the log that it made itself.
+ */
+export const connectToLook = (filename: string) =>
+  connect(filename, { readonly: identity(`${filename}-wal`) !== undefined })
+
+/** Whether the database that has the name is ours and of an older version. */
+const inspectSchema = (filename: string) =>
+  connectToLook(filename).pipe(
+    Effect.flatMap((connection) => whileLocked(isOutdated(connection))),
+    Effect.scoped
+  )
 
 /** Open the file that has the name now: its schema up to date, WAL, `synchronous=FULL`. */
 const open = Effect.fnUntraced(function* (filename: string) {
   yield* prepare(filename)
   return yield* Effect.gen(function* () {
+    const outdated = yield* inspectSchema(filename)
+    let files: Files = { database: undefined, log: undefined }
+    // Last of all, once the connections are closed.
+    yield* Effect.addFinalizer(() => Effect.sync(() => removeOrphanedLog(filename, files)))
     const writer = yield* connect(filename)
-    // Nothing is changed before it is clear that the database is ours.
-    const outdated = yield* isOutdated(writer)
     const [first] = yield* findings(writer, "PRAGMA quick_check(1)")
     if (first?.quick_check !== "ok") return yield* unusable(filename, `it is damaged: ${first?.quick_check}`)
     // The check has read every page: what is not needed is not kept.
@@ -104,9 +130,12 @@ const open = Effect.fnUntraced(function* (filename: string) {
     yield* protect(filename)
     yield* assertDurable(writer)
     const reader = yield* connect(filename)
-    const connections: Connections = { writer, reader, snapshot: connect(filename), file: identity(filename) }
-    return connections
-  }).pipe(Effect.mapError((error) => (error._tag === "DatabaseUnusable" ? error : asUnusable(filename)(error))))
+    files = filesOf(filename)
+    // First of all: what is in the log goes into the database file, wherever that is by now.
+    yield* Effect.addFinalizer(() => Effect.ignore(run(writer, "PRAGMA wal_checkpoint(TRUNCATE)")))
+    const opened: OpenFile = { writer, reader, snapshot: connect(filename), files }
+    return opened
+  }).pipe(Effect.mapError(asUnusable(filename)))
 })
 
 /**
@@ -121,12 +150,12 @@ export class Database extends Effect.Service<Database>()("@port-server/server/Da
 
     const openInScope = Effect.gen(function* () {
       const own = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-      const connections = yield* open(filename).pipe(
+      const file = yield* open(filename).pipe(
         Scope.extend(own),
         Effect.provide(platform),
         Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
       )
-      return { connections, close: Scope.close(own, Exit.void) }
+      return { file, close: Scope.close(own, Exit.void) }
     })
 
     let opened: Effect.Effect.Success<typeof openInScope> | undefined = yield* openInScope
@@ -137,21 +166,19 @@ export class Database extends Effect.Service<Database>()("@port-server/server/Da
     })
 
     const current = Effect.suspend(() =>
-      opened !== undefined && opened.connections.file === identity(filename) ? Effect.succeed(opened.connections) : lost
+      opened !== undefined && arePlaced(filename, opened.file.files) ? Effect.succeed(opened.file) : lost
     )
 
     const replace = Effect.gen(function* () {
       // Without a file under the name, the connections are kept: the very file may come back.
       if (identity(filename) === undefined) return yield* lost
       if (opened !== undefined) {
-        const { connections, close } = opened
+        const { close } = opened
         opened = undefined
-        // The write-ahead log kept its name and would be taken for the new file's: its content goes where it belongs.
-        yield* Effect.ignore(run(connections.writer, "PRAGMA wal_checkpoint(TRUNCATE)"))
         yield* close
       }
       opened = yield* Effect.mapError(openInScope, ({ message }) => new StorageUnavailable({ message, retryAfter: 1 }))
-      return opened.connections
+      return opened.file
     })
 
     return {

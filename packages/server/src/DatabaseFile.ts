@@ -1,4 +1,4 @@
-import { statSync } from "node:fs"
+import { rmSync, statSync } from "node:fs"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
@@ -14,12 +14,41 @@ export class DatabaseUnusable extends Schema.TaggedError<DatabaseUnusable>()("Da
 export const unusable = (filename: string, reason: string): DatabaseUnusable =>
   new DatabaseUnusable({ message: `cannot open the database ${filename}: ${reason}` })
 
-/** A file as such, whatever its name: the same for as long as it is not another file; none when there is no file. */
+/** A file as such, whatever its name: the same for as long as it is not another file; none when none can be seen. */
 export const identity = (filename: string): string | undefined => {
-  // Synchronous: it stands between a commit and its answer, and in every read. It only looks; opening the file here
-  // would drop SQLite's locks (https://sqlite.org/howtocorrupt.html, section 2.2).
-  const found = statSync(filename, { throwIfNoEntry: false })
-  return found === undefined ? undefined : `${found.dev}:${found.ino}`
+  try {
+    // Synchronous: it stands between a commit and its answer, and in every read. It only looks; opening the file here
+    // would drop SQLite's locks (https://sqlite.org/howtocorrupt.html, section 2.2).
+    const found = statSync(filename, { throwIfNoEntry: false })
+    return found === undefined ? undefined : `${found.dev}:${found.ino}`
+  } catch {
+    return undefined
+  }
+}
+
+/** The database file and its write-ahead log, which is part of it, as {@link identity} knows them. */
+export interface Files {
+  readonly database: string | undefined
+  readonly log: string | undefined
+}
+
+/** The files that have the names now. */
+export const filesOf = (filename: string): Files => ({
+  database: identity(filename),
+  log: identity(`${filename}-wal`)
+})
+
+/** Whether the names still belong to these very files. */
+export const arePlaced = (filename: string, { database, log }: Files): boolean =>
+  database !== undefined && database === identity(filename) && log === identity(`${filename}-wal`)
+
+/**
+ * Remove a write-ahead log that outlived its database file's name: SQLite would take it for that of the next file of the
+ * name (https://sqlite.org/howtocorrupt.html, section 1.4). One that is not these files' is left alone.
+ */
+export const removeOrphanedLog = (filename: string, { database, log }: Files): void => {
+  if (database === identity(filename) || log === undefined || log !== identity(`${filename}-wal`)) return
+  for (const suffix of ["-wal", "-shm"]) rmSync(`${filename}${suffix}`, { force: true })
 }
 
 const currentUser = process.getuid?.()

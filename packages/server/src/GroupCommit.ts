@@ -1,6 +1,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import type { StorageError } from "@port-server/domain/Errors"
+import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -24,33 +25,35 @@ export interface Place {
 /** Most writes that share one transaction: bounds how long one transaction keeps the event loop from other requests. */
 const batchSize = 128
 
-interface Write {
+interface Pending {
   /** Does the work inside the transaction; the result answers the caller, to be run once the work is durable. */
   readonly apply: (connection: Connection) => Effect.Effect<Effect.Effect<unknown>, SqlError>
-  /** Answers the caller that the transaction was lost. */
-  readonly abandon: (error: SqlError | StorageError) => Effect.Effect<unknown>
+  /** Answers the caller that the transaction was lost, and why. */
+  readonly abandon: (cause: Cause.Cause<SqlError | StorageError>) => Effect.Effect<unknown>
 }
 
-/** The outcome of a body as a value; only an error of the storage, which dooms the whole transaction, stays an error. */
+/**
+ * The outcome of a body as a value. What dooms the whole transaction is none: an error of the storage, and a defect,
+ * after which nobody knows what the body has written.
+ */
 const outcomeOf = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.Exit<A, E>, SqlError> =>
   body.pipe(
     Effect.map((value): Exit.Exit<A, E> => Exit.succeed(value)),
-    Effect.catchAll((error) => (error instanceof SqlError ? Effect.fail(error) : Effect.succeed(Exit.fail(error)))),
-    Effect.catchAllDefect((defect) => Effect.succeed(Exit.die(defect)))
+    Effect.catchAll((error) => (error instanceof SqlError ? Effect.fail(error) : Effect.succeed(Exit.fail(error))))
   )
 
 /**
  * The one writer of a database. Writes that arrive while another is being committed share the next transaction, and so
  * share one wait for the disk. Nobody is answered before the commit.
  *
- * The result runs `body` in a transaction and answers when that is durable. A body that fails writes nothing itself
- * before it does: what it wrote would be committed with the others' writes. A statement that fails for the storage's
- * sake fails every write of its transaction with a `StorageError`.
+ * The result runs `body` in a transaction and answers when that is durable. A body that is going to fail must do so
+ * before it writes: what it wrote is committed with the others' writes. A statement that fails for the storage's sake
+ * fails every write of its transaction with a `StorageError`; a defect fails them all with it.
  */
 export const make = Effect.fnUntraced(function* ({ confirm, connection, onBegin, onLost }: Place) {
-  const queue = yield* Queue.unbounded<Write>()
+  const queue = yield* Queue.unbounded<Pending>()
 
-  const commit = (batch: ReadonlyArray<Write>) =>
+  const commit = (batch: ReadonlyArray<Pending>) =>
     connection.pipe(
       Effect.flatMap((open) =>
         transaction(
@@ -62,11 +65,12 @@ export const make = Effect.fnUntraced(function* ({ confirm, connection, onBegin,
         )
       ),
       Effect.zipLeft(confirm),
-      Effect.matchEffect({
+      // Also a defect: the writer outlives whatever happens to one transaction.
+      Effect.matchCauseEffect({
         onSuccess: (answers) => Effect.forEach(answers, (answer) => answer, { discard: true }),
-        onFailure: (error) => {
+        onFailure: (cause) => {
           onLost()
-          return Effect.forEach(batch, ({ abandon }) => abandon(error), { discard: true })
+          return Effect.forEach(batch, ({ abandon }) => abandon(cause), { discard: true })
         }
       }),
       Effect.uninterruptible
@@ -84,7 +88,8 @@ export const make = Effect.fnUntraced(function* ({ confirm, connection, onBegin,
       Effect.zipRight(
         Queue.offer(queue, {
           apply: (open) => Effect.map(outcomeOf(body(open)), (outcome) => Deferred.done(answer, outcome)),
-          abandon: (error) => Deferred.complete(answer, error instanceof SqlError ? storageError(error) : error)
+          abandon: (cause) =>
+            Deferred.complete(answer, Effect.catchTag(Effect.failCause(cause), "SqlError", storageError))
         }),
         Deferred.await(answer)
       )

@@ -32,6 +32,9 @@ const limits = {
   requireHostHeader: false
 }
 
+/** How long a connection may be without a byte either way, in ms: also one whose client does not read its answer. */
+const silenceTimeout = 20_000
+
 /** Node drops the headers after so many without a word, and the guard must see them all; 0: no such limit. */
 const maxHeadersCount = 0
 
@@ -211,6 +214,7 @@ export const layer: Layer.Layer<HttpServer.HttpServer, CannotListen, ServerConfi
       close
     )
     server.maxHeadersCount = maxHeadersCount
+    server.timeout = silenceTimeout
     const connections = new Connections(server)
     let isStopping = false
     const listener = (handler: Handler) => guarded(connections, () => isStopping, handler)
@@ -220,7 +224,7 @@ export const layer: Layer.Layer<HttpServer.HttpServer, CannotListen, ServerConfi
     server.on("checkExpectation", (request, response) => {
       if (!connections.begin(request, response)) return
       connections.end(request.socket)
-      refuse(request, response, unknownExpectation)
+      refuse(request, response, stranger(request) ?? unknownExpectation)
     })
     server.on("clientError", (error, socket) => connections.reject(socket, parserRefusal(error)))
     server.on("connect", (request, socket) => connections.reject(socket, stranger(request) ?? notForTunnels))

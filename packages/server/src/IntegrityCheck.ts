@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { asUnusable, connect } from "./Database.ts"
+import { asUnusable, connectToLook } from "./Database.ts"
 import { inspect, unusable } from "./DatabaseFile.ts"
 import { isOutdated } from "./Migrations.ts"
 import { query } from "./Query.ts"
@@ -15,7 +15,7 @@ const counts = query(Schema.Struct({ count: Schema.Int }))
 export const integrityCheck = Effect.fnUntraced(function* (filename: string) {
   if (!(yield* inspect(filename))) return yield* unusable(filename, "there is no such file")
   return yield* Effect.gen(function* () {
-    const connection = yield* connect(filename, { readonly: true })
+    const connection = yield* connectToLook(filename)
     const outdated = yield* isOutdated(connection)
     const [first, ...others] = yield* findings(connection, "PRAGMA integrity_check")
     if (first?.integrity_check !== "ok") {

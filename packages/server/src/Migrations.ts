@@ -43,7 +43,13 @@ export const isOutdated = Effect.fnUntraced(function* (connection: Connection) {
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
   )
   const found = yield* names(connection, "SELECT name FROM pragma_table_info('allocations')")
-  const isOurs = columns.every((column) => found.some(({ name }) => name === column))
+  const unique = yield* names(
+    connection,
+    `SELECT min(info.name) AS name FROM pragma_index_list('allocations') AS list, pragma_index_info(list.name) AS info
+      WHERE list."unique" GROUP BY list.name HAVING count(*) = 1`
+  )
+  const isOurs =
+    columns.every((column) => found.some(({ name }) => name === column)) && unique.some(({ name }) => name === "port")
   if (!isOurs && (current > 0 || tables.length > 0)) {
     return yield* new ForeignDatabase({ message: "belongs to another program" })
   }

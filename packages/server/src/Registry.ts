@@ -11,6 +11,7 @@ import type { Port } from "@port-server/domain/Port"
 import type { PortStatus } from "@port-server/domain/PortServerApi"
 import * as Effect from "effect/Effect"
 import { AllocationStore } from "./AllocationStore.ts"
+import * as EventLoop from "./EventLoop.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 
 /** The rules of the registry: who gets which port, and who has it. All methods can also fail with a `StorageError`. */
@@ -71,7 +72,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/Re
             if (twice !== undefined) {
               return yield* new InvalidRequest({ message: `port ${twice.port} is in the backup twice` })
             }
-            const held = new Map((yield* write.all).map((allocation) => [allocation.port, allocation]))
+            const held = new Map((yield* write.holders(wanted.keys())).map((holder) => [holder.port, holder]))
             const missing = allocations.filter(({ port }) => !held.has(port))
             const [first, ...others] = allocations.flatMap((allocation) => {
               const holder = held.get(allocation.port)
@@ -83,10 +84,12 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/Re
             if (!dry_run) {
               yield* Effect.forEach(
                 missing,
-                (allocation) => write.insert(allocation, allocation.port, allocation.created_at),
-                {
-                  discard: true
-                }
+                (allocation, index) =>
+                  Effect.zipRight(
+                    index % 100 === 99 ? EventLoop.turn : Effect.void,
+                    write.insert(allocation, allocation.port, allocation.created_at)
+                  ),
+                { discard: true }
               )
             }
             return { imported: missing.length, unchanged: allocations.length - missing.length }

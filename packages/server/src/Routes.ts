@@ -23,13 +23,13 @@ const routes = new Map<string, MutableRoute>()
 HttpApi.reflect(PortServerApi, {
   onGroup: () => {},
   onEndpoint: ({ endpoint }) => {
-    const pattern = new RegExp(`^${endpoint.path.replace(/:\w+/g, "[^/]+")}$`)
-    const route = routes.get(endpoint.path.replace(/:\w+/g, ":")) ?? {
-      pattern,
+    const shape = endpoint.path.replace(/:\w+/g, "[^/]+")
+    const route = routes.get(shape) ?? {
+      pattern: new RegExp(`^${shape}$`),
       methods: new Set(),
       maxBody: new Map()
     }
-    routes.set(endpoint.path.replace(/:\w+/g, ":"), route)
+    routes.set(shape, route)
     route.methods.add(endpoint.method)
     if (endpoint.method === "GET") route.methods.add("HEAD")
     if (endpoint.payloadSchema._tag === "Some" && HttpMethod.hasBody(endpoint.method)) {

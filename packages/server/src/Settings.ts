@@ -1,4 +1,4 @@
-import { homedir } from "node:os"
+import { homedir, userInfo } from "node:os"
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -38,21 +38,26 @@ export type Flags = Command.Command.ParseConfig<typeof options>
 const or = <A>(flag: Option.Option<A>, config: Config.Config<A>) =>
   Option.match(flag, { onNone: () => config, onSome: Config.succeed })
 
-/** The default database; its folder is made, for the user alone. */
-const defaultDatabase = Effect.gen(function* () {
+const dataFolder = (path: Path.Path) => path.join(homedir() || userInfo().homedir, Defaults.dataFolder)
+
+/** Make the folder of the default database, for the user alone, when `database` is that one. */
+export const makeDataFolder = Effect.fnUntraced(function* (database: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const folder = path.join(homedir(), Defaults.dataFolder)
-  const database = path.join(folder, Defaults.databaseFile)
+  const folder = dataFolder(path)
+  if (database !== path.join(folder, Defaults.databaseFile)) return
   const message = `cannot make the folder ${folder} (is HOME your own folder? or use --db FILE)`
   yield* fs.makeDirectory(folder, { mode: 0o700 }).pipe(
     Effect.catchIf(
       (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
-      () => Effect.zipRight(refuseForeignLink(database, folder), fs.chmod(folder, 0o700))
+      () =>
+        refuseForeignLink(database, folder).pipe(
+          Effect.zipRight(fs.stat(folder)),
+          Effect.flatMap(({ type }) => (type === "Directory" ? fs.chmod(folder, 0o700) : Effect.void))
+        )
     ),
     Effect.catchTag("SystemError", "BadArgument", () => new DatabaseUnusable({ message }))
   )
-  return database
 })
 
 /** What the command line says, then the environment, then the defaults. */
@@ -61,6 +66,7 @@ export const settings = Effect.fnUntraced(function* (flags: Flags) {
   const port = yield* or(flags.port, variable("PORT_SERVER_PORT", RequestedPortFromDigits, Defaults.serverPort))
   const defaultRange = Schema.decodeSync(PortRange)(Defaults.portRange)
   const range = yield* or(flags.range, variable("PORT_SERVER_RANGE", PortRangeFromText, defaultRange))
-  const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, ""))
-  return { port, range, database: database === "" ? yield* defaultDatabase : path.resolve(database) }
+  const defaultDatabase = path.join(dataFolder(path), Defaults.databaseFile)
+  const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, defaultDatabase))
+  return { port, range, database: path.resolve(database) }
 })

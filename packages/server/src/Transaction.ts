@@ -29,7 +29,7 @@ export const transaction = <A, E>(
   const rollback = Effect.ignore(run(connection, "ROLLBACK"))
   return Effect.uninterruptible(
     Effect.zipRight(
-      whileLocked(run(connection, "BEGIN IMMEDIATE")),
+      Effect.interruptible(whileLocked(run(connection, "BEGIN IMMEDIATE"))),
       Effect.onError(Effect.zipLeft(body, run(connection, "COMMIT")), () => rollback)
     )
   )

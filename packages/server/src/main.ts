@@ -14,7 +14,7 @@ import * as HttpListener from "./HttpListener.ts"
 import { integrityCheck } from "./IntegrityCheck.ts"
 import { Registry } from "./Registry.ts"
 import { ServerConfig } from "./ServerConfig.ts"
-import { type Flags, options, settings } from "./Settings.ts"
+import { type Flags, makeDataFolder, options, settings } from "./Settings.ts"
 
 const announce = Effect.gen(function* () {
   const { database, range } = yield* ServerConfig
@@ -30,7 +30,12 @@ const serve = (flags: Flags) =>
     Layer.provideMerge(HttpLive),
     Layer.provide(Registry.Default),
     Layer.provideMerge(HttpListener.layer),
-    Layer.provide(Layer.effect(ServerConfig, settings(flags))),
+    Layer.provide(
+      Layer.effect(
+        ServerConfig,
+        Effect.tap(settings(flags), ({ database }) => makeDataFolder(database))
+      )
+    ),
     // Nobody collects the spans of this process; making them costs each request more than its work.
     Layer.provide(Layer.setTracerEnabled(false)),
     Layer.launch
@@ -47,10 +52,14 @@ process.umask(0o077)
 
 const portServer = Command.make("port-server", options, (flags) => (flags.check ? check(flags) : serve(flags))).pipe(
   describe(
-    "Hand out this machine's ports over HTTP on 127.0.0.1, and never one to two owners.",
-    "port-server --db ~/ports.db --range 20000-29999"
+    "Hand out this machine's ports over HTTP, and never one to two owners",
+    "port-server --db ~/ports.db --range 20000-29999",
+    ["Without a flag, PORT_SERVER_PORT, PORT_SERVER_DB and PORT_SERVER_RANGE are asked."]
   ),
   Command.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer))
 )
+
+// A terminal that closes asks for the same stop.
+process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
 
 Program.runVerb(Verb.make(portServer), version)

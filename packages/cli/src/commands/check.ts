@@ -18,4 +18,8 @@ export const check = Command.make(
     )
     if (!available) return yield* new Negative()
   })
-).pipe(describe("Check whether a port is available: exit 0 if so, 1 if it is allocated", "portctl check --port 5432"))
+).pipe(
+  describe("Check whether the registry has allocated a port", "portctl check --port 5432", [
+    "Exit status: 0 when it is available, 1 when it is allocated."
+  ])
+)

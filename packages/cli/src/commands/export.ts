@@ -7,11 +7,11 @@ import * as Flags from "../Flags.ts"
 import * as Output from "../Output.ts"
 
 /** `portctl export` */
-export const exportAll = Command.make("export", { json: Flags.json }, () =>
+export const exportAll = Command.make("export", { json: Flags.json }, ({ json }) =>
   Effect.flatMap(PortServerClient, (client) =>
-    Output.answer(Backup, { json: true, indent: 2 })(
+    Output.answer(Backup, { json, indent: 2 })(
       Effect.map(client.list(), (allocations) => ({ version: 1, allocations }) as const),
-      () => ""
+      (backup) => JSON.stringify(backup, undefined, 2)
     )
   )
 ).pipe(describe("Print all allocations as a backup, for portctl import", "portctl export > ports.json"))

@@ -7,20 +7,39 @@ import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { describe } from "@port-server/program/Description"
 import * as Flag from "@port-server/program/Flag"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Flags from "../Flags.ts"
 import * as Output from "../Output.ts"
 
 const decode = Schema.decode(BackupFromText)
 
+const byteOrderMark = /^\uFEFF/
+
+const standardInput = async (): Promise<string> => {
+  let text = ""
+  for await (const chunk of process.stdin.setEncoding("utf8")) text += chunk
+  return text
+}
+
+const reasons = new Map([
+  ["ENOENT", "there is no such file"],
+  ["EISDIR", "it is a folder"],
+  ["EACCES", "it is not yours to read"]
+])
+
+const codeOf = (error: unknown) =>
+  Predicate.hasProperty(error, "code") && typeof error.code === "string" ? error.code : ""
+
 const backupIn = Effect.fnUntraced(function* (file: string) {
   const failed = (message: string) => new Output.Failure({ message, body: { error: message } })
   // The platform's file system loads Node's crypto, which would cost every other command 3 ms.
   const text = yield* Effect.tryPromise({
-    try: () => NodeFs.promises.readFile(file === "-" ? "/dev/stdin" : file, "utf8"),
-    catch: () => failed(`cannot read ${file}`)
+    try: () => (file === "-" ? standardInput() : NodeFs.promises.readFile(file, "utf8")),
+    catch: (error) =>
+      failed(`cannot read ${JSON.stringify(file)}: ${reasons.get(codeOf(error)) ?? "it cannot be opened"}`)
   })
-  return yield* Effect.mapError(decode(text), (error) =>
+  return yield* Effect.mapError(decode(text.replace(byteOrderMark, "")), (error) =>
     failed(`${file} is not a backup of portctl export: ${InvalidRequest.fromParseError(error).message}`)
   )
 })
@@ -34,10 +53,9 @@ export const importAll = Command.make(
     json: Flags.json
   },
   Effect.fnUntraced(function* ({ dryRun, file, json }) {
-    const backup = yield* backupIn(file)
     const client = yield* PortServerClient
     yield* Output.answer(Imported, { json })(
-      client.import({ ...backup, dry_run: dryRun }),
+      Effect.flatMap(backupIn(file), (backup) => client.import({ ...backup, dry_run: dryRun })),
       ({ imported, unchanged }) =>
         dryRun
           ? `would import ${imported} allocation(s), ${unchanged} unchanged`
@@ -45,8 +63,8 @@ export const importAll = Command.make(
     )
   })
 ).pipe(
-  describe(
-    "Allocate everything in a backup (- reads stdin), all of it or, on a conflict, nothing",
-    "portctl import ports.json --dry-run"
-  )
+  describe("Allocate everything in a backup", "portctl import ports.json --dry-run", [
+    "FILE is what portctl export printed; - reads the standard input.",
+    "When a port belongs to somebody else, nothing is allocated and each is named."
+  ])
 )

@@ -39,7 +39,8 @@ export const release = Command.make(
   })
 ).pipe(
   describe(
-    "Release one allocation by --id, or all that match every filter (--app or --port at least)",
-    "portctl release --app myapp --instance dev"
+    "Release one allocation, or all that match every filter given",
+    "portctl release --app myapp --instance dev",
+    ["Either --id alone, or filters with at least --app or --port."]
   )
 )

@@ -1,0 +1,53 @@
+// What is installed and built, and whether it still fits the sources. Uses Node alone: it runs before an install.
+import { createHash } from "node:crypto"
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+
+const packages = readdirSync("packages").map((name) => `packages/${name}`)
+const manifests = ["package.json", "package-lock.json", ...packages.map((path) => `${path}/package.json`)]
+const sources = [
+  ...manifests,
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "tools",
+  "examples/allocate.ts",
+  ...packages.flatMap((path) => [`${path}/src`, `${path}/tsconfig.json`])
+]
+
+/** @param {string} path @returns {string[]} */
+const filesBelow = (path) =>
+  statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => filesBelow(`${path}/${name}`)) : [path]
+
+/** @param {string[]} paths */
+const fingerprint = (paths) => {
+  const hash = createHash("sha256").update(process.version).update(process.platform).update(process.arch)
+  for (const file of paths.filter(existsSync).flatMap(filesBelow).sort()) hash.update(file).update(readFileSync(file))
+  return hash.digest("hex")
+}
+
+const installed = "node_modules/.port-server-installed"
+const npms = "node_modules/.package-lock.json"
+const built = "bin/.built"
+
+/** @param {string} stamp @param {string} current */
+const fits = (stamp, current) => existsSync(stamp) && readFileSync(stamp, "utf8") === current
+
+/** Remember that what is installed fits the manifests. */
+export const markInstalled = () => writeFileSync(installed, fingerprint(manifests))
+
+/** Whether what is installed fits the manifests: by our own mark, or because npm installed after they were written. */
+export const isInstalled = () => {
+  if (!existsSync("node_modules/.bin/tsc")) return false
+  if (fits(installed, fingerprint(manifests))) return true
+  return (
+    !existsSync(installed) &&
+    existsSync(npms) &&
+    manifests.every((path) => statSync(path).mtimeMs <= statSync(npms).mtimeMs)
+  )
+}
+
+/** Remember that what is built fits the sources. */
+export const markBuilt = () => writeFileSync(built, fingerprint(sources))
+
+/** Whether what is built fits the sources. */
+export const isBuilt = () =>
+  ["bin/port-server", "bin/portctl"].every((path) => existsSync(path)) && fits(built, fingerprint(sources))
