@@ -17,7 +17,7 @@ console.log(`TRUST_SEED=${seed}`)
 export const model = { sequences: rounds(400, 20), commands: 60 }
 
 /** Concurrent clients whose histories are checked. */
-export const linearizable = { rounds: rounds(12, 5), clients: 32, operations: rounds(60, 25), tinyHistories: 3_000 }
+export const linearizable = { rounds: rounds(12, 3), clients: 32, operations: rounds(60, 25), tinyHistories: 3_000 }
 
 /** Kills under load, traced commits, damaged write-ahead logs. */
 export const crash = {
