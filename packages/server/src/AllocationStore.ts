@@ -146,7 +146,7 @@ export class AllocationStore extends Effect.Service<AllocationStore>()("@port-se
     })
 
     /** The connections; when the file was replaced, those to the new one, which the writer opens. */
-    const connections = Effect.catchAll(database.current, () =>
+    const connections = Effect.catchAll(database.forReads, () =>
       Effect.zipRight(
         submit<void, never>(() => Effect.void),
         database.current

@@ -20,6 +20,7 @@ interface Overrides {
 
 /** The target with a path that the platform's router takes as it is written: it decodes `%` and stops at a semicolon. */
 const literalPath = (target: string): string => {
+  if (!/[%;]/.test(target)) return target
   const [path = "", ...query] = target.split("?")
   return [path.replace(/[%;]/g, encodeURIComponent), ...query].join("?")
 }

@@ -169,6 +169,18 @@ export class Database extends Effect.Service<Database>()("@port-server/server/Da
       opened !== undefined && arePlaced(filename, opened.file.files) ? Effect.succeed(opened.file) : lost
     )
 
+    // Requests that were read together look at the files once.
+    let looked: Effect.Effect<OpenFile, StorageUnavailable> | undefined
+    const forReads = Effect.suspend(() => {
+      if (looked === undefined) {
+        looked = opened !== undefined && arePlaced(filename, opened.file.files) ? Effect.succeed(opened.file) : lost
+        setImmediate(() => {
+          looked = undefined
+        })
+      }
+      return looked
+    })
+
     const replace = Effect.gen(function* () {
       // Without a file under the name, the connections are kept: the very file may come back.
       if (identity(filename) === undefined) return yield* lost
@@ -184,6 +196,9 @@ export class Database extends Effect.Service<Database>()("@port-server/server/Da
     return {
       /** The connections, as long as their file has its name; otherwise fails with a `StorageUnavailable`. */
       current,
+
+      /** The same, as of this turn of the event loop: enough for what is only read. */
+      forReads,
 
       /** The same, but opens the file that has taken the name. For the one fiber that writes. */
       reopened: Effect.uninterruptible(Effect.catchAll(current, () => replace))

@@ -134,6 +134,19 @@ const respond = (request: ApiRequest, response: ServerResponse, answer: HttpServ
   else response.end(...content)
 }
 
+const due: Array<() => void> = []
+
+/**
+ * Send the answers of this turn of the event loop one after the other: each write to a socket may wake its reader, which
+ * costs the system more when it does nothing else in between.
+ */
+const together = (send: () => void): void => {
+  if (due.push(send) > 1) return
+  setImmediate(() => {
+    for (const each of due.splice(0)) each()
+  })
+}
+
 /**
  * Run the API on each request. A client that goes away does not interrupt what it asked for: it is short, and a write
  * that shares its transaction with others cannot stop half-way.
@@ -143,10 +156,12 @@ const answering =
   (request, response) => {
     // The app carries the services of its own; the platform copies what is given here several times a request.
     const context = Context.make(HttpServerRequest, request)
-    Runtime.runFork(Runtime.make({ ...runtime, context }), app).addObserver((exit) => {
-      if (Exit.isSuccess(exit)) respond(request, response, exit.value)
-      else refuse(request.source, response, internalError)
-    })
+    Runtime.runFork(Runtime.make({ ...runtime, context }), app).addObserver((exit) =>
+      together(() => {
+        if (Exit.isSuccess(exit)) respond(request, response, exit.value)
+        else refuse(request.source, response, internalError)
+      })
+    )
   }
 
 const guarded =
