@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto"
+import { existsSync, readFileSync } from "node:fs"
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as Effect from "effect/Effect"
@@ -26,3 +28,15 @@ export const originalSchema = `CREATE TABLE allocations (
   created_at TEXT NOT NULL DEFAULT (datetime('now')),
   UNIQUE(app, instance, service, port)
 )`
+
+/** {@link execute} with the statements in a list. */
+export const writeDatabase = (filename: string, statements: ReadonlyArray<string>): Effect.Effect<void> =>
+  execute(filename, ...statements)
+
+/** The rows that a query gives to another program. */
+export const readDatabase = (filename: string, statement: string) =>
+  Effect.scoped(Effect.flatMap(openDatabase(filename), (sql) => Effect.orDie(sql.unsafe(statement))))
+
+/** A fingerprint of the bytes of a file that nobody has open; `missing` when it is not there. */
+export const fingerprint = (filename: string): string =>
+  existsSync(filename) ? createHash("sha256").update(readFileSync(filename)).digest("hex") : "missing"

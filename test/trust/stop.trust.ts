@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { readDatabase } from "../../packages/server/test/support/Sqlite.ts"
 import { type PortServer, startServer } from "../support/Programs.ts"
 import { type Connection, connected, refusing } from "../support/Sockets.ts"
+import { readDatabase } from "../support/Sqlite.ts"
 import { judge, statusesOf } from "./Judge.ts"
 
 const rowShape = Schema.decodeUnknownSync(

@@ -165,15 +165,15 @@ export class Database extends Effect.Service<Database>()("@port-server/server/Da
       retryAfter: 1
     })
 
-    const current = Effect.suspend(() =>
+    const look = () =>
       opened !== undefined && arePlaced(filename, opened.file.files) ? Effect.succeed(opened.file) : lost
-    )
+    const current = Effect.suspend(look)
 
     // Requests that were read together look at the files once.
     let looked: Effect.Effect<OpenFile, StorageUnavailable> | undefined
     const forReads = Effect.suspend(() => {
       if (looked === undefined) {
-        looked = opened !== undefined && arePlaced(filename, opened.file.files) ? Effect.succeed(opened.file) : lost
+        looked = look()
         setImmediate(() => {
           looked = undefined
         })
@@ -187,6 +187,7 @@ export class Database extends Effect.Service<Database>()("@port-server/server/Da
       if (opened !== undefined) {
         const { close } = opened
         opened = undefined
+        looked = undefined
         yield* close
       }
       opened = yield* Effect.mapError(openInScope, ({ message }) => new StorageUnavailable({ message, retryAfter: 1 }))

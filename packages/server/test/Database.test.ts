@@ -4,8 +4,8 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { allocate, expectError, listed } from "../../../test/support/Api.ts"
 import { bin, type PortServer, start, startServer, temporaryFolder } from "../../../test/support/Programs.ts"
+import { fingerprint, openDatabase, originalSchema, readDatabase, writeDatabase } from "../../../test/support/Sqlite.ts"
 import { call } from "../../../test/support/Wire.ts"
-import { fingerprint, goTable, openDatabase, readDatabase, writeDatabase } from "./support/Sqlite.ts"
 
 const path = "/v1/allocations"
 const owner = { app: "myapp", instance: "dev", service: "web" }
@@ -36,7 +36,7 @@ const row = (id: number, app: string, port: number, created_at = "2025-02-08T15:
 
 describe("a database that the original Go port-server wrote", () => {
   const statements = [
-    goTable,
+    originalSchema,
     insert(1, "'plain'", 3000),
     insert(4, "'after a gap'", 5432),
     insert(5, "'port out of range'", 70_000),
@@ -142,7 +142,7 @@ describe("a database that the original Go port-server wrote", () => {
   it.scopedLive("a time that SQLite wrote with its default is listed in UTC with T and Z", () =>
     Effect.gen(function* () {
       const folder = yield* folderWith([
-        goTable,
+        originalSchema,
         "INSERT INTO allocations (app, instance, service, port) VALUES ('a', 'b', 'c', 80)"
       ])
       const [stored] = yield* readDatabase(join(folder, "ports.db"), "SELECT created_at FROM allocations")
@@ -154,7 +154,7 @@ describe("a database that the original Go port-server wrote", () => {
 
   it.scopedLive("with no row yet opens as an empty registry", () =>
     Effect.gen(function* () {
-      const server = yield* startServer({ folder: yield* folderWith([goTable]) })
+      const server = yield* startServer({ folder: yield* folderWith([originalSchema]) })
       expect(yield* all(server)).toEqual([])
       expect((yield* allocate(server.port, { app: "first" })).id).toBe(1)
     })
@@ -163,7 +163,7 @@ describe("a database that the original Go port-server wrote", () => {
   it.scopedLive("whose range is all taken: 409 no free ports in range 3000-9999", () =>
     Effect.gen(function* () {
       const folder = yield* folderWith([
-        goTable,
+        originalSchema,
         `WITH RECURSIVE p(port) AS (SELECT 3000 UNION ALL SELECT port + 1 FROM p WHERE port < 9999)
           INSERT INTO allocations (app, instance, service, port) SELECT 'full', 'dev', 'web', port FROM p`
       ])
@@ -337,12 +337,12 @@ describe("a database that is not ours to open", () => {
     [
       "of a newer port-server",
       /newer port-server/,
-      (file) => writeDatabase(file, [goTable, insert(1, "'a'", 80), "PRAGMA user_version = 99"])
+      (file) => writeDatabase(file, [originalSchema, insert(1, "'a'", 80), "PRAGMA user_version = 99"])
     ],
     [
       "of a newer port-server in WAL mode",
       /newer port-server/,
-      (file) => writeDatabase(file, ["PRAGMA journal_mode = WAL", goTable, "PRAGMA user_version = 99"])
+      (file) => writeDatabase(file, ["PRAGMA journal_mode = WAL", originalSchema, "PRAGMA user_version = 99"])
     ],
     [
       "of another program",
@@ -369,7 +369,7 @@ describe("a database that is not ours to open", () => {
       /damaged/,
       (file) =>
         Effect.zipRight(
-          writeDatabase(file, [goTable, insert(1, "'a'", 80)]),
+          writeDatabase(file, [originalSchema, insert(1, "'a'", 80)]),
           Effect.sync(() => writeFileSync(file, Buffer.alloc(4096 - 100, "x"), { flag: "r+" }))
         )
     ]
@@ -424,7 +424,7 @@ describe("a database that is not ours to open", () => {
 
   it.scopedLive("that is locked by another program: one line that names it, exit 1, and it is left as it was", () =>
     Effect.gen(function* () {
-      const folder = yield* folderWith([goTable, insert(1, "'a'", 80)])
+      const folder = yield* folderWith([originalSchema, insert(1, "'a'", 80)])
       const file = join(folder, "ports.db")
       const before = fingerprint(file)
       yield* Effect.scoped(
