@@ -1,22 +1,22 @@
-import * as Command from "@effect/cli/Command"
+import * as CliCommand from "@effect/cli/Command"
 import { version } from "@port-server/domain/Defaults"
 import { PortServerClient } from "@port-server/domain/PortServerClient"
 import * as Program from "@port-server/program/Program"
 import * as Verb from "@port-server/program/Verb"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { allocate } from "./commands/allocate.ts"
-import { check } from "./commands/check.ts"
-import { exportAll } from "./commands/export.ts"
-import { health } from "./commands/health.ts"
-import { importAll } from "./commands/import.ts"
-import { list } from "./commands/list.ts"
-import { release } from "./commands/release.ts"
 import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
 
 const client = PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.layer))
 
-const withClient = <Name extends string, E, A>(command: Command.Command<Name, PortServerClient, E, A>) =>
-  Verb.make(Command.provide(command, client))
+/** A command whose code is loaded when the command line names it: the others cost a short one nothing. */
+const command = <Name extends string, E, A>(
+  name: Name,
+  load: () => Promise<CliCommand.Command<Name, PortServerClient, E, A>>
+): Program.Command => ({
+  name,
+  load: Effect.map(Effect.promise(load), (loaded) => Verb.make(CliCommand.provide(loaded, client)))
+})
 
 Program.run(
   {
@@ -25,12 +25,12 @@ Program.run(
     summary: "Ask port-server for this machine's ports.\nIt listens at PORT_SERVER_ADDR, by default 127.0.0.1:51234."
   },
   [
-    withClient(allocate),
-    withClient(release),
-    withClient(list),
-    withClient(check),
-    withClient(health),
-    withClient(exportAll),
-    withClient(importAll)
+    command("allocate", async () => (await import("./commands/allocate.ts")).allocate),
+    command("release", async () => (await import("./commands/release.ts")).release),
+    command("list", async () => (await import("./commands/list.ts")).list),
+    command("check", async () => (await import("./commands/check.ts")).check),
+    command("health", async () => (await import("./commands/health.ts")).health),
+    command("export", async () => (await import("./commands/export.ts")).exportAll),
+    command("import", async () => (await import("./commands/import.ts")).importAll)
   ]
 )

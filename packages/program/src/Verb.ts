@@ -10,7 +10,10 @@ import * as Schema from "effect/Schema"
 import * as HelpText from "./HelpText.ts"
 
 /** The command line asks for something that the program does not do; said with the usage of the command. */
-export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", { message: Schema.String }) {}
+export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
+  message: Schema.String,
+  usage: Schema.optional(Schema.String)
+}) {}
 
 /** What a command line asks of a command: its work, or one of the things that every command can do. */
 export type Demand =
