@@ -18,7 +18,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl health": ["--json"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],
-  "port-server": ["--port", "--db", "--range", "--check"]
+  "port-server": ["--port", "--db", "--range", "--no-probe", "--check"]
 }
 
 const programs = { portctl: bin.portctl, "port-server": bin.portServer }

@@ -104,12 +104,15 @@ export const startServer = (
     readonly env?: Readonly<Record<string, string>>
     /** Default: a new temporary folder. */
     readonly folder?: string
+    /** Whether it skips ports that something listens on; by default not, for tests that know which port comes next. */
+    readonly probe?: boolean
   } = {}
 ): Effect.Effect<PortServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const home = options.folder ?? (yield* temporaryFolder)
     const database = join(home, "ports.db")
-    const running = yield* start(bin.portServer, ["--port", "0", "--db", database, ...(options.args ?? [])], {
+    const args = ["--port", "0", "--db", database, ...(options.probe === true ? [] : ["--no-probe"])]
+    const running = yield* start(bin.portServer, [...args, ...(options.args ?? [])], {
       env: { HOME: home, ...options.env }
     })
     const [, digits = ""] = yield* running.printed(/listening on http:\/\/127\.0\.0\.1:(\d+), /)

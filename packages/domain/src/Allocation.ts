@@ -61,7 +61,7 @@ const isString = (field: string) => ({
  *
  * @param field what the sentence about a bad name calls it
  */
-const name = (field: "app" | "instance" | "service") =>
+export const name = (field: "app" | "instance" | "service") =>
   Schema.propertySignature(
     Schema.String.annotations(isString(field)).pipe(
       Schema.filter((value) => nameProblem(field, value), {
@@ -74,7 +74,7 @@ const name = (field: "app" | "instance" | "service") =>
 /**
  * Reject fields that are not in the schema, so that a misspelt one is never silently ignored.
  */
-const exact = { parseOptions: { onExcessProperty: "error" } } as const
+export const exact = { parseOptions: { onExcessProperty: "error" } } as const
 
 /** What is asked for when a port is to be allocated. `port` absent or 0: the first free one of the server's range. */
 export const AllocationRequest = Schema.Struct({
@@ -102,6 +102,9 @@ export class Allocation extends Schema.Class<Allocation>("Allocation")({
   created_at: Schema.String.annotations({
     description: "UTC, whole seconds",
     examples: ["2025-02-08T15:04:05Z"]
+  }),
+  path: Schema.optionalWith(Schema.String.annotations({ description: "the project folder that it was ensured for" }), {
+    exact: true
   })
 }) {
   /** Whether it belongs to the very same service of the same instance of the same app. */
@@ -124,7 +127,8 @@ const filterText = (field: string) =>
 const filterFields = {
   app: Schema.optionalWith(filterText("app"), { exact: true }),
   instance: Schema.optionalWith(filterText("instance"), { exact: true }),
-  service: Schema.optionalWith(filterText("service"), { exact: true })
+  service: Schema.optionalWith(filterText("service"), { exact: true }),
+  path: Schema.optionalWith(filterText("path"), { exact: true })
 }
 
 /** Which allocations are meant: those that equal every field given. An empty name or port 0 counts as not given. */
@@ -150,7 +154,7 @@ export const SelectorFromQuery = Schema.Struct({
 
 /** Whether a selector means every allocation, because it gives no field. */
 export const selectsAll = (selector: Selector): boolean =>
-  !(selector.app || selector.instance || selector.service || selector.port)
+  !(selector.app || selector.instance || selector.service || selector.port || selector.path)
 
 /** {@link Selector} that gives at least one field, so that nothing can release everything by accident. */
 export const NarrowSelector = Selector.pipe(

@@ -11,6 +11,7 @@ import {
   SelectorFromQuery
 } from "./Allocation.ts"
 import { Imported, ImportRequest } from "./Backup.ts"
+import { Ensured, EnsureRequest } from "./Ensure.ts"
 import {
   AllocationNotFound,
   ImportConflict,
@@ -20,16 +21,23 @@ import {
   StorageFull,
   StorageUnavailable
 } from "./Errors.ts"
+import { Listener, ListeningPort } from "./Listener.ts"
 import { Port, PortFromDigits } from "./Port.ts"
+import { Pruned, PruneRequest } from "./Prune.ts"
+import { ServerInfo } from "./ServerInfo.ts"
 
 /** Answer of `GET /healthz`. */
 export const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
 
-/** Answer of `GET /v1/ports/{port}`; `available` means that the registry has not allocated it. */
+/**
+ * Answer of `GET /v1/ports/{port}`; `available` means that the registry has not allocated it, `listener` is there when
+ * something on this machine listens on it.
+ */
 export const PortStatus = Schema.Struct({
   port: Port,
   available: Schema.Boolean,
-  holder: Schema.optionalWith(Allocation, { exact: true })
+  holder: Schema.optionalWith(Allocation, { exact: true }),
+  listener: Schema.optionalWith(Listener, { exact: true })
 }).annotations({ identifier: "PortStatus" })
 /** Answer of `GET /v1/ports/{port}`. */
 export type PortStatus = typeof PortStatus.Type
@@ -73,6 +81,16 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
       .addError(AllocationNotFound.body)
   )
   .add(HttpApiEndpoint.del("releaseMatching", "/v1/allocations").setPayload(NarrowSelector).addSuccess(ReleasedCount))
+  .add(
+    HttpApiEndpoint.post("ensure", "/v1/ensure")
+      .setPayload(EnsureRequest)
+      .addSuccess(Ensured)
+      .addError(PortTaken.body)
+      .addError(RangeExhausted.body)
+  )
+  .add(HttpApiEndpoint.get("listeners", "/v1/listeners").addSuccess(Schema.Array(ListeningPort)))
+  .add(HttpApiEndpoint.post("prune", "/v1/prune").setPayload(PruneRequest).addSuccess(Pruned))
+  .add(HttpApiEndpoint.get("server", "/v1/server").addSuccess(ServerInfo))
   .add(
     HttpApiEndpoint.post("import", "/v1/import")
       .setPayload(ImportRequest)

@@ -12,10 +12,12 @@ import * as Schema from "effect/Schema"
 import type { AllocationId, AllocationRequest, Selector } from "./Allocation.ts"
 import type { ImportRequest } from "./Backup.ts"
 import { serverAddress } from "./Defaults.ts"
+import type { EnsureRequest } from "./Ensure.ts"
 import { variable } from "./Environment.ts"
 import { InvalidRequest } from "./Errors.ts"
 import type { Port } from "./Port.ts"
 import { PortServerApi } from "./PortServerApi.ts"
+import type { PruneRequest } from "./Prune.ts"
 import { type ServerAddress, ServerAddressFromText } from "./ServerAddress.ts"
 
 /** Nothing answers as port-server at `address`: connection refused, no route, or no answer in time. */
@@ -88,6 +90,10 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "releaseMatching" })
   )
 
+  const ensure = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "ensure" }))
+  const listeners = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "listeners" }))
+  const prune = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "prune" }))
+  const server = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "server" }))
   const importAll = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "import" }))
 
   const refused = ({ response }: HttpClientError.ResponseError) =>
@@ -129,6 +135,24 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
 
     /** Allocate a port; fails with `PortTaken` when the asked one has a holder, with `RangeExhausted` when none is left. */
     allocate: (request: AllocationRequest) => answer(Effect.flatMap(allocate, (call) => call({ payload: request }))),
+
+    /**
+     * Give every service of a project the port that it has already, or one; all of them or, when it fails, none. Fails with
+     * `PortTaken` when an asked port has another holder, with `RangeExhausted` when too few are left.
+     */
+    ensure: (request: EnsureRequest) => answer(Effect.flatMap(ensure, (call) => call({ payload: request }))),
+
+    /** The ports that something on this machine listens on, in their order, with who listens and who holds them. */
+    listeners: () => answer(Effect.flatMap(listeners, (call) => call({}))),
+
+    /**
+     * Release the stale allocations, those whose project folder is gone while its parent is there and whose port nothing
+     * listens on; with `dry_run`, only tell them.
+     */
+    prune: (request: PruneRequest) => answer(Effect.flatMap(prune, (call) => call({ payload: request }))),
+
+    /** What the server says of itself. */
+    server: () => answer(Effect.flatMap(server, (call) => call({}))),
 
     /** The allocations that equal every field of the selector, all without one; in the order of their ids. */
     list: (selector: Selector = {}) => answer(Effect.flatMap(list, (call) => call({ urlParams: selector }))),

@@ -1,6 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Allocation, type AllocationId, type AllocationRequest, type Selector } from "@port-server/domain/Allocation"
+import { Allocation, type AllocationId, type Selector } from "@port-server/domain/Allocation"
 import type { StorageError } from "@port-server/domain/Errors"
 import type { PortRange } from "@port-server/domain/Port"
 import * as Chunk from "effect/Chunk"
@@ -12,14 +12,29 @@ import { Database } from "./Database.ts"
 import * as EventLoop from "./EventLoop.ts"
 import { FreePortIndex } from "./FreePortIndex.ts"
 import * as GroupCommit from "./GroupCommit.ts"
+import type { PortSet } from "./PortSet.ts"
 import { type Parameter, query, run } from "./Query.ts"
 import { storageError } from "./StorageFault.ts"
 
 // A time of another form, which another program may have stored, is passed on as it is.
 const columns = `id, app, instance, service, port,
+  (SELECT path FROM folders WHERE allocation = id) AS path,
   CASE WHEN created_at GLOB '????-??-?? ??:??:??' THEN replace(created_at, ' ', 'T') || 'Z' ELSE created_at END AS created_at`
 
-const allocations = query(Allocation)
+/** An allocation as its row: SQL's NULL is a field that is not there. */
+const AllocationFromRow = Schema.transform(
+  Schema.Struct({ ...Allocation.fields, path: Schema.NullOr(Schema.String) }),
+  Schema.typeSchema(Allocation),
+  {
+    strict: true,
+    decode: ({ path, ...fields }) =>
+      new Allocation(path === null ? fields : { ...fields, path }, { disableValidation: true }),
+    encode: ({ path = null, ...fields }) => ({ ...fields, path })
+  }
+)
+
+const allocations = query(AllocationFromRow)
+const counts = query(Schema.Struct({ count: Schema.Int }))
 const ports = query(Schema.Struct({ port: Schema.Int }))
 
 /** Most allocations that are read or encoded at a time: a millisecond or two. */
@@ -29,14 +44,15 @@ const pageSize = 500
 const beforeAll = Number.MIN_SAFE_INTEGER
 
 /** The condition of a selector, after another one, and its parameters. An empty name and port 0 give no condition. */
-const and = ({ app, instance, service, port }: Selector) => {
-  const given: Array<readonly [column: string, value: Parameter]> = []
-  if (app) given.push(["app", app])
-  if (instance) given.push(["instance", instance])
-  if (service) given.push(["service", service])
-  if (port) given.push(["port", port])
+const and = ({ app, instance, service, port, path }: Selector) => {
+  const given: Array<readonly [condition: string, value: Parameter]> = []
+  if (app) given.push(["app = ?", app])
+  if (instance) given.push(["instance = ?", instance])
+  if (service) given.push(["service = ?", service])
+  if (port) given.push(["port = ?", port])
+  if (path) given.push(["id IN (SELECT allocation FROM folders WHERE path = ?)", path])
   return {
-    condition: given.map(([column]) => `AND ${column} = ?`).join(" "),
+    condition: given.map(([condition]) => `AND ${condition}`).join(" "),
     parameters: given.map(([, value]) => value)
   }
 }
@@ -78,24 +94,39 @@ const sqliteTime = (time: string) => time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d
 export interface Write {
   /** The allocation that holds the port. */
   readonly holder: (port: number) => Effect.Effect<Allocation | undefined, SqlError>
-  /** The next port of the range for auto-assignment, if one is left. */
-  readonly freePort: (range: PortRange) => Effect.Effect<number | undefined, SqlError>
+  /** The next port of the range for auto-assignment but for those to skip, if one is left. */
+  readonly freePort: (range: PortRange, skip: PortSet) => Effect.Effect<number | undefined, SqlError>
+  /** The allocations that equal the selector, by id. */
+  readonly matching: (selector: Selector) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** The allocations that hold any of the ports. */
   readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** Allocate the port, as of now or of another time, unless it has a holder: then nothing. */
   readonly insert: (
-    owner: Pick<AllocationRequest, "app" | "instance" | "service">,
+    owner: Pick<Allocation, "app" | "instance" | "service" | "path">,
     port: number,
     createdAt?: string
   ) => Effect.Effect<Allocation | undefined, SqlError>
+  /** Remember the project folder of an allocation that is there. */
+  readonly place: (allocation: Allocation, path: string) => Effect.Effect<Allocation, SqlError>
   /** Release what equals the selector, or the one with the id; how many there were. */
   readonly remove: (which: Selector | AllocationId) => Effect.Effect<number, SqlError>
 }
 
+const place = (connection: Connection, allocation: Allocation, path: string) =>
+  Effect.as(
+    run(connection, "INSERT OR REPLACE INTO folders (allocation, path) VALUES (?, ?)", [allocation.id, path]),
+    new Allocation({ ...allocation, path })
+  )
+
 const writing = (connection: Connection, index: FreePortIndex): Write => ({
   holder: (port) => holder(connection, port),
 
-  freePort: (range) => Effect.map(index.read(connection), (free) => free.first(range)),
+  freePort: (range, skip) => Effect.map(index.read(connection), (free) => free.first(range, skip)),
+
+  matching: (selector) => {
+    const { condition, parameters } = and(selector)
+    return allocations(connection, `SELECT ${columns} FROM allocations WHERE TRUE ${condition} ORDER BY id`, parameters)
+  },
 
   holders: (wanted) =>
     Effect.forEach(Chunk.chunksOf(Chunk.fromIterable(wanted), pageSize), (some) => {
@@ -107,7 +138,7 @@ const writing = (connection: Connection, index: FreePortIndex): Write => ({
       return Effect.zipLeft(found, EventLoop.turn)
     }).pipe(Effect.map((pages) => pages.flat())),
 
-  insert: Effect.fnUntraced(function* ({ app, instance, service }, port, createdAt) {
+  insert: Effect.fnUntraced(function* ({ app, instance, service, path }, port, createdAt) {
     const time = createdAt ?? new Date(yield* Clock.currentTimeMillis).toISOString()
     const [allocation] = yield* allocations(
       connection,
@@ -115,9 +146,12 @@ const writing = (connection: Connection, index: FreePortIndex): Write => ({
         ON CONFLICT (port) DO NOTHING RETURNING ${columns}`,
       [app, instance, service, port, sqliteTime(time)]
     )
-    if (allocation !== undefined) index.hold(port)
-    return allocation
+    if (allocation === undefined) return undefined
+    index.hold(port)
+    return path === undefined ? allocation : yield* place(connection, allocation, path)
   }),
+
+  place: (allocation, path) => place(connection, allocation, path),
 
   remove: Effect.fnUntraced(function* (which) {
     const { condition, parameters } =
@@ -161,6 +195,14 @@ export class AllocationStore extends Effect.Service<AllocationStore>()("@port-se
       /** The allocation that holds the port. */
       holder: (port: number): Effect.Effect<Allocation | undefined, StorageError> =>
         Effect.flatMap(connections, ({ reader }) => Effect.catchTag(holder(reader, port), "SqlError", storageError)),
+
+      /** How many ports are allocated. */
+      count: Effect.flatMap(connections, ({ reader }) =>
+        counts(reader, "SELECT count(*) AS count FROM allocations").pipe(
+          Effect.map(([row]) => row?.count ?? 0),
+          Effect.catchTag("SqlError", storageError)
+        )
+      ),
 
       /** The allocations that equal the selector, by id, as of one moment. Many come in pages, which block nobody. */
       list: (selector: Selector): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as EventLoop from "./EventLoop.ts"
+import { Projects } from "./Projects.ts"
 import { Registry } from "./Registry.ts"
 
 const encodePage = Schema.encode(Schema.parseJson(Schema.Array(Allocation)))
@@ -25,13 +26,17 @@ const encodePages = Effect.fnUntraced(function* (pages: ReadonlyArray<ReadonlyAr
 })
 
 const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
-  Effect.map(Registry, (registry) =>
+  Effect.map(Effect.all([Registry, Projects]), ([registry, projects]) =>
     handlers
       .handle("health", () => Effect.succeed({ status: "ok" as const }))
       .handle("allocate", ({ payload }) => registry.allocate(payload))
       .handle("list", ({ urlParams }) => Effect.flatMap(registry.list(urlParams), encodePages))
       .handle("check", ({ path: { port } }) => registry.check(port))
       .handle("release", ({ path: { id } }) => Effect.as(registry.release(id), { status: "deleted" as const }))
+      .handle("ensure", ({ payload }) => projects.ensure(payload))
+      .handle("prune", ({ payload }) => projects.prune(payload))
+      .handle("listeners", () => registry.listeners)
+      .handle("server", () => registry.server)
       .handle("import", ({ payload }) => registry.import(payload))
       .handle("releaseMatching", ({ payload }) =>
         Effect.map(registry.releaseMatching(payload), (deleted) => ({ deleted }))

@@ -16,6 +16,11 @@ const migrations: ReadonlyArray<string> = [
     port INTEGER NOT NULL UNIQUE,
     created_at TEXT NOT NULL DEFAULT (datetime('now')),
     UNIQUE(app, instance, service, port)
+  )`,
+  // The project folder of an allocation that was ensured for one: apart, so that the first table stays as it always was.
+  `CREATE TABLE folders (
+    allocation INTEGER PRIMARY KEY REFERENCES allocations(id) ON DELETE CASCADE,
+    path TEXT NOT NULL
   )`
 ]
 

@@ -7,8 +7,11 @@ import * as Schema from "effect/Schema"
 export type Parameter = string | number
 
 /** Run a statement for its effect. */
-export const run = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter> = []) =>
-  connection.execute(sql, parameters, undefined)
+export const run = (
+  connection: Connection,
+  sql: string,
+  parameters: ReadonlyArray<Parameter> = []
+): Effect.Effect<void, SqlError> => Effect.asVoid(connection.execute(sql, parameters, undefined))
 
 /**
  * A query whose rows have the shape `Row`; a row of another shape is a bug in the statement, and so a defect. Made once,

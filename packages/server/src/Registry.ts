@@ -1,35 +1,38 @@
 import type { AllocationId, AllocationRequest, Selector } from "@port-server/domain/Allocation"
 import type { ImportRequest } from "@port-server/domain/Backup"
-import {
-  AllocationNotFound,
-  ImportConflict,
-  InvalidRequest,
-  PortTaken,
-  RangeExhausted
-} from "@port-server/domain/Errors"
+import { version } from "@port-server/domain/Defaults"
+import { AllocationNotFound, ImportConflict, InvalidRequest, PortTaken } from "@port-server/domain/Errors"
+import type { ListeningPort } from "@port-server/domain/Listener"
 import type { Port } from "@port-server/domain/Port"
 import type { PortStatus } from "@port-server/domain/PortServerApi"
+import type { ServerInfo } from "@port-server/domain/ServerInfo"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { AllocationStore } from "./AllocationStore.ts"
+import { AutoAssign } from "./AutoAssign.ts"
 import * as EventLoop from "./EventLoop.ts"
+import { Listeners } from "./Listeners.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 
 /** The rules of the registry: who gets which port, and who has it. All methods can also fail with a `StorageError`. */
 export class Registry extends Effect.Service<Registry>()("@port-server/server/Registry", {
   effect: Effect.gen(function* () {
     const store = yield* AllocationStore
-    const { range } = yield* ServerConfig
+    const assign = yield* AutoAssign
+    const { database, range } = yield* ServerConfig
+    const listeners = yield* Listeners
+    const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
 
     return {
       /**
        * Give a port to a service: the one asked for, or the first free one of the range. Fails with `PortTaken` when the
        * asked one has a holder, with `RangeExhausted` when no port of the range is free.
        */
-      allocate: (request: AllocationRequest) =>
-        store.write(
+      allocate: Effect.fnUntraced(function* (request: AllocationRequest) {
+        const chooser = request.port ? undefined : yield* assign.look
+        return yield* store.write(
           Effect.fnUntraced(function* (write) {
-            const port = request.port || (yield* write.freePort(range))
-            if (port === undefined) return yield* RangeExhausted.of(range)
+            const port = chooser === undefined ? (request.port ?? 0) : yield* chooser.next(write)
             const allocation = yield* write.insert(request, port)
             if (allocation !== undefined) return allocation
             const holder = yield* write.holder(port)
@@ -37,7 +40,8 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/Re
               ? Effect.dieMessage(`port ${port} has no holder and cannot be inserted`)
               : new PortTaken({ holder })
           })
-        ),
+        )
+      }),
 
       /** The allocations that equal every field of the selector, by id. */
       list: store.list,
@@ -49,6 +53,29 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/Re
           (holder): PortStatus =>
             holder === undefined ? { port, available: true } : { port, available: false, holder }
         ),
+
+      /** The ports that something on this machine listens on, and their holders. */
+      listeners: Effect.gen(function* () {
+        const found = yield* listeners.all
+        const holders = new Map((yield* store.list({})).flat().map((allocation) => [allocation.port, allocation]))
+        return found.map((listening): ListeningPort => {
+          const holder = holders.get(listening.port)
+          return holder === undefined ? listening : { ...listening, holder }
+        })
+      }),
+
+      /** What this server says of itself. */
+      server: Effect.map(
+        store.count,
+        (allocations): ServerInfo => ({
+          version,
+          pid: process.pid,
+          started_at,
+          database,
+          range: range.toString(),
+          allocations
+        })
+      ),
 
       /** Release one allocation; fails with `AllocationNotFound` when there is none with the id. */
       release: (id: AllocationId) =>
@@ -100,5 +127,5 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/Re
       releaseMatching: (selector: Selector) => store.write<number, never>((write) => write.remove(selector))
     } as const
   }),
-  dependencies: [AllocationStore.Default]
+  dependencies: [AllocationStore.Default, AutoAssign.Default, Listeners.Default]
 }) {}

@@ -11,5 +11,7 @@ export class ServerConfig extends Context.Tag("@port-server/server/ServerConfig"
     readonly database: string
     /** The ports that auto-assignment hands out. */
     readonly range: PortRange
+    /** Whether auto-assignment skips the ports that something listens on. */
+    readonly probe: boolean
   }
 >() {}

@@ -29,6 +29,7 @@ export const options = {
     Flag.reads(PortRangeFromText),
     Options.optional
   ),
+  noProbe: Flag.boolean("no-probe", "Hand out ports also while something listens on them"),
   check: Flag.boolean("check", "Check that the database is sound, and exit: 0 if so, 1 if not")
 }
 
@@ -68,5 +69,5 @@ export const settings = Effect.fnUntraced(function* (flags: Flags) {
   const range = yield* or(flags.range, variable("PORT_SERVER_RANGE", PortRangeFromText, defaultRange))
   const defaultDatabase = path.join(dataFolder(path), Defaults.databaseFile)
   const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, defaultDatabase))
-  return { port, range, database: path.resolve(database) }
+  return { port, range, database: path.resolve(database), probe: !flags.noProbe }
 })

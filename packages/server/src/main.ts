@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import { HttpLive } from "./Http.ts"
 import * as HttpListener from "./HttpListener.ts"
 import { integrityCheck } from "./IntegrityCheck.ts"
+import { Projects } from "./Projects.ts"
 import { Registry } from "./Registry.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 import { type Flags, makeDataFolder, options, settings } from "./Settings.ts"
@@ -28,7 +29,7 @@ const serve = (flags: Flags) =>
   // down: requests in flight still have the database.
   Layer.effectDiscard(announce).pipe(
     Layer.provideMerge(HttpLive),
-    Layer.provide(Registry.Default),
+    Layer.provide(Layer.merge(Registry.Default, Projects.Default)),
     Layer.provideMerge(HttpListener.layer),
     Layer.provide(
       Layer.effect(

@@ -1,0 +1,67 @@
+import * as Schema from "effect/Schema"
+import { Allocation, exact, name, wellFormed } from "./Allocation.ts"
+import { Port, RequestedPort } from "./Port.ts"
+
+/** Longest path of a folder, in UTF-16 units: Linux's `PATH_MAX`. */
+const maxPathLength = 4096
+
+const isAbsolute = /^(\/|[A-Za-z]:[\\/])/
+
+/** A project's folder: an absolute path. */
+export const ProjectPath = Schema.String.annotations({ message: () => "path must be a string" }).pipe(
+  Schema.filter(
+    (path) =>
+      (isAbsolute.test(path) && path.length <= maxPathLength && !path.includes("\0") && wellFormed(path)) ||
+      "path must be the absolute path of a folder",
+    { identifier: "ProjectPath", description: "absolute path of the project's folder" }
+  )
+)
+
+/**
+ * A service that needs a port: exactly `port`, or `prefer` where that is free and another one where it is not, or, with
+ * neither or `port` 0, the first free one.
+ */
+export const ServiceRequest = Schema.Struct({
+  service: name("service"),
+  port: Schema.optionalWith(RequestedPort, { exact: true }),
+  prefer: Schema.optionalWith(
+    Port.annotations({ message: () => ({ message: "prefer must be an integer from 1 to 65535", override: true }) }),
+    { exact: true }
+  )
+}).pipe(
+  Schema.filter(({ port, prefer }) => (port && prefer ? "port and prefer exclude each other" : undefined)),
+  Schema.annotations({ identifier: "ServiceRequest", ...exact })
+)
+/** A service that needs a port. */
+export type ServiceRequest = typeof ServiceRequest.Type
+
+const twice = <A>(values: ReadonlyArray<A>): A | undefined =>
+  values.find((value, index) => values.indexOf(value) !== index)
+
+/** What is asked for when a project's services are to have ports, whether they have them already or not. */
+export const EnsureRequest = Schema.Struct({
+  app: name("app"),
+  instance: name("instance"),
+  services: Schema.NonEmptyArray(ServiceRequest)
+    .annotations({ message: () => 'services must be a list of at least one service, like [{"service":"web"}]' })
+    .pipe(
+      Schema.filter((services) => {
+        const name = twice(services.map(({ service }) => service))
+        if (name !== undefined) return `service ${JSON.stringify(name)} is asked for twice`
+        const port = twice(services.flatMap(({ port }) => (port ? [port] : [])))
+        return port === undefined ? undefined : `port ${port} is asked for twice`
+      })
+    ),
+  path: Schema.optionalWith(ProjectPath, { exact: true })
+}).annotations({ identifier: "EnsureRequest", ...exact })
+/** What is asked for when a project's services are to have ports. */
+export type EnsureRequest = typeof EnsureRequest.Type
+
+/** The ports of a project's services, in the order in which they were asked for. */
+export const Ensured = Schema.Struct({
+  app: Schema.String,
+  instance: Schema.String,
+  allocations: Schema.Array(Allocation)
+}).annotations({ identifier: "Ensured" })
+/** The ports of a project's services. */
+export type Ensured = typeof Ensured.Type

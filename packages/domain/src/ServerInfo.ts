@@ -1,0 +1,13 @@
+import * as Schema from "effect/Schema"
+
+/** What a running port-server says of itself. */
+export const ServerInfo = Schema.Struct({
+  version: Schema.String,
+  pid: Schema.Int.annotations({ description: "number of its process" }),
+  started_at: Schema.String.annotations({ description: "UTC, whole seconds", examples: ["2025-02-08T15:04:05Z"] }),
+  database: Schema.String.annotations({ description: "path of the database file" }),
+  range: Schema.String.annotations({ description: "the ports that it hands out", examples: ["3000-9999"] }),
+  allocations: Schema.NonNegativeInt.annotations({ description: "how many ports are allocated" })
+}).annotations({ identifier: "ServerInfo" })
+/** What a running port-server says of itself. */
+export type ServerInfo = typeof ServerInfo.Type

@@ -1,0 +1,39 @@
+import type { PortRange } from "@port-server/domain/Port"
+
+const words = 65536 / 32
+
+const isPort = (port: number): boolean => port >= 0 && port <= 65535
+
+/** A set of ports, one bit each, so that the first one in none of several sets is found in a few hundred steps. */
+export class PortSet {
+  readonly #bits = new Uint32Array(words)
+
+  constructor(ports: Iterable<number> = []) {
+    for (const port of ports) this.add(port)
+  }
+
+  add(port: number): void {
+    if (isPort(port)) this.#bits[port >>> 5] = (this.#bits[port >>> 5] ?? 0) | (1 << (port & 31))
+  }
+
+  delete(port: number): void {
+    if (isPort(port)) this.#bits[port >>> 5] = (this.#bits[port >>> 5] ?? 0) & ~(1 << (port & 31))
+  }
+
+  has(port: number): boolean {
+    return isPort(port) && ((this.#bits[port >>> 5] ?? 0) & (1 << (port & 31))) !== 0
+  }
+
+  /** The first port of the range that is in none of the sets. */
+  static firstOutside({ first, last }: PortRange, sets: ReadonlyArray<PortSet>): number | undefined {
+    for (let word = first >>> 5; word <= last >>> 5; word++) {
+      let taken = 0
+      for (const set of sets) taken |= set.#bits[word] ?? 0
+      if (word === first >>> 5) taken |= (1 << (first & 31)) - 1
+      if (~taken === 0) continue
+      const port = word * 32 + (31 - Math.clz32(~taken & -~taken))
+      return port <= last ? port : undefined
+    }
+    return undefined
+  }
+}

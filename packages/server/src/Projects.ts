@@ -1,0 +1,153 @@
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import { type Allocation, AllocationId } from "@port-server/domain/Allocation"
+import type { Ensured, EnsureRequest, ServiceRequest } from "@port-server/domain/Ensure"
+import { PortTaken } from "@port-server/domain/Errors"
+import type { Pruned, PruneRequest } from "@port-server/domain/Prune"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { AllocationStore, type Write } from "./AllocationStore.ts"
+import { AutoAssign, type Chooser } from "./AutoAssign.ts"
+import { Listeners } from "./Listeners.ts"
+import { PortSet } from "./PortSet.ts"
+
+/**
+ * The allocation that answers for a service: the one with the port asked for; otherwise the newest that was ensured for a
+ * folder, and else the oldest, so that a port allocated beside it later on changes no answer.
+ */
+const current = (own: ReadonlyArray<Allocation>, { port, service }: ServiceRequest): Allocation | undefined => {
+  const held = own.filter((allocation) => allocation.service === service)
+  if (port) return held.find((allocation) => allocation.port === port)
+  return held.findLast(({ path }) => path !== undefined) ?? held[0]
+}
+
+/** Choose a port for each of the services, before anything is written. */
+const choose = Effect.fnUntraced(function* (write: Write, services: ReadonlyArray<ServiceRequest>, chooser: Chooser) {
+  const asked = services.flatMap(({ port }) => (port ? [port] : []))
+  const [holder] = yield* write.holders(asked)
+  if (holder !== undefined) return yield* new PortTaken({ holder })
+  const preferred = yield* write.holders(services.flatMap(({ prefer }) => (prefer ? [prefer] : [])))
+  const taken = new PortSet([...asked, ...preferred.map(({ port }) => port)])
+  const chosen = new Map<ServiceRequest, number>()
+  const take = (request: ServiceRequest, port: number) => {
+    chosen.set(request, port)
+    taken.add(port)
+  }
+  for (const request of services) {
+    const { port, prefer } = request
+    if (port) take(request, port)
+    else if (prefer && !taken.has(prefer) && (yield* chooser.accepts(prefer))) take(request, prefer)
+  }
+  for (const request of services) {
+    if (!chosen.has(request)) take(request, yield* chooser.next(write, taken))
+  }
+  return chosen
+})
+
+/** The rules for what belongs to a project's folder. All methods can also fail with a `StorageError`. */
+export class Projects extends Effect.Service<Projects>()("@port-server/server/Projects", {
+  effect: Effect.gen(function* () {
+    const store = yield* AllocationStore
+    const assign = yield* AutoAssign
+    const listeners = yield* Listeners
+    const fs = yield* FileSystem.FileSystem
+    const { dirname } = yield* Path.Path
+
+    // A folder that cannot be looked at is not gone.
+    const isThere = (path: string) => Effect.orElseSucceed(fs.exists(path), () => true)
+
+    /** Whether a project folder is gone, and not merely on a disk that is not there now. */
+    const isGone = (path: string) =>
+      Effect.flatMap(isThere(path), (there) => (there ? Effect.succeed(false) : isThere(dirname(path))))
+
+    const matching = (selector: Parameters<typeof store.list>[0]) =>
+      Effect.map(store.list(selector), (pages) => pages.flat())
+
+    /** The stale ones of the allocations: their folder is gone, and nothing listens on their port. */
+    const stale = Effect.fnUntraced(function* (allocations: ReadonlyArray<Allocation>) {
+      const placed = allocations.filter(({ path }) => path !== undefined)
+      const paths = new Set(placed.map(({ path = "" }) => path))
+      const gone = new Set(yield* Effect.filter(paths, isGone, { concurrency: 16 }))
+      const { listens } = yield* listeners.picture
+      return yield* Effect.filter(placed, ({ path = "", port }) =>
+        gone.has(path) ? Effect.map(listens(port), (busy) => !busy) : Effect.succeed(false)
+      )
+    })
+
+    return {
+      /**
+       * The ports of a project's services, as asked: those that they have, and new ones where they have none; all of them
+       * or none. Fails with `PortTaken` when an asked port has another holder, with `RangeExhausted` when too few are left.
+       * A project folder is remembered until it is gone and another one asks.
+       */
+      ensure: Effect.fnUntraced(function* ({ app, instance, path, services }: EnsureRequest) {
+        const owner = { app, instance }
+        const known = yield* matching(owner)
+        const others = new Set(known.flatMap((allocation) => (allocation.path === undefined ? [] : [allocation.path])))
+        const lost = new Set(yield* Effect.filter(others, (other) => Effect.map(isThere(other), (there) => !there)))
+        const isMisplaced = (allocation: Allocation) =>
+          path !== undefined && allocation.path !== path && (allocation.path === undefined || lost.has(allocation.path))
+
+        const answer = (held: ReadonlyArray<Allocation>): Ensured | undefined => {
+          const allocations = services.flatMap((request) => current(held, request) ?? [])
+          return allocations.length < services.length || allocations.some(isMisplaced)
+            ? undefined
+            : { ...owner, allocations }
+        }
+        const unchanged = answer(known)
+        if (unchanged !== undefined) return unchanged
+
+        const chooser = yield* assign.look
+        return yield* store.write(
+          Effect.fnUntraced(function* (write) {
+            const held = yield* write.matching(owner)
+            const missing = services.filter((request) => current(held, request) === undefined)
+            const chosen = yield* choose(write, missing, chooser)
+            const allocations: Array<Allocation> = []
+            for (const request of services) {
+              const found = current(held, request)
+              if (found === undefined) {
+                const placed = path === undefined ? owner : { ...owner, path }
+                const port = chosen.get(request) ?? 0
+                const made = yield* write.insert({ ...placed, service: request.service }, port)
+                if (made === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
+                allocations.push(made)
+              } else if (path !== undefined && isMisplaced(found)) {
+                allocations.push(yield* write.place(found, path))
+              } else {
+                allocations.push(found)
+              }
+            }
+            const ensured: Ensured = { ...owner, allocations }
+            return ensured
+          })
+        )
+      }),
+
+      /**
+       * Release the stale allocations, of the ids where some are given: those whose project folder is gone while its parent
+       * is there, and whose port nothing listens on. With `dry_run`, only tell them.
+       */
+      prune: Effect.fnUntraced(function* ({ dry_run = false, ids }: PruneRequest) {
+        const wanted = ids === undefined ? undefined : new Set<number>(ids)
+        const all = yield* matching({})
+        const allocations = yield* stale(all.filter(({ id }) => wanted === undefined || wanted.has(id)))
+        if (dry_run || allocations.length === 0) return { allocations }
+        return yield* store.write<Pruned, never>(
+          Effect.fnUntraced(function* (write) {
+            // One may have been released, or its folder made anew, since it was looked at: the id and the folder say which.
+            const held = new Map(
+              (yield* write.holders(allocations.map(({ port }) => port))).map((each) => [each.id, each])
+            )
+            const released = allocations.filter(({ id, path }) => held.get(id)?.path === path)
+            yield* Effect.forEach(released, ({ id }) => write.remove(Schema.decodeSync(AllocationId)(id)), {
+              discard: true
+            })
+            return { allocations: released }
+          })
+        )
+      })
+    } as const
+  }),
+  dependencies: [AllocationStore.Default, AutoAssign.Default, Listeners.Default]
+}) {}
