@@ -35,6 +35,8 @@ export const ServiceRequest = Schema.Struct({
 /** A service that needs a port. */
 export type ServiceRequest = typeof ServiceRequest.Type
 
+const atLeastOne = 'services must be a list of at least one service, like [{"service":"web"}]'
+
 const twice = <A>(values: ReadonlyArray<A>): A | undefined =>
   values.find((value, index) => values.indexOf(value) !== index)
 
@@ -42,10 +44,11 @@ const twice = <A>(values: ReadonlyArray<A>): A | undefined =>
 export const EnsureRequest = Schema.Struct({
   app: name("app"),
   instance: name("instance"),
-  services: Schema.NonEmptyArray(ServiceRequest)
-    .annotations({ message: () => 'services must be a list of at least one service, like [{"service":"web"}]' })
+  services: Schema.Array(ServiceRequest)
+    .annotations({ message: () => atLeastOne })
     .pipe(
       Schema.filter((services) => {
+        if (services.length === 0) return atLeastOne
         const name = twice(services.map(({ service }) => service))
         if (name !== undefined) return `service ${JSON.stringify(name)} is asked for twice`
         const port = twice(services.flatMap(({ port }) => (port ? [port] : [])))

@@ -1,6 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Allocation, type AllocationId, type Selector } from "@port-server/domain/Allocation"
+import { Allocation, type Selector } from "@port-server/domain/Allocation"
 import type { StorageError } from "@port-server/domain/Errors"
 import type { PortRange } from "@port-server/domain/Port"
 import * as Chunk from "effect/Chunk"
@@ -109,7 +109,7 @@ export interface Write {
   /** Remember the project folder of an allocation that is there. */
   readonly place: (allocation: Allocation, path: string) => Effect.Effect<Allocation, SqlError>
   /** Release what equals the selector, or the one with the id; how many there were. */
-  readonly remove: (which: Selector | AllocationId) => Effect.Effect<number, SqlError>
+  readonly remove: (which: Selector | Allocation["id"]) => Effect.Effect<number, SqlError>
 }
 
 const place = (connection: Connection, allocation: Allocation, path: string) =>

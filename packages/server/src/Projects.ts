@@ -1,11 +1,10 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import { type Allocation, AllocationId } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
 import type { Ensured, EnsureRequest, ServiceRequest } from "@port-server/domain/Ensure"
-import { PortTaken } from "@port-server/domain/Errors"
+import { PortTaken, type RangeExhausted } from "@port-server/domain/Errors"
 import type { Pruned, PruneRequest } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { AllocationStore, type Write } from "./AllocationStore.ts"
 import { AutoAssign, type Chooser } from "./AutoAssign.ts"
 import { Listeners } from "./Listeners.ts"
@@ -85,41 +84,28 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/Pr
         const known = yield* matching(owner)
         const others = new Set(known.flatMap((allocation) => (allocation.path === undefined ? [] : [allocation.path])))
         const lost = new Set(yield* Effect.filter(others, (other) => Effect.map(isThere(other), (there) => !there)))
-        const isMisplaced = (allocation: Allocation) =>
-          path !== undefined && allocation.path !== path && (allocation.path === undefined || lost.has(allocation.path))
+        const lacking = (held: ReadonlyArray<Allocation>) =>
+          services.filter((request) => current(held, request) === undefined)
+        const look = lacking(known).length > 0 ? Effect.succeed(yield* assign.look) : assign.look
+        const placed = path === undefined ? owner : { ...owner, path }
 
-        const answer = (held: ReadonlyArray<Allocation>): Ensured | undefined => {
-          const allocations = services.flatMap((request) => current(held, request) ?? [])
-          return allocations.length < services.length || allocations.some(isMisplaced)
-            ? undefined
-            : { ...owner, allocations }
-        }
-        const unchanged = answer(known)
-        if (unchanged !== undefined) return unchanged
-
-        const chooser = yield* assign.look
-        return yield* store.write(
+        // Also where nothing is missing: a prune comes wholly before it or sees the folder that asks.
+        return yield* store.write<Ensured, PortTaken | RangeExhausted>(
           Effect.fnUntraced(function* (write) {
             const held = yield* write.matching(owner)
-            const missing = services.filter((request) => current(held, request) === undefined)
-            const chosen = yield* choose(write, missing, chooser)
+            const missing = lacking(held)
+            const chosen =
+              missing.length > 0 ? yield* choose(write, missing, yield* look) : new Map<ServiceRequest, number>()
             const allocations: Array<Allocation> = []
             for (const request of services) {
-              const found = current(held, request)
-              if (found === undefined) {
-                const placed = path === undefined ? owner : { ...owner, path }
-                const port = chosen.get(request) ?? 0
-                const made = yield* write.insert({ ...placed, service: request.service }, port)
-                if (made === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
-                allocations.push(made)
-              } else if (path !== undefined && isMisplaced(found)) {
-                allocations.push(yield* write.place(found, path))
-              } else {
-                allocations.push(found)
-              }
+              const port = chosen.get(request) ?? 0
+              const found =
+                current(held, request) ?? (yield* write.insert({ ...placed, service: request.service }, port))
+              if (found === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
+              const isPlaced = path === undefined || (found.path !== undefined && !lost.has(found.path))
+              allocations.push(isPlaced ? found : yield* write.place(found, path))
             }
-            const ensured: Ensured = { ...owner, allocations }
-            return ensured
+            return { ...owner, allocations }
           })
         )
       }),
@@ -135,14 +121,14 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/Pr
         if (dry_run || allocations.length === 0) return { allocations }
         return yield* store.write<Pruned, never>(
           Effect.fnUntraced(function* (write) {
-            // One may have been released, or its folder made anew, since it was looked at: the id and the folder say which.
+            // One may have been released, or its folder made anew, since it was looked at.
             const held = new Map(
               (yield* write.holders(allocations.map(({ port }) => port))).map((each) => [each.id, each])
             )
-            const released = allocations.filter(({ id, path }) => held.get(id)?.path === path)
-            yield* Effect.forEach(released, ({ id }) => write.remove(Schema.decodeSync(AllocationId)(id)), {
-              discard: true
-            })
+            const released = yield* Effect.filter(allocations, ({ id, path = "" }) =>
+              held.get(id)?.path === path ? isGone(path) : Effect.succeed(false)
+            )
+            yield* Effect.forEach(released, ({ id }) => write.remove(id), { discard: true })
             return { allocations: released }
           })
         )
