@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl release": ["--id", "--app", "--instance", "--service", "--port", "--json"],
   "portctl list": ["--app", "--instance", "--service", "--json"],
   "portctl check": ["--port", "--json"],
+  "portctl prune": ["--dry-run", "--yes", "--json"],
   "portctl health": ["--json"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],

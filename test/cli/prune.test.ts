@@ -1,0 +1,100 @@
+import { mkdirSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { listed } from "../support/Api.ts"
+import { expectAnswer, expectUsageError } from "../support/Expectations.ts"
+import { bin, type PortServer, portctl, start, startServer, temporaryFolder } from "../support/Programs.ts"
+import { call } from "../support/Wire.ts"
+
+/** A server with ports of two worktrees, one of which is gone. */
+const projects = Effect.gen(function* () {
+  const server = yield* startServer()
+  const folder = yield* temporaryFolder
+  for (const instance of ["kept", "gone"]) {
+    const path = join(folder, instance)
+    mkdirSync(path)
+    yield* call(server.port, "POST", "/v1/ensure", { app: "shop", instance, path, services: [{ service: "web" }] })
+  }
+  rmSync(join(folder, "gone"), { recursive: true })
+  return { server, gone: join(folder, "gone") }
+})
+
+const count = (server: PortServer) => Effect.map(listed(server.port, "shop"), (found) => [found].flat().length)
+
+/** `portctl prune` with a text on its standard input. */
+const asked = (server: PortServer, input: string) =>
+  start("sh", ["-c", 'printf "$1" | "$0" prune', bin.portctl, input], {
+    env: { PORT_SERVER_ADDR: server.address }
+  }).pipe(
+    Effect.flatMap(({ ended }) => ended),
+    Effect.scoped
+  )
+
+describe.concurrent("portctl prune", () => {
+  it.scopedLive("--dry-run shows what is stale, and releases nothing", () =>
+    Effect.gen(function* () {
+      const { gone, server } = yield* projects
+      expectAnswer(
+        yield* portctl(["prune", "--dry-run"], { server }),
+        `would release port 3001 of shop/gone/web (id=2): ${gone} is gone\n`
+      )
+      expect(yield* count(server)).toBe(2)
+    })
+  )
+
+  it.scopedLive("--yes releases it, and then nothing is stale", () =>
+    Effect.gen(function* () {
+      const { gone, server } = yield* projects
+      expectAnswer(
+        yield* portctl(["prune", "--yes"], { server }),
+        `released port 3001 of shop/gone/web (id=2): ${gone} is gone\n`
+      )
+      expect(yield* count(server)).toBe(1)
+      expectAnswer(yield* portctl(["prune", "--yes"], { server }), "nothing is stale\n")
+      expectAnswer(yield* portctl(["prune"], { server }), "nothing is stale\n")
+    })
+  )
+
+  it.scopedLive("--json prints the API's own body", () =>
+    Effect.gen(function* () {
+      const { gone, server } = yield* projects
+      const shown = yield* portctl(["prune", "--dry-run", "--json"], { server })
+      expect(JSON.parse(shown.stdout)).toMatchObject({ allocations: [{ id: 2, port: 3001, path: gone }] })
+      expectAnswer(yield* portctl(["prune", "--yes", "--json"], { server }), shown.stdout)
+    })
+  )
+
+  for (const [input, released] of [
+    ["y\\n", true],
+    ["YES\\n", true],
+    ["n\\n", false],
+    ["\\n", false],
+    ["", false]
+  ] as const) {
+    it.scopedLive(`asks, and ${JSON.stringify(input)} ${released ? "releases" : "releases nothing: exit 1"}`, () =>
+      Effect.gen(function* () {
+        const { server } = yield* projects
+        const ended = yield* asked(server, input)
+        expect(ended.stderr).toContain("Release 1 port(s)? [y/N] ")
+        expect(ended.stdout).toMatch(/^stale: port 3001 of shop\/gone\/web /)
+        expect(ended.stdout).toMatch(released ? /^released port 3001 of/m : /^released nothing$/m)
+        expect(ended.code).toBe(released ? 0 : 1)
+        expect(yield* count(server)).toBe(released ? 1 : 2)
+      })
+    )
+  }
+
+  it.scopedLive("cannot ask and print JSON, nor both show and release", () =>
+    Effect.gen(function* () {
+      const { server } = yield* projects
+      expectUsageError(yield* portctl(["prune", "--json"], { server }), /--yes or --dry-run/, "portctl prune")
+      expectUsageError(
+        yield* portctl(["prune", "--yes", "--dry-run"], { server }),
+        /exclude each other/,
+        "portctl prune"
+      )
+      expect(yield* count(server)).toBe(2)
+    })
+  )
+})
