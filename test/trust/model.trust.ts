@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
+import { Ensured } from "@port-server/domain/Ensure"
 import { AllocationNotFound, InvalidRequest, PortTaken, RangeExhausted } from "@port-server/domain/Errors"
 import { PortStatus, Released, ReleasedCount } from "@port-server/domain/PortServerApi"
 import * as Console from "effect/Console"
@@ -152,6 +153,81 @@ const check = (port: number) =>
     })
   )
 
+interface Service {
+  readonly service: string
+  readonly port?: number
+  readonly prefer?: number
+}
+
+/** Folders that projects are ensured for; of one that exists, no other takes the place. */
+const folders = { "/usr": true, "/etc": true, "/nowhere/a": false, "/nowhere/b": false } as const
+type Folder = keyof typeof folders
+const exists = (folder: string | undefined) => Object.entries(folders).some(([name, is]) => is && name === folder)
+
+/** The row that answers for a service that has one. */
+const current = (model: Model, project: Omit<Owner, "service">, { port, service }: Service) => {
+  const own = model.matching({ ...project, service })
+  if (port) return own.find((row) => row.port === port)
+  return own.filter((row) => row.path !== undefined).at(-1) ?? own[0]
+}
+
+/** The ports of the services that have none, in their order; none when there are too few. */
+const choose = (model: Model, missing: ReadonlyArray<Service>): ReadonlyArray<number> | undefined => {
+  const taken = new Set([...model.rows.map((row) => row.port), ...missing.flatMap(({ port }) => port || [])])
+  const take = (port: number | undefined) => {
+    if (port !== undefined) taken.add(port)
+    return port
+  }
+  const first = missing.map(({ port, prefer }) => port || (prefer && !taken.has(prefer) ? take(prefer) : undefined))
+  const ports = first.map((port) => port ?? take(handedOut.find((candidate) => !taken.has(candidate))))
+  return ports.every((port) => port !== undefined) ? ports : undefined
+}
+
+const ensure = (project: Omit<Owner, "service">, services: ReadonlyArray<Service>, path: Folder | undefined) => {
+  const body = { ...project, services, ...(path === undefined ? {} : { path }) }
+  return command(`ensure(${JSON.stringify(body)})`, (model, real) =>
+    Effect.gen(function* () {
+      const answer = yield* answered(real.port(), "POST", "/v1/ensure", body)
+      const asked = services.flatMap(({ port }) => port || [])
+      if (
+        new Set(services.map(({ service }) => service)).size < services.length ||
+        new Set(asked).size < asked.length
+      ) {
+        expect(valueIn(answer, InvalidRequest).message).toMatch(/is asked for twice$/)
+        return
+      }
+      const missing = services.filter((service) => current(model, project, service) === undefined)
+      const holders = missing.flatMap(({ port }) => (port ? (model.holder(port) ?? []) : []))
+      if (holders.length > 0) {
+        expect(holders).toContainEqual(valueIn(answer, PortTaken).holder)
+        return
+      }
+      const ports = choose(model, missing)
+      if (ports === undefined) {
+        valueIn(answer, RangeExhausted)
+        return
+      }
+      const given = valueIn(answer, Ensured)
+      expect(given).toMatchObject({ ...project, allocations: services.map(({ service }) => ({ service })) })
+      const before = services.map((service) => current(model, project, service))
+      services.forEach(({ service }, index) => {
+        const row = given.allocations[index]
+        const found = before[index]
+        if (row === undefined) throw new Error("an answer for each service")
+        if (found === undefined) {
+          gives(model, row, { ...project, service }, ports[missing.findIndex((each) => each.service === service)] ?? 0)
+          expect(row.path).toBe(path)
+          return
+        }
+        const isPlaced = path === undefined || exists(found.path)
+        const expected = isPlaced ? found : new Allocation({ ...found, path })
+        expect(row).toEqual(expected)
+        model.rows = model.rows.map((each) => (each.id === row.id ? row : each))
+      })
+    })
+  )
+}
+
 const again = (signal: NodeJS.Signals) =>
   command(signal === "SIGKILL" ? "kill" : "restart", (model, real) =>
     Effect.flatMap(real.again(signal), () => listAgrees({}, model, real))
@@ -178,6 +254,14 @@ const filter: fc.Arbitrary<Filter> = fc
   )
   .map((fields) => ({ ...fields }))
 
+const someService: fc.Arbitrary<Service> = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom("x", "y", "z").map((service) => ({ service })) },
+  { weight: 1, arbitrary: fc.record({ service: fc.constantFrom("x", "y", "z"), port: somePort }) },
+  { weight: 1, arbitrary: fc.record({ service: fc.constantFrom("x", "y", "z"), prefer: somePort }) }
+)
+const project = fc.record({ app: fc.constantFrom(...apps), instance: text })
+const folder = fc.constantFrom<Folder | undefined>(undefined, "/usr", "/etc", "/nowhere/a", "/nowhere/b")
+
 const commands = fc.commands<Model, Real, false>(
   [
     fc.oneof(
@@ -186,7 +270,13 @@ const commands = fc.commands<Model, Real, false>(
       { weight: 24, arbitrary: fc.tuple(owner, somePort).map(([value, port]) => allocate(value, port)) },
       { weight: 2, arbitrary: fc.tuple(owner, noPort).map(([value, port]) => allocate(value, port)) },
       { weight: 1, arbitrary: blankOwner.map((value) => allocate(value, undefined)) },
-      { weight: 22, arbitrary: fc.nat(12).map(release) },
+      {
+        weight: 24,
+        arbitrary: fc
+          .tuple(project, fc.array(someService, { minLength: 1, maxLength: 4 }), folder)
+          .map(([value, services, path]) => ensure(value, services, path))
+      },
+      { weight: 30, arbitrary: fc.nat(12).map(release) },
       { weight: 5, arbitrary: filter.map(releaseMatching) },
       { weight: 12, arbitrary: filter.map(list) },
       { weight: 12, arbitrary: fc.oneof({ weight: 9, arbitrary: somePort }, fc.constantFrom(0, 65536)).map(check) },
