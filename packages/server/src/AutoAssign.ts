@@ -2,7 +2,8 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { RangeExhausted } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import type { Write } from "./AllocationStore.ts"
-import { Listeners, type Picture } from "./Listeners.ts"
+import type { Picture } from "./ListenerSource.ts"
+import { Listeners } from "./Listeners.ts"
 import { PortSet } from "./PortSet.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 
@@ -14,7 +15,7 @@ export interface Chooser {
   readonly next: (write: Write, taken?: PortSet) => Effect.Effect<number, RangeExhausted | SqlError>
 }
 
-const unseen: Picture = { listens: () => Effect.succeed(false) }
+const unseen: Pick<Picture, "listens"> = { listens: () => Effect.succeed(false) }
 
 /** The rule by which ports are handed out to those who ask for any. */
 export class AutoAssign extends Effect.Service<AutoAssign>()("@port-server/server/AutoAssign", {
@@ -22,7 +23,7 @@ export class AutoAssign extends Effect.Service<AutoAssign>()("@port-server/serve
     const { range, probe } = yield* ServerConfig
     const listeners = yield* Listeners
 
-    const choosing = ({ listens }: Picture): Chooser => ({
+    const choosing = ({ listens }: Pick<Picture, "listens">): Chooser => ({
       accepts: (port) => Effect.map(listens(port), (busy) => !busy),
       next: Effect.fnUntraced(function* (write, taken = new PortSet()) {
         for (;;) {

@@ -1,38 +1,52 @@
-import * as FileSystem from "@effect/platform/FileSystem"
-import type { ListeningPort } from "@port-server/domain/Listener"
+import type { Listener, ListeningPort } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
-import { PortSet } from "./PortSet.ts"
+import * as BindProbe from "./BindProbe.ts"
+import type { ListenerSource } from "./ListenerSource.ts"
+import * as LsofTables from "./LsofTables.ts"
+import * as ProcTables from "./ProcTables.ts"
+import { ServerConfig } from "./ServerConfig.ts"
+import * as SharedReading from "./SharedReading.ts"
 
-/** What listened on this machine's ports at one moment. */
-export interface Picture {
-  /** Whether something listened on the port, on any address, IPv4 or IPv6. */
-  readonly listens: (port: number) => Effect.Effect<boolean>
-}
+/** The best way to look at this machine that it has. */
+const source = Effect.gen(function* () {
+  const { range } = yield* ServerConfig
+  if (yield* ProcTables.isAvailable) return yield* ProcTables.make
+  if (yield* LsofTables.isAvailable) return yield* LsofTables.make(range)
+  return yield* BindProbe.make(range)
+})
 
-// A line of /proc/net/tcp: slot, local address:port, remote address:port, state; 0A is LISTEN.
-const listening = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F:]+ 0A /gm
+const make = Effect.fnUntraced(function* (look: ListenerSource) {
+  /** What listens right now. One picture serves all who ask for it together. */
+  const picture = yield* SharedReading.make(look)
+
+  return {
+    picture,
+
+    /** Who listens on the port, as far as known; nothing when nobody does. */
+    at: Effect.fnUntraced(function* (port: number) {
+      const { listens, owners } = yield* picture
+      if (!(yield* listens(port))) return undefined
+      const listener: Listener = (yield* owners([port])).get(port) ?? {}
+      return listener
+    }),
+
+    /** The ports that something listens on, in their order, and who does; `likely` are such as may be among them. */
+    all: Effect.fnUntraced(function* (likely: Iterable<number>) {
+      const { addresses, owners, ports } = yield* picture
+      const found = yield* ports(likely)
+      const listeners = yield* owners(found)
+      return found.map(
+        (port): Omit<ListeningPort, "holder"> => ({
+          port,
+          addresses: addresses(port),
+          listener: listeners.get(port) ?? {}
+        })
+      )
+    })
+  } as const
+})
 
 /** What listens on the ports of this machine right now. */
 export class Listeners extends Effect.Service<Listeners>()("@port-server/server/Listeners", {
-  effect: Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const table = (file: string) => Effect.orElseSucceed(fs.readFileString(file), () => "")
-
-    return {
-      /** The ports that something listens on, in their order, and who does. */
-      all: Effect.succeed<ReadonlyArray<Omit<ListeningPort, "holder">>>([]),
-
-      picture: Effect.map(
-        Effect.all([table("/proc/net/tcp"), table("/proc/net/tcp6")], { concurrency: 2 }),
-        (tables): Picture => {
-          const ports = new PortSet(
-            tables.flatMap((text) =>
-              [...text.matchAll(listening)].map(([, digits = ""]) => Number.parseInt(digits, 16))
-            )
-          )
-          return { listens: (port) => Effect.succeed(ports.has(port)) }
-        }
-      )
-    } as const
-  })
+  scoped: Effect.flatMap(source, make)
 }) {}

@@ -46,18 +46,23 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/Re
       /** The allocations that equal every field of the selector, by id. */
       list: store.list,
 
-      /** Whether a port is allocated, and to whom. */
-      check: (port: Port) =>
-        Effect.map(
-          store.holder(port),
-          (holder): PortStatus =>
-            holder === undefined ? { port, available: true } : { port, available: false, holder }
-        ),
+      /** Whether a port is allocated, and to whom; and who listens on it, where somebody does. */
+      check: Effect.fnUntraced(function* (port: Port) {
+        const holder = yield* store.holder(port)
+        const listener = yield* listeners.at(port)
+        const status: PortStatus = {
+          port,
+          available: holder === undefined,
+          ...(holder === undefined ? {} : { holder }),
+          ...(listener === undefined ? {} : { listener })
+        }
+        return status
+      }),
 
       /** The ports that something on this machine listens on, and their holders. */
       listeners: Effect.gen(function* () {
-        const found = yield* listeners.all
         const holders = new Map((yield* store.list({})).flat().map((allocation) => [allocation.port, allocation]))
+        const found = yield* listeners.all(holders.keys())
         return found.map((listening): ListeningPort => {
           const holder = holders.get(listening.port)
           return holder === undefined ? listening : { ...listening, holder }

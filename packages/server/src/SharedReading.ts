@@ -1,0 +1,84 @@
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as EventLoop from "./EventLoop.ts"
+
+/**
+ * How old a reading may be, in ms since it began, to serve under load. A reading of the kernel's socket tables costs a
+ * core some 9 ms: one in 20 ms leaves the rest of the machine to the answers, and nobody starts a program faster.
+ */
+export const longestAge = 20
+
+/** So many looks within {@link longestAge} are load: more than programs that ask one thing after another come to. */
+export const manyLooks = 32
+
+/** Under load, the age in ms at which the next reading begins, so that it is there when this one is too old. */
+const refreshAge = 15
+
+/** A reading that is done. */
+interface Done<A> {
+  readonly value: A
+  /** When it began. */
+  readonly begun: number
+}
+
+/**
+ * A reading of something outside that changes at any time, shared by those who ask for it together. It has begun after
+ * they asked, always for one who asks alone; those who ask while one runs share the next one. Under load, which is
+ * {@link manyLooks} and others that ask in the same turn of the event loop, it may be up to {@link longestAge} old.
+ */
+export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
+  const scope = yield* Effect.scope
+  const clock = yield* Effect.clock
+  const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+
+  /** When each of the last looks was asked for; `looks` is how many there were. */
+  const times = new Float64Array(manyLooks).fill(Number.NEGATIVE_INFINITY)
+  let looks = 0
+  /** Those who ask in this turn. */
+  let asking: Array<Deferred.Deferred<A>> = []
+  /** Those who wait for a reading that has not begun. */
+  let waiting: Array<Deferred.Deferred<A>> = []
+  let isReading = false
+  let latest: Done<A> | undefined
+
+  const reading: Effect.Effect<void> = Effect.suspend(() => {
+    const served = waiting
+    waiting = []
+    isReading = true
+    const begun = now()
+    return Effect.flatMap(Effect.exit(read), (exit) => {
+      isReading = false
+      if (exit._tag === "Success") latest = { value: exit.value, begun }
+      for (const one of served) Deferred.unsafeDone(one, exit)
+      return waiting.length === 0 ? Effect.void : reading
+    })
+  })
+
+  /** The latest reading, where it may serve those who asked together. */
+  const recent = (together: number): Done<A> | undefined => {
+    const time = now()
+    const isLoad = together > 1 && time - (times[looks % manyLooks] ?? 0) <= longestAge
+    return isLoad && latest !== undefined && time - latest.begun <= longestAge ? latest : undefined
+  }
+
+  const serve = Effect.flatMap(EventLoop.turn, () => {
+    const together = asking
+    asking = []
+    const found = recent(together.length)
+    if (found === undefined) {
+      waiting.push(...together)
+      return isReading ? Effect.void : reading
+    }
+    for (const one of together) Deferred.unsafeDone(one, Effect.succeed(found.value))
+    return isReading || now() - found.begun < refreshAge ? Effect.void : reading
+  })
+
+  /** What is read, or was. */
+  return Effect.suspend(() => {
+    const answer = Deferred.unsafeMake<A>(FiberId.none)
+    times[looks++ % manyLooks] = now()
+    const isFirst = asking.push(answer) === 1
+    return Effect.zipRight(isFirst ? Effect.forkIn(serve, scope) : Effect.void, Deferred.await(answer))
+  })
+})
