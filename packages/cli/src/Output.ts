@@ -95,19 +95,8 @@ export const answer =
       )
     )
 
-const headings = ["ID", "APP", "INSTANCE", "SERVICE", "PORT", "CREATED"]
-
-/** The allocations as a table, every column as wide as its widest value, or `no allocations`. */
-export const table = (allocations: ReadonlyArray<Allocation>): string => {
-  if (allocations.length === 0) return "no allocations"
-  const rows = allocations.map(({ id, app, instance, service, port, created_at }) => [
-    String(id),
-    escapeControls(app),
-    escapeControls(instance),
-    escapeControls(service),
-    String(port),
-    escapeControls(created_at.replace("T", " ").replace("Z", ""))
-  ])
+/** Rows below their headings, every column as wide as its widest value. */
+export const columns = (headings: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = headings.map((heading, column) =>
     rows.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? "")), heading.length)
   )
@@ -120,6 +109,35 @@ export const table = (allocations: ReadonlyArray<Allocation>): string => {
     )
     .join("\n")
 }
+
+/** A time of the API as tables show it: `2025-02-08 15:04:05`. */
+export const time = (text: string): string => escapeControls(text.replace("T", " ").replace("Z", ""))
+
+/** A further column of {@link table}. */
+export interface Column<A> {
+  readonly heading: string
+  readonly cell: (allocation: A) => string
+}
+
+/** The allocations as a table, or `no allocations`. */
+export const table = <A extends Omit<Allocation, "hasOwnerOf" | "owner">>(
+  allocations: ReadonlyArray<A>,
+  further: ReadonlyArray<Column<A>> = []
+): string =>
+  allocations.length === 0
+    ? "no allocations"
+    : columns(
+        ["ID", "APP", "INSTANCE", "SERVICE", "PORT", "CREATED", ...further.map(({ heading }) => heading)],
+        allocations.map((allocation) => [
+          String(allocation.id),
+          escapeControls(allocation.app),
+          escapeControls(allocation.instance),
+          escapeControls(allocation.service),
+          String(allocation.port),
+          time(allocation.created_at),
+          ...further.map(({ cell }) => cell(allocation))
+        ])
+      )
 
 // Wide and combining characters by their East Asian Width and category (Unicode UAX 11), close enough for alignment.
 const wide =

@@ -29,6 +29,8 @@ Program.run(
     command("release", async () => (await import("./commands/release.ts")).release),
     command("list", async () => (await import("./commands/list.ts")).list),
     command("check", async () => (await import("./commands/check.ts")).check),
+    command("why", async () => (await import("./commands/why.ts")).why),
+    command("scan", async () => (await import("./commands/scan.ts")).scan),
     command("prune", async () => (await import("./commands/prune.ts")).prune),
     command("health", async () => (await import("./commands/health.ts")).health),
     command("export", async () => (await import("./commands/export.ts")).exportAll),

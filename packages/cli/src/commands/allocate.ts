@@ -1,15 +1,24 @@
 import * as Command from "@effect/cli/Command"
 import { Allocation, AllocationRequest } from "@port-server/domain/Allocation"
 import { InvalidRequest } from "@port-server/domain/Errors"
+import { Port } from "@port-server/domain/Port"
 import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { describe } from "@port-server/program/Description"
 import { UsageError } from "@port-server/program/Verb"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Flags from "../Flags.ts"
+import { isListening } from "../ListenerText.ts"
 import * as Output from "../Output.ts"
 
 const request = Schema.decodeUnknown(AllocationRequest)
+
+/** Say that the port is in use: by the service itself, or by somebody who is in its way. */
+const sayWhoListens = Effect.fnUntraced(function* (client: PortServerClient, port: number) {
+  const { listener } = yield* client.check(yield* Schema.decode(Port)(port))
+  if (listener !== undefined) yield* Console.error(`note: ${isListening(listener, `port ${port}`)}`)
+})
 
 /** `portctl allocate` */
 export const allocate = Command.make(
@@ -29,10 +38,11 @@ export const allocate = Command.make(
       (error) => new UsageError({ message: InvalidRequest.fromParseError(error).message })
     )
     const client = yield* PortServerClient
-    yield* Output.answer(Allocation, { json })(client.allocate(payload), (allocation) =>
+    const { port } = yield* Output.answer(Allocation, { json })(client.allocate(payload), (allocation) =>
       quiet
         ? String(allocation.port)
         : `allocated port ${allocation.port} (id=${allocation.id}) for ${allocation.owner}`
     )
+    if (wanted.port !== 0) yield* Effect.ignore(sayWhoListens(client, port))
   })
 ).pipe(describe("Allocate a port for a service", "portctl allocate --app myapp --instance dev --service postgres"))

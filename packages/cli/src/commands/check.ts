@@ -5,6 +5,7 @@ import { describe } from "@port-server/program/Description"
 import { Negative } from "@port-server/program/Program"
 import * as Effect from "effect/Effect"
 import * as Flags from "../Flags.ts"
+import { isListening } from "../ListenerText.ts"
 import * as Output from "../Output.ts"
 
 /** `portctl check` */
@@ -13,13 +14,19 @@ export const check = Command.make(
   { port: Flags.port, json: Flags.json },
   Effect.fnUntraced(function* ({ port, json }) {
     const client = yield* PortServerClient
-    const { available } = yield* Output.answer(PortStatus, { json })(client.check(port), ({ holder }) =>
-      holder === undefined ? `port ${port} is available` : `port ${port} is allocated to ${Output.ownerAndId(holder)}`
+    const { available, listener } = yield* Output.answer(PortStatus, { json })(
+      client.check(port),
+      ({ holder, listener }) => {
+        if (holder !== undefined) return `port ${port} is allocated to ${Output.ownerAndId(holder)}`
+        return listener === undefined
+          ? `port ${port} is available`
+          : `port ${port} is not allocated, but ${isListening(listener, "it")}`
+      }
     )
-    if (!available) return yield* new Negative()
+    if (!available || listener !== undefined) return yield* new Negative()
   })
 ).pipe(
-  describe("Check whether the registry has allocated a port", "portctl check --port 5432", [
-    "Exit status: 0 when it is available, 1 when it is allocated."
+  describe("Check whether a port is allocated, or listened on without being so", "portctl check --port 5432", [
+    "Exit status: 0 when it is available, 1 when it is allocated or something is listening on it."
   ])
 )

@@ -1,18 +1,51 @@
 import * as Command from "@effect/cli/Command"
-import { Allocation } from "@port-server/domain/Allocation"
+import { Allocation, type Selector } from "@port-server/domain/Allocation"
+import { Listener } from "@port-server/domain/Listener"
 import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { describe } from "@port-server/program/Description"
+import * as Flag from "@port-server/program/Flag"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Flags from "../Flags.ts"
+import { listenerName } from "../ListenerText.ts"
 import * as Output from "../Output.ts"
+
+const LiveAllocation = Schema.Struct({
+  ...Allocation.fields,
+  listener: Schema.optionalWith(Listener, { exact: true })
+})
+
+const live = Effect.fnUntraced(function* (client: PortServerClient, selector: Selector) {
+  const allocations = yield* client.list(selector)
+  const listeners = new Map((yield* client.listeners()).map(({ listener, port }) => [port, listener]))
+  return allocations.map((allocation): typeof LiveAllocation.Type => {
+    const listener = listeners.get(allocation.port)
+    return listener === undefined ? { ...allocation } : { ...allocation, listener }
+  })
+})
 
 /** `portctl list` */
 export const list = Command.make(
   "list",
-  { app: Flags.appFilter, instance: Flags.instanceFilter, service: Flags.serviceFilter, json: Flags.json },
-  ({ json, ...selector }) =>
-    Effect.flatMap(PortServerClient, (client) =>
-      Output.answer(Schema.Array(Allocation), { json, indent: 2 })(client.list(selector), Output.table)
+  {
+    app: Flags.appFilter,
+    instance: Flags.instanceFilter,
+    service: Flags.serviceFilter,
+    live: Flag.boolean("live", "Tell also what is listening on each port"),
+    json: Flags.json
+  },
+  Effect.fnUntraced(function* ({ json, live: isLive, ...selector }) {
+    const client = yield* PortServerClient
+    if (isLive) {
+      yield* Output.answer(Schema.Array(LiveAllocation), { json, indent: 2 })(live(client, selector), (allocations) =>
+        Output.table(allocations, [
+          { heading: "LISTENING", cell: ({ listener }) => (listener === undefined ? "-" : listenerName(listener)) }
+        ])
+      )
+      return
+    }
+    yield* Output.answer(Schema.Array(Allocation), { json, indent: 2 })(client.list(selector), (allocations) =>
+      Output.table(allocations)
     )
-).pipe(describe("List the allocations, all or those that match every filter given", "portctl list --app myapp"))
+  })
+).pipe(describe("List the allocations, all or those that match every filter given", "portctl list --app myapp --live"))
