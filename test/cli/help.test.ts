@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl list": ["--app", "--instance", "--service", "--json"],
   "portctl check": ["--port", "--json"],
   "portctl health": ["--json"],
+  "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],
   "port-server": ["--port", "--db", "--range", "--no-probe", "--check"]

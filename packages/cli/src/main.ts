@@ -29,6 +29,7 @@ Program.run(
     command("release", async () => (await import("./commands/release.ts")).release),
     command("list", async () => (await import("./commands/list.ts")).list),
     command("check", async () => (await import("./commands/check.ts")).check),
+    command("ensure", async () => (await import("./commands/ensure.ts")).ensure),
     command("health", async () => (await import("./commands/health.ts")).health),
     command("export", async () => (await import("./commands/export.ts")).exportAll),
     command("import", async () => (await import("./commands/import.ts")).importAll)
