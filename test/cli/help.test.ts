@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl check": ["--port", "--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],
   "portctl health": ["--json"],
+  "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],
   "port-server": ["--port", "--db", "--range", "--no-probe", "--check"]

@@ -1,5 +1,6 @@
 import * as Options from "@effect/cli/Options"
-import { AllocationIdFromDigits } from "@port-server/domain/Allocation"
+import { AllocationIdFromDigits, nameText } from "@port-server/domain/Allocation"
+import { AskedServices } from "@port-server/domain/Ensure"
 import { PortFromDigits, RequestedPortFromDigits } from "@port-server/domain/Port"
 import * as Flag from "@port-server/program/Flag"
 
@@ -27,6 +28,24 @@ export const serviceFilter = Flag.text("service", "NAME", "Only this service").p
 export const portFilter = Flag.text("port", "PORT", "Only this port").pipe(
   Flag.reads(RequestedPortFromDigits),
   Options.withDefault(0)
+)
+
+/** Which instance of which app, where it is not the one of the current folder. */
+export const place = {
+  app: Flag.text("app", "NAME", "Application name (default: the repository's)").pipe(
+    Flag.reads(nameText("app")),
+    Options.optional
+  ),
+  instance: Flag.text("instance", "NAME", "Instance name (default: the worktree's)").pipe(
+    Flag.reads(nameText("instance")),
+    Options.optional
+  )
+}
+
+/** The services that a verb is about, each with the exact port that it asks for, where it does. */
+export const services = Flag.list("service", "NAME[=PORT]", "These services, not those of portctl.json").pipe(
+  Flag.reads(AskedServices),
+  Options.withDefault([])
 )
 
 export const json = Flag.boolean("json", "Print the API's answer as JSON")

@@ -19,6 +19,9 @@ export class Failure extends Schema.TaggedError<Failure>()("Failure", {
   body: Schema.Unknown
 }) {}
 
+/** A failure that no API told: `message` is all that there is to say. */
+export const failed = (message: string): Failure => new Failure({ message, body: { error: message } })
+
 /** What any call of the client can fail with. */
 export type ClientError =
   | AllocationNotFound
@@ -63,11 +66,10 @@ const failure = (error: ClientError | Failure, sentences: Sentences): Failure =>
         body: encodeBody(error)
       })
     case "ServerUnreachable": {
-      const message = `${error.message} (is it running? start it with: portctl start)`
-      return new Failure({ message, body: { error: message } })
+      return failed(`${error.message} (is it running? start it with: portctl start)`)
     }
     case "UnexpectedAnswer":
-      return new Failure({ message: error.message, body: { error: error.message } })
+      return failed(error.message)
     default:
       return new Failure({ message: sentences[error._tag] ?? error.message, body: encodeBody(error) })
   }
@@ -80,11 +82,11 @@ const failure = (error: ClientError | Failure, sentences: Sentences): Failure =>
  */
 export const answer =
   <A, I>(schema: Schema.Schema<A, I>, options: { readonly json: boolean; readonly indent?: number }) =>
-  (
-    call: Effect.Effect<A, ClientError | Failure>,
+  <R>(
+    call: Effect.Effect<A, ClientError | Failure, R>,
     sentence: (answer: A) => string,
     sentences: Sentences = {}
-  ): Effect.Effect<A, Failure> =>
+  ): Effect.Effect<A, Failure, R> =>
     call.pipe(
       Effect.mapError((error) => failure(error, sentences)),
       Effect.tapError(({ body }) => (options.json ? Console.log(JSON.stringify(body)) : Effect.void)),
@@ -95,12 +97,12 @@ export const answer =
       )
     )
 
-/** Rows below their headings, every column as wide as its widest value. */
-export const columns = (headings: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const widths = headings.map((heading, column) =>
-    rows.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? "")), heading.length)
+/** The rows, one a line, every column as wide as its widest cell. */
+export const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    rows.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? "")), 0)
   )
-  return [headings, ...rows]
+  return rows
     .map((row) =>
       row
         .map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - displayWidth(cell)))
@@ -109,6 +111,10 @@ export const columns = (headings: ReadonlyArray<string>, rows: ReadonlyArray<Rea
     )
     .join("\n")
 }
+
+/** Rows below their headings. */
+export const columns = (headings: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+  aligned([headings, ...rows])
 
 /** A time of the API as tables show it: `2025-02-08 15:04:05`. */
 export const time = (text: string): string => escapeControls(text.replace("T", " ").replace("Z", ""))

@@ -32,6 +32,7 @@ Program.run(
     command("why", async () => (await import("./commands/why.ts")).why),
     command("scan", async () => (await import("./commands/scan.ts")).scan),
     command("prune", async () => (await import("./commands/prune.ts")).prune),
+    command("ensure", async () => (await import("./commands/ensure.ts")).ensure),
     command("health", async () => (await import("./commands/health.ts")).health),
     command("export", async () => (await import("./commands/export.ts")).exportAll),
     command("import", async () => (await import("./commands/import.ts")).importAll)

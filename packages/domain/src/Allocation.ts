@@ -71,6 +71,18 @@ export const name = (field: "app" | "instance" | "service") =>
     )
   ).annotations({ missingMessage: () => namesRequired })
 
+/** A name as {@link name} wants it, alone: in a flag, a variable, or a file. A blank one is told apart. */
+export const nameText = (field: "app" | "instance" | "service") =>
+  Schema.String.annotations({ message: () => `${field} must be a string` }).pipe(
+    Schema.filter(
+      (value) => {
+        const problem = nameProblem(field, value)
+        return problem === namesRequired ? `${field} must not be blank` : problem
+      },
+      { description: `name of the ${field}`, jsonSchema: { minLength: 1, maxLength: maxNameLength } }
+    )
+  )
+
 /**
  * Reject fields that are not in the schema, so that a misspelt one is never silently ignored.
  */

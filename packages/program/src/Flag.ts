@@ -9,6 +9,20 @@ import * as Schema from "effect/Schema"
 export const text = (name: string, placeholder: string, description: string): Options.Options<string> =>
   Options.text(name).pipe(Options.withPseudoName(placeholder), Options.withDescription(description))
 
+// Shown in the usage of a flag that is a list, which is also how the parser knows one.
+const more = ",..."
+
+/**
+ * A flag whose value is a list: `--name a,b`, or repeated, `--name a --name b`; its value has commas either way.
+ *
+ * @param item what one element of the list is
+ */
+export const list = (name: string, item: string, description: string): Options.Options<string> =>
+  text(name, `${item}${more}`, description)
+
+/** Whether the placeholder of a flag in its usage is one of {@link list}. */
+export const isList = (placeholder: string): boolean => placeholder.includes(more)
+
 /** A flag that is there or not. */
 export const boolean = (name: string, description: string): Options.Options<boolean> =>
   Options.boolean(name).pipe(Options.withDescription(description))

@@ -102,7 +102,7 @@ const launch = (effect: Effect.Effect<void, unknown>): void => {
 /** Run a program that is one command, on the process's command line. */
 export const runVerb = (verb: Verb, version: string): void => {
   const { name, descriptor } = verb
-  const usage = () => HelpText.usage(descriptor)
+  const usage = () => verb.usage
   const help = () => HelpText.commandHelp(descriptor, usage())
   launch(perform(verb, process.argv.slice(2), { name, version, usage, help, descriptor: Effect.succeed(descriptor) }))
 }
@@ -140,7 +140,7 @@ export const run = (
   if (command !== undefined) {
     launch(
       Effect.flatMap(command.load, (verb) => {
-        const usage = () => `${name} ${HelpText.usage(verb.descriptor)}`
+        const usage = () => `${name} ${verb.usage}`
         const help = () => HelpText.commandHelp(verb.descriptor, usage())
         return perform(verb, rest, { name, version, usage, help, descriptor })
       })

@@ -7,7 +7,9 @@ import * as Terminal from "@effect/platform/Terminal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Flag from "./Flag.ts"
 import * as HelpText from "./HelpText.ts"
+import { Rest } from "./Rest.ts"
 
 /** The command line asks for something that the program does not do; said with the usage of the command. */
 export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
@@ -26,6 +28,8 @@ export type Demand =
 export interface Verb {
   readonly name: string
   readonly descriptor: HelpText.Descriptor
+  /** Its line of usage, such as `check --port PORT [--json]`. */
+  readonly usage: string
   readonly parse: (args: ReadonlyArray<string>) => Effect.Effect<Demand, UsageError>
 }
 
@@ -53,37 +57,53 @@ const asBoolean = /^(true|false|1|0|y|yes|n|no|on|off)$/i
 
 const shells = /^(bash|zsh|fish)$/
 
-/** What is wrong with the flags as such, which @effect/cli's parser reads as values or reports as something else. */
-const misuse = (usage: string, args: ReadonlyArray<string>): string | undefined => {
-  const takesValue = new Map([
-    ["--completions", true],
-    ["--version", false],
-    ...[...usage.matchAll(/(--[a-z][a-z-]*)( [A-Z])?/g)].map(
-      ([, flag = "", value]) => [flag, value !== undefined] as const
+/** The flags of a usage, each with the placeholder of its value; empty for one that takes none. */
+const flagsIn = (usage: string): ReadonlyMap<string, string> =>
+  new Map([
+    ["--completions", "SHELL"],
+    ["--version", ""],
+    ...[...usage.matchAll(/(--[a-z][a-z-]*)( [A-Z]\S*)?/g)].map(
+      ([, flag = "", placeholder = ""]) => [flag, placeholder] as const
     )
   ])
+
+/** What is wrong with the flags as such, which @effect/cli's parser reads as values or reports as something else. */
+const misuse = (flags: ReadonlyMap<string, string>, args: ReadonlyArray<string>): string | undefined => {
   const seen = new Set<string>()
   for (let index = 0; index < args.length; index++) {
     const [flag = "", ...value] = (args[index] ?? "").split("=")
-    if (flag === "--") return undefined
     if (!flag.startsWith("-") || flag === "-") continue
-    if (!takesValue.has(flag)) return `unknown option ${flag}`
-    if (seen.has(flag)) return `option ${flag} was given twice`
+    const placeholder = flags.get(flag)
+    if (placeholder === undefined) return `unknown option ${flag}`
+    if (seen.has(flag) && !Flag.isList(placeholder)) return `option ${flag} was given twice`
     seen.add(flag)
     const next = args[index + 1]
-    if (takesValue.get(flag) === false) {
+    if (placeholder === "") {
       if (value.length > 0) return `option ${flag} takes no value`
       if (next !== undefined && asBoolean.test(next)) return unexpected(next)
       continue
     }
     if (value.length === 0) index++
     const given = value.length > 0 ? value.join("=") || undefined : next
-    if (given === undefined || given === "--" || takesValue.has(given.split("=")[0] ?? "")) {
-      return `option ${flag} needs a value`
-    }
+    if (given === undefined || flags.has(given.split("=")[0] ?? "")) return `option ${flag} needs a value`
     if (flag === "--completions" && !shells.test(given)) return "--completions must be bash, zsh or fish"
   }
   return undefined
+}
+
+/** The arguments with each flag that is a list given once, with all of its values. */
+const joined = (flags: ReadonlyMap<string, string>, args: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const others: Array<string> = []
+  const lists = new Map<string, Array<string>>()
+  for (let index = 0; index < args.length; index++) {
+    const argument = args[index] ?? ""
+    const [flag = "", ...value] = argument.split("=")
+    const placeholder = flags.get(flag) ?? ""
+    const values = value.length > 0 || placeholder === "" ? value.join("=") : (args[++index] ?? "")
+    if (Flag.isList(placeholder)) lists.set(flag, [...(lists.get(flag) ?? []), values])
+    else others.push(argument, ...(value.length > 0 || placeholder === "" ? [] : [values]))
+  }
+  return [...[...lists].flatMap(([flag, values]) => [flag, values.join(",")]), ...others]
 }
 
 /** The library's sentence on what is wrong, in one line. */
@@ -95,39 +115,49 @@ const sentence = ({ error }: ValidationError): string => {
   return unknown === null ? text : unexpected(unknown[1] ?? "")
 }
 
-/** A command of @effect/cli as a {@link Verb}. */
-export const make = <Name extends string, E, A>(command: Command.Command<Name, never, E, A>): Verb => {
+/**
+ * A command of @effect/cli as a {@link Verb}.
+ *
+ * @param rest what its usage calls the {@link Rest} that it wants after `--`; without it, it takes none
+ */
+export const make = <Name extends string, E, A>(command: Command.Command<Name, never, E, A>, rest?: string): Verb => {
   const [name = ""] = CommandDescriptor.getNames(command.descriptor)
+  const options = HelpText.usage(command.descriptor)
+  const parse = (all: ReadonlyArray<string>): Effect.Effect<Demand, UsageError> => {
+    const end = all.includes("--") ? all.indexOf("--") : all.length
+    const [args, others] = [all.slice(0, end), all.slice(end + 1)]
+    if (args.includes("--help") || args.includes("-h")) return Effect.succeed({ _tag: "Help" })
+    const flags = flagsIn(options)
+    const wrong = misuse(flags, args)
+    if (wrong !== undefined) return new UsageError({ message: wrong })
+    // What follows `--` is no flag; for the parser it is arguments, among which it would still look for --help.
+    const words = [name, ...joined(flags, args), ...(rest === undefined ? all.slice(end) : [])]
+    return CommandDescriptor.parse(command.descriptor, words, HelpText.config).pipe(
+      Effect.mapError((error) => new UsageError({ message: sentence(error) })),
+      Effect.flatMap((directive): Effect.Effect<Demand, UsageError> => {
+        if (directive._tag === "UserDefined") {
+          const [leftover] = directive.leftover
+          if (leftover !== undefined) return new UsageError({ message: unexpected(leftover) })
+          if (rest !== undefined && !others[0]) return new UsageError({ message: "the command goes after --" })
+          const work = command.transform(command.handler(directive.value), directive.value)
+          return Effect.succeed({ _tag: "Work", work: Effect.provideService(work, Rest, others) })
+        }
+        switch (directive.option._tag) {
+          case "ShowVersion":
+            return Effect.succeed({ _tag: "Version" })
+          case "ShowCompletions":
+            return Effect.succeed({ _tag: "Completions", shell: directive.option.shellType })
+          default:
+            return Effect.succeed({ _tag: "Help" })
+        }
+      }),
+      Effect.provide(platform)
+    )
+  }
   return {
     name,
     descriptor: command.descriptor,
-    parse: (args) => {
-      if (args.includes("--help") || args.includes("-h")) return Effect.succeed({ _tag: "Help" })
-      const wrong = misuse(HelpText.usage(command.descriptor), args)
-      if (wrong !== undefined) return new UsageError({ message: wrong })
-      return CommandDescriptor.parse(command.descriptor, [name, ...args], HelpText.config).pipe(
-        Effect.mapError((error) => new UsageError({ message: sentence(error) })),
-        Effect.flatMap((directive): Effect.Effect<Demand, UsageError> => {
-          if (directive._tag === "UserDefined") {
-            const [leftover] = directive.leftover
-            return leftover === undefined
-              ? Effect.succeed({
-                  _tag: "Work",
-                  work: command.transform(command.handler(directive.value), directive.value)
-                })
-              : new UsageError({ message: unexpected(leftover) })
-          }
-          switch (directive.option._tag) {
-            case "ShowVersion":
-              return Effect.succeed({ _tag: "Version" })
-            case "ShowCompletions":
-              return Effect.succeed({ _tag: "Completions", shell: directive.option.shellType })
-            default:
-              return Effect.succeed({ _tag: "Help" })
-          }
-        }),
-        Effect.provide(platform)
-      )
-    }
+    usage: rest === undefined ? options : `${options} -- ${rest}`,
+    parse
   }
 }

@@ -7,8 +7,8 @@ import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { describe } from "@port-server/program/Description"
 import * as Flag from "@port-server/program/Flag"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { cannotRead } from "../FileProblem.ts"
 import * as Flags from "../Flags.ts"
 import * as Output from "../Output.ts"
 
@@ -22,25 +22,14 @@ const standardInput = async (): Promise<string> => {
   return text
 }
 
-const reasons = new Map([
-  ["ENOENT", "there is no such file"],
-  ["EISDIR", "it is a folder"],
-  ["EACCES", "it is not yours to read"]
-])
-
-const codeOf = (error: unknown) =>
-  Predicate.hasProperty(error, "code") && typeof error.code === "string" ? error.code : ""
-
 const backupIn = Effect.fnUntraced(function* (file: string) {
-  const failed = (message: string) => new Output.Failure({ message, body: { error: message } })
   // The platform's file system loads Node's crypto, which would cost every other command 3 ms.
   const text = yield* Effect.tryPromise({
     try: () => (file === "-" ? standardInput() : NodeFs.promises.readFile(file, "utf8")),
-    catch: (error) =>
-      failed(`cannot read ${JSON.stringify(file)}: ${reasons.get(codeOf(error)) ?? "it cannot be opened"}`)
+    catch: (error) => Output.failed(cannotRead(file, error))
   })
   return yield* Effect.mapError(decode(text.replace(byteOrderMark, "")), (error) =>
-    failed(`${file} is not a backup of portctl export: ${InvalidRequest.fromParseError(error).message}`)
+    Output.failed(`${file} is not a backup of portctl export: ${InvalidRequest.fromParseError(error).message}`)
   )
 })
 

@@ -1,0 +1,84 @@
+import * as NodeFs from "node:fs"
+import { basename } from "node:path"
+import { nameText } from "@port-server/domain/Allocation"
+import { sentenceOf, variable } from "@port-server/domain/Environment"
+import { InvalidRequest } from "@port-server/domain/Errors"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Output from "./Output.ts"
+import * as Project from "./Project.ts"
+import * as Worktree from "./Worktree.ts"
+
+/** Where a verb runs: which instance of which app, and its folder. */
+export interface Here {
+  readonly app: string
+  readonly instance: string
+  /** The real path of the worktree's top level; outside git, of the project file's folder or the current one. */
+  readonly folder: string
+  /** The project file that goes for the current folder. */
+  readonly project: Project.Project | undefined
+}
+
+/** What the command line says of it. */
+export interface Given {
+  readonly app: Option.Option<string>
+  readonly instance: Option.Option<string>
+}
+
+const currentFolder = Effect.try({
+  try: () => NodeFs.realpathSync(process.cwd()),
+  catch: () => Output.failed("the current folder is gone, or it is not yours to read")
+})
+
+const fromEnvironment = (name: string, field: "app" | "instance") =>
+  Effect.mapError(variable(name, nameText(field), ""), (error) => Output.failed(sentenceOf(error)))
+
+/** The name that a folder gives. */
+const nameOf = (field: "app" | "instance", folder: string, name: string) =>
+  Effect.mapError(Schema.validate(nameText(field))(name), (error) => {
+    const problem = name === "" ? "it has none" : InvalidRequest.fromParseError(error).message
+    return Output.failed(`the name of the folder ${folder} cannot be the ${field}'s: ${problem}; say --${field}`)
+  })
+
+/** What the folder says where nobody else does: its repository, or, outside git, its name. */
+const appOf = (folder: string, git: Worktree.Answer) => {
+  if (git._tag === "Refused") return Output.failed(`${git.reason}; say --app and --instance, or mend it`)
+  if (git._tag === "Outside") return nameOf("app", folder, basename(folder))
+  return git.app === ""
+    ? Output.failed(`nothing in ${git.repository} says where its main worktree is; say --app`)
+    : nameOf("app", git._tag === "Worktree" ? folder : git.repository, git.app)
+}
+
+const instanceOf = (folder: string, git: Worktree.Answer) => {
+  switch (git._tag) {
+    case "Refused":
+      return Output.failed(`${git.reason}; say --app and --instance, or mend it`)
+    case "Repository":
+      return Output.failed(`${git.reason}; go to one, or say --instance`)
+    case "Outside":
+      return Effect.succeed("main")
+    case "Worktree":
+      return nameOf("instance", folder, git.instance)
+  }
+}
+
+/** Where a verb runs, of what the command line says, the environment, the project file and the repository, in this order. */
+export const here: (given: Given) => Effect.Effect<Here, Output.Failure> = Effect.fnUntraced(function* (given) {
+  const cwd = yield* currentFolder
+  const project = yield* Project.find(cwd)
+  const app =
+    Option.getOrElse(given.app, () => "") ||
+    (yield* fromEnvironment("PORTCTL_APP", "app")) ||
+    (project?.contents.app ?? "")
+  const instance =
+    Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("PORTCTL_INSTANCE", "instance"))
+  const git = yield* Worktree.of(cwd)
+  const folder = git._tag === "Worktree" ? git.folder : (project?.folder ?? cwd)
+  return {
+    app: app || (yield* appOf(folder, git)),
+    instance: instance || (yield* instanceOf(folder, git)),
+    folder,
+    project
+  }
+})

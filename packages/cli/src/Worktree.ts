@@ -1,0 +1,132 @@
+import { execFile } from "node:child_process"
+import * as NodeFs from "node:fs"
+import { basename, dirname, join, resolve } from "node:path"
+import * as Effect from "effect/Effect"
+
+interface Repository {
+  /** The name of its main worktree's folder, or of the one that stands for it; empty where nothing records it. */
+  readonly app: string
+  /** The folder of what all worktrees share. */
+  readonly repository: string
+}
+
+/**
+ * What git says of a folder: it is in a worktree; in a repository, but in none of its worktrees; in no repository; or
+ * git does not say, and `reason` is why.
+ */
+export type Answer =
+  | ({ readonly _tag: "Worktree"; readonly instance: string; readonly folder: string } & Repository)
+  | ({ readonly _tag: "Repository"; readonly reason: string } & Repository)
+  | { readonly _tag: "Outside" }
+  | { readonly _tag: "Refused"; readonly reason: string }
+
+const refused = (reason: string): Answer => ({ _tag: "Refused", reason })
+
+// Set inside hooks and by `git -C … alias`: they would answer for another folder than the current one.
+const misleading = [
+  "GIT_DIR",
+  "GIT_WORK_TREE",
+  "GIT_IMPLICIT_WORK_TREE",
+  "GIT_COMMON_DIR",
+  "GIT_INDEX_FILE",
+  "GIT_OBJECT_DIRECTORY",
+  "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+  "GIT_NAMESPACE",
+  "GIT_PREFIX"
+]
+
+const environment = () => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !misleading.includes(name))),
+  LC_ALL: "C"
+})
+
+interface Ended {
+  readonly status: number | string
+  readonly stdout: string
+  /** What git gave up with. */
+  readonly fatal: string
+}
+
+const git = (cwd: string, args: ReadonlyArray<string>): Effect.Effect<Ended> =>
+  Effect.async((resume) => {
+    execFile("git", args, { cwd, env: environment() }, (error, stdout, stderr) => {
+      const [, fatal = ""] = /^fatal: (.*)$/m.exec(stderr) ?? []
+      resume(Effect.succeed({ status: error === null ? 0 : (error.code ?? "killed"), stdout, fatal }))
+    })
+  })
+
+// git repeats options that it does not know, which tells its answers apart, whatever is in a folder's name.
+const mark = "--portctl"
+
+/** The answers of `git rev-parse` to several options, each without its last newline. */
+const parts = (stdout: string): ReadonlyArray<string> =>
+  stdout
+    .split(/^--portctl\n/m)
+    .slice(1)
+    .map((part) => part.replace(/\n$/, ""))
+
+/** The nearest `.git` of a folder and those above it. */
+const dotGit = (folder: string): string | undefined => {
+  const ceilings = (process.env["GIT_CEILING_DIRECTORIES"] ?? "").split(":")
+  for (let current = folder; ; current = dirname(current)) {
+    const candidate = join(current, ".git")
+    if (NodeFs.existsSync(candidate)) return candidate
+    if (dirname(current) === current || ceilings.includes(dirname(current))) return undefined
+  }
+}
+
+/** Why there is no answer: nothing to ask about, or something that git does not read. */
+const silence = (cwd: string, { fatal, status }: Ended): Answer => {
+  if (status !== "ENOENT" && !fatal.startsWith("not a git repository (or any ")) {
+    return refused(`git cannot read the repository of ${cwd}: ${fatal || `it ended with ${status}`}`)
+  }
+  const found = fatal.includes("mount point") ? undefined : dotGit(cwd)
+  if (found === undefined) return { _tag: "Outside" }
+  return refused(
+    status === "ENOENT" ? `there is ${found}, but no git to read it` : `git cannot read ${found} as a repository`
+  )
+}
+
+/**
+ * The name of the folder of a repository's main worktree, or of the folder that stands for it where there is none:
+ * `proj` for a bare `proj.git`, `proj/.bare` or `proj/.git`. Empty where nothing records it.
+ */
+const repositoryName = Effect.fnUntraced(function* (commonDir: string) {
+  const { stdout } = yield* git(commonDir, [`--git-dir=${commonDir}`, "config", "-z", "--get-regexp", "^core\\."])
+  const settings = new Map(
+    stdout.split("\0").map((setting) => {
+      const [key = "", ...value] = setting.split("\n")
+      return [key, value.join("\n")] as const
+    })
+  )
+  const worktree = settings.get("core.worktree")
+  if (worktree !== undefined) return basename(resolve(commonDir, worktree))
+  const own = basename(commonDir)
+  if (own !== ".git" && settings.get("core.bare") !== "true") return ""
+  return own.startsWith(".") ? basename(dirname(commonDir)) : own.replace(/\.git$/, "")
+})
+
+/** Ask git which repository and which of its worktrees a folder is in. The branch does not matter. */
+export const of: (cwd: string) => Effect.Effect<Answer> = Effect.fnUntraced(function* (cwd) {
+  const questions = ["--git-dir", "--git-common-dir", "--show-superproject-working-tree", "--show-toplevel"]
+  const ended = yield* git(cwd, [
+    "rev-parse",
+    "--path-format=absolute",
+    ...questions.flatMap((question) => [mark, question])
+  ])
+  const [gitDir, repository, superproject, folder] = parts(ended.stdout)
+  if (!gitDir || !repository) return silence(cwd, ended)
+  if (!folder) {
+    const reason = `${cwd} is in none of the worktrees of ${repository}`
+    return { _tag: "Repository", app: yield* repositoryName(repository), repository, reason } as const
+  }
+  if (gitDir !== repository) {
+    const app = yield* repositoryName(repository)
+    return { _tag: "Worktree", app, repository, instance: basename(folder), folder } as const
+  }
+  // A submodule has as many copies as its superproject has worktrees.
+  const above = superproject ? yield* of(superproject) : undefined
+  if (above?._tag === "Refused") return above
+  const instance = above?._tag === "Worktree" ? above.instance : "main"
+  return { _tag: "Worktree", app: basename(folder), repository, instance, folder } as const
+})

@@ -1,0 +1,43 @@
+import * as Command from "@effect/cli/Command"
+import { escapeControls } from "@port-server/domain/Allocation"
+import { Ensured } from "@port-server/domain/Ensure"
+import { describe } from "@port-server/program/Description"
+import * as Flag from "@port-server/program/Flag"
+import { UsageError } from "@port-server/program/Verb"
+import * as Effect from "effect/Effect"
+import { askedIn, ensureIn, placeOf } from "../Ensured.ts"
+import * as Flags from "../Flags.ts"
+import { here } from "../Here.ts"
+import * as Output from "../Output.ts"
+
+const table = (ensured: Ensured): string => {
+  const rows = ensured.allocations.map(({ port, service }) => [escapeControls(service), String(port)])
+  return `${placeOf(ensured)}\n${Output.aligned(rows)}`
+}
+
+/** `portctl ensure` */
+export const ensure = Command.make(
+  "ensure",
+  {
+    service: Flags.services,
+    ...Flags.place,
+    json: Flags.json,
+    quiet: Flag.boolean("quiet", "Print the ports alone, one a line")
+  },
+  Effect.fnUntraced(function* ({ json, quiet, service, ...given }) {
+    if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })
+    yield* Output.answer(Ensured, { json })(
+      Effect.flatMap(here(given), (place) => ensureIn(place, given, askedIn(place, service))),
+      (ensured) => (quiet ? ensured.allocations.map(({ port }) => port).join("\n") : table(ensured))
+    )
+  })
+).pipe(
+  describe(
+    "Give the services of this project their ports, the same ones every time",
+    "portctl ensure --service web,db",
+    [
+      "The app is the repository's name and the instance its worktree's folder, main in the main worktree;",
+      "PORTCTL_APP and PORTCTL_INSTANCE say otherwise. Without --service, the services of portctl.json."
+    ]
+  )
+)
