@@ -1,4 +1,4 @@
-import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
 import {
   AllocationNotFound,
   ImportConflict,
@@ -9,9 +9,11 @@ import {
   StorageUnavailable
 } from "@port-server/domain/Errors"
 import type { ServerUnreachable, UnexpectedAnswer } from "@port-server/domain/PortServerClient"
+import * as Terminal from "@port-server/program/Terminal"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { type Column, table } from "./Table.ts"
 
 /** What failed, in the words of the command line; `body` is what the API said, or would have said. */
 export class Failure extends Schema.TaggedError<Failure>()("Failure", {
@@ -82,51 +84,28 @@ export const answer =
   <A, I>(schema: Schema.Schema<A, I>, options: { readonly json: boolean; readonly indent?: number }) =>
   (
     call: Effect.Effect<A, ClientError | Failure>,
-    sentence: (answer: A) => string,
+    sentence: (answer: A, terminal: Terminal.Terminal) => string,
     sentences: Sentences = {}
   ): Effect.Effect<A, Failure> =>
     call.pipe(
       Effect.mapError((error) => failure(error, sentences)),
       Effect.tapError(({ body }) => (options.json ? Console.log(JSON.stringify(body)) : Effect.void)),
       Effect.tap((value) =>
-        Console.log(
-          options.json ? JSON.stringify(Schema.encodeSync(schema)(value), undefined, options.indent) : sentence(value)
-        )
+        options.json
+          ? Console.log(JSON.stringify(Schema.encodeSync(schema)(value), undefined, options.indent))
+          : Effect.flatMap(Terminal.stdout, (terminal) => Console.log(sentence(value, terminal)))
       )
     )
 
-const headings = ["ID", "APP", "INSTANCE", "SERVICE", "PORT", "CREATED"]
+const columns: ReadonlyArray<Column<Allocation>> = [
+  { heading: "ID", value: ({ id }) => String(id) },
+  { heading: "APP", value: ({ app }) => app, shorten: "end" },
+  { heading: "INSTANCE", value: ({ instance }) => instance, shorten: "end" },
+  { heading: "SERVICE", value: ({ service }) => service, shorten: "end" },
+  { heading: "PORT", value: ({ port }) => String(port), style: "cyan" },
+  { heading: "CREATED", value: ({ created_at }) => created_at.replace("T", " ").replace("Z", ""), style: "dim" }
+]
 
-/** The allocations as a table, every column as wide as its widest value, or `no allocations`. */
-export const table = (allocations: ReadonlyArray<Allocation>): string => {
-  if (allocations.length === 0) return "no allocations"
-  const rows = allocations.map(({ id, app, instance, service, port, created_at }) => [
-    String(id),
-    escapeControls(app),
-    escapeControls(instance),
-    escapeControls(service),
-    String(port),
-    escapeControls(created_at.replace("T", " ").replace("Z", ""))
-  ])
-  const widths = headings.map((heading, column) =>
-    rows.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? "")), heading.length)
-  )
-  return [headings, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - displayWidth(cell)))
-        .join("  ")
-        .trimEnd()
-    )
-    .join("\n")
-}
-
-// Wide and combining characters by their East Asian Width and category (Unicode UAX 11), close enough for alignment.
-const wide =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
-
-const displayWidth = (text: string): number => {
-  let width = 0
-  for (const char of text) width += /\p{Mark}|\u200d/u.test(char) ? 0 : wide.test(char) ? 2 : 1
-  return width
-}
+/** The allocations as a table, or `no allocations`. */
+export const allocationTable = (allocations: ReadonlyArray<Allocation>, terminal: Terminal.Terminal): string =>
+  allocations.length === 0 ? "no allocations" : table(columns, allocations, terminal)

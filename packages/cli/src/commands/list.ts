@@ -13,6 +13,6 @@ export const list = Command.make(
   { app: Flags.appFilter, instance: Flags.instanceFilter, service: Flags.serviceFilter, json: Flags.json },
   ({ json, ...selector }) =>
     Effect.flatMap(PortServerClient, (client) =>
-      Output.answer(Schema.Array(Allocation), { json, indent: 2 })(client.list(selector), Output.table)
+      Output.answer(Schema.Array(Allocation), { json, indent: 2 })(client.list(selector), Output.allocationTable)
     )
 ).pipe(describe("List the allocations, all or those that match every filter given", "portctl list --app myapp"))
