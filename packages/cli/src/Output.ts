@@ -13,7 +13,7 @@ import * as Terminal from "@port-server/program/Terminal"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { type Column, table } from "./Table.ts"
+import * as Table from "./Table.ts"
 
 /** What failed, in the words of the command line; `body` is what the API said, or would have said. */
 export class Failure extends Schema.TaggedError<Failure>()("Failure", {
@@ -97,15 +97,25 @@ export const answer =
       )
     )
 
-const columns: ReadonlyArray<Column<Allocation>> = [
-  { heading: "ID", value: ({ id }) => String(id) },
-  { heading: "APP", value: ({ app }) => app, shorten: "end" },
-  { heading: "INSTANCE", value: ({ instance }) => instance, shorten: "end" },
-  { heading: "SERVICE", value: ({ service }) => service, shorten: "end" },
-  { heading: "PORT", value: ({ port }) => String(port), style: "cyan" },
-  { heading: "CREATED", value: ({ created_at }) => created_at.replace("T", " ").replace("Z", ""), style: "dim" }
+/** A time of the API as tables show it: `2025-02-08 15:04:05`. */
+export const time = (text: string): string => text.replace("T", " ").replace("Z", "")
+
+/** What a table of allocations shows of each. */
+type Listed = Pick<Allocation, "id" | "app" | "instance" | "service" | "port" | "created_at">
+
+const columns: ReadonlyArray<Table.Column<Listed>> = [
+  { heading: "ID", cell: ({ id }) => String(id) },
+  { heading: "APP", cell: ({ app }) => app, shorten: "end" },
+  { heading: "INSTANCE", cell: ({ instance }) => instance, shorten: "end" },
+  { heading: "SERVICE", cell: ({ service }) => service, shorten: "end" },
+  { heading: "PORT", cell: ({ port }) => String(port), style: "cyan" },
+  { heading: "CREATED", cell: ({ created_at }) => time(created_at), style: "dim" }
 ]
 
-/** The allocations as a table, or `no allocations`. */
-export const allocationTable = (allocations: ReadonlyArray<Allocation>, terminal: Terminal.Terminal): string =>
-  allocations.length === 0 ? "no allocations" : table(columns, allocations, terminal)
+/** The allocations as a table, with further columns where given, or `no allocations`. */
+export const table = <A extends Listed>(
+  allocations: ReadonlyArray<A>,
+  terminal: Terminal.Terminal,
+  further: ReadonlyArray<Table.Column<A>> = []
+): string =>
+  allocations.length === 0 ? "no allocations" : Table.table([...columns, ...further], allocations, terminal)

@@ -5,8 +5,8 @@ import { clip, displayWidth } from "./DisplayWidth.ts"
 /** A column of a table of `A`. */
 export interface Column<A> {
   readonly heading: string
-  /** The cell of a row; its control characters are escaped. */
-  readonly value: (row: A) => string
+  /** What it says of a row; its control characters are escaped. */
+  readonly cell: (row: A) => string
   /** How its cells look where there is colour. */
   readonly style?: Style
   /** The end at which a long cell may be shortened so that the row fits the terminal; by default it never is. */
@@ -45,7 +45,7 @@ export const table = <A>(
   rows: ReadonlyArray<A>,
   { columns: available, paint }: Terminal
 ): string => {
-  const cells = rows.map((row) => columns.map(({ value }) => escapeControls(value(row))))
+  const cells = rows.map((row) => columns.map(({ cell }) => escapeControls(cell(row))))
   const natural = columns.map(({ heading }, column) =>
     cells.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? "")), heading.length)
   )

@@ -13,6 +13,8 @@ export const list = Command.make(
   { app: Flags.appFilter, instance: Flags.instanceFilter, service: Flags.serviceFilter, json: Flags.json },
   ({ json, ...selector }) =>
     Effect.flatMap(PortServerClient, (client) =>
-      Output.answer(Schema.Array(Allocation), { json, indent: 2 })(client.list(selector), Output.allocationTable)
+      Output.answer(Schema.Array(Allocation), { json, indent: 2 })(client.list(selector), (allocations, terminal) =>
+        Output.table(allocations, terminal)
+      )
     )
 ).pipe(describe("List the allocations, all or those that match every filter given", "portctl list --app myapp"))
