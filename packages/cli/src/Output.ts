@@ -13,12 +13,15 @@ import * as Terminal from "@port-server/program/Terminal"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { hintOf } from "./Hint.ts"
 import * as Table from "./Table.ts"
 
 /** What failed, in the words of the command line; `body` is what the API said, or would have said. */
 export class Failure extends Schema.TaggedError<Failure>()("Failure", {
   message: Schema.String,
-  body: Schema.Unknown
+  body: Schema.Unknown,
+  /** What to do next, for a person at a terminal. */
+  hint: Schema.optional(Schema.String)
 }) {}
 
 /** What any call of the client can fail with. */
@@ -51,27 +54,29 @@ export const ownerAndId = (allocation: Allocation): string => `${allocation.owne
 export type Sentences = { readonly [Tag in ClientError["_tag"]]?: string }
 
 const failure = (error: ClientError | Failure, sentences: Sentences): Failure => {
+  if (error._tag === "Failure") return error
+  const hint = hintOf(error)
   switch (error._tag) {
-    case "Failure":
-      return error
     case "PortTaken":
       return new Failure({
         message: `port ${error.holder.port} is already allocated to ${ownerAndId(error.holder)}`,
-        body: encodeBody(error)
+        body: encodeBody(error),
+        hint
       })
     case "ImportConflict":
       return new Failure({
         message: `${error.message}: ${error.conflicts.map(({ port, holder }) => `${port} belongs to ${ownerAndId(holder)}`).join(", ")}`,
-        body: encodeBody(error)
+        body: encodeBody(error),
+        hint
       })
     case "ServerUnreachable": {
       const message = `${error.message} (is it running? start it with: portctl start)`
-      return new Failure({ message, body: { error: message } })
+      return new Failure({ message, body: { error: message }, hint })
     }
     case "UnexpectedAnswer":
-      return new Failure({ message: error.message, body: { error: error.message } })
+      return new Failure({ message: error.message, body: { error: error.message }, hint })
     default:
-      return new Failure({ message: sentences[error._tag] ?? error.message, body: encodeBody(error) })
+      return new Failure({ message: sentences[error._tag] ?? error.message, body: encodeBody(error), hint })
   }
 }
 

@@ -7,12 +7,15 @@ import * as Terminal from "@effect/platform/Terminal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as HelpText from "./HelpText.ts"
+import { closest } from "./Closest.ts"
+import * as Syntax from "./Syntax.ts"
 
 /** The command line asks for something that the program does not do; said with the usage of the command. */
 export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   message: Schema.String,
-  usage: Schema.optional(Schema.String)
+  usage: Schema.optional(Schema.String),
+  /** What to do next, for a person at a terminal. */
+  hint: Schema.optional(Schema.String)
 }) {}
 
 /** What a command line asks of a command: its work, or one of the things that every command can do. */
@@ -25,7 +28,7 @@ export type Demand =
 /** A command of a program; what its command line parses to is its own affair. */
 export interface Verb {
   readonly name: string
-  readonly descriptor: HelpText.Descriptor
+  readonly descriptor: Syntax.Descriptor
   readonly parse: (args: ReadonlyArray<string>) => Effect.Effect<Demand, UsageError>
 }
 
@@ -48,6 +51,11 @@ const platform = Layer.mergeAll(
 
 const unexpected = (argument: string): string => `unexpected argument ${JSON.stringify(argument)}`
 
+const unknownOption = (flag: string, known: Iterable<string>): string => {
+  const meant = closest(flag, known)
+  return `unknown option ${flag}${meant === undefined ? "" : `, did you mean ${meant}?`}`
+}
+
 // What @effect/cli takes for the value of a flag that has none.
 const asBoolean = /^(true|false|1|0|y|yes|n|no|on|off)$/i
 
@@ -67,7 +75,7 @@ const misuse = (usage: string, args: ReadonlyArray<string>): string | undefined 
     const [flag = "", ...value] = (args[index] ?? "").split("=")
     if (flag === "--") return undefined
     if (!flag.startsWith("-") || flag === "-") continue
-    if (!takesValue.has(flag)) return `unknown option ${flag}`
+    if (!takesValue.has(flag)) return unknownOption(flag, takesValue.keys())
     if (seen.has(flag)) return `option ${flag} was given twice`
     seen.add(flag)
     const next = args[index + 1]
@@ -88,7 +96,9 @@ const misuse = (usage: string, args: ReadonlyArray<string>): string | undefined 
 
 /** The library's sentence on what is wrong, in one line. */
 const sentence = ({ error }: ValidationError): string => {
-  const text = HelpText.lines(error).join(" ")
+  const text = Syntax.blocks(error)
+    .map(({ text }) => text)
+    .join(" ")
   const missing = /^Expected to find option: '([^']+)'/.exec(text)
   if (missing !== null) return `option ${missing[1]} is required`
   const unknown = /^Received unknown argument: '(.*)'$/.exec(text)
@@ -103,9 +113,9 @@ export const make = <Name extends string, E, A>(command: Command.Command<Name, n
     descriptor: command.descriptor,
     parse: (args) => {
       if (args.includes("--help") || args.includes("-h")) return Effect.succeed({ _tag: "Help" })
-      const wrong = misuse(HelpText.usage(command.descriptor), args)
+      const wrong = misuse(Syntax.usage(command.descriptor), args)
       if (wrong !== undefined) return new UsageError({ message: wrong })
-      return CommandDescriptor.parse(command.descriptor, [name, ...args], HelpText.config).pipe(
+      return CommandDescriptor.parse(command.descriptor, [name, ...args], Syntax.config).pipe(
         Effect.mapError((error) => new UsageError({ message: sentence(error) })),
         Effect.flatMap((directive): Effect.Effect<Demand, UsageError> => {
           if (directive._tag === "UserDefined") {

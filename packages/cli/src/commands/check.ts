@@ -19,7 +19,7 @@ export const check = Command.make(
     if (!available) return yield* new Negative()
   })
 ).pipe(
-  describe("Check whether the registry has allocated a port", "portctl check --port 5432", [
-    "Exit status: 0 when it is available, 1 when it is allocated."
-  ])
+  describe("Check whether the registry has allocated a port", "portctl check --port 5432", [], {
+    exits: { 0: "The port is available", 1: "It is allocated, or the server could not be asked" }
+  })
 )

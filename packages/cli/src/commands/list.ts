@@ -17,4 +17,9 @@ export const list = Command.make(
         Output.table(allocations, terminal)
       )
     )
-).pipe(describe("List the allocations, all or those that match every filter given", "portctl list --app myapp"))
+).pipe(
+  describe("List the allocations, all or those that match every filter given", [
+    "portctl list --app myapp",
+    "portctl list --json"
+  ])
+)
