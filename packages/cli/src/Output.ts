@@ -1,4 +1,4 @@
-import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
 import {
   AllocationNotFound,
   ImportConflict,
@@ -9,14 +9,19 @@ import {
   StorageUnavailable
 } from "@port-server/domain/Errors"
 import type { ServerUnreachable, UnexpectedAnswer } from "@port-server/domain/PortServerClient"
+import * as Terminal from "@port-server/program/Terminal"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { hintOf } from "./Hint.ts"
+import * as Table from "./Table.ts"
 
 /** What failed, in the words of the command line; `body` is what the API said, or would have said. */
 export class Failure extends Schema.TaggedError<Failure>()("Failure", {
   message: Schema.String,
-  body: Schema.Unknown
+  body: Schema.Unknown,
+  /** What to do next, for a person at a terminal. */
+  hint: Schema.optional(Schema.String)
 }) {}
 
 /** A failure that no API told: `message` is all that there is to say. */
@@ -52,26 +57,28 @@ export const ownerAndId = (allocation: Allocation): string => `${allocation.owne
 export type Sentences = { readonly [Tag in ClientError["_tag"]]?: string }
 
 const failure = (error: ClientError | Failure, sentences: Sentences): Failure => {
+  if (error._tag === "Failure") return error
+  const hint = hintOf(error)
   switch (error._tag) {
-    case "Failure":
-      return error
     case "PortTaken":
       return new Failure({
         message: `port ${error.holder.port} is already allocated to ${ownerAndId(error.holder)}`,
-        body: encodeBody(error)
+        body: encodeBody(error),
+        hint
       })
     case "ImportConflict":
       return new Failure({
         message: `${error.message}: ${error.conflicts.map(({ port, holder }) => `${port} belongs to ${ownerAndId(holder)}`).join(", ")}`,
-        body: encodeBody(error)
+        body: encodeBody(error),
+        hint
       })
     case "ServerUnreachable": {
-      return failed(`${error.message} (is it running? start it with: portctl start)`)
+      return new Failure({ ...failed(`${error.message} (is it running? start it with: portctl start)`), hint })
     }
     case "UnexpectedAnswer":
-      return failed(error.message)
+      return new Failure({ ...failed(error.message), hint })
     default:
-      return new Failure({ message: sentences[error._tag] ?? error.message, body: encodeBody(error) })
+      return new Failure({ message: sentences[error._tag] ?? error.message, body: encodeBody(error), hint })
   }
 }
 
@@ -84,73 +91,38 @@ export const answer =
   <A, I>(schema: Schema.Schema<A, I>, options: { readonly json: boolean; readonly indent?: number }) =>
   <R>(
     call: Effect.Effect<A, ClientError | Failure, R>,
-    sentence: (answer: A) => string,
+    sentence: (answer: A, terminal: Terminal.Terminal) => string,
     sentences: Sentences = {}
   ): Effect.Effect<A, Failure, R> =>
     call.pipe(
       Effect.mapError((error) => failure(error, sentences)),
       Effect.tapError(({ body }) => (options.json ? Console.log(JSON.stringify(body)) : Effect.void)),
       Effect.tap((value) =>
-        Console.log(
-          options.json ? JSON.stringify(Schema.encodeSync(schema)(value), undefined, options.indent) : sentence(value)
-        )
+        options.json
+          ? Console.log(JSON.stringify(Schema.encodeSync(schema)(value), undefined, options.indent))
+          : Effect.flatMap(Terminal.stdout, (terminal) => Console.log(sentence(value, terminal)))
       )
     )
-
-/** The rows, one a line, every column as wide as its widest cell. */
-export const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    rows.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? "")), 0)
-  )
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - displayWidth(cell)))
-        .join("  ")
-        .trimEnd()
-    )
-    .join("\n")
-}
-
-/** Rows below their headings. */
-export const columns = (headings: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
-  aligned([headings, ...rows])
 
 /** A time of the API as tables show it: `2025-02-08 15:04:05`. */
-export const time = (text: string): string => escapeControls(text.replace("T", " ").replace("Z", ""))
+export const time = (text: string): string => text.replace("T", " ").replace("Z", "")
 
-/** A further column of {@link table}. */
-export interface Column<A> {
-  readonly heading: string
-  readonly cell: (allocation: A) => string
-}
+/** What a table of allocations shows of each. */
+type Listed = Pick<Allocation, "id" | "app" | "instance" | "service" | "port" | "created_at">
 
-/** The allocations as a table, or `no allocations`. */
-export const table = <A extends Omit<Allocation, "hasOwnerOf" | "owner">>(
+const columns: ReadonlyArray<Table.Column<Listed>> = [
+  { heading: "ID", cell: ({ id }) => String(id) },
+  { heading: "APP", cell: ({ app }) => app, shorten: "end" },
+  { heading: "INSTANCE", cell: ({ instance }) => instance, shorten: "end" },
+  { heading: "SERVICE", cell: ({ service }) => service, shorten: "end" },
+  { heading: "PORT", cell: ({ port }) => String(port), style: "cyan" },
+  { heading: "CREATED", cell: ({ created_at }) => time(created_at), style: "dim" }
+]
+
+/** The allocations as a table, with further columns where given, or `no allocations`. */
+export const table = <A extends Listed>(
   allocations: ReadonlyArray<A>,
-  further: ReadonlyArray<Column<A>> = []
+  terminal: Terminal.Terminal,
+  further: ReadonlyArray<Table.Column<A>> = []
 ): string =>
-  allocations.length === 0
-    ? "no allocations"
-    : columns(
-        ["ID", "APP", "INSTANCE", "SERVICE", "PORT", "CREATED", ...further.map(({ heading }) => heading)],
-        allocations.map((allocation) => [
-          String(allocation.id),
-          escapeControls(allocation.app),
-          escapeControls(allocation.instance),
-          escapeControls(allocation.service),
-          String(allocation.port),
-          time(allocation.created_at),
-          ...further.map(({ cell }) => cell(allocation))
-        ])
-      )
-
-// Wide and combining characters by their East Asian Width and category (Unicode UAX 11), close enough for alignment.
-const wide =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
-
-const displayWidth = (text: string): number => {
-  let width = 0
-  for (const char of text) width += /\p{Mark}|\u200d/u.test(char) ? 0 : wide.test(char) ? 2 : 1
-  return width
-}
+  allocations.length === 0 ? "no allocations" : Table.table([...columns, ...further], allocations, terminal)

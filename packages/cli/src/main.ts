@@ -1,5 +1,5 @@
 import * as CliCommand from "@effect/cli/Command"
-import { version } from "@port-server/domain/Defaults"
+import { serverAddress, version } from "@port-server/domain/Defaults"
 import { PortServerClient } from "@port-server/domain/PortServerClient"
 import * as Program from "@port-server/program/Program"
 import * as Verb from "@port-server/program/Verb"
@@ -22,7 +22,18 @@ Program.run(
   {
     name: "portctl",
     version,
-    summary: "Ask port-server for this machine's ports.\nIt listens at PORT_SERVER_ADDR, by default 127.0.0.1:51234."
+    summary: "Ask port-server for this machine's ports.",
+    groups: {
+      Ports: ["allocate", "release", "list", "check", "why", "scan", "prune"],
+      "A project's ports": ["init", "ensure", "env", "run", "open"],
+      "The server": ["start", "stop", "restart", "status", "service", "health"],
+      Backup: ["export", "import"]
+    },
+    environment: [
+      ["PORT_SERVER_ADDR", `Where port-server listens (default ${serverAddress})`],
+      ["NO_COLOR", "Not empty: no colour on a terminal"]
+    ],
+    values: async () => (await import("./Completions.ts")).values
   },
   [
     command("allocate", async () => (await import("./commands/allocate.ts")).allocate),

@@ -1,113 +1,154 @@
-import * as CliConfig from "@effect/cli/CliConfig"
-import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
-import type { HelpDoc } from "@effect/cli/HelpDoc"
-import type { Span } from "@effect/cli/HelpDoc/Span"
-import * as Usage from "@effect/cli/Usage"
+import { type Definition, sections } from "./Description.ts"
+import * as Syntax from "./Syntax.ts"
+import type { Terminal } from "./Terminal.ts"
+import { wrap } from "./Wrap.ts"
 
-/** What is shown of a command: any of @effect/cli's, whatever it parses to. */
-export type Descriptor = CommandDescriptor.Command<unknown>
+/** The widest that a line of help may be. */
+const columns = 80
 
-const spanText = (span: Span): string => {
-  switch (span._tag) {
-    case "Text":
-    case "URI":
-      return span.value
-    case "Sequence":
-      return spanText(span.left) + spanText(span.right)
-    default:
-      return spanText(span.value)
-  }
+/** A term that is wider stands on a line of its own. */
+const widestTerm = 26
+
+/** The width of the column of terms. */
+const termWidth = (terms: ReadonlyArray<string>): number =>
+  Math.max(0, ...terms.map(({ length }) => (length > widestTerm ? 0 : length)))
+
+const definitionLines = (
+  definitions: ReadonlyArray<Definition>,
+  width = termWidth(definitions.map(([term]) => term))
+): ReadonlyArray<string> => {
+  const indent = " ".repeat(width + 4)
+  return definitions.flatMap(([term, text]) => {
+    const [first = "", ...others] = wrap(text, columns - indent.length)
+    return term.length > width
+      ? [`  ${term}`, ...[first, ...others].map((line) => `${indent}${line}`)]
+      : [`  ${term.padEnd(width)}  ${first}`.trimEnd(), ...others.map((line) => `${indent}${line}`)]
+  })
 }
 
-/** The text of a help document, line by line. */
-export const lines = (doc: HelpDoc): ReadonlyArray<string> => {
-  switch (doc._tag) {
-    case "Header":
-    case "Paragraph":
-      return spanText(doc.value).split("\n")
-    case "Sequence":
-      return [...lines(doc.left), ...lines(doc.right)]
-    default:
-      return []
-  }
+/** A flag with its value, or an optional part, stays in one piece. */
+const usageWords = /\[[^\]]*\]\S*|--[a-z-]+ [A-Z]\S*|\S+/g
+
+/** A line of usage on as many lines as it needs, the further ones below its first flag. */
+const usageLines = (line: string): ReadonlyArray<string> => {
+  const [, name = ""] = /^((?:[a-z][a-z-]* ?)+)/.exec(line) ?? []
+  const indent = " ".repeat(name.length)
+  const [first = "", ...others] = wrap(line.slice(name.length).match(usageWords) ?? [], columns - name.length - 2)
+  return [`  ${name}${first}`.trimEnd(), ...others.map((text) => `  ${indent}${text}`)]
 }
 
-// What @effect/cli says of every option, which says nothing of this one.
-const boilerplate = /^(A user-defined piece of text\.|A true or false value\.|This setting is optional\..*|)$/
+const section = ({ paint }: Terminal, title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+  lines.length === 0 ? [] : [[paint("bold", `${title}:`), ...lines].join("\n")]
 
-const definitions = (doc: HelpDoc): ReadonlyArray<readonly [term: string, text: string]> => {
-  switch (doc._tag) {
-    case "Sequence":
-      return [...definitions(doc.left), ...definitions(doc.right)]
-    case "DescriptionList":
-      return doc.definitions.map(([term, text]) => [
-        spanText(term),
-        lines(text)
-          .filter((line) => !boilerplate.test(line))
-          .join(" ")
-      ])
-    default:
-      return []
-  }
+/** What an author wrote below a heading of the description. */
+const written = (blocks: ReadonlyArray<Syntax.Block>, title: string): ReadonlyArray<Syntax.Block> => {
+  const start = blocks.findIndex((block) => block._tag === "Heading" && block.text === title)
+  if (start === -1) return []
+  const rest = blocks.slice(start + 1)
+  const end = rest.findIndex(({ _tag }) => _tag === "Heading")
+  return end === -1 ? rest : rest.slice(0, end)
 }
 
-/** How both programs parse: flags exactly as written. */
-export const config = CliConfig.make({ isCaseSensitive: true, showBuiltIns: false })
+const writtenDefinitions = (blocks: ReadonlyArray<Syntax.Block>, title: string): ReadonlyArray<Definition> =>
+  written(blocks, title).flatMap((block) => (block._tag === "Definition" ? [[block.term, block.text] as const] : []))
 
-const columns = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
-  const width = Math.max(...rows.map(([term]) => term.length))
-  return rows.map(([term, text]) => `  ${term.padEnd(width)}  ${text}`.trimEnd())
-}
+const builtIns = Syntax.builtIns.map(({ term, text }): Definition => [term, text])
 
-/** A command's line of usage, such as `check --port PORT [--json]`. */
-export const usage = (descriptor: Descriptor): string =>
-  Usage.enumerate(CommandDescriptor.getUsage(descriptor), config).map(spanText).join(" ").trim()
+const usualExits: ReadonlyArray<Definition> = [
+  ["0", "It is done"],
+  ["1", "It is not; one line on stderr says why"]
+]
 
-/** A command's description as its author wrote it: the lines ahead of the options. */
-const description = (doc: HelpDoc): ReadonlyArray<string> => {
-  const text = lines(doc)
-  const heading = text.findIndex((line) => /^(OPTIONS|ARGUMENTS)$/.test(line))
-  return (heading === -1 ? text : text.slice(0, heading)).filter((line) => line !== "DESCRIPTION")
-}
-
-const builtIns = [
-  ["-h, --help", "Show this help"],
-  ["--version", "Show the version"],
-  ["--completions SHELL", "Print completions for bash, zsh or fish"]
-] as const
+/** What a command is for, in one line. */
+export const summary = (descriptor: Syntax.Descriptor): string =>
+  Syntax.description(descriptor)[0]?.text.split("\n")[0] ?? ""
 
 /**
- * The whole help of a command: plain text for a terminal of 80 columns and more.
+ * The whole help of a command.
  *
  * @param usageLine the whole line of usage, from the program's name on
+ * @param environment the variables that matter to the whole program
  */
-export const commandHelp = (descriptor: Descriptor, usageLine: string): string => {
-  const doc = CommandDescriptor.getHelp(descriptor, config)
+export const commandHelp = (
+  descriptor: Syntax.Descriptor,
+  usageLine: string,
+  environment: ReadonlyArray<Definition>,
+  terminal: Terminal
+): string => {
+  const blocks = Syntax.description(descriptor)
+  const end = blocks.findIndex(({ _tag }) => _tag === "Heading")
+  const [first = "", ...details] = blocks
+    .slice(0, end === -1 ? blocks.length : end)
+    .flatMap(({ text }) => wrap(text, columns))
+  const exits = new Map([...usualExits, ...writtenDefinitions(blocks, sections.exits)])
   return [
-    description(doc).join("\n"),
-    `Usage:\n  ${usageLine}`,
-    ["Options:", ...columns([...definitions(doc), ...builtIns])].join("\n")
+    first,
+    ...(details.length === 0 ? [] : [details.join("\n")]),
+    ...section(terminal, "Usage", usageLines(usageLine)),
+    ...section(
+      terminal,
+      "Options",
+      definitionLines([
+        ...Syntax.parameters(descriptor).map(
+          ({ name, placeholder, text }): Definition => [placeholder === "" ? name : `${name} ${placeholder}`, text]
+        ),
+        ...builtIns
+      ])
+    ),
+    ...section(
+      terminal,
+      sections.environment,
+      definitionLines([...writtenDefinitions(blocks, sections.environment), ...environment])
+    ),
+    ...section(terminal, sections.exits, definitionLines([...exits])),
+    ...section(
+      terminal,
+      sections.examples,
+      written(blocks, sections.examples).flatMap(({ text }) => text.split("\n").map((line) => `  ${line}`))
+    )
   ].join("\n\n")
 }
 
-/** The whole help of a program that has commands, in their order. */
+/** A program that has commands, as its help shows it. */
+export interface Overview {
+  readonly name: string
+  /** What it is for, in a sentence or two. */
+  readonly summary: string
+  /** The variables that matter to all of it. */
+  readonly environment: ReadonlyArray<Definition>
+  /** Titles, each with the names of its commands. */
+  readonly groups: Readonly<Record<string, ReadonlyArray<string>>>
+}
+
+/** The whole help of a program that has commands: by groups, those in none at the end. */
 export const programHelp = (
-  name: string,
-  summary: string,
-  commands: ReadonlyArray<{ readonly name: string; readonly descriptor: Descriptor }>
-): string =>
-  [
-    summary,
-    `Usage:\n  ${name} COMMAND [OPTIONS]`,
-    [
-      "Commands:",
-      ...columns(
-        commands.map(({ name: command, descriptor }) => [
-          command,
-          description(CommandDescriptor.getHelp(descriptor, config))[0] ?? ""
-        ])
-      )
-    ].join("\n"),
-    ["Options:", ...columns(builtIns)].join("\n"),
-    `Run "${name} COMMAND --help" for the options of a command.`
+  { environment, groups, name, summary: purpose }: Overview,
+  commands: ReadonlyArray<{ readonly name: string; readonly descriptor: Syntax.Descriptor }>,
+  terminal: Terminal
+): string => {
+  const named = new Map(commands.map((command) => [command.name, command]))
+  const grouped = new Set(Object.values(groups).flat())
+  const others = commands.filter((command) => !grouped.has(command.name)).map((command) => command.name)
+  const width = termWidth([...named.keys()])
+  const lines = (names: ReadonlyArray<string>) =>
+    definitionLines(
+      names.flatMap((command) => {
+        const found = named.get(command)
+        return found === undefined ? [] : [[command, summary(found.descriptor)] as const]
+      }),
+      width
+    )
+  return [
+    purpose
+      .split("\n")
+      .flatMap((line) => wrap(line, columns))
+      .join("\n"),
+    ...section(terminal, "Usage", [`  ${name} COMMAND [OPTIONS]`]),
+    ...[...Object.entries(groups), ["Others", others] as const].flatMap(([title, names]) =>
+      section(terminal, title, lines(names))
+    ),
+    ...section(terminal, "Options", definitionLines(builtIns)),
+    ...section(terminal, sections.environment, definitionLines(environment)),
+    `Run "${name} help COMMAND" for the options of a command.`
   ].join("\n\n")
+}

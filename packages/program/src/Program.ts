@@ -1,14 +1,16 @@
 import * as CliCommand from "@effect/cli/Command"
-import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
 import * as NodeRuntime from "@effect/platform-node-shared/NodeRuntime"
-import { escapeControls } from "@port-server/domain/Allocation"
-import { sentenceOf } from "@port-server/domain/Environment"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import { closest } from "./Closest.ts"
+import { complain } from "./Complaint.ts"
+import type * as CompletionModule from "./Completion.ts"
+import type { Completion, Values } from "./Completion.ts"
 import * as HelpText from "./HelpText.ts"
+import * as Terminal from "./Terminal.ts"
 import { type Demand, make, UsageError, type Verb } from "./Verb.ts"
 
 /** The answer, already printed, is one that scripts should see by the exit status, 1 or another: nothing more to say. */
@@ -16,28 +18,14 @@ export class Negative extends Schema.TaggedError<Negative>()("Negative", {
   status: Schema.optionalWith(Schema.Int, { default: () => 1 })
 }) {}
 
-const completions = {
-  bash: CommandDescriptor.getBashCompletions,
-  fish: CommandDescriptor.getFishCompletions,
-  zsh: CommandDescriptor.getZshCompletions
-}
-
-/** A line of a completion script without the options that @effect/cli adds and these programs refuse. */
-const knownOptions = (line: string): ReadonlyArray<string> =>
-  /^\s*opts="/.test(line)
-    ? [line.replace(/ --(log-level|wizard)\b/g, "")]
-    : /(--|-l )(log-level|wizard)\b/.test(line)
-      ? []
-      : [line]
-
 /** What a program says of itself. */
 interface Self {
   readonly name: string
   readonly version: string
   readonly usage: () => string
-  readonly help: () => string
-  /** What completions are made of. */
-  readonly descriptor: Effect.Effect<HelpText.Descriptor>
+  readonly help: (terminal: Terminal.Terminal) => string
+  /** What to do after a wrong command line. */
+  readonly hint: string
 }
 
 /** Do what was demanded. */
@@ -46,13 +34,13 @@ const meet = (demand: Demand, self: Self): Effect.Effect<void, unknown> => {
     case "Work":
       return demand.work
     case "Help":
-      return Effect.suspend(() => Console.log(self.help()))
+      return Effect.flatMap(Terminal.stdout, (terminal) => Console.log(self.help(terminal)))
     case "Version":
       return Console.log(self.version)
     case "Completions":
-      return self.descriptor.pipe(
-        Effect.flatMap((descriptor) => completions[demand.shell](descriptor, self.name)),
-        Effect.flatMap((lines) => Console.log(lines.flatMap(knownOptions).join("\n")))
+      return Effect.flatMap(
+        Effect.promise(() => import("./CompletionScript.ts")),
+        ({ completionScript }) => Console.log(completionScript(demand.shell, self.name))
       )
   }
 }
@@ -62,7 +50,9 @@ const perform = (verb: Verb, args: ReadonlyArray<string>, self: Self): Effect.Ef
   verb.parse(args).pipe(
     Effect.flatMap((demand) => meet(demand, self)),
     Effect.mapError((error) =>
-      error instanceof UsageError ? new UsageError({ message: error.message, usage: self.usage() }) : error
+      error instanceof UsageError
+        ? new UsageError({ message: error.message, usage: self.usage(), hint: error.hint ?? self.hint })
+        : error
     )
   )
 
@@ -80,31 +70,41 @@ const statusOf = (exit: Exit.Exit<unknown, unknown>): number => {
   return error instanceof Negative ? error.status : 1
 }
 
-/**
- * Run to the end and exit. An error is one line `error: <sentence>` on stderr; when the command line is what is wrong,
- * with the usage after it.
- */
+/** Run to the end, say what went wrong, and exit. */
 const launch = (effect: Effect.Effect<void, unknown>): void => {
   process.stdout.on("error", onLostOutput)
   effect.pipe(
     Effect.tapErrorCause((cause) => {
       const error: unknown = Cause.squash(cause)
-      if (Cause.isInterruptedOnly(cause) || error instanceof Negative) return Effect.void
-      const line = Console.error(`error: ${escapeControls(sentenceOf(error))}`)
-      return error instanceof UsageError && error.usage !== undefined
-        ? Effect.zipRight(line, Console.error(`usage: ${error.usage}`))
-        : line
+      return Cause.isInterruptedOnly(cause) || error instanceof Negative ? Effect.void : complain(error)
     }),
     NodeRuntime.runMain({ disableErrorReporting: true, teardown: (exit, onExit) => onExit(statusOf(exit)) })
   )
 }
 
+/** Asked by a program's own completion scripts: what can stand at the cursor. */
+const completionCommand = "__complete"
+
+const tellCompletions = (
+  [shell = "", ...args]: ReadonlyArray<string>,
+  complete: (module: typeof CompletionModule, line: ReadonlyArray<string>) => Effect.Effect<Completion>
+): Effect.Effect<void> =>
+  Effect.promise(() => Promise.all([import("./Completion.ts"), import("./CompletionAnswer.ts")])).pipe(
+    Effect.flatMap(([module, { answer }]) => answer(shell, args, (line) => complete(module, line))),
+    Effect.flatMap((text) => Console.log(text))
+  )
+
 /** Run a program that is one command, on the process's command line. */
 export const runVerb = (verb: Verb, version: string): void => {
   const { name, descriptor } = verb
+  const args = process.argv.slice(2)
   const usage = () => verb.usage
-  const help = () => HelpText.commandHelp(descriptor, usage())
-  launch(perform(verb, process.argv.slice(2), { name, version, usage, help, descriptor: Effect.succeed(descriptor) }))
+  const help = (terminal: Terminal.Terminal) => HelpText.commandHelp(descriptor, usage(), [], terminal)
+  launch(
+    args[0] === completionCommand
+      ? tellCompletions(args.slice(1), ({ ofVerb }, line) => ofVerb(verb, line, () => Effect.succeed([])))
+      : perform(verb, args, { name, version, usage, help, hint: `${name} --help` })
+  )
 }
 
 /** A command of a program: its name, and the rest, which is loaded only when it is asked for. */
@@ -113,50 +113,64 @@ export interface Command {
   readonly load: Effect.Effect<Verb>
 }
 
-const descriptorOf = (name: string, verbs: ReadonlyArray<Verb>): HelpText.Descriptor => {
-  const program = CommandDescriptor.make(name)
-  const [first, ...others] = verbs.map((verb) => [verb.name, verb.descriptor] as const)
-  return first === undefined ? program : CommandDescriptor.withSubcommands(program, [first, ...others])
+/** A program that has commands. */
+export interface Program extends HelpText.Overview {
+  readonly version: string
+  /** What the values of its flags can be, for completion; loaded only then. */
+  readonly values: () => Promise<Values>
 }
 
-/** The line of the command line that names no command. */
-const bare = (name: string, help: () => string): Verb =>
-  make(CliCommand.make(name, {}, () => Effect.suspend(() => Console.log(help()))))
+const performCommand = (program: Program, command: Command, args: ReadonlyArray<string>) =>
+  Effect.flatMap(command.load, (verb) => {
+    const { environment, name, version } = program
+    const usage = () => `${name} ${verb.usage}`
+    const help = (terminal: Terminal.Terminal) => HelpText.commandHelp(verb.descriptor, usage(), environment, terminal)
+    return perform(verb, args, { name, version, usage, help, hint: `${name} help ${verb.name}` })
+  })
 
-/**
- * Run a program that has commands, on the process's command line: the first argument names the command.
- *
- * @param program `summary` is what the program is for, in one sentence
- */
-export const run = (
-  program: { readonly name: string; readonly version: string; readonly summary: string },
-  commands: ReadonlyArray<Command>
-): void => {
-  const { name, version, summary } = program
-  const [first, ...rest] = process.argv.slice(2)
-  const all = Effect.forEach(commands, ({ load }) => load)
-  const descriptor = Effect.map(all, (verbs) => descriptorOf(name, verbs))
-  const command = commands.find((candidate) => candidate.name === first)
-  if (command !== undefined) {
+/** What a command line asks that names no command. */
+const performBare = (program: Program, commands: ReadonlyArray<Command>, args: ReadonlyArray<string>) =>
+  Effect.flatMap(
+    Effect.forEach(commands, ({ load }) => load),
+    (verbs) => {
+      const { name, version } = program
+      const help = (terminal: Terminal.Terminal) => HelpText.programHelp(program, verbs, terminal)
+      const bare = CliCommand.make(name, {}, () =>
+        Effect.flatMap(Terminal.stdout, (terminal) => Console.log(help(terminal)))
+      )
+      const usage = () => `${name} COMMAND [OPTIONS]`
+      return perform(make(bare), args, { name, version, usage, help, hint: `${name} help` })
+    }
+  )
+
+const unknownCommand = (name: string, given: string, commands: ReadonlyArray<Command>): UsageError => {
+  const meant = closest(given, [...commands.map((command) => command.name), "help"])
+  const question = meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`
+  return new UsageError({
+    message: `unknown command ${JSON.stringify(given)}${question} (${name} --help lists the commands)`,
+    usage: `${name} COMMAND [OPTIONS]`,
+    hint: meant === undefined ? `${name} help` : `${name} help ${meant}`
+  })
+}
+
+/** Run a program that has commands, on the process's command line: the first argument names the command. */
+export const run = (program: Program, commands: ReadonlyArray<Command>): void => {
+  const { name } = program
+  const args = process.argv.slice(2)
+  if (args[0] === completionCommand) {
+    const values = Effect.promise(program.values)
     launch(
-      Effect.flatMap(command.load, (verb) => {
-        const usage = () => `${name} ${verb.usage}`
-        const help = () => HelpText.commandHelp(verb.descriptor, usage())
-        return perform(verb, rest, { name, version, usage, help, descriptor })
-      })
+      tellCompletions(args.slice(1), ({ ofProgram }, line) =>
+        Effect.flatMap(values, (values) => ofProgram(line, commands, values))
+      )
     )
     return
   }
-  const usage = () => `${name} COMMAND [OPTIONS]`
-  launch(
-    first === undefined || first.startsWith("-")
-      ? Effect.flatMap(all, (verbs) => {
-          const help = () => HelpText.programHelp(name, summary, verbs)
-          return perform(bare(name, help), process.argv.slice(2), { name, version, usage, help, descriptor })
-        })
-      : new UsageError({
-          message: `unknown command ${JSON.stringify(first)} (${name} --help lists the commands)`,
-          usage: usage()
-        })
-  )
+  // Another way to write `VERB --help`.
+  const [first, ...rest] = args[0] === "help" ? [...args.slice(1).filter((arg) => arg !== "help"), "--help"] : args
+  const command = commands.find((candidate) => candidate.name === first)
+  if (command !== undefined) launch(performCommand(program, command, rest))
+  else if (first === undefined || first.startsWith("-"))
+    launch(performBare(program, commands, first === undefined ? [] : [first, ...rest]))
+  else launch(unknownCommand(name, first, commands))
 }

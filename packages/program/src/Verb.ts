@@ -7,14 +7,17 @@ import * as Terminal from "@effect/platform/Terminal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { closest } from "./Closest.ts"
 import * as Flag from "./Flag.ts"
-import * as HelpText from "./HelpText.ts"
 import { Rest } from "./Rest.ts"
+import * as Syntax from "./Syntax.ts"
 
 /** The command line asks for something that the program does not do; said with the usage of the command. */
 export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   message: Schema.String,
-  usage: Schema.optional(Schema.String)
+  usage: Schema.optional(Schema.String),
+  /** What to do next, for a person at a terminal. */
+  hint: Schema.optional(Schema.String)
 }) {}
 
 /** What a command line asks of a command: its work, or one of the things that every command can do. */
@@ -27,7 +30,7 @@ export type Demand =
 /** A command of a program; what its command line parses to is its own affair. */
 export interface Verb {
   readonly name: string
-  readonly descriptor: HelpText.Descriptor
+  readonly descriptor: Syntax.Descriptor
   /** Its line of usage, such as `check --port PORT [--json]`. */
   readonly usage: string
   readonly parse: (args: ReadonlyArray<string>) => Effect.Effect<Demand, UsageError>
@@ -52,6 +55,11 @@ const platform = Layer.mergeAll(
 
 const unexpected = (argument: string): string => `unexpected argument ${JSON.stringify(argument)}`
 
+const unknownOption = (flag: string, known: Iterable<string>): string => {
+  const meant = closest(flag, known)
+  return `unknown option ${flag}${meant === undefined ? "" : `, did you mean ${meant}?`}`
+}
+
 // What @effect/cli takes for the value of a flag that has none.
 const asBoolean = /^(true|false|1|0|y|yes|n|no|on|off)$/i
 
@@ -74,7 +82,7 @@ const misuse = (flags: ReadonlyMap<string, string>, args: ReadonlyArray<string>)
     const [flag = "", ...value] = (args[index] ?? "").split("=")
     if (!flag.startsWith("-") || flag === "-") continue
     const placeholder = flags.get(flag)
-    if (placeholder === undefined) return `unknown option ${flag}`
+    if (placeholder === undefined) return unknownOption(flag, flags.keys())
     if (seen.has(flag) && !Flag.isList(placeholder)) return `option ${flag} was given twice`
     seen.add(flag)
     const next = args[index + 1]
@@ -108,7 +116,9 @@ const joined = (flags: ReadonlyMap<string, string>, args: ReadonlyArray<string>)
 
 /** The library's sentence on what is wrong, in one line. */
 const sentence = ({ error }: ValidationError): string => {
-  const text = HelpText.lines(error).join(" ")
+  const text = Syntax.blocks(error)
+    .map(({ text }) => text)
+    .join(" ")
   const missing = /^Expected to find option: '([^']+)'/.exec(text)
   if (missing !== null) return `option ${missing[1]} is required`
   const unknown = /^Received unknown argument: '(.*)'$/.exec(text)
@@ -122,7 +132,7 @@ const sentence = ({ error }: ValidationError): string => {
  */
 export const make = <Name extends string, E, A>(command: Command.Command<Name, never, E, A>, rest?: string): Verb => {
   const [name = ""] = CommandDescriptor.getNames(command.descriptor)
-  const options = HelpText.usage(command.descriptor)
+  const options = Syntax.usage(command.descriptor)
   const parse = (all: ReadonlyArray<string>): Effect.Effect<Demand, UsageError> => {
     const end = all.includes("--") ? all.indexOf("--") : all.length
     const [args, others] = [all.slice(0, end), all.slice(end + 1)]
@@ -132,7 +142,7 @@ export const make = <Name extends string, E, A>(command: Command.Command<Name, n
     if (wrong !== undefined) return new UsageError({ message: wrong })
     // What follows `--` is no flag; for the parser it is arguments, among which it would still look for --help.
     const words = [name, ...joined(flags, args), ...(rest === undefined ? all.slice(end) : [])]
-    return CommandDescriptor.parse(command.descriptor, words, HelpText.config).pipe(
+    return CommandDescriptor.parse(command.descriptor, words, Syntax.config).pipe(
       Effect.mapError((error) => new UsageError({ message: sentence(error) })),
       Effect.flatMap((directive): Effect.Effect<Demand, UsageError> => {
         if (directive._tag === "UserDefined") {

@@ -55,7 +55,21 @@ const portServer = Command.make("port-server", options, (flags) => (flags.check 
   describe(
     "Hand out this machine's ports over HTTP, and never one to two owners",
     "port-server --db ~/ports.db --range 20000-29999",
-    ["Without a flag, PORT_SERVER_PORT, PORT_SERVER_DB and PORT_SERVER_RANGE are asked."]
+    [
+      "It listens on 127.0.0.1 only, and keeps its database, its logs and their folder to its user.",
+      "SIGINT and SIGTERM stop it once the requests in flight are answered."
+    ],
+    {
+      environment: [
+        ["PORT_SERVER_PORT", "What --port says, where that is not given"],
+        ["PORT_SERVER_DB", "What --db says, where that is not given"],
+        ["PORT_SERVER_RANGE", "What --range says, where that is not given"]
+      ],
+      exits: {
+        0: "It was told to stop, or the check found nothing wrong",
+        1: "It could not run; one line on stderr says why"
+      }
+    }
   ),
   Command.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer))
 )

@@ -45,4 +45,16 @@ export const allocate = Command.make(
     )
     if (wanted.port !== 0) yield* Effect.ignore(sayWhoListens(client, port))
   })
-).pipe(describe("Allocate a port for a service", "portctl allocate --app myapp --instance dev --service postgres"))
+).pipe(
+  describe(
+    "Allocate a port for a service",
+    [
+      "portctl allocate --app myapp --instance dev --service postgres",
+      "PORT=$(portctl allocate --app myapp --instance dev --service web --quiet)"
+    ],
+    ["Without --port, or with 0, it is the first free one of the server's range."],
+    {
+      exits: { 0: "The port is allocated", 1: "It is not: it belongs to somebody else, or stderr says what went wrong" }
+    }
+  )
+)

@@ -26,7 +26,10 @@ export const check = Command.make(
     if (!available || listener !== undefined) return yield* new Negative()
   })
 ).pipe(
-  describe("Check whether a port is allocated, or listened on without being so", "portctl check --port 5432", [
-    "Exit status: 0 when it is available, 1 when it is allocated or something is listening on it."
-  ])
+  describe("Check whether a port is allocated, or listened on without being so", "portctl check --port 5432", [], {
+    exits: {
+      0: "The port is available",
+      1: "It is allocated, something is listening on it, or the server could not be asked"
+    }
+  })
 )

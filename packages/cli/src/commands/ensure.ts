@@ -1,5 +1,5 @@
 import * as Command from "@effect/cli/Command"
-import { escapeControls } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
 import { Ensured } from "@port-server/domain/Ensure"
 import { describe } from "@port-server/program/Description"
 import * as Flag from "@port-server/program/Flag"
@@ -9,11 +9,12 @@ import { askedIn, ensureIn, placeOf } from "../Ensured.ts"
 import * as Flags from "../Flags.ts"
 import { here } from "../Here.ts"
 import * as Output from "../Output.ts"
+import { type Column, table } from "../Table.ts"
 
-const table = (ensured: Ensured): string => {
-  const rows = ensured.allocations.map(({ port, service }) => [escapeControls(service), String(port)])
-  return `${placeOf(ensured)}\n${Output.aligned(rows)}`
-}
+const columns: ReadonlyArray<Column<Allocation>> = [
+  { heading: "", cell: ({ service }) => service, shorten: "end" },
+  { heading: "", cell: ({ port }) => String(port), style: "cyan" }
+]
 
 /** `portctl ensure` */
 export const ensure = Command.make(
@@ -28,7 +29,10 @@ export const ensure = Command.make(
     if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })
     yield* Output.answer(Ensured, { json })(
       Effect.flatMap(here(given), (place) => ensureIn(place, given, askedIn(place, service))),
-      (ensured) => (quiet ? ensured.allocations.map(({ port }) => port).join("\n") : table(ensured))
+      (ensured, terminal) =>
+        quiet
+          ? ensured.allocations.map(({ port }) => port).join("\n")
+          : `${placeOf(ensured)}\n${table(columns, ensured.allocations, terminal)}`
     )
   })
 ).pipe(

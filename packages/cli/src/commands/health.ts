@@ -9,4 +9,8 @@ import * as Output from "../Output.ts"
 /** `portctl health` */
 export const health = Command.make("health", { json: Flags.json }, ({ json }) =>
   Effect.flatMap(PortServerClient, (client) => Output.answer(Health, { json })(client.health(), ({ status }) => status))
-).pipe(describe("Check that the server is reachable", "portctl health"))
+).pipe(
+  describe("Check that the server is reachable", "portctl health", [], {
+    exits: { 0: "It answers", 1: "It does not" }
+  })
+)

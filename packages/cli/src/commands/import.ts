@@ -37,7 +37,9 @@ const backupIn = Effect.fnUntraced(function* (file: string) {
 export const importAll = Command.make(
   "import",
   {
-    file: Args.text({ name: "FILE" }),
+    file: Args.text({ name: "FILE" }).pipe(
+      Args.withDescription("What portctl export printed; - for the standard input")
+    ),
     dryRun: Flag.boolean("dry-run", "Say what would happen, and change nothing"),
     json: Flags.json
   },
@@ -52,8 +54,9 @@ export const importAll = Command.make(
     )
   })
 ).pipe(
-  describe("Allocate everything in a backup", "portctl import ports.json --dry-run", [
-    "FILE is what portctl export printed; - reads the standard input.",
-    "When a port belongs to somebody else, nothing is allocated and each is named."
-  ])
+  describe(
+    "Allocate everything in a backup",
+    ["portctl import ports.json --dry-run", "ssh laptop portctl export | portctl import -"],
+    ["When a port belongs to somebody else, nothing is allocated and each is named."]
+  )
 )

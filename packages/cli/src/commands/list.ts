@@ -37,15 +37,27 @@ export const list = Command.make(
   Effect.fnUntraced(function* ({ json, live: isLive, ...selector }) {
     const client = yield* PortServerClient
     if (isLive) {
-      yield* Output.answer(Schema.Array(LiveAllocation), { json, indent: 2 })(live(client, selector), (allocations) =>
-        Output.table(allocations, [
-          { heading: "LISTENING", cell: ({ listener }) => (listener === undefined ? "-" : listenerName(listener)) }
-        ])
+      yield* Output.answer(Schema.Array(LiveAllocation), { json, indent: 2 })(
+        live(client, selector),
+        (allocations, terminal) =>
+          Output.table(allocations, terminal, [
+            {
+              heading: "LISTENING",
+              cell: ({ listener }) => (listener === undefined ? "-" : listenerName(listener)),
+              style: "green"
+            }
+          ])
       )
       return
     }
-    yield* Output.answer(Schema.Array(Allocation), { json, indent: 2 })(client.list(selector), (allocations) =>
-      Output.table(allocations)
+    yield* Output.answer(Schema.Array(Allocation), { json, indent: 2 })(
+      client.list(selector),
+      (allocations, terminal) => Output.table(allocations, terminal)
     )
   })
-).pipe(describe("List the allocations, all or those that match every filter given", "portctl list --app myapp --live"))
+).pipe(
+  describe("List the allocations, all or those that match every filter given", [
+    "portctl list --app myapp --live",
+    "portctl list --json"
+  ])
+)

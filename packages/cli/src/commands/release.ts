@@ -40,7 +40,13 @@ export const release = Command.make(
 ).pipe(
   describe(
     "Release one allocation, or all that match every filter given",
-    "portctl release --app myapp --instance dev",
-    ["Either --id alone, or filters with at least --app or --port."]
+    ["portctl release --id 7", "portctl release --app myapp --instance dev"],
+    ["Either --id alone, or filters with at least --app or --port."],
+    {
+      exits: {
+        0: "It is released, or no allocation matches the filters",
+        1: "No allocation has the id, or stderr says why"
+      }
+    }
   )
 )

@@ -1,5 +1,4 @@
 import * as Command from "@effect/cli/Command"
-import { escapeControls } from "@port-server/domain/Allocation"
 import { ListeningPort } from "@port-server/domain/Listener"
 import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { describe } from "@port-server/program/Description"
@@ -7,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Flags from "../Flags.ts"
 import * as Output from "../Output.ts"
+import { type Column, table } from "../Table.ts"
 
 /** What listens and nobody registered, but for the port-server that tells it. */
 const unregistered = Effect.fnUntraced(function* (client: PortServerClient) {
@@ -15,22 +15,23 @@ const unregistered = Effect.fnUntraced(function* (client: PortServerClient) {
   return listening.filter(({ holder, listener }) => holder === undefined && listener.pid !== pid)
 })
 
-const cell = (value: string | number | undefined) => escapeControls(String(value ?? "-"))
+const or = (value: string | number | undefined): string => String(value ?? "-")
 
-const table = (listening: ReadonlyArray<ListeningPort>): string =>
-  listening.length === 0
-    ? "nothing is listening that nobody registered"
-    : Output.columns(
-        ["PORT", "ADDRESS", "COMMAND", "PID", "USER", "FOLDER"],
-        listening.map(({ addresses, listener: { command, cwd, pid, user }, port }) =>
-          [port, addresses.join(",") || undefined, command, pid, user, cwd].map(cell)
-        )
-      )
+const columns: ReadonlyArray<Column<ListeningPort>> = [
+  { heading: "PORT", cell: ({ port }) => String(port), style: "cyan" },
+  { heading: "ADDRESS", cell: ({ addresses }) => addresses.join(",") || "-", shorten: "end" },
+  { heading: "COMMAND", cell: ({ listener }) => or(listener.command), shorten: "end" },
+  { heading: "PID", cell: ({ listener }) => or(listener.pid) },
+  { heading: "USER", cell: ({ listener }) => or(listener.user), shorten: "end" },
+  { heading: "FOLDER", cell: ({ listener }) => or(listener.cwd), style: "dim", shorten: "start" }
+]
 
 /** `portctl scan` */
 export const scan = Command.make("scan", { json: Flags.json }, ({ json }) =>
   Effect.flatMap(PortServerClient, (client) =>
-    Output.answer(Schema.Array(ListeningPort), { json, indent: 2 })(unregistered(client), table)
+    Output.answer(Schema.Array(ListeningPort), { json, indent: 2 })(unregistered(client), (listening, terminal) =>
+      listening.length === 0 ? "nothing is listening that nobody registered" : table(columns, listening, terminal)
+    )
   )
 ).pipe(
   describe("List what is listening on ports that nobody registered", "portctl scan", [

@@ -1,0 +1,26 @@
+import { escapeControls } from "@port-server/domain/Allocation"
+import { sentenceOf } from "@port-server/domain/Environment"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Terminal from "./Terminal.ts"
+import { UsageError } from "./Verb.ts"
+
+const hintOf = (error: unknown): string | undefined =>
+  Predicate.hasProperty(error, "hint") && typeof error.hint === "string" ? error.hint : undefined
+
+/**
+ * Say what is wrong on stderr: in one line `error: <sentence>`, with the usage when the command line is what is wrong.
+ * A person at a terminal is told what to do next, too, where the error has a `hint`.
+ */
+export const complain = (error: unknown): Effect.Effect<void> =>
+  Effect.flatMap(Terminal.stderr, ({ columns, paint }) => {
+    const hint = columns === undefined ? undefined : hintOf(error)
+    return Console.error(
+      [
+        `${paint("red", "error:")} ${escapeControls(sentenceOf(error))}`,
+        ...(error instanceof UsageError && error.usage !== undefined ? [`usage: ${error.usage}`] : []),
+        ...(hint === undefined ? [] : [paint("dim", `hint: ${escapeControls(hint)}`)])
+      ].join("\n")
+    )
+  })
