@@ -13,7 +13,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   portctl: [],
   "portctl allocate": ["--app", "--instance", "--service", "--port", "--json", "--quiet"],
   "portctl release": ["--id", "--app", "--instance", "--service", "--port", "--json"],
-  "portctl list": ["--app", "--instance", "--service", "--json"],
+  "portctl list": ["--app", "--instance", "--service", "--live", "--json"],
   "portctl check": ["--port", "--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],
   "portctl health": ["--json"],

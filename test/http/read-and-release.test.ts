@@ -167,8 +167,12 @@ sharedServer()("a running server", (it) => {
 
     it.effect("available means not allocated, even where something listens", () =>
       Effect.gen(function* () {
-        const { port } = yield* Server
-        expect((yield* call(port, "GET", `/v1/ports/${port}`)).json).toEqual({ port, available: true })
+        const { pid, port } = yield* Server
+        expect((yield* call(port, "GET", `/v1/ports/${port}`)).json).toMatchObject({
+          port,
+          available: true,
+          listener: { pid }
+        })
       })
     )
 

@@ -25,7 +25,8 @@ export class Failure extends Schema.TaggedError<Failure>()("Failure", {
 }) {}
 
 /** A failure that no API told: `message` is all that there is to say. */
-export const failed = (message: string): Failure => new Failure({ message, body: { error: message } })
+export const failed = (message: string, hint?: string): Failure =>
+  new Failure({ message, body: { error: message }, hint })
 
 /** What any call of the client can fail with. */
 export type ClientError =
@@ -73,10 +74,10 @@ const failure = (error: ClientError | Failure, sentences: Sentences): Failure =>
         hint
       })
     case "ServerUnreachable": {
-      return new Failure({ ...failed(`${error.message} (is it running? start it with: portctl start)`), hint })
+      return failed(`${error.message} (is it running? start it with: portctl start)`, hint)
     }
     case "UnexpectedAnswer":
-      return new Failure({ ...failed(error.message), hint })
+      return failed(error.message, hint)
     default:
       return new Failure({ message: sentences[error._tag] ?? error.message, body: encodeBody(error), hint })
   }
