@@ -12,7 +12,7 @@ const builtIns = ["--help", "--version", "--completions"]
 const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   portctl: [],
   "portctl allocate": ["--app", "--instance", "--service", "--port", "--json", "--quiet"],
-  "portctl release": ["--id", "--app", "--instance", "--service", "--port", "--json"],
+  "portctl release": ["--id", "--here", "--app", "--instance", "--service", "--port", "--json"],
   "portctl list": ["--app", "--instance", "--service", "--live", "--json"],
   "portctl check": ["--port", "--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],

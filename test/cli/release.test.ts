@@ -1,7 +1,11 @@
+import { execFileSync } from "node:child_process"
+import { mkdirSync, realpathSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { allocate, listed } from "../support/Api.ts"
 import { expectAnswer, expectError, expectUsageError } from "../support/Expectations.ts"
-import { type PortServer, portctl, startServer } from "../support/Programs.ts"
+import { type PortServer, portctl, startServer, temporaryFolder } from "../support/Programs.ts"
 import { listener } from "../support/Sockets.ts"
 import { call } from "../support/Wire.ts"
 
@@ -91,4 +95,46 @@ describe.concurrent("a command line that release cannot follow", () => {
       })
     )
   }
+})
+
+describe.concurrent("portctl release --here", () => {
+  const git = (cwd: string, ...args: ReadonlyArray<string>) =>
+    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false", ...args], { cwd })
+
+  it.scopedLive("releases what was ensured for the current worktree, and nothing of another one", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const folder = realpathSync(yield* temporaryFolder)
+      const [main, feature] = [join(folder, "shop"), join(folder, "feature")]
+      git(folder, "init", "-q", "shop")
+      git(main, "commit", "-q", "--allow-empty", "-m", "first")
+      git(main, "worktree", "add", "-q", "../feature")
+      for (const cwd of [main, feature]) yield* portctl(["ensure", "--service", "web,db"], { server, cwd })
+      yield* allocate(server.port, { app: "shop", instance: "feature" })
+      mkdirSync(join(feature, "src"))
+      const run = (...args: ReadonlyArray<string>) => portctl(args, { server, cwd: join(feature, "src") })
+      expectAnswer(yield* run("release", "--here"), `released 2 allocation(s) of shop/feature in ${feature}\n`)
+      expect(yield* listed(server.port, "shop")).toMatchObject([
+        { instance: "main", service: "web" },
+        { instance: "main", service: "db" },
+        { instance: "feature", service: "web" }
+      ])
+      expectAnswer(yield* run("release", "--here", "--json"), '{"deleted":0}\n')
+    })
+  )
+
+  it.scopedLive("goes with no other choice", () =>
+    Effect.gen(function* () {
+      const { address, connections } = yield* listener()
+      for (const other of [
+        ["--id", "1"],
+        ["--app", "shop"],
+        ["--port", "80"]
+      ]) {
+        const ended = yield* portctl(["release", "--here", ...other], { env: { PORT_SERVER_ADDR: address } })
+        expectUsageError(ended, /--here goes without --id and filters/, "portctl release")
+      }
+      expect(connections()).toBe(0)
+    })
+  )
 })

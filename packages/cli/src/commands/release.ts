@@ -1,27 +1,46 @@
 import * as Command from "@effect/cli/Command"
+import { escapeControls } from "@port-server/domain/Allocation"
 import { Released, ReleasedCount } from "@port-server/domain/PortServerApi"
 import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { describe } from "@port-server/program/Description"
+import * as Flag from "@port-server/program/Flag"
 import { UsageError } from "@port-server/program/Verb"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Flags from "../Flags.ts"
 import * as Output from "../Output.ts"
 
+/** The current worktree; what tells it is loaded only when it is asked for. */
+const currentPlace = Effect.flatMap(
+  Effect.promise(() => import("../Here.ts")),
+  ({ here }) => here({ app: Option.none(), instance: Option.none() })
+)
+
 /** `portctl release` */
 export const release = Command.make(
   "release",
   {
     id: Flags.id,
+    here: Flag.boolean("here", "What was ensured for the current worktree, and no filter"),
     app: Flags.appFilter,
     instance: Flags.instanceFilter,
     service: Flags.serviceFilter,
     port: Flags.portFilter,
     json: Flags.json
   },
-  Effect.fnUntraced(function* ({ id, json, ...selector }) {
+  Effect.fnUntraced(function* ({ here, id, json, ...selector }) {
     const client = yield* PortServerClient
     const filtered = Object.values(selector).some(Boolean)
+    if (here) {
+      if (filtered || Option.isSome(id)) {
+        return yield* new UsageError({ message: "--here goes without --id and filters" })
+      }
+      const { app, folder, instance } = yield* currentPlace
+      yield* Output.answer(ReleasedCount, { json })(client.releaseMatching({ path: folder }), ({ deleted }) =>
+        escapeControls(`released ${deleted} allocation(s) of ${app}/${instance} in ${folder}`)
+      )
+      return
+    }
     if (Option.isSome(id)) {
       if (filtered) return yield* new UsageError({ message: "--id and filters exclude each other" })
       yield* Output.answer(Released, { json })(client.release(id.value), () => `released allocation ${id.value}`, {
@@ -30,7 +49,7 @@ export const release = Command.make(
       return
     }
     if (!selector.app && !selector.port) {
-      return yield* new UsageError({ message: "--id, or at least --app or --port, is required" })
+      return yield* new UsageError({ message: "--id, --here, or at least --app or --port, is required" })
     }
     yield* Output.answer(ReleasedCount, { json })(
       client.releaseMatching(selector),
@@ -40,8 +59,8 @@ export const release = Command.make(
 ).pipe(
   describe(
     "Release one allocation, or all that match every filter given",
-    ["portctl release --id 7", "portctl release --app myapp --instance dev"],
-    ["Either --id alone, or filters with at least --app or --port."],
+    ["portctl release --id 7", "portctl release --app myapp --instance dev", "portctl release --here"],
+    ["Either --id alone, or --here alone, or filters with at least --app or --port."],
     {
       exits: {
         0: "It is released, or no allocation matches the filters",
