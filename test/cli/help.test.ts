@@ -15,6 +15,8 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl release": ["--id", "--here", "--app", "--instance", "--service", "--port", "--json"],
   "portctl list": ["--app", "--instance", "--service", "--live", "--json"],
   "portctl check": ["--port", "--json"],
+  "portctl why": ["--port", "--json"],
+  "portctl scan": ["--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],
   "portctl health": ["--json"],
   "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
