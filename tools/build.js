@@ -32,6 +32,8 @@ for (const [name, entry] of Object.entries(programs)) {
     conditions: ["@port-server/source"],
     external: ["better-sqlite3"],
     logLevel: "warning",
+    // The package open asks where it is, and does without an answer.
+    logOverride: { "empty-import-meta": "silent" },
     write: false
   })
   const code = outputFiles[0]?.contents ?? new Uint8Array()

@@ -20,6 +20,10 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl prune": ["--dry-run", "--yes", "--json"],
   "portctl health": ["--json"],
   "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
+  "portctl env": ["--service", "--app", "--instance", "--format", "--write"],
+  "portctl run": ["--service", "--app", "--instance", "--quiet"],
+  "portctl open": ["--service", "--app", "--instance"],
+  "portctl init": ["--app", "--service", "--json"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],
   "port-server": ["--port", "--db", "--range", "--no-probe", "--check"]

@@ -2,6 +2,7 @@ import * as Options from "@effect/cli/Options"
 import { AllocationIdFromDigits, nameText } from "@port-server/domain/Allocation"
 import { AskedServices } from "@port-server/domain/Ensure"
 import { PortFromDigits, RequestedPortFromDigits } from "@port-server/domain/Port"
+import type { Definition } from "@port-server/program/Description"
 import * as Flag from "@port-server/program/Flag"
 
 export const app = Flag.text("app", "NAME", "Application name")
@@ -42,10 +43,28 @@ export const place = {
   )
 }
 
+/** The variables that say the same, for the help of verbs that have {@link place}. */
+export const placeVariables: ReadonlyArray<Definition> = [
+  ["PORTCTL_APP", "The app where --app does not say it"],
+  ["PORTCTL_INSTANCE", "The instance where --instance does not say it"]
+]
+
+const serviceList = (description: string) =>
+  Flag.list("service", "NAME[=PORT]", description).pipe(Flag.reads(AskedServices), Options.withDefault([]))
+
 /** The services that a verb is about, each with the exact port that it asks for, where it does. */
-export const services = Flag.list("service", "NAME[=PORT]", "These services, not those of portctl.json").pipe(
-  Flag.reads(AskedServices),
-  Options.withDefault([])
+export const services = serviceList("These services, not those of portctl.json")
+
+/** The services that a new project file has, each with the port that it prefers, where it does. */
+export const newServices = serviceList("Its services (default: web), with the ports that they prefer")
+
+/** The services that a command needs in addition to those of the project file. */
+export const moreServices = serviceList("These services too; PORT is that of the only one named")
+
+/** The service that a verb is about. */
+export const oneService = Flag.text("service", "NAME", "The service (default: the only one, or web)").pipe(
+  Flag.reads(nameText("service")),
+  Options.optional
 )
 
 export const json = Flag.boolean("json", "Print the API's answer as JSON")

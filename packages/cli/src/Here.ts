@@ -26,7 +26,8 @@ export interface Given {
   readonly instance: Option.Option<string>
 }
 
-const currentFolder = Effect.try({
+/** The real path of the folder that the program was started in. */
+export const currentFolder = Effect.try({
   try: () => NodeFs.realpathSync(process.cwd()),
   catch: () => Output.failed("the current folder is gone, or it is not yours to read")
 })

@@ -83,6 +83,10 @@ const failure = (error: ClientError | Failure, sentences: Sentences): Failure =>
   }
 }
 
+/** A call whose errors are in the words of the command line; nothing is printed. */
+export const inWords = <A, R>(call: Effect.Effect<A, ClientError | Failure, R>): Effect.Effect<A, Failure, R> =>
+  Effect.mapError(call, (error) => failure(error, {}))
+
 /**
  * Print the answer of the API: `sentence` of it, or with `json` the API's own body, which is printed for an error too.
  *

@@ -9,13 +9,18 @@ import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
 
 const client = PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.layer))
 
-/** A command whose code is loaded when the command line names it: the others cost a short one nothing. */
+/**
+ * A command whose code is loaded when the command line names it: the others cost a short one nothing.
+ *
+ * @param rest what follows `--` in its usage
+ */
 const command = <Name extends string, E, A>(
   name: Name,
-  load: () => Promise<CliCommand.Command<Name, PortServerClient, E, A>>
+  load: () => Promise<CliCommand.Command<Name, PortServerClient, E, A>>,
+  rest?: string
 ): Program.Command => ({
   name,
-  load: Effect.map(Effect.promise(load), (loaded) => Verb.make(CliCommand.provide(loaded, client)))
+  load: Effect.map(Effect.promise(load), (loaded) => Verb.make(CliCommand.provide(loaded, client), rest))
 })
 
 Program.run(
@@ -42,8 +47,12 @@ Program.run(
     command("check", async () => (await import("./commands/check.ts")).check),
     command("why", async () => (await import("./commands/why.ts")).why),
     command("scan", async () => (await import("./commands/scan.ts")).scan),
-    command("prune", async () => (await import("./commands/prune.ts")).prune),
+    command("init", async () => (await import("./commands/init.ts")).init),
     command("ensure", async () => (await import("./commands/ensure.ts")).ensure),
+    command("env", async () => (await import("./commands/env.ts")).env),
+    command("run", async () => (await import("./commands/run.ts")).run, "COMMAND [ARGS...]"),
+    command("open", async () => (await import("./commands/open.ts")).open),
+    command("prune", async () => (await import("./commands/prune.ts")).prune),
     command("health", async () => (await import("./commands/health.ts")).health),
     command("export", async () => (await import("./commands/export.ts")).exportAll),
     command("import", async () => (await import("./commands/import.ts")).importAll)

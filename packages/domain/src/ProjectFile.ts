@@ -54,16 +54,18 @@ export type ServiceSettings = typeof ServiceSettings.Type
 export const variableOf = (service: string): string =>
   `${service.toUpperCase().replace(/[^A-Z0-9_]/gu, "_")}_PORT`.replace(/^(?=[0-9])/, "_")
 
-/** The variables of a project's services, by service; or, where two would have the same one, a sentence that says so. */
+/** The variables of services, by service; a sentence where two would have the same one. */
 export const variablesOf = (
-  services: Readonly<Record<string, ServiceSettings>>
-): ReadonlyMap<string, string> | string => {
-  const variables = new Map(Object.entries(services).map(([name, { env }]) => [name, env ?? variableOf(name)] as const))
+  services: Iterable<readonly [service: string, settings: ServiceSettings | undefined]>
+): Either.Either<ReadonlyMap<string, string>, string> => {
+  const variables = new Map([...services].map(([name, settings]) => [name, settings?.env ?? variableOf(name)] as const))
   const doubled = twice([...variables.values()])
   const [first, second] = [...variables].filter(([, variable]) => variable === doubled).map(([name]) => name)
   return doubled === undefined
-    ? variables
-    : `services ${JSON.stringify(first)} and ${JSON.stringify(second)} have the same variable ${doubled}; give one another "env"`
+    ? Either.right(variables)
+    : Either.left(
+        `services ${JSON.stringify(first)} and ${JSON.stringify(second)} have the same variable ${doubled}; give one another "env" in ${projectFileName}`
+      )
 }
 
 const validateName = Schema.validateEither(nameText("service"))
@@ -84,8 +86,8 @@ export const ProjectFile = Schema.Struct({
           if (names.length === 0) return 'services must name one at least, like {"web": {}}'
           const bad = names.map((name) => validateName(name)).find(Either.isLeft)
           if (bad !== undefined) return InvalidRequest.fromParseError(bad.left).message
-          const variables = variablesOf(services)
-          return typeof variables === "string" ? variables : undefined
+          const variables = variablesOf(Object.entries(services))
+          return Either.isLeft(variables) ? variables.left : undefined
         },
         {
           description: "the services by name",

@@ -95,7 +95,7 @@ export const parameters = (descriptor: Descriptor): ReadonlyArray<Parameter> =>
   halves(descriptor).made.flatMap((block) => {
     if (block._tag !== "Definition") return []
     const [name = "", ...rest] = block.term.replace(/[<>]/g, "").split(" ")
-    return [{ name, placeholder: rest.join("").replace(/\.\.\.$/, ""), text: block.text }]
+    return [{ name, placeholder: rest.join("").replace(/(?<!,)\.\.\.$/, ""), text: block.text }]
   })
 
 const parts = (usage: Usage.Usage): ReadonlyArray<Usage.Usage> =>

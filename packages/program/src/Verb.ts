@@ -147,8 +147,8 @@ export const make = <Name extends string, E, A>(command: Command.Command<Name, n
       Effect.flatMap((directive): Effect.Effect<Demand, UsageError> => {
         if (directive._tag === "UserDefined") {
           const [leftover] = directive.leftover
-          if (leftover !== undefined) return new UsageError({ message: unexpected(leftover) })
           if (rest !== undefined && !others[0]) return new UsageError({ message: "the command goes after --" })
+          if (leftover !== undefined) return new UsageError({ message: unexpected(leftover) })
           const work = command.transform(command.handler(directive.value), directive.value)
           return Effect.succeed({ _tag: "Work", work: Effect.provideService(work, Rest, others) })
         }

@@ -40,8 +40,8 @@ export const ensure = Command.make(
     "Give the services of this project their ports, the same ones every time",
     "portctl ensure --service web,db",
     [
-      "The app is the repository's name and the instance its worktree's folder, main in the main worktree;",
-      "PORTCTL_APP and PORTCTL_INSTANCE say otherwise. Without --service, the services of portctl.json."
-    ]
+      "The app is the repository's name, and the instance the worktree's folder, or main in the main worktree. Without --service, the services of portctl.json."
+    ],
+    { environment: Flags.placeVariables }
   )
 )

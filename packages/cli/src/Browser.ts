@@ -1,0 +1,23 @@
+import type { ChildProcess } from "node:child_process"
+import * as Effect from "effect/Effect"
+import openUrl from "open"
+
+/** How long an opener may take to say that it cannot; many stay for as long as the browser does. */
+const patience = "3 seconds"
+
+const ended = (opener: ChildProcess): Effect.Effect<boolean> =>
+  Effect.async<boolean>((resume) => {
+    const { exitCode, signalCode } = opener
+    if (exitCode !== null || signalCode !== null) return resume(Effect.succeed(exitCode === 0))
+    opener.once("exit", (status) => resume(Effect.succeed(status === 0)))
+    opener.once("error", () => resume(Effect.succeed(false)))
+  })
+
+/** Open a URL in the user's browser; whether there was one to do it. */
+export const open = (url: string): Effect.Effect<boolean> =>
+  Effect.tryPromise(() => openUrl(url)).pipe(
+    Effect.flatMap((opener) =>
+      Effect.timeoutTo(ended(opener), { duration: patience, onSuccess: (done) => done, onTimeout: () => true })
+    ),
+    Effect.orElseSucceed(() => false)
+  )

@@ -1,0 +1,82 @@
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import { escapeControls } from "@port-server/domain/Allocation"
+import { describe } from "@port-server/program/Description"
+import * as Flag from "@port-server/program/Flag"
+import { UsageError } from "@port-server/program/Verb"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { placeOf } from "../Ensured.ts"
+import * as EnvFile from "../EnvFile.ts"
+import * as Flags from "../Flags.ts"
+import { here } from "../Here.ts"
+import * as Output from "../Output.ts"
+import { ensureVariables, knownSome, type Variables } from "../Variables.ts"
+
+const Format = Schema.Literal("dotenv", "export", "json").annotations({
+  message: () => ({ message: "--format must be dotenv, export or json", override: true })
+})
+
+const format = Flag.text("format", "FORMAT", "dotenv (default), export for shells, or json").pipe(
+  Flag.reads(Schema.compose(Schema.String, Format)),
+  Options.withDefault("dotenv" as const)
+)
+
+const file = Flag.text("write", "FILE", "Keep them in a marked block of this file").pipe(Options.optional)
+
+const Answer = Schema.Struct({
+  app: Schema.String,
+  instance: Schema.String,
+  env: Schema.Record({ key: Schema.String, value: Schema.String })
+})
+
+const answerOf = ({ ensured: { app, instance }, services }: Variables) => ({
+  app,
+  instance,
+  env: Object.fromEntries(services.map(({ port, variable }) => [variable, String(port)]))
+})
+
+/** `portctl env` */
+export const env = Command.make(
+  "env",
+  { service: Flags.services, ...Flags.place, format, write: file },
+  Effect.fnUntraced(function* ({ format, service, write, ...given }) {
+    const lines = ({ env }: typeof Answer.Type) =>
+      Object.entries(env).map(([name, port]) => `${format === "export" ? "export " : ""}${name}=${port}`)
+    const variables = Effect.gen(function* () {
+      const place = yield* here(given)
+      const asked = service.length > 0 ? service : (yield* knownSome(place)).map((name) => ({ service: name }))
+      return yield* ensureVariables(place, given, asked)
+    })
+    if (Option.isNone(write)) {
+      yield* Output.answer(Answer, { json: format === "json" })(Effect.map(variables, answerOf), (answer) =>
+        [`# ${placeOf(answer)}`, ...lines(answer)].join("\n")
+      )
+      return
+    }
+    if (format === "json") return yield* new UsageError({ message: "--write keeps dotenv or export lines, not json" })
+    const writing = Effect.gen(function* () {
+      const opened = yield* EnvFile.open(write.value)
+      const answer = answerOf(yield* variables)
+      const changed = yield* opened.write(placeOf(answer), lines(answer))
+      const name = escapeControls(write.value)
+      yield* Console.log(
+        changed
+          ? `wrote ${Object.keys(answer.env).join(", ")} of ${placeOf(answer)} to ${name}`
+          : `${name} has the ports of ${placeOf(answer)} already`
+      )
+    })
+    yield* Output.inWords(writing)
+  })
+).pipe(
+  describe(
+    "Print the ports of this project's services as environment variables",
+    ['eval "$(portctl env --format export)"', "portctl env --write .env.local"],
+    [
+      "The variables are those of portctl.json, otherwise WEB_PORT for web. Without --service, the services of portctl.json, or those that have ports already."
+    ],
+    { environment: Flags.placeVariables }
+  )
+)

@@ -1,0 +1,68 @@
+import { join, relative } from "node:path"
+import * as Command from "@effect/cli/Command"
+import { escapeControls } from "@port-server/domain/Allocation"
+import type { AskedService } from "@port-server/domain/Ensure"
+import { InvalidRequest } from "@port-server/domain/Errors"
+import { ProjectFile, projectFileName, projectFileSchemaUrl, variableOf } from "@port-server/domain/ProjectFile"
+import { describe } from "@port-server/program/Description"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as AtomicFile from "../AtomicFile.ts"
+import { cannotWrite, codeOf } from "../FileProblem.ts"
+import * as Flags from "../Flags.ts"
+import { currentFolder } from "../Here.ts"
+import * as Output from "../Output.ts"
+import * as Worktree from "../Worktree.ts"
+
+const Written = Schema.Struct({ file: Schema.String, contents: ProjectFile })
+
+/** The folder that a new project file belongs in: the top of the worktree, or the current one. */
+const home = Effect.gen(function* () {
+  const cwd = yield* currentFolder
+  const git = yield* Worktree.of(cwd)
+  if (git._tag === "Refused") return yield* Output.failed(`${git.reason}; mend it first`)
+  if (git._tag === "Repository" && !relative(git.repository, cwd).startsWith("..")) {
+    return yield* Output.failed(`${git.reason}; go to one first`)
+  }
+  return git._tag === "Worktree" ? git.folder : cwd
+})
+
+const settings = ({ port, service }: AskedService) => {
+  const env = service === "web" ? "PORT" : variableOf(service)
+  return port ? { env, prefer: port } : { env }
+}
+
+const write = (file: string, contents: ProjectFile) =>
+  Effect.try({
+    try: () => AtomicFile.create(file, Buffer.from(`${JSON.stringify(contents, undefined, 2)}\n`)),
+    catch: (error) => Output.failed(codeOf(error) === "EEXIST" ? `${file} is there already` : cannotWrite(file, error))
+  })
+
+/** `portctl init` */
+export const init = Command.make(
+  "init",
+  { app: Flags.place.app, service: Flags.newServices, json: Flags.json },
+  Effect.fnUntraced(function* ({ app, json, service }) {
+    const asked = service.length === 0 ? [{ service: "web" }] : service
+    const wanted = {
+      $schema: projectFileSchemaUrl,
+      ...Option.match(app, { onNone: () => ({}), onSome: (name) => ({ app: name }) }),
+      services: Object.fromEntries(asked.map((each) => [each.service, settings(each)]))
+    }
+    const writing = Effect.gen(function* () {
+      const file = join(yield* home, projectFileName)
+      const contents = yield* Effect.mapError(Schema.decode(ProjectFile)(wanted), InvalidRequest.fromParseError)
+      yield* write(file, contents)
+      return { file, contents }
+    })
+    yield* Output.answer(Written, { json, indent: 2 })(writing, ({ contents, file }) => {
+      const named = Object.entries(contents.services).map(([name, { env }]) => `${name} (${env})`)
+      return escapeControls(`wrote ${file}: ${named.join(", ")}`)
+    })
+  })
+).pipe(
+  describe(`Write a ${projectFileName} that says which services this project has`, "portctl init --service web,db", [
+    "It goes to the top of the worktree, or to the current folder outside git."
+  ])
+)
