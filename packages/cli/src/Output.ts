@@ -74,7 +74,10 @@ const failure = (error: ClientError | Failure, sentences: Sentences): Failure =>
         hint
       })
     case "ServerUnreachable": {
-      return failed(`${error.message} (is it running? start it with: portctl start)`, hint)
+      return failed(
+        error.reason ?? `${error.message} (is it running? start it with: portctl start)`,
+        error.reason === undefined ? hint : undefined
+      )
     }
     case "UnexpectedAnswer":
       return failed(error.message, hint)
@@ -94,11 +97,11 @@ export const inWords = <A, R>(call: Effect.Effect<A, ClientError | Failure, R>):
  */
 export const answer =
   <A, I>(schema: Schema.Schema<A, I>, options: { readonly json: boolean; readonly indent?: number }) =>
-  <R>(
-    call: Effect.Effect<A, ClientError | Failure, R>,
-    sentence: (answer: A, terminal: Terminal.Terminal) => string,
+  <R, B extends A = A>(
+    call: Effect.Effect<B, ClientError | Failure, R>,
+    sentence: (answer: B, terminal: Terminal.Terminal) => string,
     sentences: Sentences = {}
-  ): Effect.Effect<A, Failure, R> =>
+  ): Effect.Effect<B, Failure, R> =>
     call.pipe(
       Effect.mapError((error) => failure(error, sentences)),
       Effect.tapError(({ body }) => (options.json ? Console.log(JSON.stringify(body)) : Effect.void)),

@@ -1,27 +1,45 @@
 import * as CliCommand from "@effect/cli/Command"
 import { serverAddress, version } from "@port-server/domain/Defaults"
-import { PortServerClient } from "@port-server/domain/PortServerClient"
+import { PortServerClient, WhenRefused } from "@port-server/domain/PortServerClient"
 import * as Program from "@port-server/program/Program"
 import * as Verb from "@port-server/program/Verb"
+import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
 
 const client = PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.layer))
 
+/** The client that starts the server where none runs; what that takes is loaded only then. */
+const startingClient = Layer.provide(
+  client,
+  Layer.succeed(WhenRefused, (error) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./Autostart.ts")),
+      ({ autostart }) => autostart(error)
+    )
+  )
+)
+
+const loading =
+  (client: Layer.Layer<PortServerClient, ConfigError>) =>
+  <Name extends string, E, A>(
+    name: Name,
+    load: () => Promise<CliCommand.Command<Name, PortServerClient, E, A>>,
+    rest?: string
+  ): Program.Command => ({
+    name,
+    load: Effect.map(Effect.promise(load), (loaded) => Verb.make(CliCommand.provide(loaded, client), rest))
+  })
+
 /**
- * A command whose code is loaded when the command line names it: the others cost a short one nothing.
- *
- * @param rest what follows `--` in its usage
+ * A command whose code is loaded when the command line names it: the others cost a short one nothing. The last parameter
+ * is what follows `--` in its usage.
  */
-const command = <Name extends string, E, A>(
-  name: Name,
-  load: () => Promise<CliCommand.Command<Name, PortServerClient, E, A>>,
-  rest?: string
-): Program.Command => ({
-  name,
-  load: Effect.map(Effect.promise(load), (loaded) => Verb.make(CliCommand.provide(loaded, client), rest))
-})
+const command = loading(client)
+
+/** A {@link command} that starts the server itself where none runs on this machine. */
+const starting = loading(startingClient)
 
 Program.run(
   {
@@ -36,6 +54,7 @@ Program.run(
     },
     environment: [
       ["PORT_SERVER_ADDR", `Where port-server listens (default ${serverAddress})`],
+      ["PORTCTL_AUTOSTART", "0: no command but start starts port-server"],
       ["NO_COLOR", "Not empty: no colour on a terminal"]
     ],
     values: async () => (await import("./Completions.ts")).values
@@ -45,14 +64,18 @@ Program.run(
     command("release", async () => (await import("./commands/release.ts")).release),
     command("list", async () => (await import("./commands/list.ts")).list),
     command("check", async () => (await import("./commands/check.ts")).check),
-    command("why", async () => (await import("./commands/why.ts")).why),
-    command("scan", async () => (await import("./commands/scan.ts")).scan),
+    starting("why", async () => (await import("./commands/why.ts")).why),
+    starting("scan", async () => (await import("./commands/scan.ts")).scan),
     command("init", async () => (await import("./commands/init.ts")).init),
-    command("ensure", async () => (await import("./commands/ensure.ts")).ensure),
-    command("env", async () => (await import("./commands/env.ts")).env),
-    command("run", async () => (await import("./commands/run.ts")).run, "COMMAND [ARGS...]"),
-    command("open", async () => (await import("./commands/open.ts")).open),
-    command("prune", async () => (await import("./commands/prune.ts")).prune),
+    starting("ensure", async () => (await import("./commands/ensure.ts")).ensure),
+    starting("env", async () => (await import("./commands/env.ts")).env),
+    starting("run", async () => (await import("./commands/run.ts")).run, "COMMAND [ARGS...]"),
+    starting("open", async () => (await import("./commands/open.ts")).open),
+    starting("prune", async () => (await import("./commands/prune.ts")).prune),
+    command("start", async () => (await import("./commands/start.ts")).start),
+    command("stop", async () => (await import("./commands/stop.ts")).stop),
+    command("restart", async () => (await import("./commands/restart.ts")).restart),
+    command("status", async () => (await import("./commands/status.ts")).status),
     command("health", async () => (await import("./commands/health.ts")).health),
     command("export", async () => (await import("./commands/export.ts")).exportAll),
     command("import", async () => (await import("./commands/import.ts")).importAll)

@@ -3,11 +3,13 @@ import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { AllocationId, AllocationRequest, Selector } from "./Allocation.ts"
 import type { ImportRequest } from "./Backup.ts"
@@ -22,12 +24,24 @@ import { type ServerAddress, ServerAddressFromText } from "./ServerAddress.ts"
 
 /** Nothing answers as port-server at `address`: connection refused, no route, or no answer in time. */
 export class ServerUnreachable extends Schema.TaggedError<ServerUnreachable>()("ServerUnreachable", {
-  address: Schema.String
+  address: Schema.String,
+  /** Whether the machine itself said that nobody listens there. */
+  refused: Schema.optionalWith(Schema.Boolean, { default: () => false }),
+  /** What was tried to change that, and why it failed. */
+  reason: Schema.optionalWith(Schema.String, { exact: true })
 }) {
   override get message(): string {
-    return `cannot reach port-server at ${this.address}`
+    return this.reason ?? `cannot reach port-server at ${this.address}`
   }
 }
+
+/**
+ * What is done when nobody listens at the address, before the call is tried once more. By default nothing, and the call
+ * fails.
+ */
+export class WhenRefused extends Context.Reference<WhenRefused>()("@port-server/domain/WhenRefused", {
+  defaultValue: (): ((error: ServerUnreachable) => Effect.Effect<void, ServerUnreachable>) => Effect.fail
+}) {}
 
 /**
  * Something answered, but not as this API does: another program listens there, or another version. `status` is its
@@ -68,8 +82,16 @@ export class PortServerClient extends Effect.Service<PortServerClient>()("@port-
   }
 }
 
+/** Whether what a transport failed with, or what that was caused by, is a refused connection. */
+const isRefusal = (error: unknown): boolean =>
+  Predicate.hasProperty(error, "code") && error.code === "ECONNREFUSED"
+    ? true
+    : Predicate.hasProperty(error, "cause") && isRefusal(error.cause)
+
 const make = Effect.fnUntraced(function* (address: ServerAddress) {
   const unreachable = new ServerUnreachable({ address: address.toString() })
+  const refusal = new ServerUnreachable({ address: address.toString(), refused: true })
+  const whenRefused = yield* WhenRefused
   const stranger = (status: number) =>
     new UnexpectedAnswer({
       status,
@@ -105,8 +127,8 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
       })
     )
 
-  /** The answer of one call, with everything that can go wrong on the way to it as an error a caller can act on. */
-  const answer = <A, E>(
+  /** The answer of one attempt, with everything that can go wrong on the way to it as an error a caller can act on. */
+  const attempt = <A, E>(
     call: Effect.Effect<A, E | HttpApiDecodeError | HttpClientError.HttpClientError | ParseResult.ParseError>
   ) =>
     call.pipe(
@@ -120,10 +142,18 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
           )
         }
         if (!HttpClientError.isHttpClientError(error)) return Effect.fail(error)
-        return error._tag === "ResponseError" ? refused(error) : unreachable
+        return error._tag === "ResponseError" ? refused(error) : isRefusal(error) ? refusal : unreachable
       }),
       Effect.locally(answered, 0),
       Effect.timeoutFail({ duration: answerTimeout, onTimeout: () => unreachable })
+    )
+
+  /** The answer of a call, which is tried again when {@link WhenRefused} has found a way. */
+  const answer: typeof attempt = (call) =>
+    Effect.catchIf(
+      attempt(call),
+      (error) => error === refusal,
+      () => Effect.zipRight(whenRefused(refusal), attempt(call))
     )
 
   return {

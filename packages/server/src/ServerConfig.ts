@@ -1,5 +1,6 @@
 import type { PortRange } from "@port-server/domain/Port"
 import * as Context from "effect/Context"
+import type * as Option from "effect/Option"
 
 /** What a port-server was told at its start. */
 export class ServerConfig extends Context.Tag("@port-server/server/ServerConfig")<
@@ -11,6 +12,8 @@ export class ServerConfig extends Context.Tag("@port-server/server/ServerConfig"
     readonly database: string
     /** The ports that auto-assignment hands out. */
     readonly range: PortRange
+    /** Path of the file that takes what is printed, where it is not printed. */
+    readonly log: Option.Option<string>
     /** Whether auto-assignment skips the ports that something listens on. */
     readonly probe: boolean
   }

@@ -30,6 +30,11 @@ export const options = {
     Options.optional
   ),
   noProbe: Flag.boolean("no-probe", "Hand out ports also while something listens on them"),
+  log: Flag.text(
+    "log",
+    "FILE",
+    "Write to this file what would be printed; at 1 MiB it is put aside, 3 such are kept"
+  ).pipe(Flag.reads(FileName.annotations({ message: () => "the log file must have a name" })), Options.optional),
   check: Flag.boolean("check", "Check that the database is sound, and exit: 0 if so, 1 if not")
 }
 
@@ -69,5 +74,6 @@ export const settings = Effect.fnUntraced(function* (flags: Flags) {
   const range = yield* or(flags.range, variable("PORT_SERVER_RANGE", PortRangeFromText, defaultRange))
   const defaultDatabase = path.join(dataFolder(path), Defaults.databaseFile)
   const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, defaultDatabase))
-  return { port, range, database: path.resolve(database), probe: !flags.noProbe }
+  const log = Option.map(flags.log, (file) => path.resolve(file))
+  return { port, range, database: path.resolve(database), log, probe: !flags.noProbe }
 })

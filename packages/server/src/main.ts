@@ -3,15 +3,18 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { version } from "@port-server/domain/Defaults"
+import { sentenceOf } from "@port-server/domain/Environment"
 import { describe } from "@port-server/program/Description"
 import * as Program from "@port-server/program/Program"
 import * as Verb from "@port-server/program/Verb"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { HttpLive } from "./Http.ts"
 import * as HttpListener from "./HttpListener.ts"
 import { integrityCheck } from "./IntegrityCheck.ts"
+import * as LogFile from "./LogFile.ts"
 import { Projects } from "./Projects.ts"
 import { Registry } from "./Registry.ts"
 import { ServerConfig } from "./ServerConfig.ts"
@@ -24,12 +27,25 @@ const announce = Effect.gen(function* () {
   )
 })
 
+/** Where what is printed goes from here on: to the log file, if there is one. */
+const Log = Layer.unwrapEffect(
+  Effect.map(ServerConfig, ({ log }) => Option.match(log, { onNone: () => Layer.empty, onSome: LogFile.layer }))
+)
+
+/** The log tells of a start that fails, too; on stderr the program says it. */
+const logFailure = (error: unknown) =>
+  Effect.flatMap(ServerConfig, ({ log }) =>
+    Option.isSome(log) ? Console.error(`error: ${sentenceOf(error)}`) : Effect.void
+  )
+
 const serve = (flags: Flags) =>
-  // Built from the last line up: a port that is taken is found before the database is touched. Ended from the first line
-  // down: requests in flight still have the database.
+  // Built from the last line up: a port that is taken is found before the log and the database are touched. Ended from
+  // the first line down: requests in flight still have the database.
   Layer.effectDiscard(announce).pipe(
     Layer.provideMerge(HttpLive),
     Layer.provide(Layer.merge(Registry.Default, Projects.Default)),
+    Layer.tapError(logFailure),
+    Layer.provide(Log),
     Layer.provideMerge(HttpListener.layer),
     Layer.provide(
       Layer.effect(
@@ -39,7 +55,9 @@ const serve = (flags: Flags) =>
     ),
     // Nobody collects the spans of this process; making them costs each request more than its work.
     Layer.provide(Layer.setTracerEnabled(false)),
-    Layer.launch
+    Layer.launch,
+    // Why it ended is said where it was started, not in a log that is closed by then.
+    (work) => Console.consoleWith((console) => Console.withConsole(work, console))
   )
 
 const check = (flags: Flags) =>

@@ -1,0 +1,25 @@
+import { variable } from "@port-server/domain/Environment"
+import { addressFromEnv, ServerUnreachable } from "@port-server/domain/PortServerClient"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Daemon from "./Daemon.ts"
+import * as DaemonStart from "./DaemonStart.ts"
+
+/**
+ * Start the server that a command did not find, unless it would be on another machine or `PORTCTL_AUTOSTART=0` forbids
+ * it; then the command's own error stands. Says so in one line on stderr.
+ */
+export const autostart = Effect.fnUntraced(function* (error: ServerUnreachable) {
+  const unstarted = (reason: string) => new ServerUnreachable({ address: error.address, reason })
+  const said = yield* Effect.orDie(variable("PORTCTL_AUTOSTART", Schema.String, "1"))
+  const { host } = yield* Effect.orDie(addressFromEnv)
+  if (said === "0" || !Daemon.isLoopback(host)) return yield* error
+  const address = yield* Effect.mapError(Daemon.localAddress(Option.none()), ({ message }) => unstarted(message))
+  const started = yield* Effect.mapError(
+    DaemonStart.start({ address, database: Option.none(), range: Option.none(), noProbe: false }),
+    ({ message }) => unstarted(message)
+  )
+  if (started.isNew) yield* Console.error(DaemonStart.sentence("started", address, started))
+})

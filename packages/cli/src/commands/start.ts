@@ -1,0 +1,36 @@
+import * as Command from "@effect/cli/Command"
+import { addressFromEnv } from "@port-server/domain/PortServerClient"
+import { ServerInfo } from "@port-server/domain/ServerInfo"
+import { describe } from "@port-server/program/Description"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Daemon from "../Daemon.ts"
+import * as DaemonFlags from "../DaemonFlags.ts"
+import * as DaemonStart from "../DaemonStart.ts"
+import * as Flags from "../Flags.ts"
+import * as Output from "../Output.ts"
+
+/** `portctl start` */
+export const start = Command.make(
+  "start",
+  { ...DaemonFlags.settings, json: Flags.json },
+  Effect.fnUntraced(function* ({ db: database, json, noProbe, port, range }) {
+    const address = yield* Daemon.localAddress(port)
+    yield* Output.answer(ServerInfo, { json })(DaemonStart.start({ address, database, noProbe, range }), (started) =>
+      DaemonStart.sentence("started", address, started)
+    )
+    const usual = yield* addressFromEnv
+    if (usual.port !== address.port) {
+      yield* Console.error(`portctl asks ${usual}; to ask this one: export PORT_SERVER_ADDR=${address}`)
+    }
+  })
+).pipe(
+  describe(
+    "Start port-server in the background",
+    ["portctl start", "portctl start --db ~/work/ports.db --range 20000-29999"],
+    [
+      "Returns once it answers. One that runs there already will do, unless it has another database or range than asked for. Its log is ~/.port_server/port-server.log."
+    ],
+    { exits: { 0: "It runs", 1: "It could not be started, or another program has the port" } }
+  )
+)
