@@ -1,9 +1,7 @@
-import { execFileSync, spawnSync } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { expectAnswer, expectClean } from "../support/Expectations.ts"
+import { expectAnswer, expectClean, expectUsageError } from "../support/Expectations.ts"
 import { bin, start, temporaryFolder } from "../support/Programs.ts"
 
 const builtIns = ["--help", "--version", "--completions"]
@@ -50,11 +48,28 @@ describe.concurrent("help", () => {
         const help = yield* run(line, "--help")
         expect(help).toMatchObject({ code: 0, stderr: "" })
         expectClean(help)
-        const shown = [...help.stdout.matchAll(/^ +(?:-h, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
+        const options = /^Options:\n((?: .*\n)+)/m.exec(help.stdout)?.[1] ?? ""
+        const shown = [...options.matchAll(/^ {2}(?:-h, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
         expect(shown.sort()).toEqual([...flags, ...builtIns].sort())
         expect(help.stdout).toMatch(new RegExp(`^Usage:\n {2}${line} `, "m"))
-        expect(Math.max(...help.stdout.split("\n").map((text) => text.length))).toBeLessThanOrEqual(120)
+        expect(Math.max(...help.stdout.split("\n").map((text) => text.length))).toBeLessThanOrEqual(80)
         expect(yield* run(line, "-h")).toEqual(help)
+        const [program = "", ...verb] = line.split(" ")
+        if (program === "portctl") expect(yield* run(program, "help", ...verb)).toEqual(help)
+        if (line === "portctl") return
+        expect(help.stdout).toMatch(/^Exit status:\n {2}0 {2}\S.*\n(?: .*\n)* {2}1 {2}\S/m)
+        expect(help.stdout).toMatch(new RegExp(`^Examples:\n(?: .*\n)* .*${line} ?`, "m"))
+      })
+    )
+
+    it.scopedLive(`${line}: a Tab after -- offers every flag with what it does, and no other`, () =>
+      Effect.gen(function* () {
+        const [program = "", ...verb] = line.split(" ")
+        const { stdout } = yield* run(program, "__complete", "fish", ...verb, "--")
+        const [kind, ...offered] = stdout.trimEnd().split("\n")
+        expect(kind).toBe("words")
+        expect(offered.map((text) => text.split("\t")[0]).sort()).toEqual([...flags, ...builtIns].sort())
+        for (const text of offered) expect(text).toMatch(/\t[A-Z]/)
       })
     )
   }
@@ -68,6 +83,8 @@ describe.concurrent("help", () => {
         expect(client).toMatch(new RegExp(`^ {2}${name} +[A-Z]`, "m"))
       }
       expectAnswer(yield* run("portctl"), client)
+      for (const name of ["PORT_SERVER_PORT", "PORT_SERVER_DB", "PORT_SERVER_RANGE"]) expect(server).toContain(name)
+      for (const name of ["PORT_SERVER_ADDR", "NO_COLOR"]) expect(client).toContain(name)
     })
   )
 })
@@ -82,70 +99,19 @@ it.scopedLive("--version prints the version of the package", () =>
   })
 )
 
-const installed = (shell: string) => spawnSync(shell, ["-c", "true"]).status === 0
-const checked = { bash: ["-n"], zsh: ["-n"], fish: ["--no-execute"] } as const
-
-describe.concurrent("completions", () => {
-  for (const program of ["portctl", "port-server"] as const) {
-    for (const shell of ["bash", "zsh", "fish"] as const) {
-      it.scopedLive(`${program} --completions ${shell} offers every flag, and none that the program refuses`, () =>
-        Effect.gen(function* () {
-          const script = yield* run(program, "--completions", shell)
-          expect(script).toMatchObject({ code: 0, stderr: "" })
-          expectClean(script)
-          const pattern = shell === "fish" ? /-l ([a-z][a-z-]+)/g : /--([a-z][a-z-]+)/g
-          const offered = new Set([...script.stdout.matchAll(pattern)].map(([, flag]) => `--${flag}`))
-          const known = Object.entries(commands).filter(([line]) => line.startsWith(program))
-          expect([...offered].sort()).toEqual(
-            [...new Set([...builtIns, ...known.flatMap(([, flags]) => flags)])].sort()
-          )
-        })
-      )
-
-      // Says "skipped: … is not installed" in the report where the shell is missing.
-      const name = `${program} --completions ${shell} is a script that ${shell} accepts`
-      const test = installed(shell) ? it.scopedLive : it.scopedLive.skip
-      test(installed(shell) ? name : `${name} (skipped: ${shell} is not installed)`, () =>
-        Effect.gen(function* () {
-          const file = join(yield* temporaryFolder, "completions")
-          writeFileSync(file, (yield* run(program, "--completions", shell)).stdout)
-          const { status, stderr, stdout } = spawnSync(shell, [...checked[shell], file], { encoding: "utf8" })
-          expect({ status, stderr, stdout }).toEqual({ status: 0, stderr: "", stdout: "" })
-        })
-      )
-    }
-  }
-
-  it.scopedLive("bash completes commands and their flags", () =>
-    Effect.gen(function* () {
-      const file = join(yield* temporaryFolder, "completions")
-      writeFileSync(file, (yield* run("portctl", "--completions", "bash")).stdout)
-      const complete = (...words: ReadonlyArray<string>) =>
-        execFileSync(
-          "bash",
-          [
-            "--norc",
-            "-c",
-            `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
-           $(complete -p portctl | sed 's/.* -F \\([^ ]*\\) .*/\\1/') portctl; printf '%s\\n' "\${COMPREPLY[@]}"`,
-            "bash",
-            file,
-            ...words
-          ],
-          { encoding: "utf8" }
-        ).split("\n")
-      expect(complete("portctl", "al")).toEqual(["allocate", ""])
-      expect(complete("portctl", "release", "--i")).toEqual(expect.arrayContaining(["--id", "--instance"]))
-      expect(complete("portctl", "check", "--p")).toEqual(["--port", ""])
-    })
-  )
-})
-
 it.scopedLive("a reader that goes away early is nobody's error", () =>
   Effect.gen(function* () {
     const running = yield* start("bash", ["-c", 'set -o pipefail; "$0" --help | head -c 0', bin.portctl])
     const ended = yield* running.ended
     expect(ended.stdout).toBe("")
     expect(ended.stderr).not.toMatch(/ at |EPIPE/)
+  })
+)
+
+it.scopedLive("help of a command that is not there says so, and which one was probably meant", () =>
+  Effect.gen(function* () {
+    expectUsageError(yield* run("portctl", "help", "relase"), /"relase", did you mean "release"\?/, "portctl")
+    expectUsageError(yield* run("portctl", "help", "nonsense"), /^error: unknown command "nonsense" \(/, "portctl")
+    expectAnswer(yield* run("portctl", "help", "help"), (yield* run("portctl")).stdout)
   })
 )

@@ -7,7 +7,12 @@ import { listener } from "../support/Sockets.ts"
 const owner = ["--app", "a", "--instance", "b", "--service", "c"] as const
 
 const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegExp, usage: string]> = [
-  [["lst"], /unknown command "lst"/, "portctl"],
+  [["lst"], /unknown command "lst", did you mean "list"\?/, "portctl"],
+  [["alloc"], /unknown command "alloc", did you mean "allocate"\?/, "portctl"],
+  [["chekc"], /unknown command "chekc", did you mean "check"\?/, "portctl"],
+  [["deallocate"], /unknown command "deallocate", did you mean "allocate"\?/, "portctl"],
+  [["banana"], /unknown command "banana" \(/, "portctl"],
+  [["x".repeat(10_000)], /unknown command "x/, "portctl"],
   [["LIST"], /unknown command "LIST"/, "portctl"],
   [["lst", "--json"], /unknown command "lst"/, "portctl"],
   [[""], /command/, "portctl"],
@@ -17,7 +22,9 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
   [["--log-level", "debug", "list"], /--log-level/, "portctl"],
   [["--completions"], /--completions/, "portctl"],
   [["list", "--bogus"], /--bogus/, "portctl list"],
-  [["list", "--apps", "x"], /--apps/, "portctl list"],
+  [["list", "--apps", "x"], /--apps, did you mean --app\?/, "portctl list"],
+  [["list", "--serivce", "x"], /--serivce, did you mean --service\?/, "portctl list"],
+  [["list", "--banana"], /--banana$/, "portctl list"],
   [["list", "--APP", "x"], /--APP/, "portctl list"],
   [["list", "--no-json"], /--no-json/, "portctl list"],
   [["list", "--port", "3000"], /--port/, "portctl list"],

@@ -8,16 +8,16 @@ export const hintOf = (error: ClientError): string | undefined => {
     case "ImportConflict":
       return `portctl why --port ${error.conflicts[0].port} tells who holds the first of them`
     case "PortTaken":
-      return `portctl why --port ${error.holder.port} tells more; without a port of your choice you get a free one`
+      return `portctl why --port ${error.holder.port}, or leave the port out for a free one`
     case "RangeExhausted":
-      return "portctl prune releases what is stale; port-server --range FIRST-LAST hands out others"
+      return "portctl prune, or a wider range: port-server --range FIRST-LAST"
     case "ServerUnreachable":
-      return "portctl start starts it; PORT_SERVER_ADDR says where it listens, when that is elsewhere"
+      return "portctl start, or set PORT_SERVER_ADDR to where it listens"
     case "StorageFull":
     case "StorageUnavailable":
       return "portctl status tells which database it is"
     case "UnexpectedAnswer":
-      return "portctl status tells what answers; PORT_SERVER_ADDR says where port-server listens"
+      return "portctl status, or set PORT_SERVER_ADDR to where port-server listens"
     case "InvalidRequest":
       return undefined
   }

@@ -3,8 +3,18 @@ import { sentenceOf } from "@port-server/domain/Environment"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import { usageLines } from "./HelpText.ts"
 import * as Terminal from "./Terminal.ts"
 import { UsageError } from "./Verb.ts"
+
+const usageLabel = "usage: "
+
+/** In one line for scripts, in as many as a terminal needs. */
+const usageText = (usage: string, columns: number | undefined): string =>
+  usageLabel +
+  (columns === undefined
+    ? usage
+    : usageLines(usage, columns - usageLabel.length).join(`\n${" ".repeat(usageLabel.length)}`))
 
 const hintOf = (error: unknown): string | undefined =>
   Predicate.hasProperty(error, "hint") && typeof error.hint === "string" ? error.hint : undefined
@@ -19,7 +29,7 @@ export const complain = (error: unknown): Effect.Effect<void> =>
     return Console.error(
       [
         `${paint("red", "error:")} ${escapeControls(sentenceOf(error))}`,
-        ...(error instanceof UsageError && error.usage !== undefined ? [`usage: ${error.usage}`] : []),
+        ...(error instanceof UsageError && error.usage !== undefined ? [usageText(error.usage, columns)] : []),
         ...(hint === undefined ? [] : [paint("dim", `hint: ${escapeControls(hint)}`)])
       ].join("\n")
     )

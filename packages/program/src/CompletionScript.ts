@@ -29,8 +29,9 @@ complete -o default -F ${identifier} ${name}`
 const zsh = (name: string, identifier: string): string => `#compdef ${name}
 # zsh completion of ${name}
 ${identifier}() {
-  local program=\${(Q)words[1]} kind line separator
+  local program=\${(Q)words[1]} kind line
   local -a answer values shown
+  local -i width
   (( $+commands[$program] )) || [[ -x $program ]] || program=${name}
   answer=("\${(@f)$("$program" __complete zsh "\${(@Q)words[2,CURRENT-1]}" "\${(Q)PREFIX}" 2> /dev/null)}")
   kind=$answer[1]
@@ -46,10 +47,16 @@ ${identifier}() {
     words)
       for line in "\${(@)answer[2,-1]}"; do
         values+=("\${line%%$'\\t'*}")
-        separator=\${\${line#*$'\\t'}:+  -- }
-        shown+=("\${line%%$'\\t'*}$separator\${line#*$'\\t'}")
+        (( width = \${(m)#values[-1]} > width ? \${(m)#values[-1]} : width ))
       done
-      compadd -l -d shown -a -- values
+      for line in "\${(@)answer[2,-1]}"; do
+        shown+=("\${(mr:width:)line%%$'\\t'*}  \${line#*$'\\t'}")
+      done
+      if [[ -z \${(j::)answer[2,-1]#*$'\\t'} ]]; then
+        compadd -a -- values
+      else
+        compadd -l -d shown -a -- values
+      fi
       ;;
   esac
 }
@@ -65,13 +72,16 @@ function ${identifier}
     set -l token (commandline -ct)
     set -l program $words[1]
     command -q -- $program; or set program ${name}
-    set -l answer ($program __complete fish $words[2..-1] (commandline -cto) 2> /dev/null)
-    set -l value (string replace -r -- '^--[a-z-]+=' '' $token)
+    # Its quotes may be open.
+    set -l current (string unescape -- $token; or string unescape -- $token\\"; or string unescape -- $token\\')
+    set -l answer ($program __complete fish $words[2..-1] "$current" 2> /dev/null)
+    set -l option (string match -r -- '^--[a-z-]+=' $current)
+    set -l value (string replace -r -- '^--[a-z-]+=' '' $current)
     switch "$answer[1]"
         case files
-            string replace -r -- '^' (string replace -r -- '[^=]*$' '' (string match -r -- '^--[a-z-]+=' $token; or echo)) (__fish_complete_path $value)
+            printf '%s\\n' "$option"(__fish_complete_path $value)
         case folders
-            __fish_complete_directories $value
+            printf '%s\\n' "$option"(__fish_complete_directories $value)
         case command
             set -l index (contains -i -- -- $words)
             set -e words[1..$index]

@@ -30,12 +30,13 @@ const definitionLines = (
 const usageWords = /\[[^\]]*\]\S*|--[a-z-]+ [A-Z]\S*|\S+/g
 
 /** A line of usage on as many lines as it needs, the further ones below its first flag. */
-const usageLines = (line: string): ReadonlyArray<string> => {
-  const [, name = ""] = /^((?:[a-z][a-z-]* ?)+)/.exec(line) ?? []
-  const indent = " ".repeat(name.length)
-  const [first = "", ...others] = wrap(line.slice(name.length).match(usageWords) ?? [], columns - name.length - 2)
-  return [`  ${name}${first}`.trimEnd(), ...others.map((text) => `  ${indent}${text}`)]
+export const usageLines = (line: string, width: number): ReadonlyArray<string> => {
+  const [name = ""] = /^(?:[a-z][a-z-]* ?)+/.exec(line) ?? []
+  const words = line.slice(name.length).match(usageWords) ?? []
+  return wrap(words, width - name.length).map((text, index) => (index === 0 ? name : " ".repeat(name.length)) + text)
 }
+
+const indented = (lines: ReadonlyArray<string>): ReadonlyArray<string> => lines.map((line) => `  ${line}`)
 
 const section = ({ paint }: Terminal, title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.length === 0 ? [] : [[paint("bold", `${title}:`), ...lines].join("\n")]
@@ -84,7 +85,7 @@ export const commandHelp = (
   return [
     first,
     ...(details.length === 0 ? [] : [details.join("\n")]),
-    ...section(terminal, "Usage", usageLines(usageLine)),
+    ...section(terminal, "Usage", indented(usageLines(usageLine, columns - 2))),
     ...section(
       terminal,
       "Options",
@@ -104,7 +105,7 @@ export const commandHelp = (
     ...section(
       terminal,
       sections.examples,
-      written(blocks, sections.examples).flatMap(({ text }) => text.split("\n").map((line) => `  ${line}`))
+      indented(written(blocks, sections.examples).flatMap(({ text }) => text.split("\n")))
     )
   ].join("\n\n")
 }
