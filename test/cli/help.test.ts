@@ -18,11 +18,15 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl why": ["--port", "--json"],
   "portctl scan": ["--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],
+  "portctl start": ["--port", "--db", "--range", "--no-probe", "--json"],
+  "portctl stop": ["--port"],
+  "portctl restart": ["--port", "--db", "--range", "--no-probe", "--json"],
+  "portctl status": ["--port", "--json"],
   "portctl health": ["--json"],
   "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],
-  "port-server": ["--port", "--db", "--range", "--no-probe", "--check"]
+  "port-server": ["--port", "--db", "--range", "--no-probe", "--log", "--check"]
 }
 
 const programs = { portctl: bin.portctl, "port-server": bin.portServer }

@@ -74,7 +74,10 @@ const failure = (error: ClientError | Failure, sentences: Sentences): Failure =>
         hint
       })
     case "ServerUnreachable": {
-      return failed(error.reason ?? `${error.message} (is it running? start it with: portctl start)`, error.reason === undefined ? hint : undefined)
+      return failed(
+        error.reason ?? `${error.message} (is it running? start it with: portctl start)`,
+        error.reason === undefined ? hint : undefined
+      )
     }
     case "UnexpectedAnswer":
       return failed(error.message, hint)
