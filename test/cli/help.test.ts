@@ -16,6 +16,10 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl why": ["--port", "--json"],
   "portctl scan": ["--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],
+  "portctl start": ["--port", "--db", "--range", "--no-probe", "--json"],
+  "portctl stop": ["--port"],
+  "portctl restart": ["--port", "--db", "--range", "--no-probe", "--json"],
+  "portctl status": ["--port", "--json"],
   "portctl health": ["--json"],
   "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
   "portctl env": ["--service", "--app", "--instance", "--format", "--write"],
@@ -24,7 +28,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl init": ["--app", "--service", "--json"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],
-  "port-server": ["--port", "--db", "--range", "--no-probe", "--check"]
+  "port-server": ["--port", "--db", "--range", "--no-probe", "--log", "--check"]
 }
 
 const programs = { portctl: bin.portctl, "port-server": bin.portServer }

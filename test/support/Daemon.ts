@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -12,9 +13,10 @@ const pidOf = Schema.decodeUnknownSync(Schema.Struct({ pid: Schema.Int }))
 export const pidAt = (port: number): Effect.Effect<number> =>
   Effect.map(call(port, "GET", "/v1/server"), ({ json }) => pidOf(json).pid)
 
-/** Whether a process is there. */
+/** Whether a process runs: one that has ended and that nobody has asked how yet does not. */
 export const isAlive = (pid: number): boolean => {
   try {
+    if (existsSync(`/proc/${pid}/stat`)) return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
     return process.kill(pid, 0)
   } catch {
     return false

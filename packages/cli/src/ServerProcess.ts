@@ -3,9 +3,10 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { basename } from "node:path"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
-import { failed } from "./Output.ts"
+import { type Failure, failed } from "./Output.ts"
 
 /** How long a server may take to its end; it lets requests in flight finish for 5 s at most. */
 const patience = "15 seconds"
@@ -59,16 +60,16 @@ export const argsFromTools = (pid: number, port: number): ReadonlyArray<string> 
  * The command line of the process, once it is certain that it is a port-server of this machine and listens on the port
  * itself: behind a forwarded port, the number of a process is one of another machine.
  */
-export const identified = (pid: number, address: ServerAddress) =>
-  Effect.suspend(() => {
-    const find = existsSync("/proc/self/cmdline") ? argsFromProc : argsFromTools
-    const args = pid > 1 ? find(pid, address.port) : undefined
-    return args === undefined
-      ? failed(
-          `the port-server at ${address} says that it is process ${pid}, which is no port-server of this machine that listens there (a forwarded port, or a container?): stop it where it runs`
-        )
-      : Effect.succeed(args)
-  })
+export const identified = (pid: number, address: ServerAddress): Option.Option<ReadonlyArray<string>> =>
+  Option.fromNullable(
+    pid > 1 ? (existsSync("/proc/self/cmdline") ? argsFromProc : argsFromTools)(pid, address.port) : undefined
+  )
+
+/** Said of a server whose process is not {@link identified}. */
+export const foreign = (pid: number, address: ServerAddress): Failure =>
+  failed(
+    `the port-server at ${address} says that it is process ${pid}, which is no port-server of this machine that listens there (a forwarded port, or a container?): stop it where it runs`
+  )
 
 const isGone = (pid: number): boolean => {
   try {

@@ -8,26 +8,24 @@ import * as Schema from "effect/Schema"
 import * as Daemon from "../Daemon.ts"
 import * as DaemonFlags from "../DaemonFlags.ts"
 import * as DaemonStart from "../DaemonStart.ts"
+import * as DaemonStop from "../DaemonStop.ts"
 import * as Flags from "../Flags.ts"
 import * as Output from "../Output.ts"
-import * as ServerProcess from "../ServerProcess.ts"
 
 /** Stop what runs; what is to be started then, which is the same where nothing else is wanted. */
-const stopped = Effect.fnUntraced(function* (wanted: DaemonStart.Wanted) {
-  const { address, database, noProbe, range } = wanted
-  const standing = yield* Daemon.look(address)
-  if (standing._tag === "Down") return wanted
-  if (standing._tag !== "Running") return yield* Daemon.refusal(standing, address)
-  const { info } = standing
-  const args = yield* ServerProcess.identified(info.pid, address)
-  yield* ServerProcess.terminate(info.pid)
-  return {
-    address,
-    database: Option.orElseSome(database, () => info.database),
-    range: Option.orElse(range, () => Schema.decodeOption(PortRangeFromText)(info.range)),
-    noProbe: noProbe || args.includes("--no-probe")
-  }
-})
+const stopped = (wanted: DaemonStart.Wanted) =>
+  Effect.map(
+    DaemonStop.stop(wanted.address),
+    Option.match({
+      onNone: () => wanted,
+      onSome: ({ args, database, range }): DaemonStart.Wanted => ({
+        address: wanted.address,
+        database: Option.orElseSome(wanted.database, () => database),
+        range: Option.orElse(wanted.range, () => Schema.decodeOption(PortRangeFromText)(range)),
+        noProbe: wanted.noProbe || args.includes("--no-probe")
+      })
+    })
+  )
 
 /** `portctl restart` */
 export const restart = Command.make(

@@ -2,9 +2,10 @@ import * as Command from "@effect/cli/Command"
 import { describe } from "@port-server/program/Description"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Daemon from "../Daemon.ts"
 import * as DaemonFlags from "../DaemonFlags.ts"
-import * as ServerProcess from "../ServerProcess.ts"
+import * as DaemonStop from "../DaemonStop.ts"
 
 /** `portctl stop` */
 export const stop = Command.make(
@@ -12,21 +13,13 @@ export const stop = Command.make(
   { port: DaemonFlags.port },
   Effect.fnUntraced(function* ({ port }) {
     const address = yield* Daemon.localAddress(port)
-    const standing = yield* Daemon.look(address)
-    switch (standing._tag) {
-      case "Down":
-        yield* Console.log(Daemon.notRunning(address))
-        return
-      case "Running": {
-        const { pid } = standing.info
-        yield* ServerProcess.identified(pid, address)
-        yield* ServerProcess.terminate(pid)
-        yield* Console.log(`stopped port-server (pid ${pid})`)
-        return
-      }
-      default:
-        return yield* Daemon.refusal(standing, address)
-    }
+    const stopped = yield* DaemonStop.stop(address)
+    yield* Console.log(
+      Option.match(stopped, {
+        onNone: () => Daemon.notRunning(address),
+        onSome: ({ pid }) => `stopped port-server (pid ${pid})`
+      })
+    )
   })
 ).pipe(
   describe(
