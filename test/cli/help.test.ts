@@ -61,7 +61,7 @@ describe.concurrent("help", () => {
         const [program = "", ...verb] = line.split(" ")
         if (program === "portctl") expect(yield* run(program, "help", ...verb)).toEqual(help)
         if (line === "portctl") return
-        expect(help.stdout).toMatch(/^Exit status:\n {2}0 {2}\S.*\n(?: .*\n)* {2}1 {2}\S/m)
+        expect(help.stdout).toMatch(/^Exit status:\n {2}0 {2,}\S.*\n(?: .*\n)* {2}1 {2,}\S/m)
         expect(help.stdout).toMatch(new RegExp(`^Examples:\n(?: .*\n)* .*${line} ?`, "m"))
       })
     )

@@ -19,10 +19,11 @@ const Format = Schema.Literal("dotenv", "export", "json").annotations({
   message: () => ({ message: "--format must be dotenv, export or json", override: true })
 })
 
-const format = Flag.text("format", "FORMAT", "dotenv (default), export for shells, or json").pipe(
-  Flag.reads(Schema.compose(Schema.String, Format)),
-  Options.withDefault("dotenv" as const)
-)
+const format = Flag.text(
+  "format",
+  "dotenv|export|json",
+  "How to print them (default dotenv; export is for shells)"
+).pipe(Flag.reads(Schema.compose(Schema.String, Format)), Options.withDefault("dotenv" as const))
 
 const file = Flag.text("write", "FILE", "Keep them in a marked block of this file").pipe(Options.optional)
 
