@@ -5,15 +5,19 @@ import * as EventLoop from "./EventLoop.ts"
 
 /**
  * How old a reading may be, in ms since it began, to serve under load. A reading of the kernel's socket tables costs a
- * core some 9 ms: one in 20 ms leaves the rest of the machine to the answers, and nobody starts a program faster.
+ * core some 9 ms, so that one in 75 ms leaves nearly all of the machine to the answers, and a program that is started
+ * takes about as long to listen.
  */
-export const longestAge = 20
-
-/** So many looks within {@link longestAge} are load: more than programs that ask one thing after another come to. */
-export const manyLooks = 32
+const longestAge = 100
 
 /** Under load, the age in ms at which the next reading begins, so that it is there when this one is too old. */
-const refreshAge = 15
+const refreshAge = 75
+
+/** How many looks within {@link loadWindow} are load: more than programs that ask one thing after another come to. */
+export const manyLooks = 32
+
+/** In ms. */
+const loadWindow = 20
 
 /** A reading that is done. */
 interface Done<A> {
@@ -58,7 +62,7 @@ export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
   /** The latest reading, where it may serve those who asked together. */
   const recent = (together: number): Done<A> | undefined => {
     const time = now()
-    const isLoad = together > 1 && time - (times[looks % manyLooks] ?? 0) <= longestAge
+    const isLoad = together > 1 && time - (times[looks % manyLooks] ?? 0) <= loadWindow
     return isLoad && latest !== undefined && time - latest.begun <= longestAge ? latest : undefined
   }
 

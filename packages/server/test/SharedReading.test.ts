@@ -100,8 +100,8 @@ it.scoped("under load the next reading begins before the last one is too old, an
     yield* looks(SharedReading.manyLooks)
     yield* settle
     yield* end
-    yield* TestClock.adjust("16 millis")
-    expect(yield* Fiber.join(yield* looks(2))).toEqual([1, 1])
+    yield* TestClock.adjust("76 millis")
+    expect(new Set(yield* Fiber.join(yield* looks(SharedReading.manyLooks)))).toEqual(new Set([1]))
     yield* settle
     expect(begun()).toBe(2)
     yield* end
@@ -110,13 +110,13 @@ it.scoped("under load the next reading begins before the last one is too old, an
   })
 )
 
-it.scoped("a reading older than 20 ms serves nobody, nor does any when few ask", () =>
+it.scoped("a reading older than 100 ms serves nobody, nor does any when few ask", () =>
   Effect.gen(function* () {
     const { end, looks, settle } = yield* setup
     yield* looks(SharedReading.manyLooks)
     yield* settle
     yield* end
-    yield* TestClock.adjust("21 millis")
+    yield* TestClock.adjust("101 millis")
     const late = yield* looks(SharedReading.manyLooks)
     yield* settle
     yield* end
