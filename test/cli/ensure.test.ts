@@ -1,0 +1,303 @@
+import { execFileSync } from "node:child_process"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Ensured } from "@port-server/domain/Ensure"
+import { allocate, listed } from "../support/Api.ts"
+import { expectAnswer, expectError, expectUsageError } from "../support/Expectations.ts"
+import { git, realFolder, temporaryRepository, worktree } from "../support/Git.ts"
+import { type PortServer, portctl, startServer } from "../support/Programs.ts"
+import { listener } from "../support/Sockets.ts"
+
+const decode = Schema.decodeUnknownSync(Schema.parseJson(Ensured))
+
+/** A server and a repository named `proj`. */
+const project = Effect.all({ server: startServer(), top: temporaryRepository("proj") })
+
+const ensure = (server: PortServer, cwd: string, ...args: ReadonlyArray<string>) =>
+  portctl(["ensure", ...args], { server, cwd })
+
+describe.concurrent("portctl ensure", () => {
+  it.scopedLive("gives each service a port, and the same ones when asked again", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const answer = "proj/main\nweb       3000\npostgres  3001\n"
+      expectAnswer(yield* ensure(server, top, "--service", "web,postgres"), answer)
+      expectAnswer(yield* ensure(server, top, "--service", "web,postgres"), answer)
+      expectAnswer(yield* ensure(server, top, "--service=postgres"), "proj/main\npostgres  3001\n")
+    })
+  )
+
+  it.scopedLive("takes services by commas and by repeating the flag, and answers in the order asked", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const args = ["--service", "web,db=5432", "--quiet", "--service=mail", "--service", "web2=8080"]
+      expectAnswer(yield* ensure(server, top, ...args), "3000\n5432\n3001\n8080\n")
+      expectAnswer(yield* ensure(server, top, "--quiet", "--service", "mail,web"), "3001\n3000\n")
+    })
+  )
+
+  it.scopedLive("--json prints the API's own body, with the worktree's folder", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const ended = yield* ensure(server, top, "--service", "web", "--json")
+      expectAnswer(
+        ended,
+        `${JSON.stringify({ app: "proj", instance: "main", allocations: yield* listed(server.port, "proj") })}\n`
+      )
+      expect(decode(ended.stdout).allocations[0]).toMatchObject({ port: 3000, path: top })
+    })
+  )
+
+  it.scopedLive("worktrees have ports of their own", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const tree = worktree(top, join(top, "../feature"))
+      expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  3000\n")
+      expectAnswer(yield* ensure(server, tree, "--service", "web"), "proj/feature\nweb  3001\n")
+    })
+  )
+
+  it.scopedLive("an exact port that another has is an error, and nothing is changed", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      yield* allocate(server.port, { app: "other", service: "db", port: 5432 })
+      const sentence = "port 5432 is already allocated to other/dev/db (id=1)"
+      expectError(yield* ensure(server, top, "--service", "web,db=5432"), sentence)
+      expect(yield* listed(server.port, "proj")).toEqual([])
+      const ended = yield* ensure(server, top, "--service", "web,db=5432", "--json")
+      expect(ended).toMatchObject({ code: 1, stderr: `error: ${sentence}\n` })
+      expect(JSON.parse(ended.stdout)).toMatchObject({ error: expect.any(String), holder: { id: 1, port: 5432 } })
+    })
+  )
+
+  it.scopedLive(
+    "with a port, a service that has another one gets that too, and keeps answering with the port asked for",
+    () =>
+      Effect.gen(function* () {
+        const { server, top } = yield* project
+        expectAnswer(yield* ensure(server, top, "--service", "db"), "proj/main\ndb  3000\n")
+        expectAnswer(yield* ensure(server, top, "--service", "db=5432"), "proj/main\ndb  5432\n")
+        expectAnswer(yield* ensure(server, top, "--service", "db=0", "--quiet"), "5432\n")
+      })
+  )
+
+  it.scopedLive("two clones with one name are told of, and --instance keeps them apart", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const clone = join(yield* realFolder, "proj")
+      git(top, "clone", "--quiet", top, clone)
+      expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  3000\n")
+      const note = `note: proj/main has these ports for ${top} too; keep them apart with --instance or PORTCTL_INSTANCE\n`
+      expect(yield* ensure(server, clone, "--service", "web")).toEqual({
+        code: 0,
+        signal: null,
+        stdout: "proj/main\nweb  3000\n",
+        stderr: note
+      })
+      expect(yield* ensure(server, clone, "--service", "web", "--json")).toMatchObject({ code: 0, stderr: note })
+      expectAnswer(yield* ensure(server, clone, "--service", "web", "--instance", "two"), "proj/two\nweb  3001\n")
+      // Asked for by name, it is meant.
+      const named = ["--app", "proj", "--instance", "main"]
+      expectAnswer(yield* ensure(server, clone, "--service", "web", ...named), "proj/main\nweb  3000\n")
+    })
+  )
+
+  it.scopedLive("a clone that takes the place of one that is gone gets its ports, and no note", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const clone = join(yield* realFolder, "proj")
+      git(top, "clone", "--quiet", top, clone)
+      yield* ensure(server, top, "--service", "web")
+      rmSync(top, { recursive: true })
+      expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/main\nweb  3000\n")
+    })
+  )
+
+  it.scopedLive("calls at the same time agree within a worktree, and share nothing between worktrees", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const trees = [top, ...["a", "b", "c"].map((name) => worktree(top, join(top, "..", name)))]
+      const answers = yield* Effect.forEach(
+        [...trees, ...trees, ...trees],
+        (cwd) => ensure(server, cwd, "--service", "web,db", "--json"),
+        { concurrency: "unbounded" }
+      )
+      const ports = new Map<string, ReadonlyArray<number>>()
+      for (const answer of answers) {
+        expect(answer).toMatchObject({ code: 0, stderr: "" })
+        const { allocations, instance } = decode(answer.stdout)
+        const given = allocations.map(({ port }) => port)
+        expect(ports.get(instance) ?? given).toEqual(given)
+        ports.set(instance, given)
+      }
+      expect([...ports.keys()].sort()).toEqual(["a", "b", "c", "main"])
+      expect(new Set([...ports.values()].flat()).size).toBe(8)
+    })
+  )
+
+  it.scopedLive("a port of a service that runs is still its port", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer({ probe: true })
+      const top = yield* temporaryRepository("proj")
+      const { port } = yield* listener()
+      expectAnswer(yield* ensure(server, top, "--quiet", "--service", `web=${port}`), `${port}\n`)
+      expectAnswer(yield* ensure(server, top, "--quiet", "--service", "web"), `${port}\n`)
+    })
+  )
+})
+
+describe.concurrent("a command line that ensure cannot follow", () => {
+  const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegExp]> = [
+    [["--service"], /--service needs a value/],
+    [["--service", ""], /service must not be blank/],
+    [["--service", "web,,db"], /service must not be blank/],
+    [["--service", "web", "--service", ""], /service must not be blank/],
+    [["--service", "web="], /port must be an integer/],
+    [["--service", "web=70000"], /port must be an integer/],
+    [["--service", "web=-1"], /port must be an integer/],
+    [["--service", "web=3000=1"], /port must be an integer/],
+    [["--service", "a\u0007b"], /service must not contain control/],
+    [["--service", "x".repeat(256)], /service must be at most 255 characters/],
+    [["--service", "web", "--app", ""], /app must not be blank/],
+    [["--service", "web", "--instance", " "], /instance must not be blank/],
+    [["--service", "web", "--json", "--quiet"], /--json and --quiet exclude each other/],
+    [["--service", "web", "--app", "a", "--app", "b"], /--app was given twice/],
+    [["web"], /unexpected argument "web"/],
+    [["--", "web"], /unexpected argument "web"/]
+  ]
+  for (const [args, wrong] of refused) {
+    it.scopedLive(`refuses ${JSON.stringify(args).slice(0, 60)}, and sends nothing`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener()
+        const ended = yield* portctl(["ensure", ...args], {
+          env: { PORT_SERVER_ADDR: address },
+          cwd: yield* realFolder
+        })
+        expectUsageError(ended, wrong, "portctl ensure")
+        expect(connections()).toBe(0)
+      })
+    )
+  }
+
+  it.scopedLive("refuses a service or a port that is asked for twice", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      expectError(yield* ensure(server, top, "--service", "web,web"), 'service "web" is asked for twice')
+      expectError(yield* ensure(server, top, "--service", "a=4000,b=4000"), "port 4000 is asked for twice")
+      expect(yield* listed(server.port, "proj")).toEqual([])
+    })
+  )
+})
+
+describe.concurrent("portctl.json", () => {
+  const write = (folder: string, contents: unknown) =>
+    writeFileSync(join(folder, "portctl.json"), typeof contents === "string" ? contents : JSON.stringify(contents))
+
+  it.scopedLive("says which services there are and which ports they prefer, from every folder below it", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      write(top, { services: { web: { env: "PORT", prefer: 4000 }, db: {} } })
+      const inner = join(top, "a/b")
+      mkdirSync(inner, { recursive: true })
+      expectAnswer(yield* ensure(server, inner), "proj/main\nweb  4000\ndb   3000\n")
+      const tree = worktree(top, join(top, "../second"))
+      write(tree, { services: { web: { prefer: 4000 } } })
+      expectAnswer(yield* ensure(server, tree), "proj/second\nweb  3001\n")
+    })
+  )
+
+  it.scopedLive("a service named on the command line gets what the file prefers, and is the only one", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      write(top, { services: { web: { prefer: 4000 }, db: {} } })
+      expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  4000\n")
+      expectAnswer(yield* ensure(server, top, "--service", "web=4001"), "proj/main\nweb  4001\n")
+    })
+  )
+
+  it.scopedLive("in a folder above a repository, it goes for every worktree below", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      write(join(top, ".."), { app: "shared", services: { web: {} } })
+      expectAnswer(yield* ensure(server, top), "shared/main\nweb  3000\n")
+      expectAnswer(yield* ensure(server, worktree(top, join(top, "../two"))), "shared/two\nweb  3001\n")
+    })
+  )
+
+  it.scopedLive("without one and without --service, both ways are told", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const sentence = "no services: name them with --service, or in a portctl.json (portctl init writes one)"
+      expectError(yield* ensure(server, top), sentence)
+      expectError(yield* ensure(server, top, "--json"), sentence, `${JSON.stringify({ error: sentence })}\n`)
+    })
+  )
+
+  const bad: ReadonlyArray<readonly [name: string, contents: string | Uint8Array, wrong: RegExp]> = [
+    ["empty", "", /is not JSON/],
+    ["not JSON", '{"services": {"web": {}', /is not JSON/],
+    ["with a comment", '// x\n{"services": {"web": {}}}', /is not JSON/],
+    ["with a byte order mark", '\ufeff{"services": {"web": {}}}', /byte order mark/],
+    ["not UTF-8", new Uint8Array([0x7b, 0xff, 0x7d]), /is not UTF-8 text/],
+    ["a list", "[]", /must be an object/],
+    ["null", "null", /must be an object/],
+    ["without services", "{}", /services is missing/],
+    ["with no service", '{"services": {}}', /services must name one at least/],
+    ["with a list of services", '{"services": ["web"]}', /services must be an object/],
+    ["with an unknown field", '{"srvices": {}, "services": {"web": {}}}', /unknown field "srvices"/],
+    ["with an unknown field of a service", '{"services": {"web": {"prot": 1}}}', /unknown field "prot"/],
+    ["with an exact port", '{"services": {"web": {"port": 1}}}', /unknown field "port"/],
+    ["with a text for a service", '{"services": {"web": "PORT"}}', /services\.web: must be an object/],
+    [
+      "with a preference that is no port",
+      '{"services": {"web": {"prefer": 0}}}',
+      /services\.web\.prefer.*from 1 to 65535/
+    ],
+    [
+      "with a variable that no shell can set",
+      '{"services": {"web": {"env": "MY-PORT"}}}',
+      /services\.web\.env.*variable/
+    ],
+    ["with one variable twice", '{"services": {"a": {"env": "P"}, "b": {"env": "P"}}}', /"a" and "b".*variable P/],
+    ["with a made variable twice", '{"services": {"a": {"env": "B_PORT"}, "b": {}}}', /"a" and "b".*variable B_PORT/],
+    ["with a blank app", '{"app": " ", "services": {"web": {}}}', /app must not be blank/],
+    ["with a blank service", '{"services": {"": {}}}', /service must not be blank/],
+    ["with a control character in a name", '{"services": {"a\\u0007": {}}}', /service must not contain control/]
+  ]
+  for (const [name, contents, wrong] of bad) {
+    it.scopedLive(`one that is ${name} is refused in a sentence that names the file, and nothing is sent`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener()
+        const folder = yield* realFolder
+        const file = join(folder, "portctl.json")
+        writeFileSync(file, contents)
+        const ended = yield* portctl(["ensure", "--service", "web"], {
+          env: { PORT_SERVER_ADDR: address },
+          cwd: folder
+        })
+        expectError(ended, ended.stderr.slice("error: ".length, -1))
+        expect(ended.stderr.startsWith(`error: ${file}`), ended.stderr).toBe(true)
+        expect(ended.stderr).toMatch(wrong)
+        expect(connections()).toBe(0)
+      })
+    )
+  }
+
+  it.scopedLive("a folder, a pipe or a link in a ring of that name is refused, and does not hang", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const file = join(top, "portctl.json")
+      mkdirSync(file)
+      expectError(yield* ensure(server, top), `cannot read ${JSON.stringify(file)}: it is a folder`)
+      rmSync(file, { recursive: true })
+      execFileSync("mkfifo", [file])
+      expectError(yield* ensure(server, top), `${file} is not a file`)
+      rmSync(file)
+      execFileSync("ln", ["-s", "portctl.json", file])
+      expectError(yield* ensure(server, top), `cannot read ${JSON.stringify(file)}: it is a link that leads nowhere`)
+    })
+  )
+})
