@@ -43,6 +43,9 @@ for (const [name, entry] of Object.entries(programs)) {
   chmodSync(`bin/${name}`, 0o755)
 }
 
+const { writeDocuments } = await import("./documents.js")
+await writeDocuments("bin")
+
 // A first run of each program leaves its compiled code behind.
 const folder = mkdtempSync(join(tmpdir(), "port-server-build-"))
 const server = spawn("bin/port-server", ["--port", "0", "--db", join(folder, "ports.db")], {

@@ -9,7 +9,10 @@ const methods: ReadonlyArray<readonly [path: string, allow: ReadonlyArray<string
   ["/healthz", ["GET", "HEAD", "OPTIONS"]],
   [path, ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]],
   [`${path}/1`, ["DELETE", "OPTIONS"]],
-  ["/v1/ports/80", ["GET", "HEAD", "OPTIONS"]]
+  ["/v1/ports/80", ["GET", "HEAD", "OPTIONS"]],
+  ["/docs", ["GET", "HEAD", "OPTIONS"]],
+  ["/openapi.json", ["GET", "HEAD", "OPTIONS"]],
+  ["/portctl.schema.json", ["GET", "HEAD", "OPTIONS"]]
 ]
 
 const allowOf = (answer: Answer) => answer.headers["allow"]?.split(/\s*,\s*/).sort()
@@ -51,8 +54,15 @@ sharedServer()("HTTP", (it) => {
       "/v1/ports/80/",
       "/v1/ports/80/x",
       "/v1/PORTS/80",
-      "/docs",
-      "/openapi.json",
+      "/docs/",
+      "/docs/swagger-ui.map",
+      "/docs/../docs",
+      "/docs.html",
+      "/openapi",
+      "/openapi-json",
+      "/OpenAPI.json",
+      "/openapi.json/x",
+      "/portctl.schema",
       "/__proto__",
       "/constructor"
     ]) {

@@ -10,6 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { DocumentsLive } from "./Documents.ts"
 import * as EventLoop from "./EventLoop.ts"
 import { Projects } from "./Projects.ts"
 import { Registry } from "./Registry.ts"
@@ -67,6 +68,7 @@ export const HttpLive = HttpApiBuilder.serve().pipe(
   Layer.provide(PlainErrors),
   Layer.provide(HttpApiBuilder.api(PortServerApi)),
   Layer.provide(Handlers),
+  Layer.provide(DocumentsLive),
   Layer.provide(HttpServer.layerContext),
   // The router would take a longer path parameter for an unknown path; what one may be is the schema's affair.
   Layer.provide(HttpRouter.setRouterConfig({ maxParamLength: Number.POSITIVE_INFINITY }))

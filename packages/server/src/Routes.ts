@@ -1,10 +1,10 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpMethod from "@effect/platform/HttpMethod"
 import { MaxBody, PortServerApi } from "@port-server/domain/PortServerApi"
-
 import * as Context from "effect/Context"
+import { documents } from "./Documents.ts"
 
-/** One path of the API and what can be done with it. */
+/** One path that is answered and what can be done with it. */
 export interface Route {
   readonly pattern: RegExp
   /** Methods that the path answers, with HEAD where there is GET. */
@@ -37,6 +37,11 @@ HttpApi.reflect(PortServerApi, {
     }
   }
 })
+
+for (const path of documents.keys()) {
+  const pattern = new RegExp(`^${path.replaceAll(".", "\\.")}$`)
+  routes.set(path, { pattern, methods: new Set(["GET", "HEAD"]), maxBody: new Map() })
+}
 
 const all: ReadonlyArray<Route> = [...routes.values()]
 
