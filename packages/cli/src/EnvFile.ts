@@ -27,11 +27,8 @@ const read = (file: string): Uint8Array | undefined => {
   return NodeFs.readFileSync(file)
 }
 
-/**
- * A file that is to carry a block of variables, looked at before anything is changed. It can be written once, with the
- * block's title and lines; whether that changed it is the answer.
- */
-export const open = (file: string) =>
+/** The file as it is now, with the place of its block. */
+const look = (file: string) =>
   Effect.gen(function* () {
     const target = yield* Effect.try({
       try: () => targetOf(resolve(file)),
@@ -43,17 +40,31 @@ export const open = (file: string) =>
     })
     const found = MarkedBlock.find(bytes ?? new Uint8Array())
     if (Either.isLeft(found)) return yield* Output.failed(`${file} ${found.left}; it was left as it is`)
-    return {
-      write: (title: string, lines: ReadonlyArray<string>) =>
-        Effect.try({
-          try: () => {
-            const wanted = MarkedBlock.withBlock(found.right, title, lines)
-            if (bytes === undefined) AtomicFile.create(target, wanted)
-            else if (wanted.equals(bytes)) return false
-            else AtomicFile.replace(target, wanted)
-            return true
-          },
-          catch: (error) => Output.failed(cannotWrite(file, error))
-        })
-    }
+    return { target, bytes, found: found.right }
   })
+
+/** Whether a file can carry a block of variables: fails with what is wrong with it, and changes nothing. */
+export const check = (file: string): Effect.Effect<void, Output.Failure> => Effect.asVoid(look(file))
+
+/** Give the block of a file a title and lines; whether that changed it is the answer. */
+export const write = (
+  file: string,
+  title: string,
+  lines: ReadonlyArray<string>
+): Effect.Effect<boolean, Output.Failure> =>
+  Effect.flatMap(look(file), ({ bytes, found, target }) =>
+    Effect.suspend(() => {
+      const wanted = MarkedBlock.withBlock(found, title, lines)
+      if (bytes !== undefined && wanted.equals(bytes)) return Effect.succeed(false)
+      try {
+        if (bytes === undefined) AtomicFile.create(target, wanted)
+        else AtomicFile.replace(target, wanted)
+        return Effect.succeed(true)
+      } catch (error) {
+        // Somebody else made it in the meantime.
+        return codeOf(error) === "EEXIST" && bytes === undefined
+          ? write(file, title, lines)
+          : Output.failed(cannotWrite(file, error))
+      }
+    })
+  )

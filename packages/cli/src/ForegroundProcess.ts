@@ -39,13 +39,18 @@ export const endOnSignal: Effect.Effect<void> = Effect.sync(() => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) restore(signal)
 })
 
-const listen = (child: ChildProcess): void => {
+/** Start a child that gets the signals of this process from its first moment on. */
+const startWithSignals = (start: () => ChildProcess): ChildProcess => {
+  let child: ChildProcess | undefined
+  // Listeners run after this turn, when there is a child; without them, it could outlive a signal to this process.
   for (const signal of fromTerminal) {
     process.on(signal, () => {
-      if (!terminalSignalsGroup()) child.kill(signal)
+      if (!terminalSignalsGroup()) child?.kill(signal)
     })
   }
-  for (const signal of forwarded) process.on(signal, () => child.kill(signal))
+  for (const signal of forwarded) process.on(signal, () => child?.kill(signal))
+  child = start()
+  return child
 }
 
 const cannotStart = (command: string, error: unknown): readonly [status: number, message: string] => {
@@ -79,8 +84,7 @@ const endLike = (ended: Ended): Effect.Effect<void, Negative> =>
 export const run = (command: string, args: ReadonlyArray<string>, env: NodeJS.ProcessEnv) =>
   Effect.async<Ended, readonly [status: number, message: string]>((resume) => {
     try {
-      const child = spawn(command, args, { env, stdio: "inherit" })
-      listen(child)
+      const child = startWithSignals(() => spawn(command, args, { env, stdio: "inherit" }))
       child.on("error", (error) => resume(Effect.fail(cannotStart(command, error))))
       child.on("exit", (status, signal) =>
         resume(Effect.succeed(signal === null ? { status: status ?? 0 } : { signal }))

@@ -52,7 +52,7 @@ export type ServiceSettings = typeof ServiceSettings.Type
 
 /** The variable that carries a service's port where nothing else was said: `WEB_PORT` for `web`. */
 export const variableOf = (service: string): string =>
-  `${service.toUpperCase().replace(/[^A-Z0-9_]/gu, "_")}_PORT`.replace(/^(?=[0-9])/, "_")
+  `${service.replace(/[^A-Za-z0-9_]/gu, "_").toUpperCase()}_PORT`.replace(/^(?=[0-9])/, "_")
 
 /** The variables of services, by service; a sentence where two would have the same one. */
 export const variablesOf = (

@@ -59,9 +59,9 @@ export const env = Command.make(
     }
     if (format === "json") return yield* new UsageError({ message: "--write keeps dotenv or export lines, not json" })
     const writing = Effect.gen(function* () {
-      const opened = yield* EnvFile.open(write.value)
+      yield* EnvFile.check(write.value)
       const answer = answerOf(yield* variables)
-      const changed = yield* opened.write(placeOf(answer), lines(answer))
+      const changed = yield* EnvFile.write(write.value, placeOf(answer), lines(answer))
       const name = escapeControls(write.value)
       yield* Console.log(
         changed
