@@ -431,7 +431,7 @@ describe.concurrent("a command line that run cannot follow", () => {
       expect(yield* listed(port, "proj")).toEqual([])
       const ended = yield* portctl(["run", "--", "echo", "started"], {
         cwd: top,
-        env: { PORT_SERVER_ADDR: "127.0.0.1:1" }
+        env: { PORT_SERVER_ADDR: "127.0.0.1:1", PORTCTL_AUTOSTART: "0" }
       })
       expect(ended).toMatchObject({ code: 1, stdout: "" })
       expect(ended.stderr).toMatch(/^error: cannot reach port-server/)
