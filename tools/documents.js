@@ -30,12 +30,11 @@ const withoutMap = (text) => text.replace(/\n\/[/*]# sourceMappingURL=.*\s*$/, "
 export const writeDocuments = async (folder) => {
   /** @type {{ css: string, javascript: string }} */
   const { css, javascript } = await import(swagger)
-  const JSONSchema = await import("effect/JSONSchema")
   const OpenApi = await import("@effect/platform/OpenApi")
   const { PortServerApi } = await import("@port-server/domain/PortServerApi")
-  const { ProjectFile } = await import("@port-server/domain/ProjectFile")
-  writeFileSync(`${folder}/openapi.json`, JSON.stringify(OpenApi.fromApi(PortServerApi), undefined, 2))
-  writeFileSync(`${folder}/portctl.schema.json`, JSON.stringify(JSONSchema.make(ProjectFile), undefined, 2))
+  const { projectFileSchemaText } = await import("@port-server/domain/ProjectFileSchema")
+  writeFileSync(`${folder}/openapi.json`, `${JSON.stringify(OpenApi.fromApi(PortServerApi), undefined, 2)}\n`)
+  writeFileSync(`${folder}/portctl.schema.json`, projectFileSchemaText())
   writeFileSync(`${folder}/docs.html`, page)
   writeFileSync(`${folder}/swagger-ui.js`, `${withoutMap(javascript)}\n${start}\n`)
   writeFileSync(`${folder}/swagger-ui.css`, withoutMap(css))

@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl stop": ["--port"],
   "portctl restart": ["--port", "--db", "--range", "--no-probe", "--json"],
   "portctl status": ["--port", "--json"],
+  "portctl service": ["--port", "--db", "--range", "--no-probe", "--dry-run", "--format"],
   "portctl health": ["--json"],
   "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
   "portctl env": ["--service", "--app", "--instance", "--format", "--write"],

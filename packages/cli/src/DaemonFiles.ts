@@ -20,9 +20,15 @@ const own = (folder: string): boolean => {
 
 const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? error.code : undefined)
 
+/** The user's home. */
+export const home = (): string => homedir() || userInfo().homedir
+
+/** Where the database and the logs of the user are. */
+export const dataFolderPath = (): string => join(home(), Defaults.dataFolder)
+
 /** The user's folder of the database and the logs, made where it is missing; nobody else can look into it. */
 export const dataFolder = Effect.suspend(() => {
-  const folder = join(homedir() || userInfo().homedir, Defaults.dataFolder)
+  const folder = dataFolderPath()
   try {
     try {
       mkdirSync(folder, { mode: 0o700 })

@@ -76,6 +76,7 @@ Program.run(
     command("stop", async () => (await import("./commands/stop.ts")).stop),
     command("restart", async () => (await import("./commands/restart.ts")).restart),
     command("status", async () => (await import("./commands/status.ts")).status),
+    command("service", async () => (await import("./commands/service.ts")).service),
     command("health", async () => (await import("./commands/health.ts")).health),
     command("export", async () => (await import("./commands/export.ts")).exportAll),
     command("import", async () => (await import("./commands/import.ts")).importAll)
