@@ -7,6 +7,7 @@ import {
   readFileSync,
   readlinkSync,
   realpathSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync
@@ -307,6 +308,20 @@ describe.concurrent("portctl stop", () => {
       const server = yield* startServer()
       expectAnswer(yield* me.portctl(`stop --port ${server.port}`), `stopped port-server (pid ${server.pid})\n`)
       expect(yield* server.ended).toMatchObject({ code: 0, signal: null })
+    })
+  )
+
+  it.scopedLive("stops, and status tells, also one whose database is gone", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const server = yield* startServer()
+      rmSync(server.database)
+      const status = yield* me.portctl(`status --port ${server.port}`)
+      expect(status).toMatchObject({ code: 0, stderr: "" })
+      expect(status.stdout).toMatch(/^allocations +unknown, the database cannot be read$/m)
+      const json = yield* me.portctl(`status --port ${server.port} --json`)
+      expect(JSON.parse(json.stdout)).not.toHaveProperty("allocations")
+      expectAnswer(yield* me.portctl(`stop --port ${server.port}`), `stopped port-server (pid ${server.pid})\n`)
     })
   )
 

@@ -6,6 +6,7 @@ import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
 import { type Failure, failed } from "./Output.ts"
 
@@ -35,6 +36,9 @@ export const localAddress = Effect.fnUntraced(function* (port: Option.Option<Por
 /** How long what listens at an address may take to say what it is. */
 const patience = "3 seconds"
 
+/** What is about to change: a connection that was closed instead of answered, a server that is starting or stopping. */
+const passing = Schedule.spaced("50 millis").pipe(Schedule.upTo("1 second"))
+
 /** What there is at the address now. */
 export const look = (address: ServerAddress): Effect.Effect<Standing> =>
   Effect.gen(function* () {
@@ -43,6 +47,11 @@ export const look = (address: ServerAddress): Effect.Effect<Standing> =>
     const silent = foreign(`another program listens at ${address}, and does not answer as port-server`)
     const old = `the port-server at ${address} is older than this portctl and cannot say which process it is: stop it by hand, then run portctl start`
     return yield* client.server().pipe(
+      Effect.retry({
+        while: (error) =>
+          error._tag === "StorageUnavailable" || (error._tag === "ServerUnreachable" && error.refused !== true),
+        schedule: passing
+      }),
       Effect.map((info): Standing => ({ _tag: "Running", info })),
       Effect.catchTags({
         ServerUnreachable: ({ refused }) => Effect.succeed<Standing>(refused ? { _tag: "Down" } : silent),

@@ -8,6 +8,7 @@ import type { PortStatus } from "@port-server/domain/PortServerApi"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { AllocationStore } from "./AllocationStore.ts"
 import { AutoAssign } from "./AutoAssign.ts"
 import * as EventLoop from "./EventLoop.ts"
@@ -71,14 +72,15 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/Re
 
       /** What this server says of itself. */
       server: Effect.map(
-        store.count,
-        (allocations): ServerInfo => ({
+        // A server whose database cannot be used can still be found, and stopped.
+        Effect.option(store.count),
+        (count): ServerInfo => ({
           version,
           pid: process.pid,
           started_at,
           database,
           range: range.toString(),
-          allocations
+          ...(Option.isSome(count) ? { allocations: count.value } : {})
         })
       ),
 

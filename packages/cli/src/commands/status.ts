@@ -54,7 +54,7 @@ const lines = (address: ServerAddress, info: ServerInfo, now: number, terminal: 
       ["address", String(address)],
       ["database", info.database],
       ["range", info.range],
-      ["allocations", String(info.allocations)],
+      ["allocations", String(info.allocations ?? "unknown, the database cannot be read")],
       ["uptime", duration(now - Date.parse(info.started_at))]
     ],
     terminal
