@@ -58,7 +58,7 @@ try {
     "health",
     "allocate --app a --instance b --service c",
     "list",
-    "check --port 1",
+    "why --port 1",
     "release --id 1"
   ]) {
     execFileSync("bin/portctl", args.split(" "), { env: { ...process.env, PORT_SERVER_ADDR: address } })

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { projectFileSchemaText } from "@port-server/domain/ProjectFileSchema"
 import * as Effect from "effect/Effect"
@@ -20,13 +20,13 @@ describe.concurrent("portctl init", () => {
     Effect.gen(function* () {
       const top = yield* temporaryRepository("proj")
       mkdirSync(join(top, "src"))
-      expectAnswer(yield* init(join(top, "src")), `wrote ${top}/portctl.json: web (PORT)\n`)
+      expectAnswer(yield* init(join(top, "src")), `wrote ${top}/portctl.json for proj/main: web (PORT)\n`)
       expect(readFileSync(join(top, "portctl.json"), "utf8")).toBe(
         `${JSON.stringify({ $schema, services: { web: { env: "PORT" } } }, undefined, 2)}\n`
       )
       expect(readdirSync(top).sort()).toEqual([".git", "portctl.json", "src"])
       const tree = worktree(top, join(top, "../tree"))
-      expectAnswer(yield* init(tree), `wrote ${tree}/portctl.json: web (PORT)\n`)
+      expectAnswer(yield* init(tree), `wrote ${tree}/portctl.json for proj/tree: web (PORT)\n`)
     })
   )
 
@@ -36,7 +36,7 @@ describe.concurrent("portctl init", () => {
       const args = ["--app", "shop", "--service", "web=3000,db", "--service", "my-mail,2fa"]
       expectAnswer(
         yield* init(folder, ...args),
-        `wrote ${folder}/portctl.json: web (PORT), db (DB_PORT), my-mail (MY_MAIL_PORT), 2fa (_2FA_PORT)\n`
+        `wrote ${folder}/portctl.json for shop/main: web (PORT), db (DB_PORT), my-mail (MY_MAIL_PORT), 2fa (_2FA_PORT)\n`
       )
       expect(contents(folder)).toEqual({
         $schema,
@@ -58,7 +58,11 @@ describe.concurrent("portctl init", () => {
       const folder = yield* realFolder
       const ended = yield* init(folder, "--json")
       expect(ended).toMatchObject({ code: 0, stderr: "" })
-      expect(JSON.parse(ended.stdout)).toEqual({ file: join(folder, "portctl.json"), contents: contents(folder) })
+      expect(JSON.parse(ended.stdout)).toEqual({
+        place: { app: basename(folder), instance: "main" },
+        file: join(folder, "portctl.json"),
+        contents: contents(folder)
+      })
     })
   )
 

@@ -9,13 +9,19 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AtomicFile from "../AtomicFile.ts"
+import { placeOf } from "../Ensured.ts"
 import { cannotWrite, codeOf } from "../FileProblem.ts"
 import * as Flags from "../Flags.ts"
-import { currentFolder } from "../Here.ts"
+import { currentFolder, here } from "../Here.ts"
 import * as Output from "../Output.ts"
 import * as Worktree from "../Worktree.ts"
 
-const Written = Schema.Struct({ file: Schema.String, contents: ProjectFile })
+/** What was written; the place where it counts, unless that is beside the worktrees of a bare repository. */
+const Written = Schema.Struct({
+  place: Schema.optional(Schema.Struct({ app: Schema.String, instance: Schema.String })),
+  file: Schema.String,
+  contents: ProjectFile
+})
 
 /** The folder that a new project file belongs in: the top of the worktree, or the current one. */
 const home = Effect.gen(function* () {
@@ -54,11 +60,12 @@ export const init = Command.make(
       const file = join(yield* home, projectFileName)
       const contents = yield* Effect.mapError(Schema.decode(ProjectFile)(wanted), InvalidRequest.fromParseError)
       yield* write(file, contents)
-      return { file, contents }
+      const place = yield* Effect.option(here({ app, instance: Option.none() }))
+      return { place: Option.getOrUndefined(place), file, contents }
     })
-    yield* Output.answer(Written, { json, indent: 2 })(writing, ({ contents, file }) => {
+    yield* Output.answer(Written, { json, indent: 2 })(writing, ({ contents, file, place }) => {
       const named = Object.entries(contents.services).map(([name, { env }]) => `${name} (${env})`)
-      return escapeControls(`wrote ${file}: ${named.join(", ")}`)
+      return escapeControls(`wrote ${file}${place === undefined ? "" : ` for ${placeOf(place)}`}: ${named.join(", ")}`)
     })
   })
 ).pipe(
