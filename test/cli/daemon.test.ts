@@ -325,6 +325,19 @@ describe.concurrent("portctl stop", () => {
     })
   )
 
+  it.scopedLive("a restart that cannot be leaves the server running as it did", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      yield* me.portctl("start --range 20000-20009")
+      const ended = yield* me.portctl("restart --db /nowhere/ports.db")
+      expect(ended).toMatchObject({ code: 1, stdout: "" })
+      expect(ended.stderr).toMatch(/^error: .*\/nowhere.*; it runs again as it did before\n$/)
+      const { stdout } = yield* me.portctl("status")
+      expect(stdout).toMatch(/^range +20000-20009$/m)
+      expect(stdout).toContain(me.database)
+    })
+  )
+
   it.scopedLive("four at once: all succeed", () =>
     Effect.gen(function* () {
       const me = yield* user

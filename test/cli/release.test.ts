@@ -113,7 +113,7 @@ describe.concurrent("portctl release --here", () => {
       yield* allocate(server.port, { app: "shop", instance: "feature" })
       mkdirSync(join(feature, "src"))
       const run = (...args: ReadonlyArray<string>) => portctl(args, { server, cwd: join(feature, "src") })
-      expectAnswer(yield* run("release", "--here"), `released 2 allocation(s) of shop/feature in ${feature}\n`)
+      expectAnswer(yield* run("release", "--here"), `released 2 allocation(s) of ${feature} (shop/feature)\n`)
       expect(yield* listed(server.port, "shop")).toMatchObject([
         { instance: "main", service: "web" },
         { instance: "main", service: "db" },

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { expectClean, expectError } from "../support/Expectations.ts"
-import { portctl } from "../support/Programs.ts"
+import { bin, portctl, start } from "../support/Programs.ts"
 import { answering, closedAddress, listener } from "../support/Sockets.ts"
 
 const unreachable = (address: string) =>
@@ -58,6 +59,23 @@ describe.concurrent("without a port-server at the address", () => {
       }),
     60_000
   )
+
+  for (const [signal, status] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143]
+  ] as const) {
+    it.scopedLive(`ended by ${signal} before there is an answer: exit ${status}, and nothing on stdout`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener()
+        const running = yield* start(bin.portctl, ["list"], { env: { PORT_SERVER_ADDR: address } })
+        yield* Effect.sync(connections).pipe(
+          Effect.repeat({ until: (count) => count > 0, schedule: Schedule.spaced("5 millis") })
+        )
+        running.process.kill(signal)
+        expect(yield* running.ended).toEqual({ code: status, signal: null, stdout: "", stderr: "" })
+      })
+    )
+  }
 
   const strangers: ReadonlyArray<readonly [name: string, status: string, body: string, contentType?: string]> = [
     ["a page", "200 OK", "<!doctype html><title>hi</title>", "text/html"],

@@ -123,6 +123,15 @@ const unusable: ReadonlyArray<readonly [name: string, make: (file: string) => st
       return join(file, "server.log")
     },
     /^error: cannot write the log \S+: its folder is not a folder\n$/
+  ],
+  ["the database", (file) => join(file, "../ports.db"), /^error: cannot write the log \S+: it is a database\n$/],
+  [
+    "another database",
+    (file) => {
+      writeFileSync(file, "SQLite format 3\0")
+      return file
+    },
+    /^error: cannot write the log \S+: it is a database\n$/
   ]
 ]
 

@@ -3,13 +3,20 @@ import { basename, dirname, join } from "node:path"
 
 /** Write bytes to a file that is not there yet, completely or not at all. */
 const stage = (beside: string, bytes: Uint8Array, mode: number): string => {
-  const temporary = join(dirname(beside), `.${basename(beside).slice(0, 200)}.${process.pid}.tmp`)
-  const file = NodeFs.openSync(temporary, "wx", mode)
+  // A folder of its own name, so that what a process that was killed has left is never in the way.
+  const folder = NodeFs.mkdtempSync(join(dirname(beside), `.${basename(beside).slice(0, 200)}.`))
+  const temporary = join(folder, "new")
   try {
-    NodeFs.writeSync(file, bytes)
-    NodeFs.fsyncSync(file)
-  } finally {
-    NodeFs.closeSync(file)
+    const file = NodeFs.openSync(temporary, "wx", mode)
+    try {
+      NodeFs.writeFileSync(file, bytes)
+      NodeFs.fsyncSync(file)
+    } finally {
+      NodeFs.closeSync(file)
+    }
+  } catch (error) {
+    NodeFs.rmSync(folder, { recursive: true, force: true })
+    throw error
   }
   return temporary
 }
@@ -19,7 +26,7 @@ const withStaged = (beside: string, bytes: Uint8Array, mode: number, use: (tempo
   try {
     use(temporary)
   } finally {
-    NodeFs.rmSync(temporary, { force: true })
+    NodeFs.rmSync(dirname(temporary), { recursive: true, force: true })
   }
 }
 

@@ -8,6 +8,7 @@ import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { look, refusal } from "./Daemon.ts"
 import * as DaemonFiles from "./DaemonFiles.ts"
@@ -177,7 +178,7 @@ export const start = Effect.fnUntraced(function* (wanted: Wanted) {
     standing._tag === "Running"
       ? { ...standing.info, isNew: false, log: DaemonFiles.logFile(folder) }
       : yield* race(wanted, folder).pipe(
-          Effect.retry({ while: (error) => error._tag === "LostRace" }),
+          Effect.retry({ while: (error) => error._tag === "LostRace", schedule: Schedule.spaced("200 millis") }),
           Effect.catchTag("LostRace", ({ message }) => failed(message)),
           Effect.timeoutFail({
             duration: patience,

@@ -50,7 +50,7 @@ const output = (command: string, ...args: ReadonlyArray<string>): string | undef
 
 /** As {@link argsFromProc}, by the programs that every Unix has; `lsof` answers nothing for another user's process. */
 export const argsFromTools = (pid: number, port: number): ReadonlyArray<string> | undefined => {
-  const args = (output("ps", "-o", "args=", "-p", String(pid)) ?? "").trim().split(" ")
+  const args = (output("ps", "-ww", "-o", "args=", "-p", String(pid)) ?? "").trim().split(" ")
   if (!args.some((_, index) => isPortServer([args[0] ?? "", ...args.slice(index)]))) return undefined
   const found = output("lsof", "-nP", "-a", "-p", String(pid), `-iTCP:${port}`, "-sTCP:LISTEN", "-t")
   return found?.trim() === String(pid) ? args : undefined

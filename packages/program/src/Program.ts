@@ -1,3 +1,4 @@
+import { constants } from "node:os"
 import * as CliCommand from "@effect/cli/Command"
 import * as NodeRuntime from "@effect/platform-node-shared/NodeRuntime"
 import * as Cause from "effect/Cause"
@@ -63,22 +64,30 @@ const onLostOutput = (error: NodeJS.ErrnoException): void => {
   process.stderr.write(`error: cannot write the output: ${error.message}\n`)
 }
 
-/** 0 on success or after a signal, what a {@link Negative} answer says, 1 on any other failure. */
-const statusOf = (exit: Exit.Exit<unknown, unknown>): number => {
-  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return 0
+/** 0 on success, what a {@link Negative} answer says, 1 on any other failure; after a signal what is told. */
+const statusOf = (exit: Exit.Exit<unknown, unknown>, afterSignal: number): number => {
+  if (Exit.isSuccess(exit)) return 0
+  if (Cause.isInterruptedOnly(exit.cause)) return afterSignal
   const error: unknown = Cause.squash(exit.cause)
   return error instanceof Negative ? error.status : 1
 }
 
-/** Run to the end, say what went wrong, and exit. */
-const launch = (effect: Effect.Effect<void, unknown>): void => {
+/**
+ * Run to the end, say what went wrong, and exit.
+ *
+ * @param afterSignal the exit status when a signal ended it
+ */
+const launch = (effect: Effect.Effect<void, unknown>, afterSignal: () => number = () => 0): void => {
   process.stdout.on("error", onLostOutput)
   effect.pipe(
     Effect.tapErrorCause((cause) => {
       const error: unknown = Cause.squash(cause)
       return Cause.isInterruptedOnly(cause) || error instanceof Negative ? Effect.void : complain(error)
     }),
-    NodeRuntime.runMain({ disableErrorReporting: true, teardown: (exit, onExit) => onExit(statusOf(exit)) })
+    NodeRuntime.runMain({
+      disableErrorReporting: true,
+      teardown: (exit, onExit) => onExit(statusOf(exit, afterSignal()))
+    })
   )
 }
 
@@ -153,6 +162,17 @@ const unknownCommand = (name: string, given: string, commands: ReadonlyArray<Com
   })
 }
 
+/** 128 and the number of the signal that came first, as shells have it: what was asked for has not been answered. */
+const cutShort = (): (() => number) => {
+  let status = 0
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      status ||= 128 + constants.signals[signal]
+    })
+  }
+  return () => status
+}
+
 /** Run a program that has commands, on the process's command line: the first argument names the command. */
 export const run = (program: Program, commands: ReadonlyArray<Command>): void => {
   const { name } = program
@@ -169,7 +189,7 @@ export const run = (program: Program, commands: ReadonlyArray<Command>): void =>
   // Another way to write `VERB --help`.
   const [first, ...rest] = args[0] === "help" ? [...args.slice(1).filter((arg) => arg !== "help"), "--help"] : args
   const command = commands.find((candidate) => candidate.name === first)
-  if (command !== undefined) launch(performCommand(program, command, rest))
+  if (command !== undefined) launch(performCommand(program, command, rest), cutShort())
   else if (first === undefined || first.startsWith("-"))
     launch(performBare(program, commands, first === undefined ? [] : [first, ...rest]))
   else launch(unknownCommand(name, first, commands))

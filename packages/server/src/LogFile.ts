@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync } from "node:fs"
+import { appendFileSync, chmodSync, closeSync, openSync, readSync } from "node:fs"
 import { finished } from "node:stream/promises"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
@@ -30,7 +30,29 @@ const reasonOf = (error: NodeJS.ErrnoException): string => {
   }
 }
 
-const open = Effect.fnUntraced(function* (file: string) {
+/** What a SQLite database begins with (https://sqlite.org/fileformat.html, section 1.3). */
+const databaseHeader = "SQLite format 3\0"
+
+/** Whether the file is a database, this server's or any, which a log would spoil, and put aside when it is large. */
+const isDatabase = (file: string, database: string): boolean => {
+  if (["", "-wal", "-shm"].some((suffix) => file === `${database}${suffix}`)) return true
+  try {
+    // This process has not opened the database yet, so that closing the file drops no locks of SQLite's.
+    const descriptor = openSync(file, "r")
+    try {
+      const bytes = Buffer.alloc(databaseHeader.length)
+      return bytes.toString("latin1", 0, readSync(descriptor, bytes)) === databaseHeader
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    return false
+  }
+}
+
+const open = Effect.fnUntraced(function* (file: string, database: string) {
+  if (isDatabase(file, database))
+    return yield* new LogUnusable({ message: `cannot write the log ${file}: it is a database` })
   const { createStream } = yield* Effect.promise(() => import("rotating-file-stream"))
   const make = () => createStream(file, { ...limits, mode })
   const failed = (error: NodeJS.ErrnoException) =>
@@ -49,8 +71,8 @@ const open = Effect.fnUntraced(function* (file: string) {
 const line = (text: string): string => `${new Date().toISOString()} ${text}\n`
 
 /** A log that takes lines for as long as the scope is open. */
-const make = Effect.fnUntraced(function* (file: string) {
-  const { first, make } = yield* open(file)
+const make = Effect.fnUntraced(function* (file: string, database: string) {
+  const { first, make } = yield* open(file, database)
   let stream: typeof first | undefined = first
   const watch = (opened: typeof first) =>
     opened.on("error", () => {
@@ -93,10 +115,10 @@ const takeNodesWords = (file: string, write: (text: string) => void): void => {
  * Everything that is printed, from here on, as lines of a file: each with its time, readable by the user alone, put aside
  * at the {@link limits}.
  */
-export const layer = (file: string): Layer.Layer<never, LogUnusable> =>
+export const layer = (file: string, database: string): Layer.Layer<never, LogUnusable> =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
-      const write = yield* make(file)
+      const write = yield* make(file, database)
       const console = yield* Console.consoleWith(Effect.succeed)
       takeNodesWords(file, write)
       return Layer.merge(

@@ -10,6 +10,9 @@ import { AutoAssign, type Chooser } from "./AutoAssign.ts"
 import { Listeners } from "./Listeners.ts"
 import { PortSet } from "./PortSet.ts"
 
+/** How long a folder may take to say whether it is there. */
+const folderPatience = "1 second"
+
 /**
  * The allocation that answers for a service: the one with the port asked for; otherwise the newest that was ensured for a
  * folder, and else the oldest, so that a port allocated beside it later on changes no answer.
@@ -52,8 +55,13 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/Pr
     const fs = yield* FileSystem.FileSystem
     const { dirname } = yield* Path.Path
 
-    // A folder that cannot be looked at is not gone.
-    const isThere = (path: string) => Effect.orElseSucceed(fs.exists(path), () => true)
+    // A folder that cannot be looked at is not gone, nor is one on a disk that does not answer, for which no write waits.
+    const isThere = (path: string) =>
+      Effect.interruptible(fs.exists(path)).pipe(
+        Effect.orElseSucceed(() => true),
+        Effect.disconnect,
+        Effect.timeoutTo({ duration: folderPatience, onTimeout: () => true, onSuccess: (there) => there })
+      )
 
     /** Whether a project folder is gone, and not merely on a disk that is not there now. */
     const isGone = (path: string) =>

@@ -78,11 +78,16 @@ export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
     return isReading || now() - found.begun < refreshAge ? Effect.void : reading
   })
 
-  /** What is read, or was. */
-  return Effect.suspend(() => {
-    const answer = Deferred.unsafeMake<A>(FiberId.none)
-    times[looks++ % manyLooks] = now()
-    const isFirst = asking.push(answer) === 1
-    return Effect.zipRight(isFirst ? Effect.forkIn(serve, scope) : Effect.void, Deferred.await(answer))
-  })
+  /** What is read, or was. One who goes away after asking leaves nobody without an answer: whoever is first is served. */
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const answer = Deferred.unsafeMake<A>(FiberId.none)
+      times[looks++ % manyLooks] = now()
+      const isFirst = asking.push(answer) === 1
+      return Effect.zipRight(
+        isFirst ? Effect.forkIn(Effect.interruptible(serve), scope) : Effect.void,
+        restore(Deferred.await(answer))
+      )
+    })
+  )
 })

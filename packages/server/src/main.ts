@@ -29,7 +29,9 @@ const announce = Effect.gen(function* () {
 
 /** Where what is printed goes from here on: to the log file, if there is one. */
 const Log = Layer.unwrapEffect(
-  Effect.map(ServerConfig, ({ log }) => Option.match(log, { onNone: () => Layer.empty, onSome: LogFile.layer }))
+  Effect.map(ServerConfig, ({ database, log }) =>
+    Option.match(log, { onNone: () => Layer.empty, onSome: (file) => LogFile.layer(file, database) })
+  )
 )
 
 /** The log tells of a start that fails, too; on stderr the program says it. */

@@ -41,6 +41,21 @@ it.scoped("those who ask together share one reading, which begins after they ask
   })
 )
 
+it.scoped("one who goes away at any moment leaves the next one an answer", () =>
+  Effect.gen(function* () {
+    const { end, look, looks, settle } = yield* setup
+    for (let steps = 1; steps <= 20; steps++) {
+      const gone = yield* Effect.fork(Effect.withMaxOpsBeforeYield(look, steps))
+      yield* Fiber.interrupt(gone)
+      const one = yield* looks(1)
+      yield* settle
+      yield* end
+      yield* end
+      expect((yield* Fiber.join(one)).length).toBe(1)
+    }
+  })
+)
+
 it.scoped("those who ask during a reading wait for the next one, and share it", () =>
   Effect.gen(function* () {
     const { begun, end, looks, settle } = yield* setup

@@ -37,7 +37,7 @@ export const release = Command.make(
       }
       const { app, folder, instance } = yield* currentPlace
       yield* Output.answer(ReleasedCount, { json })(client.releaseMatching({ path: folder }), ({ deleted }) =>
-        escapeControls(`released ${deleted} allocation(s) of ${app}/${instance} in ${folder}`)
+        escapeControls(`released ${deleted} allocation(s) of ${folder} (${app}/${instance})`)
       )
       return
     }

@@ -12,20 +12,30 @@ import * as DaemonStop from "../DaemonStop.ts"
 import * as Flags from "../Flags.ts"
 import * as Output from "../Output.ts"
 
-/** Stop what runs; what is to be started then, which is the same where nothing else is wanted. */
-const stopped = (wanted: DaemonStart.Wanted) =>
-  Effect.map(
-    DaemonStop.stop(wanted.address),
-    Option.match({
-      onNone: () => wanted,
-      onSome: ({ args, database, range }): DaemonStart.Wanted => ({
-        address: wanted.address,
-        database: Option.orElseSome(wanted.database, () => database),
-        range: Option.orElse(wanted.range, () => Schema.decodeOption(PortRangeFromText)(range)),
-        noProbe: wanted.noProbe || args.includes("--no-probe")
-      })
-    })
+/** Stop what runs and start what is wanted, which is the same where nothing else is; where that cannot be, the same again. */
+const restarted = Effect.fnUntraced(function* (wanted: DaemonStart.Wanted) {
+  const stopped = yield* DaemonStop.stop(wanted.address)
+  if (Option.isNone(stopped)) return yield* DaemonStart.start(wanted)
+  const { args, database, range } = stopped.value
+  const before: DaemonStart.Wanted = {
+    address: wanted.address,
+    database: Option.some(database),
+    range: Schema.decodeOption(PortRangeFromText)(range),
+    noProbe: args.includes("--no-probe")
+  }
+  return yield* DaemonStart.start({
+    address: wanted.address,
+    database: Option.orElse(wanted.database, () => before.database),
+    range: Option.orElse(wanted.range, () => before.range),
+    noProbe: wanted.noProbe || before.noProbe
+  }).pipe(
+    Effect.catchAll((error) =>
+      Effect.flatMap(Effect.isSuccess(DaemonStart.start(before)), (again) =>
+        again ? Output.failed(`${error.message}; it runs again as it did before`) : error
+      )
+    )
   )
+})
 
 /** `portctl restart` */
 export const restart = Command.make(
@@ -33,9 +43,8 @@ export const restart = Command.make(
   { ...DaemonFlags.settings, json: Flags.json },
   Effect.fnUntraced(function* ({ db: database, json, noProbe, port, range }) {
     const address = yield* Daemon.localAddress(port)
-    yield* Output.answer(ServerInfo, { json })(
-      Effect.flatMap(stopped({ address, database, noProbe, range }), DaemonStart.start),
-      (started) => DaemonStart.sentence("restarted", address, started)
+    yield* Output.answer(ServerInfo, { json })(restarted({ address, database, noProbe, range }), (started) =>
+      DaemonStart.sentence("restarted", address, started)
     )
   })
 ).pipe(
