@@ -12,6 +12,8 @@ const unreachable = (address: string) =>
 /** Verbs that start the server, each with the start of its answer from an empty one. */
 const starting: ReadonlyArray<readonly [args: string, answer: RegExp]> = [
   ["ensure --app a --instance b --service web", /^a\/b\nweb +\d+\n$/],
+  ["env --app a --instance b --service web", /^# a\/b\nWEB_PORT=\d+\n$/],
+  ["run --quiet --app a --instance b --service web -- printenv PORT", /^\d+\n$/],
   ["prune --dry-run", /./],
   ["scan", /./],
   ["why --port 1", /^port 1 is not allocated/]
