@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { allocate, expectError, listed, Server, sharedServer } from "../support/Api.ts"
+import { allocate, expectError, listed, portStatus, Server, sharedServer } from "../support/Api.ts"
 import { startServer } from "../support/Programs.ts"
 import { call } from "../support/Wire.ts"
 
@@ -161,7 +161,7 @@ sharedServer()("a running server", (it) => {
         const { port } = yield* Server
         const { id } = yield* allocate(port, { app: "gone", port: 21102 })
         yield* call(port, "DELETE", `${path}/${id}`)
-        expect((yield* call(port, "GET", "/v1/ports/21102")).json).toEqual({ port: 21102, available: true })
+        expect(yield* portStatus(port, 21102)).toEqual({ port: 21102, available: true })
       })
     )
 
@@ -180,7 +180,7 @@ sharedServer()("a running server", (it) => {
       it.effect(`${number} is a port`, () =>
         Effect.gen(function* () {
           const { port } = yield* Server
-          expect((yield* call(port, "GET", `/v1/ports/${number}`)).json).toEqual({ port: number, available: true })
+          expect(yield* portStatus(port, number)).toEqual({ port: number, available: true })
         })
       )
     }

@@ -36,6 +36,13 @@ export const created = (answer: Answer) => {
 /** The sentence of an error, whatever else its body carries. */
 export const errorOf = (answer: Answer): string => errorShape(answer.json).error
 
+/** What the registry says of a port, whatever listens on it on this machine. */
+export const portStatus = (port: number, number: number) =>
+  Effect.map(call(port, "GET", `/v1/ports/${number}`), ({ json }) => {
+    if (typeof json !== "object") return json
+    return Object.fromEntries(Object.entries({ ...json }).filter(([name]) => name !== "listener"))
+  })
+
 /** Allocate a port that must be free. */
 export const allocate = (
   port: number,

@@ -17,9 +17,10 @@ import { type Parameter, query, run } from "./Query.ts"
 import { storageError } from "./StorageFault.ts"
 
 // A time of another form, which another program may have stored, is passed on as it is.
-const columns = `id, app, instance, service, port,
-  (SELECT path FROM folders WHERE allocation = id) AS path,
+const fields = `id, app, instance, service, port,
   CASE WHEN created_at GLOB '????-??-?? ??:??:??' THEN replace(created_at, ' ', 'T') || 'Z' ELSE created_at END AS created_at`
+
+const columns = `${fields}, (SELECT path FROM folders WHERE allocation = id) AS path`
 
 /** An allocation as its row: SQL's NULL is a field that is not there. */
 const AllocationFromRow = Schema.transform(
@@ -95,7 +96,7 @@ export interface Write {
   /** The allocation that holds the port. */
   readonly holder: (port: number) => Effect.Effect<Allocation | undefined, SqlError>
   /** The next port of the range for auto-assignment but for those to skip, if one is left. */
-  readonly freePort: (range: PortRange, skip: PortSet) => Effect.Effect<number | undefined, SqlError>
+  readonly freePort: (range: PortRange, skip: PortSet | undefined) => Effect.Effect<number | undefined, SqlError>
   /** The allocations that equal the selector, by id. */
   readonly matching: (selector: Selector) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** The allocations that hold any of the ports. */
@@ -121,7 +122,8 @@ const place = (connection: Connection, allocation: Allocation, path: string) =>
 const writing = (connection: Connection, index: FreePortIndex): Write => ({
   holder: (port) => holder(connection, port),
 
-  freePort: (range, skip) => Effect.map(index.read(connection), (free) => free.first(range, skip)),
+  freePort: (range, skip) =>
+    Effect.map(index.read(connection), (free) => free.first(range, ...(skip === undefined ? [] : [skip]))),
 
   matching: (selector) => {
     const { condition, parameters } = and(selector)
@@ -143,7 +145,7 @@ const writing = (connection: Connection, index: FreePortIndex): Write => ({
     const [allocation] = yield* allocations(
       connection,
       `INSERT INTO allocations (app, instance, service, port, created_at) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (port) DO NOTHING RETURNING ${columns}`,
+        ON CONFLICT (port) DO NOTHING RETURNING ${fields}, NULL AS path`,
       [app, instance, service, port, sqliteTime(time)]
     )
     if (allocation === undefined) return undefined

@@ -25,12 +25,13 @@ export class AutoAssign extends Effect.Service<AutoAssign>()("@port-server/serve
 
     const choosing = ({ listens }: Pick<Picture, "listens">): Chooser => ({
       accepts: (port) => Effect.map(listens(port), (busy) => !busy),
-      next: Effect.fnUntraced(function* (write, taken = new PortSet()) {
-        for (;;) {
-          const port = yield* write.freePort(range, taken)
+      next: Effect.fnUntraced(function* (write, taken) {
+        for (let skip = taken; ; ) {
+          const port = yield* write.freePort(range, skip)
           if (port === undefined) return yield* RangeExhausted.of(range)
           if (!(yield* listens(port))) return port
-          taken.add(port)
+          skip ??= new PortSet()
+          skip.add(port)
         }
       })
     })

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { allocate, expectError, listed } from "../../../test/support/Api.ts"
+import { allocate, expectError, listed, portStatus } from "../../../test/support/Api.ts"
 import { bin, type PortServer, start, startServer, temporaryFolder } from "../../../test/support/Programs.ts"
 import { fingerprint, openDatabase, originalSchema, readDatabase, writeDatabase } from "../../../test/support/Sqlite.ts"
 import { call } from "../../../test/support/Wire.ts"
@@ -257,7 +257,7 @@ describe("another program that has the same file open", () => {
       yield* allocate(server.port, { app: "ours" })
       const sql = yield* openDatabase(server.database)
       yield* sql.unsafe("DELETE FROM allocations WHERE port = 3000")
-      expect((yield* call(server.port, "GET", "/v1/ports/3000")).json).toEqual({ port: 3000, available: true })
+      expect(yield* portStatus(server.port, 3000)).toEqual({ port: 3000, available: true })
       expect((yield* allocate(server.port, { app: "ours" })).port).toBe(3000)
     })
   )
