@@ -70,7 +70,7 @@ const flagsIn = (usage: string): ReadonlyMap<string, string> =>
   new Map([
     ["--completions", "SHELL"],
     ["--version", ""],
-    ...[...usage.matchAll(/(--[a-z][a-z-]*)( [A-Z]\S*)?/g)].map(
+    ...[...usage.matchAll(/(--[a-z][a-z-]*)( [A-Za-z]\S*)?/g)].map(
       ([, flag = "", placeholder = ""]) => [flag, placeholder] as const
     )
   ])

@@ -15,12 +15,9 @@ import { here } from "../Here.ts"
 import * as Output from "../Output.ts"
 import { ensureVariables, knownSome, type Variables } from "../Variables.ts"
 
-const Format = Schema.Literal("dotenv", "export", "json").annotations({
-  message: () => ({ message: "--format must be dotenv, export or json", override: true })
-})
+const formats = ["dotenv", "export", "json"] as const
 
-const format = Flag.text("format", "FORMAT", "dotenv (default), export for shells, or json").pipe(
-  Flag.reads(Schema.compose(Schema.String, Format)),
+const format = Flag.choice("format", formats, "How: dotenv (default), export for shells, or json").pipe(
   Options.withDefault("dotenv" as const)
 )
 
