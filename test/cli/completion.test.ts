@@ -108,11 +108,28 @@ describe.concurrent("completion", () => {
         "--completions=fish"
       ])
       expect(yield* candidates(nowhere, "import", "")).toEqual(["files"])
-      expect(yield* candidates(nowhere, "list", "--", "")).toEqual(["command"])
+      expect(yield* candidates(nowhere, "env", "--write", "")).toEqual(["files"])
+      expect(yield* values(nowhere, "env", "--format", "")).toEqual(["dotenv", "export", "json"])
+      expect(yield* candidates(nowhere, "run", "--service", "web", "--", "")).toEqual(["command"])
+      expect(yield* candidates(nowhere, "list", "--", "")).toEqual(["words"])
+      expect(yield* values(nowhere, "run", "-")).toContain("--")
+      expect(yield* values(nowhere, "list", "-")).not.toContain("--")
       expect(yield* values(nowhere, "list", "--json", "--app", "x", "--")).not.toContain("--app")
       expect(yield* values(nowhere, "nonsense", "")).toEqual([])
       expect(yield* values(nowhere, "list", "--json=")).toEqual([])
       expect(yield* values(nowhere, "help", "list", "")).toEqual([])
+    })
+  )
+
+  it.scopedLive("offers the further services of a list, those that are not in it yet", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      for (const service of ["web", "db", "mail", "a,b"]) yield* allocate(server, "shop", "main", service)
+      expect(yield* values(server, "ensure", "--service", "")).toEqual(["web", "db", "mail"])
+      expect(yield* values(server, "ensure", "--service", "web,")).toEqual(["web,db", "web,mail"])
+      expect(yield* values(server, "ensure", "--service=db,web,m")).toEqual(["--service=db,web,mail"])
+      expect(yield* values(server, "ensure", "--service", "web", "--")).toContain("--service")
+      expect(yield* values(server, "list", "--service", "")).toEqual(["web", "db", "mail", "a,b"])
     })
   )
 
@@ -249,7 +266,7 @@ describe("a Tab in a real shell", () => {
           const { env, folder } = yield* hostileServer
           const stdout = yield* typed(shell, { env, folder }, [
             "portctl import sub/a\t--dry\t",
-            "portctl list -- ls sub/a\t",
+            "portctl run --app x --instance y --service w -- ls sub/a\t",
             "portctl list --app nobody\t"
           ])
           expect(stdout).toContain("\nwould import 0 allocation(s), 0 unchanged\n")
@@ -278,7 +295,7 @@ describe("a Tab in a real shell", () => {
       expect(yield* complete("portctl list --app=6key:")).toEqual(["--app=6key:value=1"])
       expect(yield* complete("portctl list --app 1it\\'s --instance ")).toEqual(["a:b 1"])
       expect(yield* complete("portctl import sub/")).toEqual(["sub/a backup.json"])
-      expect(yield* complete("portctl list -- ls sub/")).toEqual([expect.stringMatching(/^sub\/a backup\.json/)])
+      expect(yield* complete("portctl run -- ls sub/")).toEqual([expect.stringMatching(/^sub\/a backup\.json/)])
       expect(yield* complete("portctl list --app nobody")).toEqual([])
       expect(yield* complete("portctl chec")).toEqual([expect.stringMatching(/^check\tCheck /)])
       expect(execFileSync("ls", [folder], { encoding: "utf8" })).not.toContain("pwned")

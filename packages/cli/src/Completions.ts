@@ -25,8 +25,8 @@ const known: Readonly<Record<string, Known>> = {
   }
 }
 
-/** Commands that ask for a port which is to be free. */
-const wantsFreePort = new Set(["allocate", "start", "restart", "service"])
+/** Commands whose `--port` is that of an allocation; for the others it is one that is to be free, or the server's. */
+const ofAllocations = new Set(["check", "release", "why"])
 
 const allocations = (selector: Selector) =>
   Effect.flatMap(PortServerClient, (client) => client.list(selector)).pipe(
@@ -38,7 +38,7 @@ const allocations = (selector: Selector) =>
 /** What the running server has for a flag; nothing when none runs, for a Tab must not start one. */
 export const values: Values = (flag, command, given) => {
   const of = known[flag]
-  if (of === undefined || (flag === "port" && wantsFreePort.has(command))) return Effect.succeed([])
+  if (of === undefined || (flag === "port" && !ofAllocations.has(command))) return Effect.succeed([])
   const selector = Object.fromEntries(of.narrowedBy.map((field) => [field, given.get(`--${field}`) ?? ""]))
   return Effect.map(allocations(selector), (found) => [
     ...new Map(found.map(of.candidate).map((candidate) => [candidate.value, candidate])).values()

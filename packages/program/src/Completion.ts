@@ -29,6 +29,9 @@ const file = /^(FILE|PATH)\b/
 
 const folder = /^(FOLDER|DIR|DIRECTORY)\b/
 
+/** What follows is the command of another program. */
+const end = "--"
+
 /** The values of a flag that takes a list are separated so. */
 const comma = ","
 
@@ -45,11 +48,12 @@ const prefixed = (prefix: string, completion: Completion): Completion =>
     : completion
 
 /** What can stand at the end of a command's line, `line` without the command's name, its last word not yet finished. */
-export const ofVerb = (verb: Pick<Verb, "name" | "descriptor">, line: ReadonlyArray<string>, values: Values) => {
+export const ofVerb = (verb: Verb, line: ReadonlyArray<string>, values: Values) => {
   const parameters = [...Syntax.parameters(verb.descriptor), ...Syntax.builtIns]
   const flags = new Map(parameters.filter(({ name }) => name.startsWith("-")).map((flag) => [flag.name, flag]))
   const given = new Map<string, string>()
   const current = line.at(-1) ?? ""
+  const takesCommand = verb.usage.includes(` ${end} `)
 
   const valuesOf = ({ name, placeholder }: Syntax.Parameter, typed: string): Effect.Effect<Completion> => {
     const known = ofPlaceholder(placeholder)
@@ -67,7 +71,7 @@ export const ofVerb = (verb: Pick<Verb, "name" | "descriptor">, line: ReadonlyAr
 
   for (let index = 0; index < line.length - 1; index++) {
     const word = line[index] ?? ""
-    if (word === "--") return Effect.succeed<Completion>({ _tag: "Command" })
+    if (word === end) return Effect.succeed<Completion>(takesCommand ? { _tag: "Command" } : nothing)
     const [name = "", ...rest] = word.split("=")
     const flag = flags.get(name)
     if (flag === undefined) continue
@@ -92,7 +96,12 @@ export const ofVerb = (verb: Pick<Verb, "name" | "descriptor">, line: ReadonlyAr
     return Effect.succeed(ofPlaceholder(argument.name) ?? nothing)
   }
   const open = [...flags.values()].filter(({ name, placeholder }) => !given.has(name) || placeholder.includes(comma))
-  return Effect.succeed(words(open.map(({ name: value, text }) => ({ value, text }))))
+  return Effect.succeed(
+    words([
+      ...(takesCommand ? [{ value: end, text: "The command, with its own arguments" }] : []),
+      ...open.map(({ name: value, text }) => ({ value, text }))
+    ])
+  )
 }
 
 /** What can stand at the end of the line of a program that has commands; `line` without the program's name. */

@@ -36,3 +36,14 @@ export const reads =
         ValidationError.invalidValue(HelpDoc.p(InvalidRequest.fromParseError(error).message))
       )
     )
+
+/** A flag whose value is one of a few words, in its usage `--name a|b`, which is also how completion knows them. */
+export const choice = <A extends string>(
+  name: string,
+  words: readonly [A, A, ...ReadonlyArray<A>],
+  description: string
+): Options.Options<A> => {
+  const sentence = `--${name} must be ${words.slice(0, -1).join(", ")} or ${words.at(-1)}`
+  const word = Schema.Literal(...words).annotations({ message: () => ({ message: sentence, override: true }) })
+  return text(name, words.join("|"), description).pipe(reads(Schema.compose(Schema.String, word)))
+}

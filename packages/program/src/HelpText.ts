@@ -27,7 +27,7 @@ const definitionLines = (
 }
 
 /** A flag with its value, or an optional part, stays in one piece. */
-const usageWords = /\[[^\]]*\]\S*|--[a-z-]+ [A-Z]\S*|\S+/g
+const usageWords = /\[[^\]]*\]\S*|--[a-z-]+ [A-Za-z]\S*|\S+/g
 
 /** A line of usage on as many lines as it needs, the further ones below its first flag. */
 export const usageLines = (line: string, width: number): ReadonlyArray<string> => {

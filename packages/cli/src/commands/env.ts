@@ -15,15 +15,11 @@ import { here } from "../Here.ts"
 import * as Output from "../Output.ts"
 import { ensureVariables, knownSome, type Variables } from "../Variables.ts"
 
-const Format = Schema.Literal("dotenv", "export", "json").annotations({
-  message: () => ({ message: "--format must be dotenv, export or json", override: true })
-})
+const formats = ["dotenv", "export", "json"] as const
 
-const format = Flag.text(
-  "format",
-  "dotenv|export|json",
-  "How to print them (default dotenv; export is for shells)"
-).pipe(Flag.reads(Schema.compose(Schema.String, Format)), Options.withDefault("dotenv" as const))
+const format = Flag.choice("format", formats, "How: dotenv (default), export for shells, or json").pipe(
+  Options.withDefault("dotenv" as const)
+)
 
 const file = Flag.text("write", "FILE", "Keep them in a marked block of this file").pipe(Options.optional)
 
