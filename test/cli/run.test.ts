@@ -9,7 +9,7 @@ import { listed } from "../support/Api.ts"
 import { expectAnswer, expectError, expectUsageError } from "../support/Expectations.ts"
 import { realFolder, temporaryRepository } from "../support/Git.ts"
 import { bin, type PortServer, portctl, start, startServer } from "../support/Programs.ts"
-import { listener } from "../support/Sockets.ts"
+import { closedAddress, listener } from "../support/Sockets.ts"
 
 /** A server and a repository named `proj` with a project file. */
 const project = Effect.gen(function* () {
@@ -431,7 +431,7 @@ describe.concurrent("a command line that run cannot follow", () => {
       expect(yield* listed(port, "proj")).toEqual([])
       const ended = yield* portctl(["run", "--", "echo", "started"], {
         cwd: top,
-        env: { PORT_SERVER_ADDR: "127.0.0.1:1", PORTCTL_AUTOSTART: "0" }
+        env: { PORT_SERVER_ADDR: yield* closedAddress, PORTCTL_AUTOSTART: "0" }
       })
       expect(ended).toMatchObject({ code: 1, stdout: "" })
       expect(ended.stderr).toMatch(/^error: cannot reach port-server/)
