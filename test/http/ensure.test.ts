@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { allocate, expectError, listed } from "../support/Api.ts"
+import { allocate, allocationFields, expectError, listed } from "../support/Api.ts"
 import { startServer, temporaryFolder } from "../support/Programs.ts"
 import { type Answer, call } from "../support/Wire.ts"
 
@@ -13,17 +13,7 @@ const project = { app: "shop", instance: "main" }
 const Ensured = Schema.Struct({
   app: Schema.String,
   instance: Schema.String,
-  allocations: Schema.Array(
-    Schema.Struct({
-      id: Schema.Int,
-      app: Schema.String,
-      instance: Schema.String,
-      service: Schema.String,
-      port: Schema.Int,
-      created_at: Schema.String,
-      path: Schema.optional(Schema.String)
-    })
-  )
+  allocations: Schema.Array(Schema.Struct({ ...allocationFields, path: Schema.optional(Schema.String) }))
 })
 const decode = Schema.decodeUnknownSync(Ensured, { onExcessProperty: "error" })
 

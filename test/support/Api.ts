@@ -13,17 +13,17 @@ export class Server extends Context.Tag("test/Server")<Server, PortServer>() {}
 export const sharedServer = (options?: Parameters<typeof startServer>[0]) =>
   layer(Layer.scoped(Server, startServer(options)), { excludeTestServices: true })
 
-const allocationShape = Schema.decodeUnknownSync(
-  Schema.Struct({
-    id: Schema.Int,
-    app: Schema.String,
-    instance: Schema.String,
-    service: Schema.String,
-    port: Schema.Int,
-    created_at: Schema.String
-  }),
-  { onExcessProperty: "error" }
-)
+/** What an allocation has on the wire that was not ensured for a folder. */
+export const allocationFields = {
+  id: Schema.Int,
+  app: Schema.String,
+  instance: Schema.String,
+  service: Schema.String,
+  port: Schema.Int,
+  created_at: Schema.String
+}
+
+const allocationShape = Schema.decodeUnknownSync(Schema.Struct(allocationFields), { onExcessProperty: "error" })
 
 const errorShape = Schema.decodeUnknownSync(Schema.Struct({ error: Schema.String }))
 

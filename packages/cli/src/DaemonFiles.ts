@@ -3,6 +3,7 @@ import { homedir, userInfo } from "node:os"
 import { dirname, join } from "node:path"
 import * as Defaults from "@port-server/domain/Defaults"
 import * as Effect from "effect/Effect"
+import { codeOf } from "./FileProblem.ts"
 import { failed } from "./Output.ts"
 
 /** The port-server that belongs to this portctl: the file beside it. */
@@ -17,8 +18,6 @@ const own = (folder: string): boolean => {
   const { uid } = statSync(folder)
   return process.getuid === undefined || uid === process.getuid()
 }
-
-const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? error.code : undefined)
 
 /** The user's home. */
 export const home = (): string => homedir() || userInfo().homedir

@@ -90,7 +90,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/Pr
       ensure: Effect.fnUntraced(function* ({ app, instance, path, services }: EnsureRequest) {
         const owner = { app, instance }
         const known = yield* matching(owner)
-        const others = new Set(known.flatMap((allocation) => (allocation.path === undefined ? [] : [allocation.path])))
+        const others = new Set(known.flatMap((allocation) => allocation.path ?? []).filter((other) => other !== path))
         const lost = new Set(yield* Effect.filter(others, (other) => Effect.map(isThere(other), (there) => !there)))
         const lacking = (held: ReadonlyArray<Allocation>) =>
           services.filter((request) => current(held, request) === undefined)

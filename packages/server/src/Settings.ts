@@ -7,13 +7,12 @@ import * as Defaults from "@port-server/domain/Defaults"
 import { variable } from "@port-server/domain/Environment"
 import { PortRange, PortRangeFromText, RequestedPortFromDigits } from "@port-server/domain/Port"
 import * as Flag from "@port-server/program/Flag"
+import * as ServerFlags from "@port-server/program/ServerFlags"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { DatabaseUnusable, refuseForeignLink } from "./DatabaseFile.ts"
-
-const FileName = Schema.String.pipe(Schema.filter((name) => name !== "" || "the database file must have a name"))
 
 /** The options of `port-server`. */
 export const options = {
@@ -21,20 +20,14 @@ export const options = {
     Flag.reads(RequestedPortFromDigits),
     Options.optional
   ),
-  db: Flag.text("db", "FILE", `Database file (default ~/${Defaults.dataFolder}/${Defaults.databaseFile})`).pipe(
-    Flag.reads(FileName),
-    Options.optional
-  ),
-  range: Flag.text("range", "FIRST-LAST", "Ports to hand out (default 3000-9999)").pipe(
-    Flag.reads(PortRangeFromText),
-    Options.optional
-  ),
-  noProbe: Flag.boolean("no-probe", "Hand out ports also while something listens on them"),
+  db: ServerFlags.db,
+  range: ServerFlags.range,
+  noProbe: ServerFlags.noProbe,
   log: Flag.text(
     "log",
     "FILE",
     "Write to this file what would be printed; at 1 MiB it is put aside, 3 such are kept"
-  ).pipe(Flag.reads(FileName.annotations({ message: () => "the log file must have a name" })), Options.optional),
+  ).pipe(Flag.reads(ServerFlags.fileName("the log file")), Options.optional),
   check: Flag.boolean("check", "Check that the database is sound, and exit: 0 if so, 1 if not")
 }
 

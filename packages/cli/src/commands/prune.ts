@@ -73,9 +73,12 @@ export const prune = Command.make(
     )
   })
 ).pipe(
-  describe("Release the ports of projects whose folder is gone", "portctl prune --dry-run", [
-    "Stale is what was ensured for a folder that is gone while its parent is there,",
-    "and whose port nothing listens on. Nothing is ever pruned by itself.",
-    "Exit status: 0, or 1 when the question was not answered with yes."
-  ])
+  describe(
+    "Release the ports of projects whose folder is gone",
+    "portctl prune --dry-run",
+    [
+      "Stale is what was ensured for a folder that is gone while its parent is there, and whose port nothing listens on. Nothing is ever pruned by itself."
+    ],
+    { exits: { 1: "The question was not answered with yes, or stderr says what went wrong" } }
+  )
 )
