@@ -31,6 +31,9 @@ for (const [name, entry] of Object.entries(programs)) {
     minify: true,
     conditions: ["@port-server/source"],
     external: ["better-sqlite3"],
+    // What Node puts around a module; the loader calls it.
+    banner: { js: "(function (exports, require, module, __filename, __dirname) {" },
+    footer: { js: "})" },
     logLevel: "warning",
     // The package open asks where it is, and does without an answer.
     logOverride: { "empty-import-meta": "silent" },

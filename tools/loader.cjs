@@ -8,10 +8,14 @@ const { Script } = require("node:vm")
 const bundle = `${__dirname}/NAME.cjs`
 const cache = `${__dirname}/NAME-HASH-${process.version}-${process.arch}.cache`
 
-/** V8 does not check these bytes. One word in 16 tells a file that was cut or overwritten, in a fraction of a ms. */
+/**
+ * V8 does not check these bytes. One word in 16 tells a file that was cut or overwritten; an array of words, because
+ * `readInt32LE` costs a call for each, in all a tenth of what a short command does.
+ */
 const sum = (/** @type {Buffer} */ bytes, /** @type {number} */ length) => {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, length >> 2)
   let result = length | 0
-  for (let at = 0; at + 4 <= length; at += 64) result = (Math.imul(result, 31) + bytes.readInt32LE(at)) | 0
+  for (let at = 0; at < words.length; at += 16) result = (Math.imul(result, 31) + (words[at] ?? 0)) | 0
   return result
 }
 
@@ -25,10 +29,9 @@ const read = () => {
   }
 }
 
-// The bundle is ASCII, which V8 keeps at one byte a character.
-const source = `(function (exports, require, module, __filename, __dirname) {${fs.readFileSync(bundle, "latin1")}\n})`
+// The bundle is one function expression, in ASCII, which V8 keeps at one byte a character.
 const cachedData = read()
-const script = new Script(source, { filename: bundle, cachedData })
+const script = new Script(fs.readFileSync(bundle, "latin1"), { filename: bundle, cachedData })
 
 if (cachedData === undefined || script.cachedDataRejected) {
   process.on("exit", () => {
