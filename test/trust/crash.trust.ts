@@ -46,7 +46,7 @@ const load = (server: PortServer, ledger: Ledger, client: string) =>
       ledger.asks(owner.service, owner.app, owner.instance, port)
       const outcome = yield* ask(server.port, "POST", allocations, port === undefined ? owner : { ...owner, port })
       if (outcome._tag === "NoAnswer") return
-      if (port !== undefined && Schema.is(PortTaken)(outcome.value)) {
+      if (port !== undefined && Schema.is(PortTaken.body)(outcome.value)) {
         expect(outcome.value.holder.port).toBe(port)
         ledger.refused(owner.service)
       } else {

@@ -179,18 +179,18 @@ const timed = (recorder: Recorder, server: number, method: string, path: string,
     const answer = yield* answered(server, method, path, body)
     const interval = at(start, performance.now())
     recorder.operations++
-    if (!Schema.is(StorageUnavailable)(answer.value)) return { answer, interval }
+    if (!Schema.is(StorageUnavailable.body)(answer.value)) return { answer, interval }
     recorder.refused++
     return undefined
   })
 
 const whatAllocateSays = (recorder: Recorder, answer: Answer, interval: Interval, asked: number | undefined) => {
   if (asked !== undefined) {
-    if (Schema.is(PortTaken)(answer.value)) recorder.holder(answer.value.holder, interval)
+    if (Schema.is(PortTaken.body)(answer.value)) recorder.holder(answer.value.holder, interval)
     else recorder.gave(valueIn(answer, Allocation), interval)
     return
   }
-  if (Schema.is(RangeExhausted)(answer.value)) {
+  if (Schema.is(RangeExhausted.body)(answer.value)) {
     for (const port of ports) recorder.says(port, held(interval))
     return
   }
@@ -230,7 +230,7 @@ const perform = (recorder: Recorder, server: number, plan: Plan): Effect.Effect<
         if (id === undefined || port === undefined) return
         const got = yield* timed(recorder, server, "DELETE", `${allocations}/${id}`)
         if (got === undefined) return
-        if (Schema.is(AllocationNotFound)(got.answer.value)) {
+        if (Schema.is(AllocationNotFound.body)(got.answer.value)) {
           recorder.says(port, notHeldBy(id)(got.interval))
         } else {
           valueIn(got.answer, Released)

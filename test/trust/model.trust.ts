@@ -90,18 +90,18 @@ const allocate = (owner: Owner, port: number | undefined) =>
         Object.values(owner).every((name) => name.trim() !== "") &&
         (port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65535))
       if (!isValid) {
-        valueIn(answer, InvalidRequest)
+        valueIn(answer, InvalidRequest.body)
         return
       }
       const wanted = port || model.nextFree()
       if (wanted === undefined) {
-        const { message } = valueIn(answer, RangeExhausted)
+        const { message } = valueIn(answer, RangeExhausted.body)
         expect(message).toBe(`no free ports in range ${range.first}-${range.last}`)
         return
       }
       const holder = model.holder(wanted)
       if (holder === undefined) gives(model, valueIn(answer, Allocation), owner, wanted)
-      else expect(valueIn(answer, PortTaken).holder).toEqual(holder)
+      else expect(valueIn(answer, PortTaken.body).holder).toEqual(holder)
     })
   )
 
@@ -113,7 +113,7 @@ const release = (which: number) =>
       const answer = yield* answered(real.port(), "DELETE", `${allocations}/${id}`)
       const rest = model.rows.filter((row) => row.id !== id)
       if (rest.length < model.rows.length) valueIn(answer, Released)
-      else valueIn(answer, AllocationNotFound)
+      else valueIn(answer, AllocationNotFound.body)
       model.rows = rest
     })
   )
@@ -123,7 +123,7 @@ const releaseMatching = (filter: Filter) =>
     Effect.gen(function* () {
       const answer = yield* answered(real.port(), "DELETE", allocations, filter)
       if (Object.values(filter).every((value) => value === "" || value === 0)) {
-        expect(valueIn(answer, InvalidRequest).message).toBe("at least one filter is required")
+        expect(valueIn(answer, InvalidRequest.body).message).toBe("at least one filter is required")
         return
       }
       const matching = model.matching(filter)
@@ -144,7 +144,7 @@ const check = (port: number) =>
   command(`check(${port})`, (model, real) =>
     Effect.map(answered(real.port(), "GET", `/v1/ports/${port}`), (answer) => {
       const holder = model.holder(port)
-      if (port < 1 || port > 65535) expect(valueIn(answer, InvalidRequest).message).toBe("invalid port")
+      if (port < 1 || port > 65535) expect(valueIn(answer, InvalidRequest.body).message).toBe("invalid port")
       else {
         expect(valueIn(answer, PortStatus)).toEqual(
           holder === undefined ? { port, available: true } : { port, available: false, holder }
@@ -193,18 +193,18 @@ const ensure = (project: Omit<Owner, "service">, services: ReadonlyArray<Service
         new Set(services.map(({ service }) => service)).size < services.length ||
         new Set(asked).size < asked.length
       ) {
-        expect(valueIn(answer, InvalidRequest).message).toMatch(/is asked for twice$/)
+        expect(valueIn(answer, InvalidRequest.body).message).toMatch(/is asked for twice$/)
         return
       }
       const missing = services.filter((service) => current(model, project, service) === undefined)
       const holders = missing.flatMap(({ port }) => (port ? (model.holder(port) ?? []) : []))
       if (holders.length > 0) {
-        expect(holders).toContainEqual(valueIn(answer, PortTaken).holder)
+        expect(holders).toContainEqual(valueIn(answer, PortTaken.body).holder)
         return
       }
       const ports = choose(model, missing)
       if (ports === undefined) {
-        valueIn(answer, RangeExhausted)
+        valueIn(answer, RangeExhausted.body)
         return
       }
       const given = valueIn(answer, Ensured)

@@ -11,18 +11,19 @@ import {
 import type { ServerUnreachable, UnexpectedAnswer } from "@port-server/domain/PortServerClient"
 import * as Terminal from "@port-server/program/Terminal"
 import * as Console from "effect/Console"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { hintOf } from "./Hint.ts"
 import * as Table from "./Table.ts"
 
 /** What failed, in the words of the command line; `body` is what the API said, or would have said. */
-export class Failure extends Schema.TaggedError<Failure>()("Failure", {
-  message: Schema.String,
-  body: Schema.Unknown,
+export class Failure extends Data.TaggedError("Failure")<{
+  readonly message: string
+  readonly body: unknown
   /** What to do next, for a person at a terminal. */
-  hint: Schema.optional(Schema.String)
-}) {}
+  readonly hint: string | undefined
+}> {}
 
 /** A failure that no API told: `message` is all that there is to say. */
 export const failed = (message: string, hint?: string): Failure =>

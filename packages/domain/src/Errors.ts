@@ -1,4 +1,5 @@
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as Data from "effect/Data"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Allocation, escapeControls } from "./Allocation.ts"
@@ -6,7 +7,9 @@ import { Saved } from "./Backup.ts"
 import type { PortRange } from "./Port.ts"
 
 // Each error has a class, which programs catch, and a `body`, which is the wire: `{"error": "<sentence>"}` and a status.
-// The bodies are written out one by one, because a helper over the classes loses their types.
+// The bodies are written out one by one, because a helper over the classes loses their types. The classes themselves have
+// no schema: nothing else encodes them, and one of `Schema.TaggedError` costs every start of a program 2 million
+// instructions.
 
 const sentence = Schema.String.annotations({ description: "one sentence for a person" })
 
@@ -24,8 +27,8 @@ const sentenceOf = ({ _tag, message, path }: ParseResult.ArrayFormatterIssue): s
 }
 
 /** 400: the request is not one that the API knows; `message` says why. */
-export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", { message: Schema.String }) {
-  static readonly body = Schema.transform(sentenceBody, Schema.typeSchema(InvalidRequest), {
+export class InvalidRequest extends Data.TaggedError("InvalidRequest")<{ readonly message: string }> {
+  static readonly body = Schema.transform(sentenceBody, Schema.instanceOf(InvalidRequest), {
     strict: true,
     decode: ({ error }) => new InvalidRequest({ message: error }),
     encode: ({ message }) => ({ error: message })
@@ -44,14 +47,14 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
 }
 
 /** 404: no allocation has the id. */
-export class AllocationNotFound extends Schema.TaggedError<AllocationNotFound>()("AllocationNotFound", {}) {
+export class AllocationNotFound extends Data.TaggedError("AllocationNotFound") {
   override get message() {
     return "allocation not found" as const
   }
 
   static readonly body = Schema.transform(
     Schema.Struct({ error: Schema.Literal("allocation not found") }),
-    Schema.typeSchema(AllocationNotFound),
+    Schema.instanceOf(AllocationNotFound),
     {
       strict: true,
       decode: () => new AllocationNotFound(),
@@ -61,14 +64,14 @@ export class AllocationNotFound extends Schema.TaggedError<AllocationNotFound>()
 }
 
 /** 409: the port that was asked for belongs to `holder`. */
-export class PortTaken extends Schema.TaggedError<PortTaken>()("PortTaken", { holder: Allocation }) {
+export class PortTaken extends Data.TaggedError("PortTaken")<{ readonly holder: Allocation }> {
   override get message(): string {
     return "port already allocated"
   }
 
   static readonly body = Schema.transform(
     Schema.Struct({ error: sentence, holder: Allocation }),
-    Schema.typeSchema(PortTaken),
+    Schema.instanceOf(PortTaken),
     {
       strict: true,
       decode: ({ holder }) => new PortTaken({ holder }),
@@ -78,9 +81,7 @@ export class PortTaken extends Schema.TaggedError<PortTaken>()("PortTaken", { ho
 }
 
 /** 409: a port of the range was asked for and every one is allocated. */
-export class RangeExhausted extends Schema.TaggedError<RangeExhausted>()("RangeExhausted", {
-  message: Schema.String
-}) {
+export class RangeExhausted extends Data.TaggedError("RangeExhausted")<{ readonly message: string }> {
   static of(range: PortRange): RangeExhausted {
     return new RangeExhausted({ message: `no free ports in range ${range}` })
   }
@@ -88,7 +89,7 @@ export class RangeExhausted extends Schema.TaggedError<RangeExhausted>()("RangeE
   static readonly body = Schema.transform(
     // The client picks an error by status, then by shape: without a holder is what tells it from PortTaken.
     Schema.Struct({ error: sentence, holder: Schema.optionalWith(Schema.Never, { exact: true }) }),
-    Schema.typeSchema(RangeExhausted),
+    Schema.instanceOf(RangeExhausted),
     {
       strict: true,
       decode: ({ error }) => new RangeExhausted({ message: error }),
@@ -103,16 +104,16 @@ export const Conflict = Schema.Struct({ port: Schema.Int, wanted: Saved, holder:
 })
 
 /** 409: ports of the backup belong to other owners; nothing was imported. */
-export class ImportConflict extends Schema.TaggedError<ImportConflict>()("ImportConflict", {
-  conflicts: Schema.NonEmptyArray(Conflict)
-}) {
+export class ImportConflict extends Data.TaggedError("ImportConflict")<{
+  readonly conflicts: readonly [typeof Conflict.Type, ...Array<typeof Conflict.Type>]
+}> {
   override get message(): string {
     return `${this.conflicts.length} port(s) already allocated, nothing was imported`
   }
 
   static readonly body = Schema.transform(
     Schema.Struct({ error: sentence, conflicts: Schema.NonEmptyArray(Conflict) }),
-    Schema.typeSchema(ImportConflict),
+    Schema.instanceOf(ImportConflict),
     {
       strict: true,
       decode: ({ conflicts }) => new ImportConflict({ conflicts }),
@@ -122,8 +123,8 @@ export class ImportConflict extends Schema.TaggedError<ImportConflict>()("Import
 }
 
 /** 507: the disk is full; nothing was changed. */
-export class StorageFull extends Schema.TaggedError<StorageFull>()("StorageFull", { message: Schema.String }) {
-  static readonly body = Schema.transform(sentenceBody, Schema.typeSchema(StorageFull), {
+export class StorageFull extends Data.TaggedError("StorageFull")<{ readonly message: string }> {
+  static readonly body = Schema.transform(sentenceBody, Schema.instanceOf(StorageFull), {
     strict: true,
     decode: ({ error }) => new StorageFull({ message: error }),
     encode: ({ message }) => ({ error: message })
@@ -131,12 +132,12 @@ export class StorageFull extends Schema.TaggedError<StorageFull>()("StorageFull"
 }
 
 /** 503: the database cannot be used right now; `message` says why. */
-export class StorageUnavailable extends Schema.TaggedError<StorageUnavailable>()("StorageUnavailable", {
-  message: Schema.String,
+export class StorageUnavailable extends Data.TaggedError("StorageUnavailable")<{
+  readonly message: string
   /** Seconds after which another try makes sense, when waiting helps. */
-  retryAfter: Schema.optionalWith(Schema.Int, { exact: true })
-}) {
-  static readonly body = Schema.transform(sentenceBody, Schema.typeSchema(StorageUnavailable), {
+  readonly retryAfter?: number
+}> {
+  static readonly body = Schema.transform(sentenceBody, Schema.instanceOf(StorageUnavailable), {
     strict: true,
     decode: ({ error }) => new StorageUnavailable({ message: error }),
     encode: ({ message }) => ({ error: message })

@@ -4,6 +4,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
@@ -23,13 +24,13 @@ import type { PruneRequest } from "./Prune.ts"
 import { type ServerAddress, ServerAddressFromText } from "./ServerAddress.ts"
 
 /** Nothing answers as port-server at `address`: connection refused, no route, or no answer in time. */
-export class ServerUnreachable extends Schema.TaggedError<ServerUnreachable>()("ServerUnreachable", {
-  address: Schema.String,
+export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
+  readonly address: string
   /** Whether the machine itself said that nobody listens there. */
-  refused: Schema.optionalWith(Schema.Boolean, { default: () => false }),
+  readonly refused?: boolean
   /** What was tried to change that, and why it failed. */
-  reason: Schema.optionalWith(Schema.String, { exact: true })
-}) {
+  readonly reason?: string
+}> {
   override get message(): string {
     return this.reason ?? `cannot reach port-server at ${this.address}`
   }
@@ -47,10 +48,10 @@ export class WhenRefused extends Context.Reference<WhenRefused>()("@port-server/
  * Something answered, but not as this API does: another program listens there, or another version. `status` is its
  * HTTP status; `message` its own `error` sentence where it gave one.
  */
-export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("UnexpectedAnswer", {
-  status: Schema.Int,
-  message: Schema.String
-}) {}
+export class UnexpectedAnswer extends Data.TaggedError("UnexpectedAnswer")<{
+  readonly status: number
+  readonly message: string
+}> {}
 
 /** The address in `PORT_SERVER_ADDR`, or `127.0.0.1:51234`. */
 export const addressFromEnv: Config.Config<ServerAddress> = variable(

@@ -3,9 +3,9 @@ import * as CliCommand from "@effect/cli/Command"
 import * as NodeRuntime from "@effect/platform-node-shared/NodeRuntime"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
 import { closest } from "./Closest.ts"
 import { complain } from "./Complaint.ts"
 import type * as CompletionModule from "./Completion.ts"
@@ -15,9 +15,7 @@ import * as Terminal from "./Terminal.ts"
 import { type Demand, make, UsageError, type Verb } from "./Verb.ts"
 
 /** The answer, already printed, is one that scripts should see by the exit status, 1 or another: nothing more to say. */
-export class Negative extends Schema.TaggedError<Negative>()("Negative", {
-  status: Schema.optionalWith(Schema.Int, { default: () => 1 })
-}) {}
+export class Negative extends Data.TaggedError("Negative")<{ readonly status: number }> {}
 
 /** What a program says of itself. */
 interface Self {

@@ -4,21 +4,21 @@ import type { ValidationError } from "@effect/cli/ValidationError"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Terminal from "@effect/platform/Terminal"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import { closest } from "./Closest.ts"
 import * as Flag from "./Flag.ts"
 import { Rest } from "./Rest.ts"
 import * as Syntax from "./Syntax.ts"
 
 /** The command line asks for something that the program does not do; said with the usage of the command. */
-export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
-  message: Schema.String,
-  usage: Schema.optional(Schema.String),
+export class UsageError extends Data.TaggedError("UsageError")<{
+  readonly message: string
+  readonly usage?: string
   /** What to do next, for a person at a terminal. */
-  hint: Schema.optional(Schema.String)
-}) {}
+  readonly hint?: string | undefined
+}> {}
 
 /** What a command line asks of a command: its work, or one of the things that every command can do. */
 export type Demand =

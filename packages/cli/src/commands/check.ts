@@ -23,7 +23,7 @@ export const check = Command.make(
           : `port ${port} is not allocated, but ${isListening(listener, "it")}`
       }
     )
-    if (!available || listener !== undefined) return yield* new Negative()
+    if (!available || listener !== undefined) return yield* new Negative({ status: 1 })
   })
 ).pipe(
   describe("Check whether a port is allocated, or listened on without being so", "portctl check --port 5432", [], {

@@ -62,7 +62,7 @@ export const prune = Command.make(
     if (allocations.length === 0) return
     if (!(yield* confirm(`Release ${allocations.length} port(s)? [y/N] `))) {
       yield* Console.log("released nothing")
-      return yield* new Negative()
+      return yield* new Negative({ status: 1 })
     }
     yield* Output.answer(Pruned, { json })(
       answer(
