@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Ensured } from "@port-server/domain/Ensure"
@@ -15,6 +15,14 @@ const decode = Schema.decodeUnknownSync(Schema.parseJson(Ensured))
 
 /** A server and a repository named `proj`. */
 const project = Effect.all({ server: startServer(), top: temporaryRepository("proj") })
+
+/** The same, with a clone that has the same name. */
+const clones = Effect.gen(function* () {
+  const { server, top } = yield* project
+  const clone = join(yield* realFolder, "proj")
+  git(top, "clone", "--quiet", top, clone)
+  return { server, top, clone }
+})
 
 const ensure = (server: PortServer, cwd: string, ...args: ReadonlyArray<string>) =>
   portctl(["ensure", ...args], { server, cwd })
@@ -84,32 +92,77 @@ describe.concurrent("portctl ensure", () => {
       })
   )
 
-  it.scopedLive("two clones with one name are told of, and --instance keeps them apart", () =>
+  it.scopedLive("a clone of the same name gets none of the other's ports, until an instance is said", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  3000\n")
+      const before = yield* listed(server.port, "proj")
+      const sentence = `proj/main belongs to ${top}; give this folder its own with --instance or PORTCTL_INSTANCE`
+      for (const service of ["web", "db=4000"]) {
+        expectError(yield* ensure(server, clone, "--service", service), sentence)
+      }
+      const json = `${JSON.stringify({ error: sentence })}\n`
+      expectError(yield* ensure(server, clone, "--service", "web", "--app", "proj", "--json"), sentence, json)
+      expect(yield* listed(server.port, "proj")).toEqual(before)
+      expectAnswer(yield* ensure(server, clone, "--service", "web", "--instance", "two"), "proj/two\nweb  3001\n")
+    })
+  )
+
+  it.scopedLive("nor do the other verbs of a project, which then do nothing", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      yield* ensure(server, top, "--service", "web")
+      const sentence = `proj/main belongs to ${top}; give this folder its own with --instance or PORTCTL_INSTANCE`
+      for (const verb of [["env", "--write", "vars"], ["run", "--", "echo", "started"], ["open"]]) {
+        expectError(yield* portctl(verb, { server, cwd: clone, env: { PORTCTL_INSTANCE: "" } }), sentence)
+      }
+      expect(readdirSync(clone)).toEqual([".git"])
+      const env = { PORTCTL_INSTANCE: "main" }
+      expectAnswer(yield* portctl(["env"], { server, cwd: clone, env }), "# proj/main\nWEB_PORT=3000\n")
+    })
+  )
+
+  it.scopedLive(
+    "two folders that say the instance share its ports, and the one that it belongs to need not say it",
+    () =>
+      Effect.gen(function* () {
+        const { clone, server, top } = yield* clones
+        yield* ensure(server, top, "--service", "web")
+        const shared = "proj/main\nweb  3000\ndb   3001\n"
+        expectAnswer(yield* ensure(server, clone, "--service", "web,db", "--instance", "main"), shared)
+        expectAnswer(yield* ensure(server, top, "--service", "web,db"), shared)
+        expect(yield* ensure(server, clone, "--service", "db")).toMatchObject({ code: 1, stdout: "" })
+      })
+  )
+
+  it.scopedLive("a linked worktree whose folder is called main gets none of the main worktree's ports", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
-      const clone = join(yield* realFolder, "proj")
-      git(top, "clone", "--quiet", top, clone)
-      expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  3000\n")
-      const note = `note: proj/main has these ports for ${top} too; keep them apart with --instance or PORTCTL_INSTANCE\n`
-      expect(yield* ensure(server, clone, "--service", "web")).toEqual({
-        code: 0,
-        signal: null,
-        stdout: "proj/main\nweb  3000\n",
-        stderr: note
+      const tree = worktree(top, join(top, "../trees/main"))
+      expectAnswer(yield* ensure(server, tree, "--service", "web"), "proj/main\nweb  3000\n")
+      const sentence = `proj/main belongs to ${tree}; give this folder its own with --instance or PORTCTL_INSTANCE`
+      expectError(yield* ensure(server, top, "--service", "web"), sentence)
+    })
+  )
+
+  it.scopedLive("of two clones that ask at the same time for the first time, one gets the ports", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      const folders = [top, clone, top, clone, top, clone]
+      const answers = yield* Effect.forEach(folders, (cwd) => ensure(server, cwd, "--service", "web,db"), {
+        concurrency: "unbounded"
       })
-      expect(yield* ensure(server, clone, "--service", "web", "--json")).toMatchObject({ code: 0, stderr: note })
-      expectAnswer(yield* ensure(server, clone, "--service", "web", "--instance", "two"), "proj/two\nweb  3001\n")
-      // Asked for by name, it is meant.
-      const named = ["--app", "proj", "--instance", "main"]
-      expectAnswer(yield* ensure(server, clone, "--service", "web", ...named), "proj/main\nweb  3000\n")
+      const given = new Set(folders.filter((_, index) => answers[index]?.code === 0))
+      expect(given.size).toBe(1)
+      for (const [index, folder] of folders.entries()) {
+        expect(answers[index]?.stdout).toBe(given.has(folder) ? "proj/main\nweb  3000\ndb   3001\n" : "")
+      }
     })
   )
 
   it.scopedLive("a clone that takes the place of one that is gone gets its ports, and no note", () =>
     Effect.gen(function* () {
-      const { server, top } = yield* project
-      const clone = join(yield* realFolder, "proj")
-      git(top, "clone", "--quiet", top, clone)
+      const { clone, server, top } = yield* clones
       yield* ensure(server, top, "--service", "web")
       rmSync(top, { recursive: true })
       expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/main\nweb  3000\n")

@@ -45,7 +45,7 @@ export const env = Command.make(
     const variables = Effect.gen(function* () {
       const place = yield* here(given)
       const asked = service.length > 0 ? service : (yield* knownSome(place)).map((name) => ({ service: name }))
-      return yield* ensureVariables(place, given, asked)
+      return yield* ensureVariables(place, asked)
     })
     if (Option.isNone(write)) {
       yield* Output.answer(Answer, { json: format === "json" })(Effect.map(variables, answerOf), (answer) =>

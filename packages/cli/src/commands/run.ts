@@ -36,7 +36,7 @@ export const run = Command.make(
       const place = yield* here(given)
       const others = service.length === 0 ? yield* knownSome(place) : [...settingsOf(place).keys()]
       const more = others.filter((name) => !named.includes(name)).map((name) => ({ service: name }))
-      return yield* ensureVariables(place, given, [...more, ...service])
+      return yield* ensureVariables(place, [...more, ...service])
     })
     const ensured = yield* Output.inWords(variables)
     const wanted = [...variablesFor(ensured, named)]
