@@ -81,15 +81,21 @@ describe.concurrent("portctl ensure", () => {
     })
   )
 
-  it.scopedLive(
-    "with a port, a service that has another one gets that too, and keeps answering with the port asked for",
-    () =>
-      Effect.gen(function* () {
-        const { server, top } = yield* project
-        expectAnswer(yield* ensure(server, top, "--service", "db"), "proj/main\ndb  3000\n")
-        expectAnswer(yield* ensure(server, top, "--service", "db=5432"), "proj/main\ndb  5432\n")
-        expectAnswer(yield* ensure(server, top, "--service", "db=0", "--quiet"), "5432\n")
+  it.scopedLive("with a port, a service that has another one gets that too, and from then on answers with it", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      expectAnswer(yield* ensure(server, top, "--service", "db"), "proj/main\ndb  3000\n")
+      expect(yield* ensure(server, top, "--service", "db=5432", "--quiet")).toEqual({
+        code: 0,
+        signal: null,
+        stdout: "5432\n",
+        stderr: "note: proj/main/db has port 3000 (id=1) too; portctl release --id 1 gives it back\n"
       })
+      expectAnswer(yield* ensure(server, top, "--service", "db=5432"), "proj/main\ndb  5432\n")
+      expectAnswer(yield* ensure(server, top, "--service", "db=0", "--quiet"), "5432\n")
+      expectAnswer(yield* ensure(server, top, "--service", "db=3000", "--quiet"), "3000\n")
+      expectAnswer(yield* ensure(server, top, "--service", "db", "--quiet"), "5432\n")
+    })
   )
 
   it.scopedLive("a clone of the same name gets none of the other's ports, until an instance is said", () =>
@@ -267,7 +273,7 @@ describe.concurrent("portctl.json", () => {
       const { server, top } = yield* project
       write(top, { services: { web: { prefer: 4000 }, db: {} } })
       expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  4000\n")
-      expectAnswer(yield* ensure(server, top, "--service", "web=4001"), "proj/main\nweb  4001\n")
+      expect(yield* ensure(server, top, "--service", "web=4001")).toMatchObject({ stdout: "proj/main\nweb  4001\n" })
     })
   )
 

@@ -3,6 +3,7 @@ import { type AskedService, EnsureRequest } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { projectFileName, type ServiceSettings } from "@port-server/domain/ProjectFile"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Given, Here } from "./Here.ts"
@@ -39,6 +40,18 @@ const own = (here: Here, allocations: ReadonlyArray<Allocation>) => {
       )
 }
 
+/** Say which ports a service has beside one that it was given now because exactly that one was asked for. */
+const sayWhatIsLeft = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArray<Allocation>) => {
+  const added = allocations.filter(({ id }) => !held.some((other) => other.id === id))
+  const left = held.filter(({ service }) => added.some((other) => other.service === service))
+  return Effect.forEach(
+    left,
+    ({ id, owner, port }) =>
+      Console.error(`note: ${owner} has port ${port} (id=${id}) too; portctl release --id ${id} gives it back`),
+    { discard: true }
+  )
+}
+
 /** Give the services their ports, in the folder where the verb runs, with what its project file says of them. */
 export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<AskedService>) {
   const { app, folder, instance, isSaid } = here
@@ -53,11 +66,14 @@ export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: Re
     decode({ app, instance, services, path: folder }),
     InvalidRequest.fromParseError
   )
-  const held = isSaid ? [] : yield* here.held
+  const held = isSaid && !asked.some(({ port }) => port) ? [] : yield* here.held
   yield* own(here, held)
   const client = yield* PortServerClient
+  const ensured = yield* client.ensure(request)
   // Another folder may have asked in the meantime.
-  return yield* Effect.tap(client.ensure(request), ({ allocations }) => own(here, [...held, ...allocations]))
+  yield* own(here, [...held, ...ensured.allocations])
+  yield* sayWhatIsLeft(held, ensured.allocations)
+  return ensured
 })
 
 /** {@link ensureServices}, as `portctl open` asks for it. */
