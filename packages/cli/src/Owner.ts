@@ -12,6 +12,9 @@ const real = (path: string): string | undefined => {
   }
 }
 
+/** Whether a folder is gone. */
+export const isGone = (path: string): boolean => real(path) === undefined
+
 /**
  * The folder that an instance belongs to, where that is not the current one: the folder that the oldest of its
  * allocations was ensured for, of those whose folder is there.
@@ -21,6 +24,6 @@ export const otherOwner = (
   allocations: ReadonlyArray<Allocation>
 ): string | undefined => {
   const oldestFirst = [...allocations].sort((one, other) => one.id - other.id)
-  const owner = oldestFirst.flatMap(({ path }) => path ?? []).find((path) => real(path) !== undefined)
+  const owner = oldestFirst.flatMap(({ path }) => path ?? []).find((path) => !isGone(path))
   return owner === undefined || real(owner) === real(folder) ? undefined : escapeControls(owner)
 }
