@@ -296,9 +296,22 @@ describe.concurrent("portctl.json", () => {
   )
 
   const bad: ReadonlyArray<readonly [name: string, contents: string | Uint8Array, wrong: RegExp]> = [
-    ["empty", "", /is not JSON/],
-    ["not JSON", '{"services": {"web": {}', /is not JSON/],
-    ["with a comment", '// x\n{"services": {"web": {}}}', /is not JSON/],
+    ["empty", "", /json:1:1 is not JSON: Unexpected end of JSON input$/m],
+    ["not whole", '{"services":\n  {"web": {}', /json:2:13 is not JSON: Expected ',' or '}' after property value$/m],
+    ["with a comment", '{\n  // x\n"services": {"web": {}}}', /json:2:3 is not JSON: Expected property name or '}'$/m],
+    ["with a comment before it", '\n// x\n{"services": {"web": {}}}', /json:2:1 is not JSON: Unexpected token '\/'$/m],
+    ["with a bare word", '{"services": {\r\n"web": {"env": PORT}}}', /json:2:16 is not JSON: Unexpected token 'P'$/m],
+    [
+      "with a comma too many",
+      '{"services": {"web": {},\n}}',
+      /json:2:1 is not JSON: Expected double-quoted property name$/m
+    ],
+    ["with two documents", "{}\n{}", /json:2:1 is not JSON: Unexpected non-whitespace character after JSON$/m],
+    [
+      "with __proto__ for a service",
+      '{"services": {"__proto__": {}}}',
+      /"__proto__" cannot be a name in portctl\.json$/m
+    ],
     ["with a byte order mark", '\ufeff{"services": {"web": {}}}', /byte order mark/],
     ["not UTF-8", new Uint8Array([0x7b, 0xff, 0x7d]), /is not UTF-8 text/],
     ["a list", "[]", /must be an object/],
@@ -307,8 +320,8 @@ describe.concurrent("portctl.json", () => {
     ["with no service", '{"services": {}}', /services must name one at least/],
     ["with a list of services", '{"services": ["web"]}', /services must be an object/],
     ["with an unknown field", '{"srvices": {}, "services": {"web": {}}}', /unknown field "srvices"/],
-    ["with an unknown field of a service", '{"services": {"web": {"prot": 1}}}', /unknown field "prot"/],
-    ["with an exact port", '{"services": {"web": {"port": 1}}}', /unknown field "port"/],
+    ["with an unknown field of a service", '{"services": {"web": {"prot": 1}}}', /services\.web: unknown field "prot"/],
+    ["with an exact port", '{"services": {"web": {"port": 1}}}', /services\.web: unknown field "port"/],
     ["with a text for a service", '{"services": {"web": "PORT"}}', /services\.web: must be an object/],
     [
       "with a preference that is no port",
@@ -345,7 +358,7 @@ describe.concurrent("portctl.json", () => {
     )
   }
 
-  it.scopedLive("a folder, a pipe or a link in a ring of that name is refused, and does not hang", () =>
+  it.scopedLive("a folder, a pipe or a link to nowhere of that name is refused, and does not hang", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
       const file = join(top, "portctl.json")
@@ -357,6 +370,13 @@ describe.concurrent("portctl.json", () => {
       rmSync(file)
       execFileSync("ln", ["-s", "portctl.json", file])
       expectError(yield* ensure(server, top), `cannot read ${JSON.stringify(file)}: it is a link that leads nowhere`)
+      rmSync(file)
+      execFileSync("ln", ["-s", "nowhere", file])
+      mkdirSync(join(top, "src"))
+      expectError(
+        yield* ensure(server, join(top, "src"), "--service", "web"),
+        `cannot read ${JSON.stringify(file)}: it is a link that leads nowhere`
+      )
     })
   )
 })

@@ -316,12 +316,27 @@ done
       const top = repository(join(folder, "ungitted"))
       const env = { PATH: path }
       expect(yield* refusal(top, { env })).toBe(
-        `there is ${join(top, ".git")}, but no git to read it; say --app and --instance, or mend it`
+        `there is ${join(top, ".git")}, but no git to read it; say --app and --instance, or install git`
       )
       expect(yield* place(folder, { env })).toEqual([`${basename(folder)}/main`, folder])
     })
   )
 })
+
+it.scopedLive.skipIf(process.platform !== "linux")("a folder whose path is not UTF-8 text is told of", () =>
+  Effect.gen(function* () {
+    const server = yield* startServer()
+    const folder = yield* realFolder
+    // A shell makes the byte: Node writes only UTF-8.
+    const script = `cd "$1" && mkdir $'caf\\xe9' && cd $'caf\\xe9' && exec "$0" ensure --service web`
+    const running = yield* start("bash", ["-c", script, bin.portctl, folder], {
+      env: { PORT_SERVER_ADDR: server.address }
+    })
+    const ended = yield* running.ended
+    expect(ended.stderr).toBe(`error: the path of the current folder, ${folder}/caf\ufffd, is not UTF-8 text\n`)
+    expect(ended.code).toBe(1)
+  })
+)
 
 it.scopedLive("a folder that is gone is told of", () =>
   Effect.gen(function* () {

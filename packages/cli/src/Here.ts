@@ -32,9 +32,19 @@ export interface Given {
 }
 
 /** The real path of the folder that the program was started in. */
-export const currentFolder = Effect.try({
-  try: () => NodeFs.realpathSync(process.cwd()),
-  catch: () => Output.failed("the current folder is gone, or it is not yours to read")
+export const currentFolder = Effect.suspend(() => {
+  let told = ""
+  try {
+    told = process.cwd()
+    return Effect.succeed(NodeFs.realpathSync(told))
+  } catch {
+    // Node puts this character for the bytes that are not UTF-8.
+    return Output.failed(
+      told.includes("\uFFFD")
+        ? `the path of the current folder, ${told}, is not UTF-8 text`
+        : "the current folder is gone, or it is not yours to read"
+    )
+  }
 })
 
 const fromEnvironment = (name: string, field: "app" | "instance") =>
@@ -49,7 +59,7 @@ const nameOf = (field: "app" | "instance", folder: string, name: string) =>
 
 /** What the folder says where nobody else does: its repository, or, outside git, its name. */
 const appOf = (folder: string, git: Worktree.Answer) => {
-  if (git._tag === "Refused") return Output.failed(`${git.reason}; say --app and --instance, or mend it`)
+  if (git._tag === "Refused") return Output.failed(`${git.reason}; say --app and --instance, or ${git.remedy}`)
   if (git._tag === "Outside") return nameOf("app", folder, basename(folder))
   return git.app === ""
     ? Output.failed(`nothing in ${git.repository} says where its main worktree is; say --app`)
@@ -59,7 +69,7 @@ const appOf = (folder: string, git: Worktree.Answer) => {
 const instanceOf = (folder: string, git: Worktree.Answer) => {
   switch (git._tag) {
     case "Refused":
-      return Output.failed(`${git.reason}; say --app and --instance, or mend it`)
+      return Output.failed(`${git.reason}; say --app and --instance, or ${git.remedy}`)
     case "Repository":
       return Output.failed(`${git.reason}; go to one, or say --instance`)
     case "Outside":

@@ -18,9 +18,9 @@ export type Answer =
   | ({ readonly _tag: "Worktree"; readonly instance: string; readonly folder: string } & Repository)
   | ({ readonly _tag: "Repository"; readonly reason: string } & Repository)
   | { readonly _tag: "Outside" }
-  | { readonly _tag: "Refused"; readonly reason: string }
+  | { readonly _tag: "Refused"; readonly reason: string; readonly remedy: "mend it" | "install git" }
 
-const refused = (reason: string): Answer => ({ _tag: "Refused", reason })
+const refused = (reason: string): Answer => ({ _tag: "Refused", reason, remedy: "mend it" })
 
 // Set inside hooks and by `git -C … alias`: they would answer for another folder than the current one.
 const misleading = [
@@ -82,9 +82,9 @@ const silence = (cwd: string, { fatal, status }: Ended): Answer => {
   }
   const found = fatal.includes("mount point") ? undefined : dotGit(cwd)
   if (found === undefined) return { _tag: "Outside" }
-  return refused(
-    status === "ENOENT" ? `there is ${found}, but no git to read it` : `git cannot read ${found} as a repository`
-  )
+  return status === "ENOENT"
+    ? { _tag: "Refused", reason: `there is ${found}, but no git to read it`, remedy: "install git" }
+    : refused(`git cannot read ${found} as a repository`)
 }
 
 /**
