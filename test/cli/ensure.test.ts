@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Ensured } from "@port-server/domain/Ensure"
@@ -172,6 +172,22 @@ describe.concurrent("portctl ensure", () => {
       yield* ensure(server, top, "--service", "web")
       rmSync(top, { recursive: true })
       expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/main\nweb  3000\n")
+    })
+  )
+
+  it.scopedLive("a folder that is moved takes its ports along, one that is renamed gets new ones", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      yield* ensure(server, top, "--service", "web")
+      const moved = join(yield* realFolder, "proj")
+      renameSync(top, moved)
+      expectAnswer(yield* ensure(server, moved, "--service", "web"), "proj/main\nweb  3000\n")
+      expect(yield* listed(server.port, "proj")).toMatchObject([{ path: moved }])
+      renameSync(moved, `${moved}-new`)
+      expectAnswer(yield* ensure(server, `${moved}-new`, "--service", "web"), "proj-new/main\nweb  3001\n")
+      expect(yield* portctl(["prune", "--dry-run"], { server })).toMatchObject({
+        stdout: `would release port 3000 of proj/main/web (id=1): ${moved} is gone\n`
+      })
     })
   )
 
