@@ -43,13 +43,13 @@ const prepare = (wanted: ReadonlyMap<string, string>, env: NodeJS.ProcessEnv, pl
   const kept = [...wanted].filter(isKept)
   const given = [...wanted].filter((pair) => !isKept(pair))
   // A command listens on PORT: that of another project's service is not for this one.
-  const isStrange = !wanted.has("PORT") && ![undefined, ...wanted.values()].includes(outer.get("PORT"))
-  const passed = [...outer].filter(([name]) => !(isStrange && name === "PORT"))
+  const isAnothers = !wanted.has("PORT") && ![undefined, ...wanted.values()].includes(outer.get("PORT"))
+  const passed = [...outer].filter(([name]) => !(isAnothers && name === "PORT"))
   const listed = new Map([...passed, ...given.filter(([name]) => !isUsers(name))])
   return {
     env: {
       ...env,
-      ...(isStrange ? { PORT: undefined } : {}),
+      ...(isAnothers ? { PORT: undefined } : {}),
       ...Object.fromEntries(given),
       [ownList]: listed.size === 0 ? undefined : pairsText(listed)
     },
