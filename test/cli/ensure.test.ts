@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Ensured } from "@port-server/domain/Ensure"
@@ -15,6 +15,14 @@ const decode = Schema.decodeUnknownSync(Schema.parseJson(Ensured))
 
 /** A server and a repository named `proj`. */
 const project = Effect.all({ server: startServer(), top: temporaryRepository("proj") })
+
+/** The same, with a clone that has the same name. */
+const clones = Effect.gen(function* () {
+  const { server, top } = yield* project
+  const clone = join(yield* realFolder, "proj")
+  git(top, "clone", "--quiet", top, clone)
+  return { server, top, clone }
+})
 
 const ensure = (server: PortServer, cwd: string, ...args: ReadonlyArray<string>) =>
   portctl(["ensure", ...args], { server, cwd })
@@ -73,46 +81,113 @@ describe.concurrent("portctl ensure", () => {
     })
   )
 
+  it.scopedLive("with a port, a service that has another one gets that too, and from then on answers with it", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      expectAnswer(yield* ensure(server, top, "--service", "db"), "proj/main\ndb  3000\n")
+      expect(yield* ensure(server, top, "--service", "db=5432", "--quiet")).toEqual({
+        code: 0,
+        signal: null,
+        stdout: "5432\n",
+        stderr: "note: proj/main/db has port 3000 (id=1) too; portctl release --id 1 gives it back\n"
+      })
+      expectAnswer(yield* ensure(server, top, "--service", "db=5432"), "proj/main\ndb  5432\n")
+      expectAnswer(yield* ensure(server, top, "--service", "db=0", "--quiet"), "5432\n")
+      expectAnswer(yield* ensure(server, top, "--service", "db=3000", "--quiet"), "3000\n")
+      expectAnswer(yield* ensure(server, top, "--service", "db", "--quiet"), "5432\n")
+    })
+  )
+
+  it.scopedLive("a clone of the same name gets none of the other's ports, until an instance is said", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  3000\n")
+      const before = yield* listed(server.port, "proj")
+      const sentence = `proj/main belongs to ${top}; give this folder its own with --instance or PORTCTL_INSTANCE`
+      for (const service of ["web", "db=4000"]) {
+        expectError(yield* ensure(server, clone, "--service", service), sentence)
+      }
+      const json = `${JSON.stringify({ error: sentence })}\n`
+      expectError(yield* ensure(server, clone, "--service", "web", "--app", "proj", "--json"), sentence, json)
+      expect(yield* listed(server.port, "proj")).toEqual(before)
+      expectAnswer(yield* ensure(server, clone, "--service", "web", "--instance", "two"), "proj/two\nweb  3001\n")
+    })
+  )
+
+  it.scopedLive("nor do the other verbs of a project, which then do nothing", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      yield* ensure(server, top, "--service", "web")
+      const sentence = `proj/main belongs to ${top}; give this folder its own with --instance or PORTCTL_INSTANCE`
+      for (const verb of [["env", "--write", "vars"], ["run", "--", "echo", "started"], ["open"]]) {
+        expectError(yield* portctl(verb, { server, cwd: clone, env: { PORTCTL_INSTANCE: "" } }), sentence)
+      }
+      expect(readdirSync(clone)).toEqual([".git"])
+      const env = { PORTCTL_INSTANCE: "main" }
+      expectAnswer(yield* portctl(["env"], { server, cwd: clone, env }), "# proj/main\nWEB_PORT=3000\n")
+    })
+  )
+
   it.scopedLive(
-    "with a port, a service that has another one gets that too, and keeps answering with the port asked for",
+    "two folders that say the instance share its ports, and the one that it belongs to need not say it",
     () =>
       Effect.gen(function* () {
-        const { server, top } = yield* project
-        expectAnswer(yield* ensure(server, top, "--service", "db"), "proj/main\ndb  3000\n")
-        expectAnswer(yield* ensure(server, top, "--service", "db=5432"), "proj/main\ndb  5432\n")
-        expectAnswer(yield* ensure(server, top, "--service", "db=0", "--quiet"), "5432\n")
+        const { clone, server, top } = yield* clones
+        yield* ensure(server, top, "--service", "web")
+        const shared = "proj/main\nweb  3000\ndb   3001\n"
+        expectAnswer(yield* ensure(server, clone, "--service", "web,db", "--instance", "main"), shared)
+        expectAnswer(yield* ensure(server, top, "--service", "web,db"), shared)
+        expect(yield* ensure(server, clone, "--service", "db")).toMatchObject({ code: 1, stdout: "" })
       })
   )
 
-  it.scopedLive("two clones with one name are told of, and --instance keeps them apart", () =>
+  it.scopedLive("a linked worktree whose folder is called main gets none of the main worktree's ports", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
-      const clone = join(yield* realFolder, "proj")
-      git(top, "clone", "--quiet", top, clone)
-      expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  3000\n")
-      const note = `note: proj/main has these ports for ${top} too; keep them apart with --instance or PORTCTL_INSTANCE\n`
-      expect(yield* ensure(server, clone, "--service", "web")).toEqual({
-        code: 0,
-        signal: null,
-        stdout: "proj/main\nweb  3000\n",
-        stderr: note
+      const tree = worktree(top, join(top, "../trees/main"))
+      expectAnswer(yield* ensure(server, tree, "--service", "web"), "proj/main\nweb  3000\n")
+      const sentence = `proj/main belongs to ${tree}; give this folder its own with --instance or PORTCTL_INSTANCE`
+      expectError(yield* ensure(server, top, "--service", "web"), sentence)
+    })
+  )
+
+  it.scopedLive("of two clones that ask at the same time for the first time, one gets the ports", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      const folders = [top, clone, top, clone, top, clone]
+      const answers = yield* Effect.forEach(folders, (cwd) => ensure(server, cwd, "--service", "web,db"), {
+        concurrency: "unbounded"
       })
-      expect(yield* ensure(server, clone, "--service", "web", "--json")).toMatchObject({ code: 0, stderr: note })
-      expectAnswer(yield* ensure(server, clone, "--service", "web", "--instance", "two"), "proj/two\nweb  3001\n")
-      // Asked for by name, it is meant.
-      const named = ["--app", "proj", "--instance", "main"]
-      expectAnswer(yield* ensure(server, clone, "--service", "web", ...named), "proj/main\nweb  3000\n")
+      const given = new Set(folders.filter((_, index) => answers[index]?.code === 0))
+      expect(given.size).toBe(1)
+      for (const [index, folder] of folders.entries()) {
+        expect(answers[index]?.stdout).toBe(given.has(folder) ? "proj/main\nweb  3000\ndb   3001\n" : "")
+      }
     })
   )
 
   it.scopedLive("a clone that takes the place of one that is gone gets its ports, and no note", () =>
     Effect.gen(function* () {
-      const { server, top } = yield* project
-      const clone = join(yield* realFolder, "proj")
-      git(top, "clone", "--quiet", top, clone)
+      const { clone, server, top } = yield* clones
       yield* ensure(server, top, "--service", "web")
       rmSync(top, { recursive: true })
       expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/main\nweb  3000\n")
+    })
+  )
+
+  it.scopedLive("a folder that is moved takes its ports along, one that is renamed gets new ones", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      yield* ensure(server, top, "--service", "web")
+      const moved = join(yield* realFolder, "proj")
+      renameSync(top, moved)
+      expectAnswer(yield* ensure(server, moved, "--service", "web"), "proj/main\nweb  3000\n")
+      expect(yield* listed(server.port, "proj")).toMatchObject([{ path: moved }])
+      renameSync(moved, `${moved}-new`)
+      expectAnswer(yield* ensure(server, `${moved}-new`, "--service", "web"), "proj-new/main\nweb  3001\n")
+      expect(yield* portctl(["prune", "--dry-run"], { server })).toMatchObject({
+        stdout: `would release port 3000 of proj/main/web (id=1): ${moved} is gone\n`
+      })
     })
   )
 
@@ -214,7 +289,7 @@ describe.concurrent("portctl.json", () => {
       const { server, top } = yield* project
       write(top, { services: { web: { prefer: 4000 }, db: {} } })
       expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  4000\n")
-      expectAnswer(yield* ensure(server, top, "--service", "web=4001"), "proj/main\nweb  4001\n")
+      expect(yield* ensure(server, top, "--service", "web=4001")).toMatchObject({ stdout: "proj/main\nweb  4001\n" })
     })
   )
 
@@ -237,9 +312,22 @@ describe.concurrent("portctl.json", () => {
   )
 
   const bad: ReadonlyArray<readonly [name: string, contents: string | Uint8Array, wrong: RegExp]> = [
-    ["empty", "", /is not JSON/],
-    ["not JSON", '{"services": {"web": {}', /is not JSON/],
-    ["with a comment", '// x\n{"services": {"web": {}}}', /is not JSON/],
+    ["empty", "", /json:1:1 is not JSON: Unexpected end of JSON input$/m],
+    ["not whole", '{"services":\n  {"web": {}', /json:2:13 is not JSON: Expected ',' or '}' after property value$/m],
+    ["with a comment", '{\n  // x\n"services": {"web": {}}}', /json:2:3 is not JSON: Expected property name or '}'$/m],
+    ["with a comment before it", '\n// x\n{"services": {"web": {}}}', /json:2:1 is not JSON: Unexpected token '\/'$/m],
+    ["with a bare word", '{"services": {\r\n"web": {"env": PORT}}}', /json:2:16 is not JSON: Unexpected token 'P'$/m],
+    [
+      "with a comma too many",
+      '{"services": {"web": {},\n}}',
+      /json:2:1 is not JSON: Expected double-quoted property name$/m
+    ],
+    ["with two documents", "{}\n{}", /json:2:1 is not JSON: Unexpected non-whitespace character after JSON$/m],
+    [
+      "with __proto__ for a service",
+      '{"services": {"__proto__": {}}}',
+      /"__proto__" cannot be a name in portctl\.json$/m
+    ],
     ["with a byte order mark", '\ufeff{"services": {"web": {}}}', /byte order mark/],
     ["not UTF-8", new Uint8Array([0x7b, 0xff, 0x7d]), /is not UTF-8 text/],
     ["a list", "[]", /must be an object/],
@@ -248,8 +336,8 @@ describe.concurrent("portctl.json", () => {
     ["with no service", '{"services": {}}', /services must name one at least/],
     ["with a list of services", '{"services": ["web"]}', /services must be an object/],
     ["with an unknown field", '{"srvices": {}, "services": {"web": {}}}', /unknown field "srvices"/],
-    ["with an unknown field of a service", '{"services": {"web": {"prot": 1}}}', /unknown field "prot"/],
-    ["with an exact port", '{"services": {"web": {"port": 1}}}', /unknown field "port"/],
+    ["with an unknown field of a service", '{"services": {"web": {"prot": 1}}}', /services\.web: unknown field "prot"/],
+    ["with an exact port", '{"services": {"web": {"port": 1}}}', /services\.web: unknown field "port"/],
     ["with a text for a service", '{"services": {"web": "PORT"}}', /services\.web: must be an object/],
     [
       "with a preference that is no port",
@@ -286,7 +374,7 @@ describe.concurrent("portctl.json", () => {
     )
   }
 
-  it.scopedLive("a folder, a pipe or a link in a ring of that name is refused, and does not hang", () =>
+  it.scopedLive("a folder, a pipe or a link to nowhere of that name is refused, and does not hang", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
       const file = join(top, "portctl.json")
@@ -298,6 +386,13 @@ describe.concurrent("portctl.json", () => {
       rmSync(file)
       execFileSync("ln", ["-s", "portctl.json", file])
       expectError(yield* ensure(server, top), `cannot read ${JSON.stringify(file)}: it is a link that leads nowhere`)
+      rmSync(file)
+      execFileSync("ln", ["-s", "nowhere", file])
+      mkdirSync(join(top, "src"))
+      expectError(
+        yield* ensure(server, join(top, "src"), "--service", "web"),
+        `cannot read ${JSON.stringify(file)}: it is a link that leads nowhere`
+      )
     })
   )
 })

@@ -14,6 +14,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { allocate, listed } from "../support/Api.ts"
+import * as Daemon from "../support/Daemon.ts"
 import { expectAnswer, expectError, expectUsageError } from "../support/Expectations.ts"
 import { realFolder, repository, temporaryRepository } from "../support/Git.ts"
 import { bin, type PortServer, portctl, start, startServer } from "../support/Programs.ts"
@@ -246,7 +247,7 @@ describe.concurrent("portctl env --write", () => {
   )
 
   const unwritable: ReadonlyArray<readonly [path: string, sentence: string]> = [
-    ["", 'cannot read "": it is a folder'],
+    [".", 'cannot read ".": it is a folder'],
     [".git", 'cannot read ".git": it is a folder'],
     ["nowhere/vars", 'cannot write "nowhere/vars": there is no such folder'],
     ["portctl.json/vars", 'cannot write "portctl.json/vars": it is in something that is not a folder'],
@@ -262,6 +263,64 @@ describe.concurrent("portctl env --write", () => {
       })
     )
   }
+
+  it.scopedLive("refuses an empty name and a dash, which are no files, and asks for no port", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      for (const name of ["", "-"]) {
+        const ended = yield* env(server, top, "--write", name)
+        expectUsageError(ended, /^error: --write needs the name of a file; without it they are printed$/, "portctl env")
+      }
+      expect(yield* listed(server.port, "proj")).toEqual([])
+      expect(readdirSync(top).sort()).toEqual([".git", "portctl.json"])
+    })
+  )
+
+  it.scopedLive("tells the lines outside the block that set one of its variables too", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const others = ["# PORT=1", "PORT=2", "PORTS=3", ""].join("\n")
+      writeFileSync(join(top, "vars"), `${others}${block}\n  export MY_DB_PORT = 4\nX=PORT=5\n`)
+      const note = (line: number, name: string) =>
+        `note: line ${line} of vars sets ${name} too, and which one counts depends on what reads the file\n`
+      expect(yield* env(server, top, "--write", "vars")).toEqual({
+        code: 0,
+        signal: null,
+        stdout: "vars has the ports of proj/main already\n",
+        stderr: `${note(2, "PORT")}${note(8, "MY_DB_PORT")}`
+      })
+      expect(yield* env(server, top, "--write", "vars", "--service", "web")).toMatchObject({
+        stdout: "wrote PORT of proj/main to vars\n",
+        stderr: note(2, "PORT")
+      })
+    })
+  )
+
+  it.scopedLive(
+    "of eight at once in a new project, each succeeds, also where they start the server, and the file is whole",
+    () =>
+      Effect.gen(function* () {
+        const user = yield* Daemon.user
+        const top = yield* temporaryRepository("proj")
+        writeFileSync(join(top, "portctl.json"), JSON.stringify({ services: { web: {}, db: {} } }))
+        const runs = yield* Effect.forEach(
+          Array.from({ length: 8 }),
+          () => user.portctl("env --write .env", { cwd: top, env: { PORT_SERVER_RANGE: "4000-4100" } }),
+          { concurrency: "unbounded" }
+        )
+        for (const { code, stderr } of runs)
+          expect({ code, stderr: stderr.replace(/^started .*\n/, "") }).toEqual({ code: 0, stderr: "" })
+        const [, web, db] =
+          /^# >>> portctl: proj\/main\nWEB_PORT=(\d+)\nDB_PORT=(\d+)\n# <<< portctl\n$/.exec(
+            readFileSync(join(top, ".env"), "utf8")
+          ) ?? []
+        expect(yield* listed(user.port, "proj")).toMatchObject([
+          { service: "web", port: Number(web) },
+          { service: "db", port: Number(db) }
+        ])
+        expect(readdirSync(top).sort()).toEqual([".env", ".git", "portctl.json"])
+      })
+  )
 
   it.scopedLive("what others write at the same time is whole: each file has one block", () =>
     Effect.gen(function* () {

@@ -66,6 +66,32 @@ sharedServer()("where a verb runs", (it) => {
     })
   )
 
+  it.scoped("linked worktrees whose folders have one name are told apart as git tells them apart", () =>
+    Effect.gen(function* () {
+      const folder = yield* realFolder
+      const library = repository(join(folder, "source-of-lib"))
+      const top = repository(join(folder, "twins"))
+      git(top, "submodule", "--quiet", "add", library, "lib")
+      git(top, "commit", "--quiet", "--message=lib")
+      const one = worktree(top, join(folder, "feat/log in"))
+      const two = worktree(top, join(folder, "fix/log in"))
+      const three = worktree(top, join(folder, "try/log in"))
+      expect(yield* place(one)).toEqual(["twins/log in", one])
+      expect(yield* place(two)).toEqual(["twins/log-in1", two])
+      expect(yield* place(three)).toEqual(["twins/log-in2", three])
+      git(two, "submodule", "--quiet", "update", "--init")
+      expect(yield* place(join(two, "lib"))).toEqual(["lib/log-in1", join(two, "lib")])
+      // A folder that has this very name gets another one from git.
+      const named = worktree(top, join(folder, "log-in1"))
+      expect(yield* place(named)).toEqual(["twins/log-in11", named])
+      const dotted = ["feat", "fix"].map((kind) => worktree(top, join(folder, kind, "v2..x.lock")))
+      expect((yield* place(dotted[0] ?? ""))[0]).toBe("twins/v2..x.lock")
+      expect((yield* place(dotted[1] ?? ""))[0]).toBe("twins/v2.x1")
+      git(top, "worktree", "move", three, join(folder, "moved"))
+      expect((yield* place(join(folder, "moved")))[0]).toBe("twins/moved")
+    })
+  )
+
   it.scoped("worktrees beside a bare repository are instances of the app that the repository names", () =>
     Effect.gen(function* () {
       const folder = yield* realFolder
@@ -290,12 +316,27 @@ done
       const top = repository(join(folder, "ungitted"))
       const env = { PATH: path }
       expect(yield* refusal(top, { env })).toBe(
-        `there is ${join(top, ".git")}, but no git to read it; say --app and --instance, or mend it`
+        `there is ${join(top, ".git")}, but no git to read it; say --app and --instance, or install git`
       )
       expect(yield* place(folder, { env })).toEqual([`${basename(folder)}/main`, folder])
     })
   )
 })
+
+it.scopedLive.skipIf(process.platform !== "linux")("a folder whose path is not UTF-8 text is told of", () =>
+  Effect.gen(function* () {
+    const server = yield* startServer()
+    const folder = yield* realFolder
+    // A shell makes the byte: Node writes only UTF-8.
+    const script = `cd "$1" && mkdir $'caf\\xe9' && cd $'caf\\xe9' && exec "$0" ensure --service web`
+    const running = yield* start("bash", ["-c", script, bin.portctl, folder], {
+      env: { PORT_SERVER_ADDR: server.address }
+    })
+    const ended = yield* running.ended
+    expect(ended.stderr).toBe(`error: the path of the current folder, ${folder}/caf\ufffd, is not UTF-8 text\n`)
+    expect(ended.code).toBe(1)
+  })
+)
 
 it.scopedLive("a folder that is gone is told of", () =>
   Effect.gen(function* () {

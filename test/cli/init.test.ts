@@ -7,6 +7,7 @@ import { expectAnswer, expectError, expectUsageError } from "../support/Expectat
 import { git, realFolder, repository, temporaryRepository, worktree } from "../support/Git.ts"
 import { portctl, startServer } from "../support/Programs.ts"
 
+// The file is for every machine, so it is not the address of this one's server.
 const $schema = "http://127.0.0.1:51234/portctl.schema.json"
 
 /** Nothing listens there: init needs no server. */
@@ -114,6 +115,8 @@ describe.concurrent("portctl init", () => {
         yield* init(folder, "--service", "a-b,a_b"),
         'services "a-b" and "a_b" have the same variable A_B_PORT; give one another "env" in portctl.json'
       )
+      expectError(yield* init(folder, "--service", "web=3000,api=3000"), "port 3000 is asked for twice")
+      expectError(yield* init(folder, "--service", "__proto__"), '"__proto__" cannot be a name in portctl.json')
       expectUsageError(yield* init(folder, "--service", "web="), /port must be an integer/, "portctl init")
       expectUsageError(yield* init(folder, "--app", ""), /app must not be blank/, "portctl init")
       expect(readdirSync(folder)).toEqual([])

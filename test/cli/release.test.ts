@@ -123,6 +123,34 @@ describe.concurrent("portctl release --here", () => {
     })
   )
 
+  it.scopedLive("names the instances that it released of, and leaves what the instance has of another folder", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const folder = realpathSync(yield* temporaryFolder)
+      const [one, two] = [join(folder, "one/shop"), join(folder, "two/shop")]
+      for (const top of [one, two]) {
+        mkdirSync(top, { recursive: true })
+        git(top, "init", "-q")
+      }
+      const run = (cwd: string, ...args: ReadonlyArray<string>) => portctl(args, { server, cwd })
+      yield* run(one, "ensure", "--service", "web")
+      yield* run(two, "ensure", "--service", "web,db", "--instance", "main")
+      yield* run(two, "ensure", "--service", "web", "--instance", "second")
+      expect(yield* run(two, "release", "--here")).toEqual({
+        code: 0,
+        signal: null,
+        stdout: `released 2 allocation(s) of ${two} (shop/main, shop/second)\n`,
+        stderr: `note: shop/main has ports of ${one} too; they stay\n`
+      })
+      expect(yield* run(two, "release", "--here")).toMatchObject({
+        stdout: `released 0 allocation(s) of ${two} (shop/main)\n`,
+        stderr: `note: shop/main has ports of ${one} too; they stay\n`
+      })
+      expect(yield* listed(server.port, "shop")).toMatchObject([{ instance: "main", service: "web", path: one }])
+      expectAnswer(yield* run(one, "release", "--here"), `released 1 allocation(s) of ${one} (shop/main)\n`)
+    })
+  )
+
   it.scopedLive("goes with no other choice", () =>
     Effect.gen(function* () {
       const { address, connections } = yield* listener()

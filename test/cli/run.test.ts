@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { constants } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -7,7 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { listed } from "../support/Api.ts"
 import { expectAnswer, expectError, expectUsageError } from "../support/Expectations.ts"
-import { realFolder, temporaryRepository } from "../support/Git.ts"
+import { realFolder, temporaryRepository, worktree } from "../support/Git.ts"
 import { bin, type PortServer, portctl, start, startServer } from "../support/Programs.ts"
 import { closedAddress, listener } from "../support/Sockets.ts"
 
@@ -80,13 +80,51 @@ describe.concurrent("portctl run: the variables", () => {
     })
   )
 
-  it.scopedLive("that are set already stay as they are, also empty ones", () =>
+  it.scopedLive(
+    "that are set already stay as they are, and a line says so where they differ; an empty one is not set",
+    () =>
+      Effect.gen(function* () {
+        const { server, top } = yield* project
+        const env = { WEB: "81", PORT: "", PGPORT: "3000" }
+        const note = "note: WEB is set to 81 already and stays (proj/main has 4000)\n"
+        expect(yield* run(server, top, ["--service", "web", ...print], { env })).toMatchObject({
+          stdout: "WEB=81 PGPORT=3000 PORT=4000 WEB_PORT=\n",
+          stderr: `proj/main: PGPORT=3000 PORT=4000\n${note}`
+        })
+        expect(yield* run(server, top, print, { env: { WEB: "81", PGPORT: "x\u001b[1m" } })).toMatchObject({
+          stdout: "WEB=81 PGPORT=x\u001b[1m PORT= WEB_PORT=\n",
+          stderr: `${note}note: PGPORT is set to x\\u{1b}[1m already and stays (proj/main has 3000)\n`
+        })
+        expectAnswer(yield* run(server, top, ["--quiet", ...print], { env }), "WEB=81 PGPORT=3000 PORT= WEB_PORT=\n")
+      })
+  )
+
+  it.scopedLive("that an outer run set are not the user's: a run in another worktree gives its own", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
-      const env = { WEB: "81", PORT: "" }
-      expect(yield* run(server, top, ["--service", "web", ...print], { env })).toMatchObject({
-        stdout: "WEB=81 PGPORT=3000 PORT= WEB_PORT=\n",
-        stderr: "proj/main: PGPORT=3000; WEB was set already; PORT was set already\n"
+      const tree = worktree(top, join(top, "../tree"))
+      writeFileSync(join(tree, "portctl.json"), readFileSync(join(top, "portctl.json")))
+      const inner = (script: string) => ["--", "sh", "-c", `cd '${tree}' && ${script}`, bin.portctl]
+      const twice = '"$0" run -- sh -c \'echo "$WEB $PGPORT $PORT"; echo "$PORTCTL_RUN"\''
+      expect(yield* run(server, top, ["--quiet", "--service", "web", ...inner(twice)])).toEqual({
+        code: 0,
+        signal: null,
+        stdout: "3001 3002 \nPGPORT=3002 WEB=3001\n",
+        stderr: "proj/tree: WEB=3001 PGPORT=3002\n"
+      })
+      // In the same worktree, PORT is the one that the outer run named.
+      const again = ["--quiet", "--service", "web", "--", "sh", "-c", twice, bin.portctl]
+      expect(yield* run(server, top, again)).toMatchObject({
+        stdout: "4000 3000 4000\nPGPORT=3000 WEB=4000 PORT=4000\n",
+        stderr: "proj/main: WEB=4000 PGPORT=3000\n"
+      })
+      // What is changed within the outer run, or was set outside it, is the user's.
+      expect(
+        yield* run(server, top, ["--quiet", ...inner(`WEB=5 ${twice}`)], { env: { PGPORT: "3000" } })
+      ).toMatchObject({
+        stdout: "5 3000 \n\n",
+        stderr:
+          "note: WEB is set to 5 already and stays (proj/tree has 3001)\nnote: PGPORT is set to 3000 already and stays (proj/tree has 3002)\n"
       })
     })
   )

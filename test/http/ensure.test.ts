@@ -251,7 +251,7 @@ const refused: ReadonlyArray<readonly [name: string, body: unknown, sentence: st
     /port must be an integer from 1 to 65535/
   ],
   ["a preference of 0", { ...project, services: [{ ...web, prefer: 0 }] }, /prefer must be an integer from 1 to 65535/],
-  ["a misspelt field", { ...project, services: [{ ...web, prot: 80 }] }, 'unknown field "prot"'],
+  ["a misspelt field", { ...project, services: [{ ...web, prot: 80 }] }, 'services.0: unknown field "prot"'],
   ["a misspelt field outside", { ...project, service: "web", services: [web] }, 'unknown field "service"'],
   ["a relative path", { ...project, services: [web], path: "shop" }, "path must be the absolute path of a folder"],
   ["a path with NUL", { ...project, services: [web], path: "/a\0b" }, "path must be the absolute path of a folder"],

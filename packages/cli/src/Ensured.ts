@@ -1,15 +1,14 @@
-import * as NodeFs from "node:fs"
-import { escapeControls } from "@port-server/domain/Allocation"
-import { type AskedService, type Ensured, EnsureRequest } from "@port-server/domain/Ensure"
+import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
+import { type AskedService, EnsureRequest } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { projectFileName, type ServiceSettings } from "@port-server/domain/ProjectFile"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Given, Here } from "./Here.ts"
 import * as Output from "./Output.ts"
+import { otherOwner } from "./Owner.ts"
 
 const decode = Schema.decodeUnknown(EnsureRequest)
 
@@ -30,28 +29,32 @@ export const noServices = Output.failed(
 export const askedIn = (here: Here, asked: ReadonlyArray<AskedService>): ReadonlyArray<AskedService> =>
   asked.length > 0 ? asked : [...settingsOf(here).keys()].map((service) => ({ service }))
 
-const real = (path: string): string | undefined => {
-  try {
-    return NodeFs.realpathSync(path)
-  } catch {
-    return undefined
-  }
-}
-
-/** Say so when another folder has the same ports, unless the command line asked for exactly these. */
-const warnOfOther = ({ allocations }: Ensured, here: Here, given: Given) => {
-  const folders = allocations.flatMap(({ path }) => (path === undefined ? [] : [path]))
-  const other = folders.find((path) => ![here.folder, undefined].includes(real(path)))
-  return other === undefined || (Option.isSome(given.app) && Option.isSome(given.instance))
+/** Fails when an instance belongs to another folder, unless it was said: that is how one shares it. */
+const own = (here: Here, allocations: ReadonlyArray<Allocation>) => {
+  const other = here.isSaid ? undefined : otherOwner(here, allocations)
+  return other === undefined
     ? Effect.void
-    : Console.error(
-        `note: ${placeOf(here)} has these ports for ${escapeControls(other)} too; keep them apart with --instance or PORTCTL_INSTANCE`
+    : Output.failed(
+        `${placeOf(here)} belongs to ${other}; give this folder its own with --instance or PORTCTL_INSTANCE`,
+        `--instance ${here.instance} shares the ports`
       )
 }
 
+/** Say which ports a service has beside one that it was given now because exactly that one was asked for. */
+const sayWhatIsLeft = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArray<Allocation>) => {
+  const added = allocations.filter(({ id }) => !held.some((other) => other.id === id))
+  const left = held.filter(({ service }) => added.some((other) => other.service === service))
+  return Effect.forEach(
+    left,
+    ({ id, owner, port }) =>
+      Console.error(`note: ${owner} has port ${port} (id=${id}) too; portctl release --id ${id} gives it back`),
+    { discard: true }
+  )
+}
+
 /** Give the services their ports, in the folder where the verb runs, with what its project file says of them. */
-export const ensureIn = Effect.fnUntraced(function* (here: Here, given: Given, asked: ReadonlyArray<AskedService>) {
-  const { app, folder, instance } = here
+export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<AskedService>) {
+  const { app, folder, instance, isSaid } = here
   const settings = settingsOf(here)
   if (asked.length === 0) return yield* noServices
   const services = asked.map(({ port, service }) => {
@@ -63,6 +66,15 @@ export const ensureIn = Effect.fnUntraced(function* (here: Here, given: Given, a
     decode({ app, instance, services, path: folder }),
     InvalidRequest.fromParseError
   )
+  const held = isSaid && !asked.some(({ port }) => port) ? [] : yield* here.held
+  yield* own(here, held)
   const client = yield* PortServerClient
-  return yield* Effect.tap(client.ensure(request), (ensured) => warnOfOther(ensured, here, given))
+  const ensured = yield* client.ensure(request)
+  // Another folder may have asked in the meantime.
+  yield* own(here, [...held, ...ensured.allocations])
+  yield* sayWhatIsLeft(held, ensured.allocations)
+  return ensured
 })
+
+/** {@link ensureServices}, as `portctl open` asks for it. */
+export const ensureIn = (here: Here, _given: Given, asked: ReadonlyArray<AskedService>) => ensureServices(here, asked)

@@ -46,24 +46,32 @@ const look = (file: string) =>
 /** Whether a file can carry a block of variables: fails with what is wrong with it, and changes nothing. */
 export const check = (file: string): Effect.Effect<void, Output.Failure> => Effect.asVoid(look(file))
 
-/** Give the block of a file a title and lines; whether that changed it is the answer. */
+/** What became of a file. */
+export interface Written {
+  readonly changed: boolean
+  /** The lines outside the block that set a variable of it too. */
+  readonly setters: ReturnType<typeof MarkedBlock.settersOutside>
+}
+
+/** Give the block of a file a title, and the lines that set the variables. */
 export const write = (
   file: string,
   title: string,
-  lines: ReadonlyArray<string>
-): Effect.Effect<boolean, Output.Failure> =>
+  variables: ReadonlyMap<string, string>
+): Effect.Effect<Written, Output.Failure> =>
   Effect.flatMap(look(file), ({ bytes, found, target }) =>
     Effect.suspend(() => {
-      const wanted = MarkedBlock.withBlock(found, title, lines)
-      if (bytes !== undefined && wanted.equals(bytes)) return Effect.succeed(false)
+      const wanted = MarkedBlock.withBlock(found, title, [...variables.values()])
+      const setters = MarkedBlock.settersOutside(wanted, [...variables.keys()])
+      if (bytes !== undefined && wanted.equals(bytes)) return Effect.succeed({ changed: false, setters })
       try {
         if (bytes === undefined) AtomicFile.create(target, wanted)
         else AtomicFile.replace(target, wanted)
-        return Effect.succeed(true)
+        return Effect.succeed({ changed: true, setters })
       } catch (error) {
         // Somebody else made it in the meantime.
         return codeOf(error) === "EEXIST" && bytes === undefined
-          ? write(file, title, lines)
+          ? write(file, title, variables)
           : Output.failed(cannotWrite(file, error))
       }
     })

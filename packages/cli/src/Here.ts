@@ -1,8 +1,9 @@
 import * as NodeFs from "node:fs"
 import { basename } from "node:path"
-import { nameText } from "@port-server/domain/Allocation"
+import { type Allocation, nameText } from "@port-server/domain/Allocation"
 import { sentenceOf, variable } from "@port-server/domain/Environment"
 import { InvalidRequest } from "@port-server/domain/Errors"
+import { PortServerClient } from "@port-server/domain/PortServerClient"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -14,6 +15,10 @@ import * as Worktree from "./Worktree.ts"
 export interface Here {
   readonly app: string
   readonly instance: string
+  /** Whether the command line or the environment said the instance: then another folder may have the same one on purpose. */
+  readonly isSaid: boolean
+  /** What the instance has, by id; the server is asked once. */
+  readonly held: Effect.Effect<ReadonlyArray<Allocation>, Output.ClientError, PortServerClient>
   /** The real path of the worktree's top level; outside git, of the project file's folder or the current one. */
   readonly folder: string
   /** The project file that goes for the current folder. */
@@ -27,9 +32,19 @@ export interface Given {
 }
 
 /** The real path of the folder that the program was started in. */
-export const currentFolder = Effect.try({
-  try: () => NodeFs.realpathSync(process.cwd()),
-  catch: () => Output.failed("the current folder is gone, or it is not yours to read")
+export const currentFolder = Effect.suspend(() => {
+  let told = ""
+  try {
+    told = process.cwd()
+    return Effect.succeed(NodeFs.realpathSync(told))
+  } catch {
+    // Node puts this character for the bytes that are not UTF-8.
+    return Output.failed(
+      told.includes("\uFFFD")
+        ? `the path of the current folder, ${told}, is not UTF-8 text`
+        : "the current folder is gone, or it is not yours to read"
+    )
+  }
 })
 
 const fromEnvironment = (name: string, field: "app" | "instance") =>
@@ -44,7 +59,7 @@ const nameOf = (field: "app" | "instance", folder: string, name: string) =>
 
 /** What the folder says where nobody else does: its repository, or, outside git, its name. */
 const appOf = (folder: string, git: Worktree.Answer) => {
-  if (git._tag === "Refused") return Output.failed(`${git.reason}; say --app and --instance, or mend it`)
+  if (git._tag === "Refused") return Output.failed(`${git.reason}; say --app and --instance, or ${git.remedy}`)
   if (git._tag === "Outside") return nameOf("app", folder, basename(folder))
   return git.app === ""
     ? Output.failed(`nothing in ${git.repository} says where its main worktree is; say --app`)
@@ -54,7 +69,7 @@ const appOf = (folder: string, git: Worktree.Answer) => {
 const instanceOf = (folder: string, git: Worktree.Answer) => {
   switch (git._tag) {
     case "Refused":
-      return Output.failed(`${git.reason}; say --app and --instance, or mend it`)
+      return Output.failed(`${git.reason}; say --app and --instance, or ${git.remedy}`)
     case "Repository":
       return Output.failed(`${git.reason}; go to one, or say --instance`)
     case "Outside":
@@ -68,17 +83,21 @@ const instanceOf = (folder: string, git: Worktree.Answer) => {
 export const here: (given: Given) => Effect.Effect<Here, Output.Failure> = Effect.fnUntraced(function* (given) {
   const cwd = yield* currentFolder
   const project = yield* Project.find(cwd)
-  const app =
+  const saidApp =
     Option.getOrElse(given.app, () => "") ||
     (yield* fromEnvironment("PORTCTL_APP", "app")) ||
     (project?.contents.app ?? "")
-  const instance =
+  const saidInstance =
     Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("PORTCTL_INSTANCE", "instance"))
   const git = yield* Worktree.of(cwd)
   const folder = git._tag === "Worktree" ? git.folder : (project?.folder ?? cwd)
+  const app = saidApp || (yield* appOf(folder, git))
+  const instance = saidInstance || (yield* instanceOf(folder, git))
   return {
-    app: app || (yield* appOf(folder, git)),
-    instance: instance || (yield* instanceOf(folder, git)),
+    app,
+    instance,
+    isSaid: saidInstance !== "",
+    held: yield* Effect.cached(Effect.flatMap(PortServerClient, (client) => client.list({ app, instance }))),
     folder,
     project
   }

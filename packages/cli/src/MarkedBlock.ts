@@ -59,3 +59,17 @@ export const withBlock = ({ after, before, lineBreak }: Found, title: string, li
   const block = [`# >>> portctl: ${title}`, ...lines, "# <<< portctl"].join(lineBreak)
   return Buffer.concat([Buffer.from(before, "latin1"), Buffer.from(block), Buffer.from(after, "latin1")])
 }
+
+/** The lines outside the block that set one of the variables too, by their numbers in the file. */
+export const settersOutside = (
+  bytes: Uint8Array,
+  variables: ReadonlyArray<string>
+): ReadonlyArray<{ readonly variable: string; readonly line: number }> => {
+  const lines = linesOf(Buffer.from(bytes).toString("latin1"))
+  const [first, last] = [begin, end].map((mark) => lines.findIndex(({ text }) => mark.test(text)))
+  return lines.flatMap(({ text }, index) => {
+    const [, variable = ""] = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=/.exec(text) ?? []
+    const isInside = index > (first ?? -1) && index < (last ?? -1)
+    return !isInside && variables.includes(variable) ? [{ variable, line: index + 1 }] : []
+  })
+}

@@ -1,10 +1,9 @@
 import type { AskedService, Ensured } from "@port-server/domain/Ensure"
-import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { projectFileName, variablesOf } from "@port-server/domain/ProjectFile"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { ensureIn, placeOf, settingsOf } from "./Ensured.ts"
-import type { Given, Here } from "./Here.ts"
+import { ensureServices, placeOf, settingsOf } from "./Ensured.ts"
+import type { Here } from "./Here.ts"
 import * as Output from "./Output.ts"
 
 /** The ports of a project's services, and the variables that carry them. */
@@ -17,9 +16,7 @@ export interface Variables {
 /** The services that a project has: those of its file, or, without one, those that have ports already. */
 export const known = Effect.fnUntraced(function* (here: Here) {
   if (here.project !== undefined) return [...settingsOf(here).keys()]
-  const client = yield* PortServerClient
-  const held = yield* client.list({ app: here.app, instance: here.instance })
-  return [...new Set(held.map(({ service }) => service))]
+  return [...new Set((yield* here.held).map(({ service }) => service))]
 })
 
 /** {@link known}, of a project that has at least one. */
@@ -34,15 +31,11 @@ export const knownSome = (here: Here) =>
   )
 
 /** Ensure services, and tell in which variables their ports are to be found. */
-export const ensureVariables = Effect.fnUntraced(function* (
-  here: Here,
-  given: Given,
-  asked: ReadonlyArray<AskedService>
-) {
+export const ensureVariables = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<AskedService>) {
   const settings = settingsOf(here)
   const variables = variablesOf(asked.map(({ service }) => [service, settings.get(service)] as const))
   if (Either.isLeft(variables)) return yield* Output.failed(variables.left)
-  const ensured = yield* ensureIn(here, given, asked)
+  const ensured = yield* ensureServices(here, asked)
   const services = ensured.allocations.map(({ port, service }) => ({
     service,
     variable: variables.right.get(service) ?? "",

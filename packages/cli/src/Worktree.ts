@@ -18,9 +18,9 @@ export type Answer =
   | ({ readonly _tag: "Worktree"; readonly instance: string; readonly folder: string } & Repository)
   | ({ readonly _tag: "Repository"; readonly reason: string } & Repository)
   | { readonly _tag: "Outside" }
-  | { readonly _tag: "Refused"; readonly reason: string }
+  | { readonly _tag: "Refused"; readonly reason: string; readonly remedy: "mend it" | "install git" }
 
-const refused = (reason: string): Answer => ({ _tag: "Refused", reason })
+const refused = (reason: string): Answer => ({ _tag: "Refused", reason, remedy: "mend it" })
 
 // Set inside hooks and by `git -C … alias`: they would answer for another folder than the current one.
 const misleading = [
@@ -82,9 +82,9 @@ const silence = (cwd: string, { fatal, status }: Ended): Answer => {
   }
   const found = fatal.includes("mount point") ? undefined : dotGit(cwd)
   if (found === undefined) return { _tag: "Outside" }
-  return refused(
-    status === "ENOENT" ? `there is ${found}, but no git to read it` : `git cannot read ${found} as a repository`
-  )
+  return status === "ENOENT"
+    ? { _tag: "Refused", reason: `there is ${found}, but no git to read it`, remedy: "install git" }
+    : refused(`git cannot read ${found} as a repository`)
 }
 
 /**
@@ -106,6 +106,19 @@ const repositoryName = Effect.fnUntraced(function* (commonDir: string) {
   return own.startsWith(".") ? basename(dirname(commonDir)) : own.replace(/\.git$/, "")
 })
 
+/** A name without what git changes in it when it names a worktree after its folder. */
+const plain = (name: string): string => name.replace(/(\.lock)+$/, "").replace(/[\p{Cc}\s.~^:?*[\\{-]+/gu, "-")
+
+/**
+ * The name of a linked worktree: its folder's. Where another worktree had that already when this one was added, git told
+ * them apart by a number, and the name is git's.
+ */
+const linkedName = (folder: string, gitDir: string): string => {
+  const [name, told] = [basename(folder), basename(gitDir)]
+  const isNumbered = plain(told).startsWith(plain(name)) && /^[0-9]+$/.test(plain(told).slice(plain(name).length))
+  return isNumbered ? told : name
+}
+
 /** Ask git which repository and which of its worktrees a folder is in. The branch does not matter. */
 export const of: (cwd: string) => Effect.Effect<Answer> = Effect.fnUntraced(function* (cwd) {
   const questions = ["--git-dir", "--git-common-dir", "--show-superproject-working-tree", "--show-toplevel"]
@@ -122,7 +135,7 @@ export const of: (cwd: string) => Effect.Effect<Answer> = Effect.fnUntraced(func
   }
   if (gitDir !== repository) {
     const app = yield* repositoryName(repository)
-    return { _tag: "Worktree", app, repository, instance: basename(folder), folder } as const
+    return { _tag: "Worktree", app, repository, instance: linkedName(folder, gitDir), folder } as const
   }
   // A submodule has as many copies as its superproject has worktrees.
   const above = superproject ? yield* of(superproject) : undefined

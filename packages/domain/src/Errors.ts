@@ -20,7 +20,10 @@ const sentenceBody = Schema.Struct({ error: sentence })
 /** Our schemas say whole sentences; the library's own words say nothing to the one who wrote the request. */
 const sentenceOf = ({ _tag, message, path }: ParseResult.ArrayFormatterIssue): string => {
   const place = path.length === 0 ? "the body" : path.join(".")
-  if (_tag === "Unexpected") return `unknown field ${JSON.stringify(String(path.at(-1)).slice(0, 100))}`
+  if (_tag === "Unexpected") {
+    const sentence = `unknown field ${JSON.stringify(String(path.at(-1)).slice(0, 100))}`
+    return path.length > 1 ? `${path.slice(0, -1).join(".")}: ${sentence}` : sentence
+  }
   if (message === "is missing") return `${place} is missing`
   if (message.startsWith("Expected ")) return `${place} has a wrong value`
   return path.length > 1 ? `${place}: ${message}` : message

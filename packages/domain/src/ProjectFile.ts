@@ -9,7 +9,10 @@ import { Port } from "./Port.ts"
 /** Name of the file that says which services a project has. */
 export const projectFileName = "portctl.json"
 
-/** Where a running port-server answers with the JSON Schema of a project file. */
+/**
+ * Where a running port-server answers with the JSON Schema of a project file: at the usual address, whatever
+ * `PORT_SERVER_ADDR` says on one machine, for the file is committed.
+ */
 export const projectFileSchemaUrl = `http://${serverAddress}/portctl.schema.json`
 
 /** The name of an environment variable, as every shell can set it. */

@@ -5,7 +5,7 @@ import { describe } from "@port-server/program/Description"
 import * as Flag from "@port-server/program/Flag"
 import { UsageError } from "@port-server/program/Verb"
 import * as Effect from "effect/Effect"
-import { askedIn, ensureIn, placeOf } from "../Ensured.ts"
+import { askedIn, ensureServices, placeOf } from "../Ensured.ts"
 import * as Flags from "../Flags.ts"
 import { here } from "../Here.ts"
 import * as Output from "../Output.ts"
@@ -28,7 +28,7 @@ export const ensure = Command.make(
   Effect.fnUntraced(function* ({ json, quiet, service, ...given }) {
     if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })
     yield* Output.answer(Ensured, { json })(
-      Effect.flatMap(here(given), (place) => ensureIn(place, given, askedIn(place, service))),
+      Effect.flatMap(here(given), (place) => ensureServices(place, askedIn(place, service))),
       (ensured, terminal) =>
         quiet
           ? ensured.allocations.map(({ port }) => port).join("\n")

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import { placeOf } from "../Ensured.ts"
 import * as EnvFile from "../EnvFile.ts"
 import * as Flags from "../Flags.ts"
-import { here } from "../Here.ts"
+import { currentFolder, here } from "../Here.ts"
 import * as Output from "../Output.ts"
 import { ensureVariables, knownSome, type Variables } from "../Variables.ts"
 
@@ -41,29 +41,40 @@ export const env = Command.make(
   { service: Flags.services, ...Flags.place, format, write: file },
   Effect.fnUntraced(function* ({ format, service, write, ...given }) {
     const lines = ({ env }: typeof Answer.Type) =>
-      Object.entries(env).map(([name, port]) => `${format === "export" ? "export " : ""}${name}=${port}`)
+      new Map(
+        Object.entries(env).map(([name, port]) => [name, `${format === "export" ? "export " : ""}${name}=${port}`])
+      )
     const variables = Effect.gen(function* () {
       const place = yield* here(given)
       const asked = service.length > 0 ? service : (yield* knownSome(place)).map((name) => ({ service: name }))
-      return yield* ensureVariables(place, given, asked)
+      return yield* ensureVariables(place, asked)
     })
     if (Option.isNone(write)) {
       yield* Output.answer(Answer, { json: format === "json" })(Effect.map(variables, answerOf), (answer) =>
-        [`# ${placeOf(answer)}`, ...lines(answer)].join("\n")
+        [`# ${placeOf(answer)}`, ...lines(answer).values()].join("\n")
       )
       return
     }
     if (format === "json") return yield* new UsageError({ message: "--write keeps dotenv or export lines, not json" })
+    if (["", "-"].includes(write.value)) {
+      return yield* new UsageError({ message: "--write needs the name of a file; without it they are printed" })
+    }
     const writing = Effect.gen(function* () {
+      yield* currentFolder
       yield* EnvFile.check(write.value)
       const answer = answerOf(yield* variables)
-      const changed = yield* EnvFile.write(write.value, placeOf(answer), lines(answer))
+      const { changed, setters } = yield* EnvFile.write(write.value, placeOf(answer), lines(answer))
       const name = escapeControls(write.value)
       yield* Console.log(
         changed
           ? `wrote ${Object.keys(answer.env).join(", ")} of ${placeOf(answer)} to ${name}`
           : `${name} has the ports of ${placeOf(answer)} already`
       )
+      for (const { line, variable } of setters) {
+        yield* Console.error(
+          `note: line ${line} of ${name} sets ${variable} too, and which one counts depends on what reads the file`
+        )
+      }
     })
     yield* Output.inWords(writing)
   })

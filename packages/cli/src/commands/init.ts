@@ -1,7 +1,7 @@
 import { join, relative } from "node:path"
 import * as Command from "@effect/cli/Command"
 import { escapeControls } from "@port-server/domain/Allocation"
-import type { AskedService } from "@port-server/domain/Ensure"
+import { type AskedService, twice } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { ProjectFile, projectFileName, projectFileSchemaUrl, variableOf } from "@port-server/domain/ProjectFile"
 import { describe } from "@port-server/program/Description"
@@ -14,6 +14,7 @@ import { cannotWrite, codeOf } from "../FileProblem.ts"
 import * as Flags from "../Flags.ts"
 import { currentFolder, here } from "../Here.ts"
 import * as Output from "../Output.ts"
+import { isStrange, strangeName } from "../Project.ts"
 import * as Worktree from "../Worktree.ts"
 
 /** What was written; the place where it counts, unless that is beside the worktrees of a bare repository. */
@@ -27,7 +28,7 @@ const Written = Schema.Struct({
 const home = Effect.gen(function* () {
   const cwd = yield* currentFolder
   const git = yield* Worktree.of(cwd)
-  if (git._tag === "Refused") return yield* Output.failed(`${git.reason}; mend it first`)
+  if (git._tag === "Refused") return yield* Output.failed(`${git.reason}; ${git.remedy} first`)
   if (git._tag === "Repository" && !relative(git.repository, cwd).startsWith("..")) {
     return yield* Output.failed(`${git.reason}; go to one first`)
   }
@@ -57,6 +58,10 @@ export const init = Command.make(
       services: Object.fromEntries(asked.map((each) => [each.service, settings(each)]))
     }
     const writing = Effect.gen(function* () {
+      const strange = asked.map((each) => each.service).find(isStrange)
+      if (strange !== undefined) return yield* Output.failed(strangeName(strange))
+      const port = twice(asked.flatMap((each) => each.port || []))
+      if (port !== undefined) return yield* Output.failed(`port ${port} is asked for twice`)
       const file = join(yield* home, projectFileName)
       const contents = yield* Effect.mapError(Schema.decode(ProjectFile)(wanted), InvalidRequest.fromParseError)
       yield* write(file, contents)

@@ -1,3 +1,4 @@
+import { dirname } from "node:path"
 import { createInterface } from "node:readline/promises"
 import * as Command from "@effect/cli/Command"
 import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
@@ -11,6 +12,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Flags from "../Flags.ts"
 import * as Output from "../Output.ts"
+import { isGone } from "../Owner.ts"
 
 const sentences = (verb: string) => (allocations: ReadonlyArray<Allocation>) =>
   allocations
@@ -36,6 +38,19 @@ const confirm = (question: string) =>
     (terminal) => Effect.sync(() => terminal.close())
   )
 
+/** Say what is never stale because the folder that its folder was in is gone too: that may be on a disk that is not there. */
+const sayWhatIsOut = (client: PortServerClient) =>
+  Effect.flatMap(client.list(), (allocations) => {
+    const isOut = ({ path }: Allocation) => path !== undefined && isGone(path) && isGone(dirname(path))
+    const out = allocations.filter(isOut)
+    const [first] = out
+    return first === undefined
+      ? Effect.void
+      : Console.error(
+          `note: ${out.length} allocation(s) belong to folders whose parent folder is gone too, like ${escapeControls(first.path ?? "")} (id=${first.id}); portctl release --id gives one back`
+        )
+  })
+
 /** `portctl prune` */
 export const prune = Command.make(
   "prune",
@@ -53,12 +68,14 @@ export const prune = Command.make(
       yield* Output.answer(Pruned, { json })(answer(dryRun), ({ allocations }) =>
         sentences(dryRun ? "would release" : "released")(allocations)
       )
+      yield* Output.inWords(sayWhatIsOut(client))
       return
     }
     if (json) return yield* new UsageError({ message: "--json cannot ask; it needs --yes or --dry-run" })
     const { allocations } = yield* Output.answer(Pruned, { json })(answer(true), ({ allocations }) =>
       sentences("stale:")(allocations)
     )
+    yield* Output.inWords(sayWhatIsOut(client))
     if (allocations.length === 0) return
     if (!(yield* confirm(`Release ${allocations.length} port(s)? [y/N] `))) {
       yield* Console.log("released nothing")

@@ -5,16 +5,26 @@ import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { describe } from "@port-server/program/Description"
 import * as Flag from "@port-server/program/Flag"
 import { UsageError } from "@port-server/program/Verb"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Flags from "../Flags.ts"
 import * as Output from "../Output.ts"
 
-/** The current worktree; what tells it is loaded only when it is asked for. */
-const currentPlace = Effect.flatMap(
-  Effect.promise(() => import("../Here.ts")),
-  ({ here }) => here({ app: Option.none(), instance: Option.none() })
-)
+/** Release what was ensured for the current worktree; `other` is a folder that its instance still has ports of. */
+const releaseHere = Effect.gen(function* () {
+  // Loaded only when it is asked for.
+  const [{ here }, { placeOf }, { otherOwner }] = yield* Effect.promise(() =>
+    Promise.all([import("../Here.ts"), import("../Ensured.ts"), import("../Owner.ts")])
+  )
+  const place = yield* here({ app: Option.none(), instance: Option.none() })
+  const { folder, held } = place
+  const client = yield* PortServerClient
+  const own = yield* client.list({ path: folder })
+  const { deleted } = yield* client.releaseMatching({ path: folder })
+  const places = own.length === 0 ? [placeOf(place)] : [...new Set(own.map(placeOf))]
+  return { deleted, folder, places, place: placeOf(place), other: otherOwner(place, yield* held) }
+})
 
 /** `portctl release` */
 export const release = Command.make(
@@ -35,10 +45,12 @@ export const release = Command.make(
       if (filtered || Option.isSome(id)) {
         return yield* new UsageError({ message: "--here goes without --id and filters" })
       }
-      const { app, folder, instance } = yield* currentPlace
-      yield* Output.answer(ReleasedCount, { json })(client.releaseMatching({ path: folder }), ({ deleted }) =>
-        escapeControls(`released ${deleted} allocation(s) of ${folder} (${app}/${instance})`)
+      const { other, place } = yield* Output.answer(ReleasedCount, { json })(
+        releaseHere,
+        ({ deleted, folder, places }) =>
+          `released ${deleted} allocation(s) of ${escapeControls(folder)} (${places.join(", ")})`
       )
+      if (other !== undefined) yield* Console.error(`note: ${place} has ports of ${other} too; they stay`)
       return
     }
     if (Option.isSome(id)) {

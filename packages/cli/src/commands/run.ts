@@ -1,4 +1,5 @@
 import * as Command from "@effect/cli/Command"
+import { escapeControls } from "@port-server/domain/Allocation"
 import { describe } from "@port-server/program/Description"
 import * as Flag from "@port-server/program/Flag"
 import { Rest } from "@port-server/program/Rest"
@@ -20,6 +21,48 @@ const variablesFor = ({ services }: Variables, named: ReadonlyArray<string>): Re
   ])
 }
 
+/** The variable that tells a run inside of which variables, with which values, this one set. */
+const ownList = "PORTCTL_RUN"
+
+/** The variables that an outer run set and nobody changed since: they are not the user's. */
+const fromOuterRun = (env: NodeJS.ProcessEnv): ReadonlyMap<string, string> => {
+  const pairs = (env[ownList] ?? "").split(" ").map((pair) => {
+    const [name = "", value = ""] = pair.split("=")
+    return [name, value] as const
+  })
+  return new Map(pairs.filter(([name, value]) => name !== "" && env[name] === value))
+}
+
+const pairsText = (pairs: Iterable<readonly [string, string]>) => [...pairs].map((pair) => pair.join("=")).join(" ")
+
+/** The variables for the command, where those that the user has set stay; and what is to be said of it. */
+const prepare = (wanted: ReadonlyMap<string, string>, env: NodeJS.ProcessEnv, place: string) => {
+  const outer = fromOuterRun(env)
+  const isUsers = (name: string) => (env[name] ?? "") !== "" && !outer.has(name)
+  const isKept = ([name, port]: readonly [string, string]) => isUsers(name) && env[name] !== port
+  const kept = [...wanted].filter(isKept)
+  const given = [...wanted].filter((pair) => !isKept(pair))
+  // A command listens on PORT: that of another project's service is not for this one.
+  const isAnothers = !wanted.has("PORT") && ![undefined, ...wanted.values()].includes(outer.get("PORT"))
+  const passed = [...outer].filter(([name]) => !(isAnothers && name === "PORT"))
+  const listed = new Map([...passed, ...given.filter(([name]) => !isUsers(name))])
+  return {
+    env: {
+      ...env,
+      ...(isAnothers ? { PORT: undefined } : {}),
+      ...Object.fromEntries(given),
+      [ownList]: listed.size === 0 ? undefined : pairsText(listed)
+    },
+    lines: [
+      ...(given.length === 0 ? [] : [`${place}: ${pairsText(given)}`]),
+      ...kept.map(([name, port]) => {
+        const value = escapeControls(env[name] ?? "")
+        return `note: ${name} is set to ${value} already and stays (${place} has ${port})`
+      })
+    ]
+  }
+}
+
 /** `portctl run` */
 export const run = Command.make(
   "run",
@@ -36,27 +79,22 @@ export const run = Command.make(
       const place = yield* here(given)
       const others = service.length === 0 ? yield* knownSome(place) : [...settingsOf(place).keys()]
       const more = others.filter((name) => !named.includes(name)).map((name) => ({ service: name }))
-      return yield* ensureVariables(place, given, [...more, ...service])
+      return yield* ensureVariables(place, [...more, ...service])
     })
     const ensured = yield* Output.inWords(variables)
-    const wanted = [...variablesFor(ensured, named)]
-    const kept = wanted.filter(([name]) => process.env[name] !== undefined).map(([name]) => `; ${name} was set already`)
-    const set = wanted.filter(([name]) => process.env[name] === undefined)
-    if (!quiet) {
-      const line = set.map(([name, port]) => `${name}=${port}`).join(" ")
-      yield* Console.error(`${placeOf(ensured.ensured)}: ${line}${kept.join("")}`)
-    }
-    yield* ForegroundProcess.run(command, args, { ...process.env, ...Object.fromEntries(set) })
+    const { env, lines } = prepare(variablesFor(ensured, named), process.env, placeOf(ensured.ensured))
+    if (!quiet) yield* Effect.forEach(lines, (line) => Console.error(line), { discard: true })
+    yield* ForegroundProcess.run(command, args, env)
   })
 ).pipe(
   describe(
     "Run a command with the ports of this project's services in its environment",
     ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
     [
-      "The variables are those of portctl env, and PORT for the one service that is named or that there is. One that is set already stays as it is."
+      "The variables are those of portctl env, and PORT for the one service that is named or that there is. One that you have set stays as it is, unless it is empty; one that an outer portctl run has set does not."
     ],
     {
-      environment: Flags.placeVariables,
+      environment: [...Flags.placeVariables, [ownList, "What an outer portctl run has set; it is set for the command"]],
       exits: {
         0: "As the command ends",
         1: "As the command ends, or stderr says why it did not start",
