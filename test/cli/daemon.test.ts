@@ -13,7 +13,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { connect } from "node:net"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { allocate, listed } from "../support/Api.ts"
@@ -76,7 +76,7 @@ describe.concurrent("portctl start", () => {
       yield* allocate(me.port, { app: "a" })
       expect(modeOf(dirname(me.log))).toBe(0o700)
       expect(readdirSync(dirname(me.log)).sort()).toEqual([
-        "port-server.log",
+        basename(me.log),
         "ports.db",
         "ports.db-shm",
         "ports.db-wal"
@@ -176,6 +176,22 @@ describe.concurrent("portctl start", () => {
     })
   )
 
+  it.scopedLive("two servers of one user have a log each", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const other = yield* user
+      const at = (port: number) => join(me.home, `.port_server/port-server-${port}.log`)
+      expect((yield* me.portctl("start")).stdout).toContain(`log ${at(me.port)}\n`)
+      const second = yield* me.portctl(`start --port ${other.port} --db ${other.home}/ports.db`)
+      yield* Effect.addFinalizer(() => me.portctl(`stop --port ${other.port}`))
+      expect(second.stdout).toContain(`log ${at(other.port)}\n`)
+      expect(readFileSync(at(me.port), "utf8").match(/listening on .*/g)).toEqual([expect.stringContaining(me.address)])
+      expect(readFileSync(at(other.port), "utf8").match(/listening on .*/g)).toEqual([
+        expect.stringContaining(other.address)
+      ])
+    })
+  )
+
   it.scopedLive("is content with the one that runs, unless it has another database or range than wanted", () =>
     Effect.gen(function* () {
       const me = yield* user
@@ -207,7 +223,7 @@ describe.concurrent("portctl start", () => {
       )
       expect(readFileSync(me.log, "utf8")).toContain("error: cannot open the database /missing/ports.db")
       expect((yield* me.portctl("status")).code).toBe(3)
-      expect(readdirSync(dirname(me.log))).toEqual(["port-server.log"])
+      expect(readdirSync(dirname(me.log))).toEqual([basename(me.log)])
     })
   )
 

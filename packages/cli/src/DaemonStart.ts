@@ -123,7 +123,7 @@ const launch = Effect.fnUntraced(function* (wanted: Wanted, log: string, errors:
 /** Start a server and wait until it is that very one that answers, or another one that was faster. */
 const race = Effect.fnUntraced(function* (wanted: Wanted, folder: string) {
   const { address } = wanted
-  const log = DaemonFiles.logFile(folder)
+  const log = DaemonFiles.logFile(folder, address.port)
   const errors = yield* scratch(folder)
   const child = yield* launch(wanted, log, errors)
   const settled = Effect.gen(function* () {
@@ -176,7 +176,7 @@ export const start = Effect.fnUntraced(function* (wanted: Wanted) {
   const folder = yield* DaemonFiles.dataFolder
   const started: Started =
     standing._tag === "Running"
-      ? { ...standing.info, isNew: false, log: DaemonFiles.logFile(folder) }
+      ? { ...standing.info, isNew: false, log: DaemonFiles.logFile(folder, address.port) }
       : yield* race(wanted, folder).pipe(
           Effect.retry({ while: (error) => error._tag === "LostRace", schedule: Schedule.spaced("200 millis") }),
           Effect.catchTag("LostRace", ({ message }) => failed(message)),
@@ -184,7 +184,7 @@ export const start = Effect.fnUntraced(function* (wanted: Wanted) {
             duration: patience,
             onTimeout: () =>
               failed(
-                `port-server was started and is not healthy after ${patience} (log: ${DaemonFiles.logFile(folder)})`
+                `port-server was started and is not healthy after ${patience} (log: ${DaemonFiles.logFile(folder, address.port)})`
               )
           })
         )

@@ -43,7 +43,8 @@ const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, flags
   const database = Option.orElse(flags.database, () => environment.database)
   const range = Option.orElse(flags.range, () => environment.range)
   // Of systemd's services the journal takes what they print.
-  const log = format === "launchd" ? ["--log", DaemonFiles.logFile(DaemonFiles.dataFolderPath())] : []
+  const log =
+    format === "launchd" ? ["--log", DaemonFiles.logFile(DaemonFiles.dataFolderPath(), flags.address.port)] : []
   const command = [process.execPath, program, ...DaemonStart.argsOf({ ...flags, database, range }), ...log]
   const bad = command.find((word) => !ServiceUnit.isWritable(word))
   if (bad !== undefined) return yield* failed(`a service cannot have ${JSON.stringify(bad)} on its command line`)
