@@ -192,6 +192,32 @@ describe.concurrent("portctl start", () => {
     })
   )
 
+  it.scopedLive("says which ports it hands out where those are not the usual ones, and so does status", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const ended = yield* me.portctl("start --range 4000-4999 --no-probe")
+      const pid = yield* pidAt(me.port)
+      const told = `at ${me.address} (pid ${pid}), database ${me.database}, range 4000-4999`
+      expectAnswer(ended, `started port-server ${told}, log ${me.log}\n`)
+      for (const args of ["start", "start --no-probe"]) {
+        expectAnswer(yield* me.portctl(args), `port-server is already running ${told}\n`)
+      }
+      expect((yield* me.portctl("status")).stdout).toMatch(/^range +4000-4999 \(--no-probe\)$/m)
+      expect(JSON.parse((yield* me.portctl("status --json")).stdout)).toMatchObject({ probe: false })
+    })
+  )
+
+  it.scopedLive("names the server in the command that would change one at another port than the address's", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const server = yield* startServer()
+      expectError(
+        yield* me.portctl(`start --port ${server.port} --range 4000-4999`),
+        `port-server is already running at ${server.address} (pid ${server.pid}) with the range 3000-9999; to change that: portctl restart --port ${server.port} --range 4000-4999`
+      )
+    })
+  )
+
   it.scopedLive("is content with the one that runs, unless it has another database or range than wanted", () =>
     Effect.gen(function* () {
       const me = yield* user
@@ -200,6 +226,10 @@ describe.concurrent("portctl start", () => {
       for (const args of ["start", `start --db ${me.database}`, "start --range 3000-9999"]) {
         expectAnswer(yield* me.portctl(args), running(me, pid))
       }
+      expectError(
+        yield* me.portctl("start --no-probe"),
+        `port-server is already running at ${me.address} (pid ${pid}) without --no-probe; to change that: portctl restart --no-probe`
+      )
       expectError(
         yield* me.portctl("start --range 3000-3001"),
         `port-server is already running at ${me.address} (pid ${pid}) with the range 3000-9999; to change that: portctl restart --range 3000-3001`
@@ -446,10 +476,22 @@ describe.concurrent("portctl restart", () => {
       const second = yield* pidAt(me.port)
       expect(second).not.toBe(first)
       expect(isAlive(first)).toBe(false)
-      expectAnswer(ended, `restarted port-server at ${me.address} (pid ${second}), database ${own}, log ${me.log}\n`)
-      expect((yield* call(me.port, "GET", "/v1/server")).json).toMatchObject({ database: own, range: "4000-4999" })
+      expectAnswer(
+        ended,
+        `restarted port-server at ${me.address} (pid ${second}), database ${own}, range 4000-4999, log ${me.log}\n`
+      )
+      expect((yield* call(me.port, "GET", "/v1/server")).json).toMatchObject({
+        database: own,
+        range: "4000-4999",
+        probe: false
+      })
       const info = yield* me.portctl("restart --range 5000-5999 --json")
-      expect(JSON.parse(info.stdout)).toMatchObject({ database: own, range: "5000-5999", pid: yield* pidAt(me.port) })
+      expect(JSON.parse(info.stdout)).toMatchObject({
+        database: own,
+        range: "5000-5999",
+        probe: false,
+        pid: yield* pidAt(me.port)
+      })
       expect(yield* allocate(me.port, { app: "a" })).toMatchObject({ port: 5000 })
     })
   )

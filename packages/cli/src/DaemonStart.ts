@@ -3,7 +3,9 @@ import { closeSync, fstatSync, openSync, readSync, unlinkSync } from "node:fs"
 import { realpath } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { escapeControls } from "@port-server/domain/Allocation"
+import { portRange } from "@port-server/domain/Defaults"
 import type { PortRange } from "@port-server/domain/Port"
+import { addressFromEnv } from "@port-server/domain/PortServerClient"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
@@ -155,17 +157,20 @@ const samePath = (one: string, other: string) =>
       )
 
 /** Fails when a server runs otherwise than it is wanted. */
-const agrees = Effect.fnUntraced(function* ({ address, database, range }: Wanted, info: ServerInfo) {
-  const differs = (what: string, is: string, flag: string) =>
+const agrees = Effect.fnUntraced(function* ({ address, database, noProbe, range }: Wanted, info: ServerInfo) {
+  const { port: usual } = yield* Effect.orDie(addressFromEnv)
+  const which = address.port === usual ? "" : ` --port ${address.port}`
+  const differs = (how: string, flag: string) =>
     failed(
-      `port-server is already running at ${address} (pid ${info.pid}) with the ${what} ${is}; to change that: portctl restart ${flag}`
+      `port-server is already running at ${address} (pid ${info.pid}) ${how}; to change that: portctl restart${which} ${flag}`
     )
   if (Option.isSome(database) && !(yield* samePath(database.value, info.database))) {
-    return yield* differs("database", info.database, `--db ${database.value}`)
+    return yield* differs(`with the database ${info.database}`, `--db ${database.value}`)
   }
   if (Option.isSome(range) && String(range.value) !== info.range) {
-    return yield* differs("range", info.range, `--range ${range.value}`)
+    return yield* differs(`with the range ${info.range}`, `--range ${range.value}`)
   }
+  if (noProbe && info.probe !== false) return yield* differs("without --no-probe", "--no-probe")
 })
 
 /** See to it that a server runs at the address, and wait until it answers. */
@@ -192,12 +197,17 @@ export const start = Effect.fnUntraced(function* (wanted: Wanted) {
   return started
 })
 
+const usualRange = `${portRange.first}-${portRange.last}`
+
 /** What was started, in a sentence. */
 export const sentence = (
   done: "started" | "restarted",
   address: ServerAddress,
-  { database, isNew, log, pid }: Started
+  { database, isNew, log, pid, range }: Started
 ): string =>
-  isNew
-    ? `${done} port-server at ${address} (pid ${pid}), database ${escapeControls(database)}, log ${escapeControls(log)}`
-    : `port-server is already running at ${address} (pid ${pid}), database ${escapeControls(database)}`
+  [
+    `${isNew ? `${done} port-server` : "port-server is already running"} at ${address} (pid ${pid})`,
+    `database ${escapeControls(database)}`,
+    ...(range === usualRange ? [] : [`range ${range}`]),
+    ...(isNew ? [`log ${escapeControls(log)}`] : [])
+  ].join(", ")

@@ -53,7 +53,7 @@ const lines = (address: ServerAddress, info: ServerInfo, now: number, terminal: 
       ["version", info.version],
       ["address", String(address)],
       ["database", info.database],
-      ["range", info.range],
+      ["range", info.probe === false ? `${info.range} (--no-probe)` : info.range],
       ["allocations", String(info.allocations ?? "unknown, the database cannot be read")],
       ["uptime", duration(now - Date.parse(info.started_at))]
     ],
