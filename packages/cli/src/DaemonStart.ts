@@ -177,7 +177,7 @@ const agrees = Effect.fnUntraced(function* ({ address, database, noProbe, range 
 export const start = Effect.fnUntraced(function* (wanted: Wanted) {
   const { address } = wanted
   const standing = yield* look(address)
-  if (standing._tag === "Foreign") return yield* refusal(standing, address)
+  if (standing._tag === "Foreign" || standing._tag === "Away") return yield* refusal(standing, address)
   const folder = yield* DaemonFiles.dataFolder
   const started: Started =
     standing._tag === "Running"
