@@ -321,7 +321,7 @@ describe.concurrent("portctl start", () => {
     "start --port x",
     "start --range 5-1",
     "start --db=",
-    "stop --json",
+    "stop --db x",
     "status --db x",
     "start now"
   ]) {
@@ -335,6 +335,9 @@ describe.concurrent("portctl start", () => {
   }
 })
 
+const refusal = (address: string, pid: number) =>
+  `the port-server at ${address} says that it is process ${pid}, which is no port-server of this machine that listens there (a forwarded port, or a container?): stop it where it runs`
+
 describe.concurrent("portctl stop", () => {
   it.scopedLive("stops the server and waits until it is gone; without one it has nothing to do", () =>
     Effect.gen(function* () {
@@ -345,6 +348,20 @@ describe.concurrent("portctl stop", () => {
       expect(isAlive(pid)).toBe(false)
       expectAnswer(yield* me.portctl("stop"), `port-server is not running at ${me.address}\n`)
       expect((yield* me.portctl("start")).code).toBe(0)
+    })
+  )
+
+  it.scopedLive("--json tells which process was stopped, or that there was none", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      yield* me.portctl("start")
+      const pid = yield* pidAt(me.port)
+      const { address } = me
+      expectAnswer(yield* me.portctl("stop --json"), `${JSON.stringify({ stopped: true, pid, address })}\n`)
+      expectAnswer(yield* me.portctl("stop --json"), `${JSON.stringify({ stopped: false, address })}\n`)
+      const fake = yield* claiming(1)
+      const refused = yield* me.portctl(`stop --port ${fake.port} --json`)
+      expectError(refused, refusal(fake.address, 1), `${JSON.stringify({ error: refusal(fake.address, 1) })}\n`)
     })
   )
 
@@ -410,9 +427,6 @@ describe.concurrent("portctl stop", () => {
       socket.destroy()
     })
   )
-
-  const refusal = (address: string, pid: number) =>
-    `the port-server at ${address} says that it is process ${pid}, which is no port-server of this machine that listens there (a forwarded port, or a container?): stop it where it runs`
 
   it.scopedLive("leaves a stranger alone whose number a forwarded server has", () =>
     Effect.gen(function* () {

@@ -81,6 +81,10 @@ export const status = Command.make(
   })
 ).pipe(
   describe("Tell whether port-server runs, where and since when", "portctl status", [], {
-    exits: { 0: "It runs", 1: "Another program answers there, there is no way to it, or it is in trouble", [down]: "It does not run" }
+    exits: {
+      0: "It runs",
+      1: "Another program answers there, there is no way to it, or it is in trouble",
+      [down]: "It does not run"
+    }
   })
 )
