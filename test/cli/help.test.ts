@@ -87,6 +87,8 @@ describe.concurrent("help", () => {
       for (const name of ["allocate", "release", "list", "check", "health"]) {
         expect(client).toMatch(new RegExp(`^ {2}${name} +[A-Z]`, "m"))
       }
+      // Each of them on one line.
+      expect(client).not.toMatch(/^ {12}/m)
       expectAnswer(yield* run("portctl"), client)
       for (const name of ["PORT_SERVER_PORT", "PORT_SERVER_DB", "PORT_SERVER_RANGE"]) expect(server).toContain(name)
       for (const name of ["PORT_SERVER_ADDR", "NO_COLOR"]) expect(client).toContain(name)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer } from "../support/Expectations.ts"
+import { freePorts, listen } from "../support/Listening.ts"
 import { bin, type PortServer, portctl, startServer } from "../support/Programs.ts"
 import { closedAddress } from "../support/Sockets.ts"
 import { noTerminal, onTerminal } from "../support/Terminals.ts"
@@ -35,6 +36,18 @@ suite(`on a terminal${noTerminal === undefined ? "" : ` (skipped: ${noTerminal})
       }
       expect(stdout).toContain(styled(36, "3000", 39))
       expectAnswer(yield* portctl(["list"], { server }), unstyled(stdout))
+    })
+  )
+
+  it.scopedLive("list --live shows in green who is listening, and not that nobody is", () =>
+    Effect.gen(function* () {
+      const first = yield* freePorts(1)
+      const server = yield* startServer({ args: ["--range", `${first}-${first}`] })
+      yield* allocate(server, "shop", "main", "web")
+      const live = Effect.map(onTerminal([bin.portctl, "list", "--live"], { env: at(server) }), ({ stdout }) => stdout)
+      expect(yield* live).toContain(styled(2, "-", 22))
+      yield* listen("127.0.0.1", first)
+      expect(yield* live).toMatch(new RegExp(`${esc}\\[32m[^-]+${esc}\\[39m`))
     })
   )
 

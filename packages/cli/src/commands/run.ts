@@ -50,7 +50,7 @@ export const run = Command.make(
   })
 ).pipe(
   describe(
-    "Run a command with the ports of this project's services in its environment",
+    "Run a command with this project's ports in its environment",
     ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
     [
       "The variables are those of portctl env, and PORT for the one service that is named or that there is. One that is set already stays as it is."
