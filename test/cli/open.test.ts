@@ -6,8 +6,8 @@ import { listed } from "../support/Api.ts"
 import { pidAt, user } from "../support/Daemon.ts"
 import { expectAnswer, expectClean, expectError, expectUsageError } from "../support/Expectations.ts"
 import { temporaryRepository } from "../support/Git.ts"
-import { freePorts, listen } from "../support/Listening.ts"
-import { type Ended, portctl, startServer } from "../support/Programs.ts"
+import { freePorts, listen, startServerOnFreePorts } from "../support/Listening.ts"
+import { type Ended, portctl } from "../support/Programs.ts"
 
 /** A repository named `proj`, and a PATH with an opener that does what the script says. */
 const repository = (services: ReadonlyArray<string>, opener?: string) =>
@@ -36,12 +36,11 @@ const repository = (services: ReadonlyArray<string>, opener?: string) =>
 const project = (services: ReadonlyArray<string>, opener?: string) =>
   Effect.gen(function* () {
     const { path, top, url } = yield* repository(services, opener)
-    const first = yield* freePorts(2)
-    const server = yield* startServer({ args: ["--range", `${first}-${first + 1}`] })
+    const server = yield* startServerOnFreePorts(2)
     const openWith = (env: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>) =>
       portctl(["open", ...args], { server, cwd: top, env: { PATH: path, ...env } })
     const open = (...args: ReadonlyArray<string>) => openWith({ DISPLAY: ":0" }, ...args)
-    return { first, server, open, openWith, url }
+    return { first: server.first, server, open, openWith, url }
   })
 
 /** It was opened, and nothing listens there yet. */

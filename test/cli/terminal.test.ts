@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer } from "../support/Expectations.ts"
-import { freePorts, listen } from "../support/Listening.ts"
+import { listen, startServerOnFreePorts } from "../support/Listening.ts"
 import { bin, type PortServer, portctl, startServer } from "../support/Programs.ts"
 import { closedAddress } from "../support/Sockets.ts"
 import { noTerminal, onTerminal } from "../support/Terminals.ts"
@@ -41,12 +41,11 @@ suite(`on a terminal${noTerminal === undefined ? "" : ` (skipped: ${noTerminal})
 
   it.scopedLive("list --live shows in green who is listening, and not that nobody is", () =>
     Effect.gen(function* () {
-      const first = yield* freePorts(1)
-      const server = yield* startServer({ args: ["--range", `${first}-${first}`] })
+      const server = yield* startServerOnFreePorts(1)
       yield* allocate(server, "shop", "main", "web")
       const live = Effect.map(onTerminal([bin.portctl, "list", "--live"], { env: at(server) }), ({ stdout }) => stdout)
       expect(yield* live).toContain(styled(2, "-", 22))
-      yield* listen("127.0.0.1", first)
+      yield* listen("127.0.0.1", server.first)
       expect(yield* live).toMatch(new RegExp(`${esc}\\[32m[^-]+${esc}\\[39m`))
     })
   )
