@@ -1,4 +1,5 @@
 import { serverHost } from "@port-server/domain/Defaults"
+import { stillStarting } from "@port-server/domain/Errors"
 import type { Port } from "@port-server/domain/Port"
 import {
   addressFromEnv,
@@ -43,7 +44,7 @@ export const localAddress = Effect.fnUntraced(function* (port: Option.Option<Por
 /** How long what listens at an address may take to say what it is. */
 const patience = "3 seconds"
 
-/** What is about to change: a connection that was closed instead of answered, a server that is starting or stopping. */
+/** What is about to change: a connection that was closed instead of answered, a server that is stopping. */
 const passing = Schedule.spaced("50 millis").pipe(Schedule.upTo("1 second"))
 
 const silent = (address: ServerAddress): Standing => ({
@@ -78,7 +79,7 @@ export const look = (address: ServerAddress): Effect.Effect<Standing> =>
     return yield* client.server().pipe(
       Effect.retry({
         while: (error) =>
-          error._tag === "StorageUnavailable" ||
+          (error._tag === "StorageUnavailable" && error.message !== stillStarting) ||
           (error._tag === "ServerUnreachable" && withoutAnswer(address, error)._tag === "Foreign"),
         schedule: passing
       }),

@@ -10,13 +10,14 @@ import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { AllocationId, AllocationRequest, Selector } from "./Allocation.ts"
 import type { ImportRequest } from "./Backup.ts"
 import { serverAddress } from "./Defaults.ts"
 import type { EnsureRequest } from "./Ensure.ts"
 import { variable } from "./Environment.ts"
-import { InvalidRequest } from "./Errors.ts"
+import { InvalidRequest, StorageUnavailable, stillStarting } from "./Errors.ts"
 import type { Port } from "./Port.ts"
 import { PortServerApi } from "./PortServerApi.ts"
 import type { PruneRequest } from "./Prune.ts"
@@ -66,6 +67,8 @@ export const addressFromEnv: Config.Config<ServerAddress> = variable(
 
 /** How long a request may take from its first byte to the end of its answer before the server counts as unreachable. */
 export const answerTimeout = Duration.seconds(10)
+
+const isStarting = (error: unknown): boolean => error instanceof StorageUnavailable && error.message === stillStarting
 
 const ErrorBody = Schema.Struct({ error: Schema.String })
 
@@ -153,12 +156,21 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
       Effect.timeoutFail({ duration: answerTimeout, onTimeout: () => unreachable() })
     )
 
+  /** The answer of a server that has started: one that is starting does nothing of what it is asked, and is asked again. */
+  const settled: typeof attempt = (call) =>
+    Effect.catchIf(attempt(call), isStarting, () =>
+      Effect.retry(attempt(call), {
+        while: isStarting,
+        schedule: Schedule.upTo(Schedule.spaced("50 millis"), "2 seconds")
+      })
+    )
+
   /** The answer of a call, which is tried again when {@link WhenUnreachable} has found a way. */
   const answer: typeof attempt = (call) =>
     Effect.catchIf(
-      attempt(call),
+      settled(call),
       (error) => error instanceof ServerUnreachable,
-      (error) => Effect.zipRight(whenUnreachable(error), attempt(call))
+      (error) => Effect.zipRight(whenUnreachable(error), settled(call))
     )
 
   return {
