@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { expectAnswer } from "./support/Expectations.ts"
+import { expectAnswer, expectGranted, expectUnallocated } from "./support/Expectations.ts"
 import { portctl, startServer } from "./support/Programs.ts"
 import { call } from "./support/Wire.ts"
 
@@ -12,9 +12,10 @@ it.scopedLive("allocates, lists, checks and releases, as the quick start says", 
       yield* run("allocate --app myapp --instance dev --service postgres"),
       "allocated port 3000 (id=1) for myapp/dev/postgres\n"
     )
-    expectAnswer(
+    expectGranted(
       yield* run("allocate --app myapp --instance dev --service web --port 8080"),
-      "allocated port 8080 (id=2) for myapp/dev/web\n"
+      "allocated port 8080 (id=2) for myapp/dev/web\n",
+      8080
     )
     const list = yield* run("list")
     const time = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/gm
@@ -36,7 +37,7 @@ it.scopedLive("allocates, lists, checks and releases, as the quick start says", 
       stderr: ""
     })
     expectAnswer(yield* run("release --id 1"), "released allocation 1\n")
-    expectAnswer(yield* run("check --port 3000"), "port 3000 is available\n")
+    expectUnallocated(yield* run("check --port 3000"), 3000)
     expect((yield* call(server.port, "GET", "/v1/allocations")).json).toMatchObject([{ id: 2, port: 8080 }])
   })
 )

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { expectAnswer, expectError, expectUsageError } from "../support/Expectations.ts"
+import { expectAnswer, expectError, expectGranted, expectUsageError } from "../support/Expectations.ts"
+import { freePorts } from "../support/Listening.ts"
 import { portctl, startServer } from "../support/Programs.ts"
 import { listener } from "../support/Sockets.ts"
 import { call } from "../support/Wire.ts"
@@ -10,12 +11,20 @@ const owner = ["--app", "myapp", "--instance", "dev", "--service", "postgres"] a
 it.scopedLive("hands out the first free port, or exactly the one that is asked for", () =>
   Effect.gen(function* () {
     const server = yield* startServer()
+    const free = yield* freePorts(1)
     const allocate = (...args: ReadonlyArray<string>) => portctl(["allocate", ...args], { server })
     expectAnswer(yield* allocate(...owner), "allocated port 3000 (id=1) for myapp/dev/postgres\n")
-    expectAnswer(yield* allocate(...owner, "--port", "8080"), "allocated port 8080 (id=2) for myapp/dev/postgres\n")
+    expectAnswer(
+      yield* allocate(...owner, "--port", String(free)),
+      `allocated port ${free} (id=2) for myapp/dev/postgres\n`
+    )
     expectAnswer(yield* allocate(...owner, "--port", "0"), "allocated port 3001 (id=3) for myapp/dev/postgres\n")
-    expectAnswer(yield* allocate(...owner, "--port=1"), "allocated port 1 (id=4) for myapp/dev/postgres\n")
-    expectAnswer(yield* allocate(...owner, "--port=65535"), "allocated port 65535 (id=5) for myapp/dev/postgres\n")
+    expectGranted(yield* allocate(...owner, "--port=1"), "allocated port 1 (id=4) for myapp/dev/postgres\n", 1)
+    expectGranted(
+      yield* allocate(...owner, "--port=65535"),
+      "allocated port 65535 (id=5) for myapp/dev/postgres\n",
+      65535
+    )
     expectAnswer(
       yield* allocate("--service=a b", "--app=-x", "--instance=é/日本"),
       "allocated port 3002 (id=6) for -x/é/日本/a b\n"
@@ -30,17 +39,18 @@ it.scopedLive("--quiet prints the port alone, --json the API's body", () =>
   Effect.gen(function* () {
     const server = yield* startServer()
     const allocate = (...args: ReadonlyArray<string>) => portctl(["allocate", ...owner, ...args], { server })
+    const port = yield* freePorts(1)
     expectAnswer(yield* allocate("--quiet"), "3000\n")
-    const json = yield* allocate("--json", "--port", "5432")
+    const json = yield* allocate("--json", "--port", String(port))
     expect(json).toMatchObject({ code: 0, stderr: "" })
-    const [held] = (yield* call(server.port, "GET", "/v1/ports/5432")).body.match(/\{"id".*\}(?=\})/) ?? []
+    const [held] = (yield* call(server.port, "GET", `/v1/ports/${port}`)).body.match(/\{"id".*\}(?=\})/) ?? []
     expect(json.stdout).toBe(`${held}\n`)
     expect(JSON.parse(json.stdout)).toEqual({
       id: 2,
       app: "myapp",
       instance: "dev",
       service: "postgres",
-      port: 5432,
+      port,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
     })
   })

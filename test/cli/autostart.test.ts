@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { listed } from "../support/Api.ts"
 import { pidAt, user } from "../support/Daemon.ts"
 import { expectClean, expectError } from "../support/Expectations.ts"
-import { closedAddress } from "../support/Sockets.ts"
+import { closedAddress, listener } from "../support/Sockets.ts"
 
 const unreachable = (address: string) =>
   `cannot reach port-server at ${address} (is it running? start it with: portctl start)`
@@ -75,6 +75,33 @@ describe.concurrent("a verb that finds no server", () => {
       const address = (yield* closedAddress).replace("127.0.0.1", "127.0.0.2")
       expectError(yield* me.portctl("prune", { env: { PORT_SERVER_ADDR: address } }), unreachable(address))
       expect(readdirSync(me.home)).toEqual([])
+    })
+  )
+
+  it.scopedLive("says, as start and status do, that another program has the port", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const closing = yield* listener((socket) => socket.destroy())
+      const ssh = yield* listener((socket) => socket.end("SSH-2.0-OpenSSH_9.6\r\n"))
+      for (const { address } of [closing, ssh]) {
+        const sentence = `another program listens at ${address}, and does not answer as port-server`
+        for (const args of [...starting.map(([args]) => args), "start", "status"]) {
+          expectError(yield* me.portctl(args, { env: { PORT_SERVER_ADDR: address } }), sentence)
+        }
+      }
+      expect(readdirSync(me.home)).toEqual([])
+    })
+  )
+
+  it.scopedLive("says, as status does, that the host's name does not resolve", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      for (const args of ["why --port 1", "status"]) {
+        expectError(
+          yield* me.portctl(args, { env: { PORT_SERVER_ADDR: "no-such-host.invalid:51234" } }),
+          "the host name no-such-host.invalid does not resolve (PORT_SERVER_ADDR says where port-server is)"
+        )
+      }
     })
   )
 

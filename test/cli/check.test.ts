@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectClean, expectUsageError } from "../support/Expectations.ts"
+import { freePorts } from "../support/Listening.ts"
 import { portctl, startServer } from "../support/Programs.ts"
 import { listener } from "../support/Sockets.ts"
 import { call } from "../support/Wire.ts"
@@ -8,27 +9,30 @@ import { call } from "../support/Wire.ts"
 it.scopedLive("check exits with 0 for a free port and with 1 for an allocated one", () =>
   Effect.gen(function* () {
     const server = yield* startServer()
-    const body = { app: "myapp", instance: "dev", service: "postgres", port: 5432 }
-    const held = yield* call(server.port, "POST", "/v1/allocations", body)
-    const check = (...args: ReadonlyArray<string>) => portctl(["check", "--port", ...args], { server })
-    expectAnswer(yield* check("8080"), "port 8080 is available\n")
-    expectAnswer(yield* check("8080", "--json"), '{"port":8080,"available":true}\n')
-    const taken = yield* check("5432")
+    const free = yield* freePorts(2)
+    const held = free + 1
+    const body = { app: "myapp", instance: "dev", service: "postgres", port: held }
+    const holder = yield* call(server.port, "POST", "/v1/allocations", body)
+    const check = (port: number, ...args: ReadonlyArray<string>) =>
+      portctl(["check", "--port", String(port), ...args], { server })
+    expectAnswer(yield* check(free), `port ${free} is available\n`)
+    expectAnswer(yield* check(free, "--json"), `{"port":${free},"available":true}\n`)
+    const taken = yield* check(held)
     expect(taken).toEqual({
       code: 1,
       signal: null,
-      stdout: "port 5432 is allocated to myapp/dev/postgres (id=1)\n",
+      stdout: `port ${held} is allocated to myapp/dev/postgres (id=1)\n`,
       stderr: ""
     })
     expectClean(taken)
-    expect(yield* check("5432", "--json")).toEqual({
+    expect(yield* check(held, "--json")).toEqual({
       code: 1,
       signal: null,
-      stdout: `${JSON.stringify({ port: 5432, available: false, holder: held.json })}\n`,
+      stdout: `${JSON.stringify({ port: held, available: false, holder: holder.json })}\n`,
       stderr: ""
     })
     yield* call(server.port, "DELETE", "/v1/allocations/1")
-    expectAnswer(yield* check("5432"), "port 5432 is available\n")
+    expectAnswer(yield* check(held), `port ${held} is available\n`)
   })
 )
 

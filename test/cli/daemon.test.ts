@@ -13,7 +13,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { connect } from "node:net"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { allocate, listed } from "../support/Api.ts"
@@ -76,7 +76,7 @@ describe.concurrent("portctl start", () => {
       yield* allocate(me.port, { app: "a" })
       expect(modeOf(dirname(me.log))).toBe(0o700)
       expect(readdirSync(dirname(me.log)).sort()).toEqual([
-        "port-server.log",
+        basename(me.log),
         "ports.db",
         "ports.db-shm",
         "ports.db-wal"
@@ -176,6 +176,48 @@ describe.concurrent("portctl start", () => {
     })
   )
 
+  it.scopedLive("two servers of one user have a log each", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const other = yield* user
+      const at = (port: number) => join(me.home, `.port_server/port-server-${port}.log`)
+      expect((yield* me.portctl("start")).stdout).toContain(`log ${at(me.port)}\n`)
+      const second = yield* me.portctl(`start --port ${other.port} --db ${other.home}/ports.db`)
+      yield* Effect.addFinalizer(() => me.portctl(`stop --port ${other.port}`))
+      expect(second.stdout).toContain(`log ${at(other.port)}\n`)
+      expect(readFileSync(at(me.port), "utf8").match(/listening on .*/g)).toEqual([expect.stringContaining(me.address)])
+      expect(readFileSync(at(other.port), "utf8").match(/listening on .*/g)).toEqual([
+        expect.stringContaining(other.address)
+      ])
+    })
+  )
+
+  it.scopedLive("says which ports it hands out where those are not the usual ones, and so does status", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const ended = yield* me.portctl("start --range 4000-4999 --no-probe")
+      const pid = yield* pidAt(me.port)
+      const told = `at ${me.address} (pid ${pid}), database ${me.database}, range 4000-4999`
+      expectAnswer(ended, `started port-server ${told}, log ${me.log}\n`)
+      for (const args of ["start", "start --no-probe"]) {
+        expectAnswer(yield* me.portctl(args), `port-server is already running ${told}\n`)
+      }
+      expect((yield* me.portctl("status")).stdout).toMatch(/^range +4000-4999 \(--no-probe\)$/m)
+      expect(JSON.parse((yield* me.portctl("status --json")).stdout)).toMatchObject({ probe: false })
+    })
+  )
+
+  it.scopedLive("names the server in the command that would change one at another port than the address's", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const server = yield* startServer()
+      expectError(
+        yield* me.portctl(`start --port ${server.port} --range 4000-4999`),
+        `port-server is already running at ${server.address} (pid ${server.pid}) with the range 3000-9999; to change that: portctl restart --port ${server.port} --range 4000-4999`
+      )
+    })
+  )
+
   it.scopedLive("is content with the one that runs, unless it has another database or range than wanted", () =>
     Effect.gen(function* () {
       const me = yield* user
@@ -184,6 +226,10 @@ describe.concurrent("portctl start", () => {
       for (const args of ["start", `start --db ${me.database}`, "start --range 3000-9999"]) {
         expectAnswer(yield* me.portctl(args), running(me, pid))
       }
+      expectError(
+        yield* me.portctl("start --no-probe"),
+        `port-server is already running at ${me.address} (pid ${pid}) without --no-probe; to change that: portctl restart --no-probe`
+      )
       expectError(
         yield* me.portctl("start --range 3000-3001"),
         `port-server is already running at ${me.address} (pid ${pid}) with the range 3000-9999; to change that: portctl restart --range 3000-3001`
@@ -207,7 +253,7 @@ describe.concurrent("portctl start", () => {
       )
       expect(readFileSync(me.log, "utf8")).toContain("error: cannot open the database /missing/ports.db")
       expect((yield* me.portctl("status")).code).toBe(3)
-      expect(readdirSync(dirname(me.log))).toEqual(["port-server.log"])
+      expect(readdirSync(dirname(me.log))).toEqual([basename(me.log)])
     })
   )
 
@@ -275,7 +321,7 @@ describe.concurrent("portctl start", () => {
     "start --port x",
     "start --range 5-1",
     "start --db=",
-    "stop --json",
+    "stop --db x",
     "status --db x",
     "start now"
   ]) {
@@ -289,6 +335,9 @@ describe.concurrent("portctl start", () => {
   }
 })
 
+const refusal = (address: string, pid: number) =>
+  `the port-server at ${address} says that it is process ${pid}, which is no port-server of this machine that listens there (a forwarded port, or a container?): stop it where it runs`
+
 describe.concurrent("portctl stop", () => {
   it.scopedLive("stops the server and waits until it is gone; without one it has nothing to do", () =>
     Effect.gen(function* () {
@@ -299,6 +348,20 @@ describe.concurrent("portctl stop", () => {
       expect(isAlive(pid)).toBe(false)
       expectAnswer(yield* me.portctl("stop"), `port-server is not running at ${me.address}\n`)
       expect((yield* me.portctl("start")).code).toBe(0)
+    })
+  )
+
+  it.scopedLive("--json tells which process was stopped, or that there was none", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      yield* me.portctl("start")
+      const pid = yield* pidAt(me.port)
+      const { address } = me
+      expectAnswer(yield* me.portctl("stop --json"), `${JSON.stringify({ stopped: true, pid, address })}\n`)
+      expectAnswer(yield* me.portctl("stop --json"), `${JSON.stringify({ stopped: false, address })}\n`)
+      const fake = yield* claiming(1)
+      const refused = yield* me.portctl(`stop --port ${fake.port} --json`)
+      expectError(refused, refusal(fake.address, 1), `${JSON.stringify({ error: refusal(fake.address, 1) })}\n`)
     })
   )
 
@@ -365,9 +428,6 @@ describe.concurrent("portctl stop", () => {
     })
   )
 
-  const refusal = (address: string, pid: number) =>
-    `the port-server at ${address} says that it is process ${pid}, which is no port-server of this machine that listens there (a forwarded port, or a container?): stop it where it runs`
-
   it.scopedLive("leaves a stranger alone whose number a forwarded server has", () =>
     Effect.gen(function* () {
       const me = yield* user
@@ -430,10 +490,22 @@ describe.concurrent("portctl restart", () => {
       const second = yield* pidAt(me.port)
       expect(second).not.toBe(first)
       expect(isAlive(first)).toBe(false)
-      expectAnswer(ended, `restarted port-server at ${me.address} (pid ${second}), database ${own}, log ${me.log}\n`)
-      expect((yield* call(me.port, "GET", "/v1/server")).json).toMatchObject({ database: own, range: "4000-4999" })
+      expectAnswer(
+        ended,
+        `restarted port-server at ${me.address} (pid ${second}), database ${own}, range 4000-4999, log ${me.log}\n`
+      )
+      expect((yield* call(me.port, "GET", "/v1/server")).json).toMatchObject({
+        database: own,
+        range: "4000-4999",
+        probe: false
+      })
       const info = yield* me.portctl("restart --range 5000-5999 --json")
-      expect(JSON.parse(info.stdout)).toMatchObject({ database: own, range: "5000-5999", pid: yield* pidAt(me.port) })
+      expect(JSON.parse(info.stdout)).toMatchObject({
+        database: own,
+        range: "5000-5999",
+        probe: false,
+        pid: yield* pidAt(me.port)
+      })
       expect(yield* allocate(me.port, { app: "a" })).toMatchObject({ port: 5000 })
     })
   )

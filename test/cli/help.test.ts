@@ -17,7 +17,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl scan": ["--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],
   "portctl start": ["--port", "--db", "--range", "--no-probe", "--json"],
-  "portctl stop": ["--port"],
+  "portctl stop": ["--port", "--json"],
   "portctl restart": ["--port", "--db", "--range", "--no-probe", "--json"],
   "portctl status": ["--port", "--json"],
   "portctl service": ["--port", "--db", "--range", "--no-probe", "--dry-run", "--format"],
@@ -25,7 +25,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
   "portctl env": ["--service", "--app", "--instance", "--format", "--write"],
   "portctl run": ["--service", "--app", "--instance", "--quiet"],
-  "portctl open": ["--service", "--app", "--instance"],
+  "portctl open": ["--service", "--app", "--instance", "--json"],
   "portctl init": ["--app", "--service", "--json"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],
@@ -87,6 +87,8 @@ describe.concurrent("help", () => {
       for (const name of ["allocate", "release", "list", "check", "health"]) {
         expect(client).toMatch(new RegExp(`^ {2}${name} +[A-Z]`, "m"))
       }
+      // Each of them on one line.
+      expect(client).not.toMatch(/^ {12}/m)
       expectAnswer(yield* run("portctl"), client)
       for (const name of ["PORT_SERVER_PORT", "PORT_SERVER_DB", "PORT_SERVER_RANGE"]) expect(server).toContain(name)
       for (const name of ["PORT_SERVER_ADDR", "NO_COLOR"]) expect(client).toContain(name)

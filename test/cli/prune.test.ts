@@ -4,12 +4,13 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { listed } from "../support/Api.ts"
 import { expectAnswer, expectUsageError } from "../support/Expectations.ts"
-import { bin, type PortServer, portctl, start, startServer, temporaryFolder } from "../support/Programs.ts"
+import { startServerOnFreePorts } from "../support/Listening.ts"
+import { bin, type PortServer, portctl, start, temporaryFolder } from "../support/Programs.ts"
 import { call } from "../support/Wire.ts"
 
 /** A server with ports of two worktrees, one of which is gone. */
 const projects = Effect.gen(function* () {
-  const server = yield* startServer()
+  const server = yield* startServerOnFreePorts(2)
   const folder = yield* temporaryFolder
   for (const instance of ["kept", "gone"]) {
     const path = join(folder, instance)
@@ -17,7 +18,7 @@ const projects = Effect.gen(function* () {
     yield* call(server.port, "POST", "/v1/ensure", { app: "shop", instance, path, services: [{ service: "web" }] })
   }
   rmSync(join(folder, "gone"), { recursive: true })
-  return { server, gone: join(folder, "gone") }
+  return { server, gone: join(folder, "gone"), port: server.first + 1 }
 })
 
 const count = (server: PortServer) => Effect.map(listed(server.port, "shop"), (found) => [found].flat().length)
@@ -34,10 +35,10 @@ const asked = (server: PortServer, input: string) =>
 describe.concurrent("portctl prune", () => {
   it.scopedLive("--dry-run shows what is stale, and releases nothing", () =>
     Effect.gen(function* () {
-      const { gone, server } = yield* projects
+      const { gone, port, server } = yield* projects
       expectAnswer(
         yield* portctl(["prune", "--dry-run"], { server }),
-        `would release port 3001 of shop/gone/web (id=2): ${gone} is gone\n`
+        `would release port ${port} of shop/gone/web (id=2): ${gone} is gone\n`
       )
       expect(yield* count(server)).toBe(2)
     })
@@ -45,10 +46,10 @@ describe.concurrent("portctl prune", () => {
 
   it.scopedLive("--yes releases it, and then nothing is stale", () =>
     Effect.gen(function* () {
-      const { gone, server } = yield* projects
+      const { gone, port, server } = yield* projects
       expectAnswer(
         yield* portctl(["prune", "--yes"], { server }),
-        `released port 3001 of shop/gone/web (id=2): ${gone} is gone\n`
+        `released port ${port} of shop/gone/web (id=2): ${gone} is gone\n`
       )
       expect(yield* count(server)).toBe(1)
       expectAnswer(yield* portctl(["prune", "--yes"], { server }), "nothing is stale\n")
@@ -79,9 +80,9 @@ describe.concurrent("portctl prune", () => {
 
   it.scopedLive("--json prints the API's own body", () =>
     Effect.gen(function* () {
-      const { gone, server } = yield* projects
+      const { gone, port, server } = yield* projects
       const shown = yield* portctl(["prune", "--dry-run", "--json"], { server })
-      expect(JSON.parse(shown.stdout)).toMatchObject({ allocations: [{ id: 2, port: 3001, path: gone }] })
+      expect(JSON.parse(shown.stdout)).toMatchObject({ allocations: [{ id: 2, port, path: gone }] })
       expectAnswer(yield* portctl(["prune", "--yes", "--json"], { server }), shown.stdout)
     })
   )
@@ -95,11 +96,11 @@ describe.concurrent("portctl prune", () => {
   ] as const) {
     it.scopedLive(`asks, and ${JSON.stringify(input)} ${released ? "releases" : "releases nothing: exit 1"}`, () =>
       Effect.gen(function* () {
-        const { server } = yield* projects
+        const { port, server } = yield* projects
         const ended = yield* asked(server, input)
         expect(ended.stderr).toContain("Release 1 port(s)? [y/N] ")
-        expect(ended.stdout).toMatch(/^stale: port 3001 of shop\/gone\/web /)
-        expect(ended.stdout).toMatch(released ? /^released port 3001 of/m : /^released nothing$/m)
+        expect(ended.stdout).toMatch(new RegExp(`^stale: port ${port} of shop/gone/web `))
+        expect(ended.stdout).toMatch(released ? new RegExp(`^released port ${port} of`, "m") : /^released nothing$/m)
         expect(ended.code).toBe(released ? 0 : 1)
         expect(yield* count(server)).toBe(released ? 1 : 2)
       })

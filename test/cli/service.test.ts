@@ -234,6 +234,8 @@ describe.concurrent("portctl service install --dry-run", () => {
         /^would write \S+\/Library\/LaunchAgents\/dev\.port-server\.plist and run:\n {2}launchctl bootstrap gui\/\d+ /
       )
       expect(readdirSync(me.home)).toEqual([folder])
+      const usual = yield* me.portctl("service install --dry-run --format launchd --port 51234")
+      expect(usual.stdout).toContain(`<string>${join(me.home, ".port_server/port-server.log")}</string>`)
     })
   )
 

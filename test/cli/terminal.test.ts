@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer } from "../support/Expectations.ts"
+import { listen, startServerOnFreePorts } from "../support/Listening.ts"
 import { bin, type PortServer, portctl, startServer } from "../support/Programs.ts"
 import { closedAddress } from "../support/Sockets.ts"
 import { noTerminal, onTerminal } from "../support/Terminals.ts"
@@ -35,6 +36,17 @@ suite(`on a terminal${noTerminal === undefined ? "" : ` (skipped: ${noTerminal})
       }
       expect(stdout).toContain(styled(36, "3000", 39))
       expectAnswer(yield* portctl(["list"], { server }), unstyled(stdout))
+    })
+  )
+
+  it.scopedLive("list --live shows in green who is listening, and not that nobody is", () =>
+    Effect.gen(function* () {
+      const server = yield* startServerOnFreePorts(1)
+      yield* allocate(server, "shop", "main", "web")
+      const live = Effect.map(onTerminal([bin.portctl, "list", "--live"], { env: at(server) }), ({ stdout }) => stdout)
+      expect(yield* live).toContain(styled(2, "-", 22))
+      yield* listen("127.0.0.1", server.first)
+      expect(yield* live).toMatch(new RegExp(`${esc}\\[32m[^-]+${esc}\\[39m`))
     })
   )
 
@@ -123,7 +135,7 @@ suite(`on a terminal${noTerminal === undefined ? "" : ` (skipped: ${noTerminal})
       expect(yield* hint(["allocate", ...other])).toMatch(/portctl prune.*--range/)
       expect(yield* hint(["release", "--id", "7"])).toMatch(/portctl list/)
       const down = { PORT_SERVER_ADDR: yield* closedAddress }
-      expect(yield* hint(["list"], down)).toMatch(/portctl start.*PORT_SERVER_ADDR/)
+      expect(yield* hint(["list"], down)).toBe("hint: unset PORT_SERVER_ADDR to ask at the usual 127.0.0.1:51234")
       expect(yield* hint(["lst"])).toBe("hint: portctl help list")
       expect(yield* hint(["list", "--bogus"])).toBe("hint: portctl help list")
       expect(yield* hint(["--bogus"])).toBe("hint: portctl help")

@@ -101,6 +101,33 @@ describe.concurrent("without a port-server at the address", () => {
     )
   }
 
+  it.scopedLive("waits a moment for a server that is starting, and passes on what it says when that takes longer", () =>
+    Effect.gen(function* () {
+      const server = (isReady: (request: number) => boolean) => {
+        let requests = 0
+        return listener((socket) =>
+          socket.once("data", () => {
+            const [status, body] = isReady(++requests)
+              ? ["200 OK", '{"status":"ok"}']
+              : ["503 Service Unavailable", '{"error":"port-server is starting, try again"}']
+            socket.end(
+              `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
+            )
+          })
+        )
+      }
+      const soon = yield* server((request) => request > 3)
+      expect(yield* at(soon.address, "health")).toMatchObject({ code: 0, stdout: "ok\n", stderr: "" })
+      expect(soon.connections()).toBe(4)
+      const never = yield* server(() => false)
+      expectError(yield* at(never.address, "health"), "port-server is starting, try again")
+      expectError(
+        yield* at(never.address, "status"),
+        `the port-server at ${never.address} cannot answer right now: port-server is starting, try again`
+      )
+    })
+  )
+
   it.scopedLive("passes on the sentence of a server in trouble", () =>
     Effect.gen(function* () {
       const full = yield* answering(

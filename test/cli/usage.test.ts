@@ -41,7 +41,18 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
   [["allocate", "stray", ...owner], /"stray"/, "portctl allocate"],
   [["allocate", ...owner, "--quiet=1"], /--quiet.*value/, "portctl allocate"],
   [["release", "7"], /7|--id/, "portctl release"],
-  [["check", "--port", "80", "81"], /"81"/, "portctl check"],
+  [["check", "--port", "80", "81"], /"81"$/, "portctl check"],
+  [["check", "3000"], /unexpected argument "3000", did you mean --port 3000\?$/, "portctl check"],
+  [["check", "--json", "3000"], /unexpected argument "3000", did you mean --port 3000\?$/, "portctl check"],
+  [["why", "3000", "--json"], /unexpected argument "3000", did you mean --port 3000\?$/, "portctl why"],
+  [["check", "web"], /--port is required$/, "portctl check"],
+  [["check", "--port"], /option --port needs a value$/, "portctl check"],
+  [["start", "51234"], /unexpected argument "51234"$/, "portctl start"],
+  [["env", "--format"], /option --format needs a value: dotenv, export or json$/, "portctl env"],
+  [["env", "--format", "--app", "x"], /option --format needs a value: dotenv, export or json$/, "portctl env"],
+  [["env", "--app"], /option --app needs a value$/, "portctl env"],
+  [["service", "--format"], /option --format needs a value: systemd or launchd$/, "portctl service"],
+  [["list", "--completions"], /option --completions needs a value: bash, zsh or fish$/, "portctl list"],
   [["health", "--app", "x"], /--app/, "portctl health"]
 ]
 

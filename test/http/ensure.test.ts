@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { allocate, allocationFields, expectError, listed } from "../support/Api.ts"
+import { allocate, allocationFields, expectError, listed, portStatus } from "../support/Api.ts"
 import { startServer, temporaryFolder } from "../support/Programs.ts"
 import { type Answer, call } from "../support/Wire.ts"
 
@@ -181,8 +181,7 @@ describe("the project folder", () => {
       yield* ensure(port, [web], { app: "other" })
       const list = yield* call(port, "GET", `/v1/allocations?path=${encodeURIComponent(folder)}`)
       expect(list.json).toEqual(allocations)
-      const check = yield* call(port, "GET", "/v1/ports/3000")
-      expect(check.json).toEqual({ port: 3000, available: false, holder: allocations[0] })
+      expect(yield* portStatus(port, 3000)).toEqual({ port: 3000, available: false, holder: allocations[0] })
       expect((yield* call(port, "DELETE", "/v1/allocations", { path: folder })).json).toEqual({ deleted: 2 })
       expect((yield* call(port, "GET", "/v1/allocations")).json).toMatchObject([{ app: "other" }])
     })

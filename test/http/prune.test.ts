@@ -3,7 +3,8 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { allocate, expectError } from "../support/Api.ts"
-import { type PortServer, startServer, temporaryFolder } from "../support/Programs.ts"
+import { startServerOnFreePorts } from "../support/Listening.ts"
+import { type PortServer, temporaryFolder } from "../support/Programs.ts"
 import { listener } from "../support/Sockets.ts"
 import { call } from "../support/Wire.ts"
 
@@ -22,7 +23,7 @@ const left = (server: PortServer) => Effect.map(call(server.port, "GET", "/v1/al
 
 /** A server with a worktree each for the instances `kept` and `gone`; the folder of `gone` is removed. */
 const projects = Effect.gen(function* () {
-  const server = yield* startServer()
+  const server = yield* startServerOnFreePorts(4)
   const folder = yield* temporaryFolder
   for (const instance of ["kept", "gone"]) {
     mkdirSync(join(folder, instance))

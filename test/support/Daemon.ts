@@ -59,7 +59,7 @@ export const user: Effect.Effect<User, never, Scope.Scope> = Effect.gen(function
     home,
     port,
     address,
-    log: join(home, ".port_server/port-server.log"),
+    log: join(home, `.port_server/port-server-${port}.log`),
     database: join(home, ".port_server/ports.db"),
     env,
     portctl,

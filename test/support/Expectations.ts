@@ -16,6 +16,20 @@ export const expectAnswer = (ended: Ended, stdout: string): void => {
   expectClean(ended)
 }
 
+/** {@link expectAnswer} of a port that was asked for; where something on this machine listens on it, a note says so. */
+export const expectGranted = (ended: Ended, stdout: string, port: number): void => {
+  const note = new RegExp(`^note: \\S.* is listening on port ${port}\\n$`)
+  expectAnswer({ ...ended, stderr: ended.stderr.replace(note, "") }, stdout)
+}
+
+/** `portctl check` finds a port in nobody's hands; something on this machine may listen on it. */
+export const expectUnallocated = (ended: Ended, port: number): void => {
+  const found = ended.code === 0 ? "available" : "not allocated, but .* is listening on it"
+  expect(ended).toMatchObject({ code: ended.code === 0 ? 0 : 1, signal: null, stderr: "" })
+  expect(ended.stdout).toMatch(new RegExp(`^port ${port} is ${found}\\n$`))
+  expectClean(ended)
+}
+
 /** The program failed with exactly this sentence, one line, and printed nothing else. */
 export const expectError = (ended: Ended, sentence: string, stdout = ""): void => {
   expect(ended).toEqual({ code: 1, signal: null, stdout, stderr: `error: ${sentence}\n` })

@@ -2,7 +2,7 @@ import { createServer } from "node:net"
 import { networkInterfaces } from "node:os"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type Running, start } from "./Programs.ts"
+import { type Running, start, startServer } from "./Programs.ts"
 
 /** Whether this machine has the IPv6 loopback address. */
 export const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
@@ -51,6 +51,14 @@ export const freePorts = (count: number): Effect.Effect<number> =>
       )
       if (found.flat().every((listening) => listening !== undefined)) return first
     }
+  })
+
+/** A port-server that hands out so many ports which nobody listens on, from `first` on. */
+export const startServerOnFreePorts = (count: number) =>
+  Effect.gen(function* () {
+    const first = yield* freePorts(count)
+    const server = yield* startServer({ args: ["--range", `${first}-${first + count - 1}`] })
+    return { ...server, first }
   })
 
 const script = `

@@ -42,5 +42,6 @@ export const dataFolder = Effect.suspend(() => {
   }
 })
 
-/** The log of a server that portctl starts. */
-export const logFile = (folder: string): string => join(folder, "port-server.log")
+/** The log of the server that portctl starts at a port: each has its own, and that of the usual port the plain name. */
+export const logFile = (folder: string, port: number): string =>
+  join(folder, port === Defaults.serverPort ? "port-server.log" : `port-server-${port}.log`)

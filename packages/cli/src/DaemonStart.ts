@@ -3,7 +3,9 @@ import { closeSync, fstatSync, openSync, readSync, unlinkSync } from "node:fs"
 import { realpath } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { escapeControls } from "@port-server/domain/Allocation"
+import { portRange } from "@port-server/domain/Defaults"
 import type { PortRange } from "@port-server/domain/Port"
+import { addressFromEnv } from "@port-server/domain/PortServerClient"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
@@ -123,7 +125,7 @@ const launch = Effect.fnUntraced(function* (wanted: Wanted, log: string, errors:
 /** Start a server and wait until it is that very one that answers, or another one that was faster. */
 const race = Effect.fnUntraced(function* (wanted: Wanted, folder: string) {
   const { address } = wanted
-  const log = DaemonFiles.logFile(folder)
+  const log = DaemonFiles.logFile(folder, address.port)
   const errors = yield* scratch(folder)
   const child = yield* launch(wanted, log, errors)
   const settled = Effect.gen(function* () {
@@ -155,28 +157,31 @@ const samePath = (one: string, other: string) =>
       )
 
 /** Fails when a server runs otherwise than it is wanted. */
-const agrees = Effect.fnUntraced(function* ({ address, database, range }: Wanted, info: ServerInfo) {
-  const differs = (what: string, is: string, flag: string) =>
+const agrees = Effect.fnUntraced(function* ({ address, database, noProbe, range }: Wanted, info: ServerInfo) {
+  const { port: usual } = yield* Effect.orDie(addressFromEnv)
+  const which = address.port === usual ? "" : ` --port ${address.port}`
+  const differs = (how: string, flag: string) =>
     failed(
-      `port-server is already running at ${address} (pid ${info.pid}) with the ${what} ${is}; to change that: portctl restart ${flag}`
+      `port-server is already running at ${address} (pid ${info.pid}) ${how}; to change that: portctl restart${which} ${flag}`
     )
   if (Option.isSome(database) && !(yield* samePath(database.value, info.database))) {
-    return yield* differs("database", info.database, `--db ${database.value}`)
+    return yield* differs(`with the database ${info.database}`, `--db ${database.value}`)
   }
   if (Option.isSome(range) && String(range.value) !== info.range) {
-    return yield* differs("range", info.range, `--range ${range.value}`)
+    return yield* differs(`with the range ${info.range}`, `--range ${range.value}`)
   }
+  if (noProbe && info.probe !== false) return yield* differs("without --no-probe", "--no-probe")
 })
 
 /** See to it that a server runs at the address, and wait until it answers. */
 export const start = Effect.fnUntraced(function* (wanted: Wanted) {
   const { address } = wanted
   const standing = yield* look(address)
-  if (standing._tag === "Foreign") return yield* refusal(standing, address)
+  if (standing._tag === "Foreign" || standing._tag === "Away") return yield* refusal(standing, address)
   const folder = yield* DaemonFiles.dataFolder
   const started: Started =
     standing._tag === "Running"
-      ? { ...standing.info, isNew: false, log: DaemonFiles.logFile(folder) }
+      ? { ...standing.info, isNew: false, log: DaemonFiles.logFile(folder, address.port) }
       : yield* race(wanted, folder).pipe(
           Effect.retry({ while: (error) => error._tag === "LostRace", schedule: Schedule.spaced("200 millis") }),
           Effect.catchTag("LostRace", ({ message }) => failed(message)),
@@ -184,7 +189,7 @@ export const start = Effect.fnUntraced(function* (wanted: Wanted) {
             duration: patience,
             onTimeout: () =>
               failed(
-                `port-server was started and is not healthy after ${patience} (log: ${DaemonFiles.logFile(folder)})`
+                `port-server was started and is not healthy after ${patience} (log: ${DaemonFiles.logFile(folder, address.port)})`
               )
           })
         )
@@ -192,12 +197,17 @@ export const start = Effect.fnUntraced(function* (wanted: Wanted) {
   return started
 })
 
+const usualRange = `${portRange.first}-${portRange.last}`
+
 /** What was started, in a sentence. */
 export const sentence = (
   done: "started" | "restarted",
   address: ServerAddress,
-  { database, isNew, log, pid }: Started
+  { database, isNew, log, pid, range }: Started
 ): string =>
-  isNew
-    ? `${done} port-server at ${address} (pid ${pid}), database ${escapeControls(database)}, log ${escapeControls(log)}`
-    : `port-server is already running at ${address} (pid ${pid}), database ${escapeControls(database)}`
+  [
+    `${isNew ? `${done} port-server` : "port-server is already running"} at ${address} (pid ${pid})`,
+    `database ${escapeControls(database)}`,
+    ...(range === usualRange ? [] : [`range ${range}`]),
+    ...(isNew ? [`log ${escapeControls(log)}`] : [])
+  ].join(", ")

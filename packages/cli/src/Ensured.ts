@@ -6,7 +6,7 @@ import { projectFileName, type ServiceSettings } from "@port-server/domain/Proje
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Given, Here } from "./Here.ts"
+import type { Here } from "./Here.ts"
 import * as Output from "./Output.ts"
 import { otherOwner } from "./Owner.ts"
 
@@ -75,6 +75,3 @@ export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: Re
   yield* sayWhatIsLeft(held, ensured.allocations)
   return ensured
 })
-
-/** {@link ensureServices}, as `portctl open` asks for it. */
-export const ensureIn = (here: Here, _given: Given, asked: ReadonlyArray<AskedService>) => ensureServices(here, asked)

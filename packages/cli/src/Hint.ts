@@ -1,3 +1,4 @@
+import { serverAddress } from "@port-server/domain/Defaults"
 import type { ClientError } from "./Output.ts"
 
 /** What to do next after an error, for a person at a terminal; the commands in it can be run as they stand. */
@@ -12,7 +13,9 @@ export const hintOf = (error: ClientError): string | undefined => {
     case "RangeExhausted":
       return "portctl prune, or a wider range: port-server --range FIRST-LAST"
     case "ServerUnreachable":
-      return "portctl start, or set PORT_SERVER_ADDR to where it listens"
+      return error.address === serverAddress
+        ? "if it listens at another address, set PORT_SERVER_ADDR to that"
+        : `unset PORT_SERVER_ADDR to ask at the usual ${serverAddress}`
     case "StorageFull":
     case "StorageUnavailable":
       return "portctl status tells which database it is"

@@ -20,6 +20,9 @@ Object.defineProperty(globalThis, "FormData", { value: class FormData {}, config
 /** How long the connection may take, in ms. */
 const connectTimeout = 2_000
 
+/** What the system itself says, later. */
+const noConnection = () => Object.assign(new Error("no connection in time"), { code: "ETIMEDOUT" })
+
 /** An answer whose body has been read to its end. */
 class CollectedResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
@@ -89,7 +92,7 @@ const send = (request: HttpClientRequest) =>
       message.on("error", fail)
       message.on("end", () => resume(Effect.succeed(new CollectedResponse(request, message, Buffer.concat(chunks)))))
     })
-    const timer = setTimeout(() => outgoing.destroy(new Error("no connection in time")), connectTimeout)
+    const timer = setTimeout(() => outgoing.destroy(noConnection()), connectTimeout)
     outgoing.on("socket", (socket) => socket.once("connect", () => clearTimeout(timer)))
     outgoing.on("error", fail)
     outgoing.on("close", () => clearTimeout(timer))

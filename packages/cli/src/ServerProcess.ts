@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { basename } from "node:path"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import { type Failure, failed } from "./Output.ts"
@@ -35,37 +34,35 @@ const listening = (port: number): ReadonlySet<string> => {
   return new Set(tables.flatMap((table) => [...table.matchAll(row)].map(([, inode = ""]) => `socket:[${inode}]`)))
 }
 
-const argsFromProc = (pid: number, port: number): ReadonlyArray<string> | undefined => {
+const byProc = (pid: number, port: number): boolean => {
   const args = attempt(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"))?.split("\0") ?? []
-  if (!isPortServer(args)) return undefined
+  if (!isPortServer(args)) return false
   const fds = attempt(() => readdirSync(`/proc/${pid}/fd`))
   // Another user's: it will not be ours to signal either.
-  if (fds === undefined) return args
+  if (fds === undefined) return true
   const sockets = listening(port)
-  return fds.some((fd) => sockets.has(attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? "")) ? args : undefined
+  return fds.some((fd) => sockets.has(attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? ""))
 }
 
 const output = (command: string, ...args: ReadonlyArray<string>): string | undefined =>
   attempt(() => execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }))
 
-/** As {@link argsFromProc}, by the programs that every Unix has; `lsof` answers nothing for another user's process. */
-export const argsFromTools = (pid: number, port: number): ReadonlyArray<string> | undefined => {
+/** {@link isIdentified} by the programs that every Unix has; `lsof` answers nothing for another user's process. */
+export const byTools = (pid: number, port: number): boolean => {
   const args = (output("ps", "-ww", "-o", "args=", "-p", String(pid)) ?? "").trim().split(" ")
-  if (!args.some((_, index) => isPortServer([args[0] ?? "", ...args.slice(index)]))) return undefined
+  if (!args.some((_, index) => isPortServer([args[0] ?? "", ...args.slice(index)]))) return false
   const found = output("lsof", "-nP", "-a", "-p", String(pid), `-iTCP:${port}`, "-sTCP:LISTEN", "-t")
-  return found?.trim() === String(pid) ? args : undefined
+  return found?.trim() === String(pid)
 }
 
 /**
- * The command line of the process, once it is certain that it is a port-server of this machine and listens on the port
- * itself: behind a forwarded port, the number of a process is one of another machine.
+ * Whether it is certain that the process is a port-server of this machine and listens on the port itself: behind a
+ * forwarded port, the number of a process is one of another machine.
  */
-export const identified = (pid: number, address: ServerAddress): Option.Option<ReadonlyArray<string>> =>
-  Option.fromNullable(
-    pid > 1 ? (existsSync("/proc/self/cmdline") ? argsFromProc : argsFromTools)(pid, address.port) : undefined
-  )
+export const isIdentified = (pid: number, { port }: ServerAddress): boolean =>
+  pid > 1 && (existsSync("/proc/self/cmdline") ? byProc : byTools)(pid, port)
 
-/** Said of a server whose process is not {@link identified}. */
+/** Said of a server whose process is not {@link isIdentified identified}. */
 export const foreign = (pid: number, address: ServerAddress): Failure =>
   failed(
     `the port-server at ${address} says that it is process ${pid}, which is no port-server of this machine that listens there (a forwarded port, or a container?): stop it where it runs`
@@ -81,7 +78,7 @@ const isGone = (pid: number): boolean => {
   return /^\d+ \(.*\) Z /s.test(attempt(() => readFileSync(`/proc/${pid}/stat`, "utf8")) ?? "")
 }
 
-/** Ask an {@link identified} process to stop, and wait until it is gone. */
+/** Ask an {@link isIdentified identified} process to stop, and wait until it is gone. */
 export const terminate = Effect.fnUntraced(function* (pid: number) {
   yield* Effect.try({
     try: () => process.kill(pid, "SIGTERM"),

@@ -46,7 +46,7 @@ const healthy = (address: ServerAddress, manager: ServiceManager): Effect.Effect
     ),
     Effect.timeoutFail({
       duration: patience,
-      onTimeout: () => failed(`the service is not healthy after ${patience} (${manager.says} tells more)`)
+      onTimeout: () => failed(`the service is not healthy after ${patience} (${manager.says(address.port)} tells more)`)
     })
   )
 

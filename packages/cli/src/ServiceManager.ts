@@ -21,8 +21,8 @@ export interface ServiceManager {
   readonly unload: Command
   /** After the file was removed. */
   readonly forget: ReadonlyArray<Command>
-  /** Where a person finds what the service has said. */
-  readonly says: string
+  /** Where a person finds what the service has said, whose server listens on a port. */
+  readonly says: (port: number) => string
 }
 
 const configFolder = (): string => {
@@ -41,7 +41,7 @@ const systemd = (): ServiceManager => ({
   load: [systemctl("daemon-reload"), systemctl("enable", "--now", names.systemd)],
   unload: systemctl("disable", "--now", names.systemd),
   forget: [systemctl("daemon-reload")],
-  says: `journalctl --user -u ${names.systemd}`
+  says: () => `journalctl --user -u ${names.systemd}`
 })
 
 const launchd = (): ServiceManager => {
@@ -55,7 +55,7 @@ const launchd = (): ServiceManager => {
     load: [["launchctl", "bootstrap", domain, file]],
     unload: ["launchctl", "bootout", `${domain}/${names.launchd}`],
     forget: [],
-    says: DaemonFiles.logFile(DaemonFiles.dataFolderPath())
+    says: (port) => DaemonFiles.logFile(DaemonFiles.dataFolderPath(), port)
   }
 }
 

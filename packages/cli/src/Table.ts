@@ -8,8 +8,8 @@ export interface Column<A> {
   readonly heading: string
   /** What it says of a row; its control characters are escaped. */
   readonly cell: (row: A) => string
-  /** How its cells look where there is colour. */
-  readonly style?: Style
+  /** How its cells look where there is colour; all of them, or each by its row. */
+  readonly style?: Style | ((row: A) => Style)
   /** The end at which a long cell may be shortened so that the row fits the terminal; by default it never is. */
   readonly shorten?: "start" | "end"
 }
@@ -46,20 +46,20 @@ export const table = <A>(
   rows: ReadonlyArray<A>,
   { columns: available, paint }: Terminal
 ): string => {
-  const cells = rows.map((row) => columns.map(({ cell }) => escapeControls(cell(row))))
+  const written = rows.map((row) => ({ row, cells: columns.map(({ cell }) => escapeControls(cell(row))) }))
   const natural = columns.map(({ heading }, column) =>
-    cells.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? "")), heading.length)
+    written.reduce((width, { cells }) => Math.max(width, displayWidth(cells[column] ?? "")), heading.length)
   )
   const floors = columns.map(({ heading, shorten }, column) =>
     shorten === undefined ? (natural[column] ?? 0) : Math.max(heading.length, narrowest)
   )
   const widths =
     available === undefined ? natural : fitted(natural, floors, available - gap * Math.max(0, columns.length - 1))
-  const line = (row: ReadonlyArray<string>, style: (column: Column<A>) => Style | undefined): string =>
+  const line = (cells: ReadonlyArray<string>, style: (column: Column<A>) => Style | undefined): string =>
     columns
       .map((column, index) => {
         const width = widths[index] ?? 0
-        const text = clip(row[index] ?? "", width, column.shorten ?? "end")
+        const text = clip(cells[index] ?? "", width, column.shorten ?? "end")
         const look = style(column)
         const padding = index === columns.length - 1 ? "" : " ".repeat(width - displayWidth(text) + gap)
         return (look === undefined || text === "" ? text : paint(look, text)) + padding
@@ -69,6 +69,6 @@ export const table = <A>(
   const headings = columns.map(({ heading }) => heading)
   return [
     ...(headings.some((heading) => heading !== "") ? [line(headings, () => "bold")] : []),
-    ...cells.map((row) => line(row, ({ style }) => style))
+    ...written.map(({ cells, row }) => line(cells, ({ style }) => (typeof style === "function" ? style(row) : style)))
   ].join("\n")
 }

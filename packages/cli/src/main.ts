@@ -1,6 +1,6 @@
 import * as CliCommand from "@effect/cli/Command"
 import { serverAddress, version } from "@port-server/domain/Defaults"
-import { PortServerClient, WhenRefused } from "@port-server/domain/PortServerClient"
+import { PortServerClient, WhenUnreachable } from "@port-server/domain/PortServerClient"
 import * as Program from "@port-server/program/Program"
 import * as Verb from "@port-server/program/Verb"
 import type { ConfigError } from "effect/ConfigError"
@@ -13,7 +13,7 @@ const client = PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.la
 /** The client that starts the server where none runs; what that takes is loaded only then. */
 const startingClient = Layer.provide(
   client,
-  Layer.succeed(WhenRefused, (error) =>
+  Layer.succeed(WhenUnreachable, (error) =>
     Effect.flatMap(
       Effect.promise(() => import("./Autostart.ts")),
       ({ autostart }) => autostart(error)

@@ -2,11 +2,10 @@ import { spawnSync } from "node:child_process"
 import { expect, it } from "@effect/vitest"
 import { ServerAddressFromText } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { start, startServer } from "../../../test/support/Programs.ts"
 import { listener } from "../../../test/support/Sockets.ts"
-import { argsFromTools, identified } from "../src/ServerProcess.ts"
+import { byTools, isIdentified } from "../src/ServerProcess.ts"
 
 const hasTools = ["ps", "lsof"].every((tool) => spawnSync(tool, ["-v"]).error === undefined)
 
@@ -14,19 +13,18 @@ const ways = [
   [
     "the system's own way",
     true,
-    (pid: number, port: number) =>
-      Option.getOrUndefined(identified(pid, Schema.decodeSync(ServerAddressFromText)(`127.0.0.1:${port}`)))
+    (pid: number, port: number) => isIdentified(pid, Schema.decodeSync(ServerAddressFromText)(`127.0.0.1:${port}`))
   ],
-  [`ps and lsof${hasTools ? "" : " (skipped: one is not installed)"}`, hasTools, argsFromTools]
+  [`ps and lsof${hasTools ? "" : " (skipped: one is not installed)"}`, hasTools, byTools]
 ] as const
 
-for (const [name, isThere, args] of ways) {
+for (const [name, isThere, isKnown] of ways) {
   const test = isThere ? it.scopedLive : it.scopedLive.skip
 
-  test(`by ${name}, a port-server that listens on the port is known, with its command line`, () =>
+  test(`by ${name}, a port-server that listens on the port is known`, () =>
     Effect.gen(function* () {
       const { pid, port } = yield* startServer()
-      expect(args(pid, port)).toEqual(expect.arrayContaining(["--port", "0", "--no-probe"]))
+      expect(isKnown(pid, port)).toBe(true)
     }))
 
   test(`by ${name}, no other process is taken for one`, () =>
@@ -35,11 +33,11 @@ for (const [name, isThere, args] of ways) {
       const sleeper = yield* start("sleep", ["60"])
       const other = yield* listener()
       // Another program, one that listens itself, and a port-server that listens elsewhere.
-      expect(args(sleeper.pid, server.port)).toBe(undefined)
-      expect(args(process.pid, other.port)).toBe(undefined)
-      expect(args(server.pid, other.port)).toBe(undefined)
+      expect(isKnown(sleeper.pid, server.port)).toBe(false)
+      expect(isKnown(process.pid, other.port)).toBe(false)
+      expect(isKnown(server.pid, other.port)).toBe(false)
       sleeper.process.kill("SIGKILL")
       yield* sleeper.ended
-      expect(args(sleeper.pid, server.port)).toBe(undefined)
+      expect(isKnown(sleeper.pid, server.port)).toBe(false)
     }))
 }

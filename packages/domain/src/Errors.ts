@@ -147,5 +147,8 @@ export class StorageUnavailable extends Data.TaggedError("StorageUnavailable")<{
   }).annotations(wire(503, "StorageUnavailable"))
 }
 
+/** Said, as {@link StorageUnavailable}, by a server that listens and has not opened its database yet. */
+export const stillStarting = "port-server is starting, try again"
+
 /** What a program that asks for storage can meet and a person can mend. */
 export type StorageError = StorageFull | StorageUnavailable

@@ -11,36 +11,42 @@ import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { AllocationId, AllocationRequest, Selector } from "./Allocation.ts"
 import type { ImportRequest } from "./Backup.ts"
 import { serverAddress } from "./Defaults.ts"
 import type { EnsureRequest } from "./Ensure.ts"
 import { variable } from "./Environment.ts"
-import { InvalidRequest } from "./Errors.ts"
+import { InvalidRequest, StorageUnavailable, stillStarting } from "./Errors.ts"
 import type { Port } from "./Port.ts"
 import { PortServerApi } from "./PortServerApi.ts"
 import type { PruneRequest } from "./Prune.ts"
 import { type ServerAddress, ServerAddressFromText } from "./ServerAddress.ts"
 
-/** Nothing answers as port-server at `address`: connection refused, no route, or no answer in time. */
+/** Nothing answers as port-server at `address`: connection refused, no such host, no route, or no answer in time. */
 export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
   readonly address: string
-  /** Whether the machine itself said that nobody listens there. */
-  readonly refused?: boolean
+  /** What the system calls it, such as `ECONNREFUSED`; not there when there was no answer in time. */
+  readonly code?: string
   /** What was tried to change that, and why it failed. */
   readonly reason?: string
 }> {
+  /** Whether the machine itself said that nobody listens there. */
+  get isRefused(): boolean {
+    return this.code === "ECONNREFUSED"
+  }
+
   override get message(): string {
     return this.reason ?? `cannot reach port-server at ${this.address}`
   }
 }
 
 /**
- * What is done when nobody listens at the address, before the call is tried once more. By default nothing, and the call
- * fails.
+ * What is done when no port-server answers at the address, before the call is tried once more. By default nothing, and
+ * the call fails.
  */
-export class WhenRefused extends Context.Reference<WhenRefused>()("@port-server/domain/WhenRefused", {
+export class WhenUnreachable extends Context.Reference<WhenUnreachable>()("@port-server/domain/WhenUnreachable", {
   defaultValue: (): ((error: ServerUnreachable) => Effect.Effect<void, ServerUnreachable>) => Effect.fail
 }) {}
 
@@ -63,6 +69,8 @@ export const addressFromEnv: Config.Config<ServerAddress> = variable(
 /** How long a request may take from its first byte to the end of its answer before the server counts as unreachable. */
 export const answerTimeout = Duration.seconds(10)
 
+const isStarting = (error: unknown): boolean => error instanceof StorageUnavailable && error.message === stillStarting
+
 const ErrorBody = Schema.Struct({ error: Schema.String })
 
 /**
@@ -83,21 +91,21 @@ export class PortServerClient extends Effect.Service<PortServerClient>()("@port-
   }
 }
 
-/** Whether what a transport failed with, or what that was caused by, is a refused connection. */
-const isRefusal = (error: unknown): boolean =>
-  Predicate.hasProperty(error, "code") && error.code === "ECONNREFUSED"
-    ? true
-    : Predicate.hasProperty(error, "cause") && isRefusal(error.cause)
+/** The system's code of what a transport failed with, or of what that was caused by. */
+const codeOf = (error: unknown): string | undefined => {
+  if (Predicate.hasProperty(error, "code") && typeof error.code === "string") return error.code
+  return Predicate.hasProperty(error, "cause") ? codeOf(error.cause) : undefined
+}
+
+/** Said of an answer that is none of port-server's. */
+export const notUnderstood = (address: ServerAddress, status: number): string =>
+  `what answers at ${address} is not a port-server that this program understands (status ${status})`
 
 const make = Effect.fnUntraced(function* (address: ServerAddress) {
-  const unreachable = new ServerUnreachable({ address: address.toString() })
-  const refusal = new ServerUnreachable({ address: address.toString(), refused: true })
-  const whenRefused = yield* WhenRefused
-  const stranger = (status: number) =>
-    new UnexpectedAnswer({
-      status,
-      message: `what answers at ${address} is not a port-server that this program understands (status ${status})`
-    })
+  const unreachable = (code?: string) =>
+    new ServerUnreachable({ address: address.toString(), ...(code === undefined ? {} : { code }) })
+  const whenUnreachable = yield* WhenUnreachable
+  const stranger = (status: number) => new UnexpectedAnswer({ status, message: notUnderstood(address, status) })
 
   // The status of the answer to the call that runs; 0 as long as there is none.
   const answered = FiberRef.unsafeMake(0)
@@ -143,18 +151,27 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
           )
         }
         if (!HttpClientError.isHttpClientError(error)) return Effect.fail(error)
-        return error._tag === "ResponseError" ? refused(error) : isRefusal(error) ? refusal : unreachable
+        return error._tag === "ResponseError" ? refused(error) : unreachable(codeOf(error))
       }),
       Effect.locally(answered, 0),
-      Effect.timeoutFail({ duration: answerTimeout, onTimeout: () => unreachable })
+      Effect.timeoutFail({ duration: answerTimeout, onTimeout: () => unreachable() })
     )
 
-  /** The answer of a call, which is tried again when {@link WhenRefused} has found a way. */
+  /** The answer of a server that has started: one that is starting does nothing of what it is asked, and is asked again. */
+  const settled: typeof attempt = (call) =>
+    Effect.catchIf(attempt(call), isStarting, () =>
+      Effect.retry(attempt(call), {
+        while: isStarting,
+        schedule: Schedule.upTo(Schedule.spaced("50 millis"), "2 seconds")
+      })
+    )
+
+  /** The answer of a call, which is tried again when {@link WhenUnreachable} has found a way. */
   const answer: typeof attempt = (call) =>
     Effect.catchIf(
-      attempt(call),
-      (error) => error === refusal,
-      () => Effect.zipRight(whenRefused(refusal), attempt(call))
+      settled(call),
+      (error) => error instanceof ServerUnreachable,
+      (error) => Effect.zipRight(whenUnreachable(error), settled(call))
     )
 
   return {

@@ -7,6 +7,12 @@ export const ServerInfo = Schema.Struct({
   started_at: Schema.String.annotations({ description: "UTC, whole seconds", examples: ["2025-02-08T15:04:05Z"] }),
   database: Schema.String.annotations({ description: "path of the database file" }),
   range: Schema.String.annotations({ description: "the ports that it hands out", examples: ["3000-9999"] }),
+  probe: Schema.optionalWith(
+    Schema.Boolean.annotations({
+      description: "whether it skips ports that something listens on; an older server does not say"
+    }),
+    { exact: true }
+  ),
   allocations: Schema.optionalWith(
     Schema.NonNegativeInt.annotations({
       description: "how many ports are allocated; not there when that cannot be read"

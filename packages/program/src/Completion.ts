@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Flag from "./Flag.ts"
 import { summary } from "./HelpText.ts"
 import * as Syntax from "./Syntax.ts"
 import type { Verb } from "./Verb.ts"
@@ -39,7 +40,8 @@ const comma = ","
 const ofPlaceholder = (placeholder: string): Completion | undefined => {
   if (file.test(placeholder)) return { _tag: "Files" }
   if (folder.test(placeholder)) return { _tag: "Folders" }
-  return placeholder.includes("|") ? words(placeholder.split("|").map((value) => ({ value, text: "" }))) : undefined
+  const values = Flag.wordsOf(placeholder)
+  return values.length === 0 ? undefined : words(values.map((value) => ({ value, text: "" })))
 }
 
 const prefixed = (prefix: string, completion: Completion): Completion =>

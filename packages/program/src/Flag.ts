@@ -23,6 +23,9 @@ export const list = (name: string, item: string, description: string): Options.O
 /** Whether the placeholder of a flag in its usage is one of {@link list}. */
 export const isList = (placeholder: string): boolean => placeholder.includes(more)
 
+/** Whether the placeholder of a flag in its usage stands for a number. */
+export const isNumber = (placeholder: string): boolean => /^(PORT|ID)$/.test(placeholder)
+
 /** A flag that is there or not. */
 export const boolean = (name: string, description: string): Options.Options<boolean> =>
   Options.boolean(name).pipe(Options.withDescription(description))
@@ -37,13 +40,20 @@ export const reads =
       )
     )
 
+/** Words as a sentence lists them: `a, b or c`. */
+export const either = (words: ReadonlyArray<string>): string => `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`
+
+/** The words that the placeholder of a {@link choice} names; none of another flag's. */
+export const wordsOf = (placeholder: string): ReadonlyArray<string> =>
+  placeholder.includes("|") ? placeholder.split("|") : []
+
 /** A flag whose value is one of a few words, in its usage `--name a|b`, which is also how completion knows them. */
 export const choice = <A extends string>(
   name: string,
   words: readonly [A, A, ...ReadonlyArray<A>],
   description: string
 ): Options.Options<A> => {
-  const sentence = `--${name} must be ${words.slice(0, -1).join(", ")} or ${words.at(-1)}`
+  const sentence = `--${name} must be ${either(words)}`
   const word = Schema.Literal(...words).annotations({ message: () => ({ message: sentence, override: true }) })
   return text(name, words.join("|"), description).pipe(reads(Schema.compose(Schema.String, word)))
 }

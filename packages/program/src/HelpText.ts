@@ -7,7 +7,7 @@ import { wrap } from "./Wrap.ts"
 const columns = 80
 
 /** A term that is wider stands on a line of its own. */
-const widestTerm = 26
+const widestTerm = 27
 
 /** The width of the column of terms. */
 const termWidth = (terms: ReadonlyArray<string>): number =>

@@ -60,6 +60,14 @@ const unknownOption = (flag: string, known: Iterable<string>): string => {
   return `unknown option ${flag}${meant === undefined ? "" : `, did you mean ${meant}?`}`
 }
 
+/** The only required flag of a usage, where it is one that takes a number. */
+const onlyNumberIn = (usage: string): string | undefined => {
+  const [only, ...others] = usage.replaceAll(/\[[^\]]*\]\S*/g, "").matchAll(/(--[a-z][a-z-]*) (\S+)/g)
+  return only !== undefined && others.length === 0 && Flag.isNumber(only[2] ?? "") ? only[1] : undefined
+}
+
+const digits = /^[0-9]+$/
+
 // What @effect/cli takes for the value of a flag that has none.
 const asBoolean = /^(true|false|1|0|y|yes|n|no|on|off)$/i
 
@@ -68,18 +76,22 @@ const shells = /^(bash|zsh|fish)$/
 /** The flags of a usage, each with the placeholder of its value; empty for one that takes none. */
 const flagsIn = (usage: string): ReadonlyMap<string, string> =>
   new Map([
-    ["--completions", "SHELL"],
+    ["--completions", "bash|zsh|fish"],
     ["--version", ""],
-    ...[...usage.matchAll(/(--[a-z][a-z-]*)( [A-Za-z]\S*)?/g)].map(
+    ...[...usage.matchAll(/(--[a-z][a-z-]*)(?: ([A-Za-z]\S*?)(?=\]?( |$)))?/g)].map(
       ([, flag = "", placeholder = ""]) => [flag, placeholder] as const
     )
   ])
 
 /** What is wrong with the flags as such, which @effect/cli's parser reads as values or reports as something else. */
-const misuse = (flags: ReadonlyMap<string, string>, args: ReadonlyArray<string>): string | undefined => {
+const misuse = (usage: string, flags: ReadonlyMap<string, string>, args: ReadonlyArray<string>): string | undefined => {
+  const onlyNumber = onlyNumberIn(usage)
+  let number: string | undefined
   const seen = new Set<string>()
   for (let index = 0; index < args.length; index++) {
-    const [flag = "", ...value] = (args[index] ?? "").split("=")
+    const argument = args[index] ?? ""
+    const [flag = "", ...value] = argument.split("=")
+    if (digits.test(argument)) number ??= argument
     if (!flag.startsWith("-") || flag === "-") continue
     const placeholder = flags.get(flag)
     if (placeholder === undefined) return unknownOption(flag, flags.keys())
@@ -93,10 +105,15 @@ const misuse = (flags: ReadonlyMap<string, string>, args: ReadonlyArray<string>)
     }
     if (value.length === 0) index++
     const given = value.length > 0 ? value.join("=") || undefined : next
-    if (given === undefined || flags.has(given.split("=")[0] ?? "")) return `option ${flag} needs a value`
+    if (given === undefined || flags.has(given.split("=")[0] ?? "")) {
+      const words = Flag.wordsOf(placeholder)
+      return `option ${flag} needs a value${words.length === 0 ? "" : `: ${Flag.either(words)}`}`
+    }
     if (flag === "--completions" && !shells.test(given)) return "--completions must be bash, zsh or fish"
   }
-  return undefined
+  return number === undefined || onlyNumber === undefined || seen.has(onlyNumber)
+    ? undefined
+    : `${unexpected(number)}, did you mean ${onlyNumber} ${number}?`
 }
 
 /** The arguments with each flag that is a list given once, with all of its values. */
@@ -138,7 +155,7 @@ export const make = <Name extends string, E, A>(command: Command.Command<Name, n
     const [args, others] = [all.slice(0, end), all.slice(end + 1)]
     if (args.includes("--help") || args.includes("-h")) return Effect.succeed({ _tag: "Help" })
     const flags = flagsIn(options)
-    const wrong = misuse(flags, args)
+    const wrong = misuse(options, flags, args)
     if (wrong !== undefined) return new UsageError({ message: wrong })
     // What follows `--` is no flag; for the parser it is arguments, among which it would still look for --help.
     const words = [name, ...joined(flags, args), ...(rest === undefined ? all.slice(end) : [])]

@@ -5,6 +5,7 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import { serverHost } from "@port-server/domain/Defaults"
+import { stillStarting } from "@port-server/domain/Errors"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -55,7 +56,7 @@ const parserRefusal = (error: unknown): Refusal => {
 
 const starting: Refusal = {
   status: 503,
-  error: "port-server is starting, try again",
+  error: stillStarting,
   headers: { ...closing, "Retry-After": "1" }
 }
 const stopping: Refusal = { status: 503, error: "port-server is stopping", headers: closing }

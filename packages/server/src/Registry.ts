@@ -20,7 +20,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/Re
   effect: Effect.gen(function* () {
     const store = yield* AllocationStore
     const assign = yield* AutoAssign
-    const { database, range } = yield* ServerConfig
+    const { database, probe, range } = yield* ServerConfig
     const listeners = yield* Listeners
     const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
 
@@ -80,6 +80,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/Re
           started_at,
           database,
           range: range.toString(),
+          probe,
           ...(Option.isSome(count) ? { allocations: count.value } : {})
         })
       ),

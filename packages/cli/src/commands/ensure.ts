@@ -37,7 +37,7 @@ export const ensure = Command.make(
   })
 ).pipe(
   describe(
-    "Give the services of this project their ports, the same ones every time",
+    "Give this project's services their ports, the same ones every time",
     "portctl ensure --service web,db",
     [
       "The app is the repository's name, and the instance the worktree's folder, or main in the main worktree. Without --service, the services of portctl.json."

@@ -44,7 +44,7 @@ export const list = Command.make(
             {
               heading: "LISTENING",
               cell: ({ listener }) => (listener === undefined ? "-" : listenerName(listener)),
-              style: "green"
+              style: ({ listener }) => (listener === undefined ? "dim" : "green")
             }
           ])
       )

@@ -1,11 +1,14 @@
 import * as Command from "@effect/cli/Command"
 import { escapeControls } from "@port-server/domain/Allocation"
+import { Port } from "@port-server/domain/Port"
+import { PortServerClient } from "@port-server/domain/PortServerClient"
 import { describe } from "@port-server/program/Description"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Browser from "../Browser.ts"
-import { ensureIn, placeOf } from "../Ensured.ts"
+import { ensureServices, placeOf } from "../Ensured.ts"
 import * as Flags from "../Flags.ts"
 import { type Given, type Here, here } from "../Here.ts"
 import * as Output from "../Output.ts"
@@ -24,27 +27,48 @@ const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Opti
   )
 }
 
-const portOf = Effect.fnUntraced(function* (given: Given, named: Option.Option<string>) {
+/** What was opened. */
+const Opened = Schema.Struct({
+  url: Schema.String,
+  app: Schema.String,
+  instance: Schema.String,
+  service: Schema.String,
+  port: Port
+})
+
+const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<string>) {
   const place = yield* here(given)
   const service = yield* chosen(place, yield* knownSome(place), named)
-  const { allocations } = yield* ensureIn(place, given, [{ service }])
-  return { allocation: allocations[0], name: `${placeOf(place)} ${escapeControls(service)}` }
+  const { allocations } = yield* ensureServices(place, [{ service }])
+  const [port] = yield* Effect.orDie(Schema.decode(Schema.Array(Port))(allocations.map(({ port }) => port)))
+  if (port === undefined) return yield* Effect.dieMessage(`${service} was ensured and has no port`)
+  const answer = { url: `http://localhost:${port}`, app: place.app, instance: place.instance, service, port }
+  const client = yield* PortServerClient
+  const { listener } = yield* client.check(port)
+  if (!(yield* Browser.open(answer.url))) {
+    return yield* Output.failed(`there is no browser to open ${answer.url} in (${nameOf(answer)})`)
+  }
+  if (listener === undefined) yield* Console.error(`note: nothing listens on port ${port} yet`)
+  return answer
 })
+
+const nameOf = ({ service, ...place }: typeof Opened.Type): string => `${placeOf(place)} ${escapeControls(service)}`
 
 /** `portctl open` */
 export const open = Command.make(
   "open",
-  { service: Flags.oneService, ...Flags.place },
-  Effect.fnUntraced(function* ({ service, ...given }) {
-    const { allocation, name } = yield* Output.inWords(portOf(given, service))
-    const url = `http://localhost:${allocation?.port}`
-    if (!(yield* Browser.open(url))) {
-      return yield* Output.failed(`there is no browser to open ${url} in (${name})`)
-    }
-    yield* Console.log(`opened ${url} (${name})`)
+  { service: Flags.oneService, ...Flags.place, json: Flags.json },
+  Effect.fnUntraced(function* ({ json, service, ...given }) {
+    yield* Output.answer(Opened, { json })(
+      opened(given, service),
+      (answer) => `opened ${answer.url} (${nameOf(answer)})`
+    )
   })
 ).pipe(
-  describe("Open a service of this project in the browser", "portctl open --service web", [], {
-    environment: Flags.placeVariables
-  })
+  describe(
+    "Open a service of this project in the browser",
+    "portctl open --service web",
+    ["On Linux that takes a display, DISPLAY or WAYLAND_DISPLAY, or a browser that BROWSER names."],
+    { environment: Flags.placeVariables }
+  )
 )

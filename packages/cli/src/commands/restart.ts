@@ -16,12 +16,12 @@ import * as Output from "../Output.ts"
 const restarted = Effect.fnUntraced(function* (wanted: DaemonStart.Wanted) {
   const stopped = yield* DaemonStop.stop(wanted.address)
   if (Option.isNone(stopped)) return yield* DaemonStart.start(wanted)
-  const { args, database, range } = stopped.value
+  const { database, probe, range } = stopped.value
   const before: DaemonStart.Wanted = {
     address: wanted.address,
     database: Option.some(database),
     range: Schema.decodeOption(PortRangeFromText)(range),
-    noProbe: args.includes("--no-probe")
+    noProbe: probe === false
   }
   return yield* DaemonStart.start({
     address: wanted.address,
@@ -51,6 +51,6 @@ export const restart = Command.make(
   describe(
     "Stop port-server and start it again",
     ["portctl restart", "portctl restart --range 20000-29999"],
-    ["Where no flag says otherwise it keeps its database and its range. Where none runs, one is started."]
+    ["Where no flag says otherwise it keeps its database, its range and --no-probe. Where none runs, one is started."]
   )
 )

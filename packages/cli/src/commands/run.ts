@@ -88,7 +88,7 @@ export const run = Command.make(
   })
 ).pipe(
   describe(
-    "Run a command with the ports of this project's services in its environment",
+    "Run a command with this project's ports in its environment",
     ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
     [
       "The variables are those of portctl env, and PORT for the one service that is named or that there is. One that you have set stays as it is, unless it is empty; one that an outer portctl run has set does not."

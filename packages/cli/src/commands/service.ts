@@ -21,10 +21,6 @@ import * as Service from "../Service.ts"
 import { type ServiceManager, serviceManager, typed } from "../ServiceManager.ts"
 import * as ServiceUnit from "../ServiceUnit.ts"
 
-const Format = Schema.Literal("systemd", "launchd").annotations({
-  message: () => ({ message: "--format must be systemd or launchd", override: true })
-})
-
 /** What the environment says where a flag does not: a service is not started from this environment. */
 const fromEnvironment = Effect.gen(function* () {
   const database = yield* variable("PORT_SERVER_DB", Schema.String, "")
@@ -43,7 +39,8 @@ const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, flags
   const database = Option.orElse(flags.database, () => environment.database)
   const range = Option.orElse(flags.range, () => environment.range)
   // Of systemd's services the journal takes what they print.
-  const log = format === "launchd" ? ["--log", DaemonFiles.logFile(DaemonFiles.dataFolderPath())] : []
+  const log =
+    format === "launchd" ? ["--log", DaemonFiles.logFile(DaemonFiles.dataFolderPath(), flags.address.port)] : []
   const command = [process.execPath, program, ...DaemonStart.argsOf({ ...flags, database, range }), ...log]
   const bad = command.find((word) => !ServiceUnit.isWritable(word))
   if (bad !== undefined) return yield* failed(`a service cannot have ${JSON.stringify(bad)} on its command line`)
@@ -79,8 +76,7 @@ export const service = Command.make(
     action: Args.text({ name: "install|uninstall" }).pipe(Args.withDescription("What to do with the service")),
     ...DaemonFlags.settings,
     dryRun: Flag.boolean("dry-run", "Print what would be installed, and change nothing"),
-    format: Flag.text("format", "FORMAT", "With --dry-run: systemd or launchd (default: what this machine has)").pipe(
-      Flag.reads(Schema.compose(Schema.String, Format)),
+    format: Flag.choice("format", ["systemd", "launchd"], "With --dry-run: for which (default: this machine's)").pipe(
       Options.optional
     )
   },

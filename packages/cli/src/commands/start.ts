@@ -29,7 +29,7 @@ export const start = Command.make(
     "Start port-server in the background",
     ["portctl start", "portctl start --db ~/work/ports.db --range 20000-29999"],
     [
-      "Returns once it answers. One that runs there already will do, unless it has another database or range than asked for. Its log is ~/.port_server/port-server.log."
+      "Returns once it answers. One that runs there already will do, unless it has another database or range than asked for, or probes where --no-probe is given. Its log is ~/.port_server/port-server.log, at another port than the usual one port-server-PORT.log."
     ],
     { exits: { 0: "It runs", 1: "It could not be started, or another program has the port" } }
   )

@@ -53,7 +53,7 @@ const lines = (address: ServerAddress, info: ServerInfo, now: number, terminal: 
       ["version", info.version],
       ["address", String(address)],
       ["database", info.database],
-      ["range", info.range],
+      ["range", info.probe === false ? `${info.range} (--no-probe)` : info.range],
       ["allocations", String(info.allocations ?? "unknown, the database cannot be read")],
       ["uptime", duration(now - Date.parse(info.started_at))]
     ],
@@ -81,6 +81,10 @@ export const status = Command.make(
   })
 ).pipe(
   describe("Tell whether port-server runs, where and since when", "portctl status", [], {
-    exits: { 0: "It runs", 1: "Another program answers there, or it is in trouble", [down]: "It does not run" }
+    exits: {
+      0: "It runs",
+      1: "Another program answers there, there is no way to it, or it is in trouble",
+      [down]: "It does not run"
+    }
   })
 )

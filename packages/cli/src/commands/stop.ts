@@ -1,24 +1,37 @@
 import * as Command from "@effect/cli/Command"
 import { describe } from "@port-server/program/Description"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Daemon from "../Daemon.ts"
 import * as DaemonFlags from "../DaemonFlags.ts"
 import * as DaemonStop from "../DaemonStop.ts"
+import * as Flags from "../Flags.ts"
+import * as Output from "../Output.ts"
+
+/** Whether a server was stopped at the address; its process, where one was. */
+const Stopped = Schema.Struct({
+  stopped: Schema.Boolean,
+  pid: Schema.optionalWith(Schema.Int, { exact: true }),
+  address: Schema.String
+})
 
 /** `portctl stop` */
 export const stop = Command.make(
   "stop",
-  { port: DaemonFlags.port },
-  Effect.fnUntraced(function* ({ port }) {
-    const address = yield* Daemon.localAddress(port)
-    const stopped = yield* DaemonStop.stop(address)
-    yield* Console.log(
-      Option.match(stopped, {
-        onNone: () => Daemon.notRunning(address),
-        onSome: ({ pid }) => `stopped port-server (pid ${pid})`
+  { port: DaemonFlags.port, json: Flags.json },
+  Effect.fnUntraced(function* ({ json, port }) {
+    const server = yield* Daemon.localAddress(port)
+    const address = String(server)
+    const stopping = Effect.map(
+      DaemonStop.stop(server),
+      Option.match({
+        onNone: (): typeof Stopped.Type => ({ stopped: false, address }),
+        onSome: ({ pid }) => ({ stopped: true, pid, address })
       })
+    )
+    yield* Output.answer(Stopped, { json })(stopping, ({ pid, stopped }) =>
+      stopped ? `stopped port-server (pid ${pid})` : Daemon.notRunning(server)
     )
   })
 ).pipe(
