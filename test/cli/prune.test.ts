@@ -10,7 +10,7 @@ import { call } from "../support/Wire.ts"
 
 /** A server with ports of two worktrees, one of which is gone. */
 const projects = Effect.gen(function* () {
-  const server = yield* startServerOnFreePorts(2)
+  const server = yield* startServerOnFreePorts(4)
   const folder = yield* temporaryFolder
   for (const instance of ["kept", "gone"]) {
     const path = join(folder, instance)
@@ -59,14 +59,14 @@ describe.concurrent("portctl prune", () => {
 
   it.scopedLive("tells on stderr what it leaves because the parent of its folder is gone too", () =>
     Effect.gen(function* () {
-      const { gone, server } = yield* projects
+      const { gone, port, server } = yield* projects
       const far = join(gone, "far/shop")
       for (const instance of ["far", "farther"]) {
         const body = { app: "shop", instance, path: far, services: [{ service: "web" }] }
         yield* call(server.port, "POST", "/v1/ensure", body)
       }
       const stderr = `note: 2 allocation(s) belong to folders whose parent folder is gone too, like ${far} (id=3); portctl release --id gives one back\n`
-      const stale = `would release port 3001 of shop/gone/web (id=2): ${gone} is gone\n`
+      const stale = `would release port ${port} of shop/gone/web (id=2): ${gone} is gone\n`
       expect(yield* portctl(["prune", "--dry-run"], { server })).toMatchObject({ code: 0, stdout: stale, stderr })
       expect((yield* asked(server, "n\\n")).stderr).toBe(`${stderr}Release 1 port(s)? [y/N] `)
       const json = yield* portctl(["prune", "--yes", "--json"], { server })

@@ -20,13 +20,22 @@ const logs = (folder: string): Readonly<Record<string, string>> =>
       .map((name) => [name, readFileSync(join(folder, name), "utf8")])
   )
 
+/** Whether the log has a text; not while it is put aside, between the look at the folder and the one at the file. */
+const says = (folder: string, text: string): boolean => {
+  try {
+    return Object.values(logs(folder)).some((log) => log.includes(text))
+  } catch {
+    return false
+  }
+}
+
 /** Let a server with a log listen, answer and stop. */
 const served = (folder: string, ...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const port = yield* freePort
     const all = ["--port", String(port), "--db", join(folder, "ports.db"), "--log", "server.log", ...args]
     const running = yield* start(bin.portServer, all, { env: { HOME: folder }, cwd: folder })
-    yield* Effect.sync(() => Object.values(logs(folder)).some((text) => text.includes(`:${port},`))).pipe(
+    yield* Effect.sync(() => says(folder, `:${port},`)).pipe(
       Effect.repeat({ until: (listens) => listens, schedule: Schedule.spaced("10 millis") })
     )
     expect((yield* call(port, "GET", "/healthz")).status).toBe(200)
