@@ -49,4 +49,9 @@ if (cachedData === undefined || script.cachedDataRejected) {
   })
 }
 
+// Effect reads a stack trace when it loads, to see whether a name survived in it, and goes without. Compiled code that was
+// kept has no places of its functions: telling one takes V8 a second look at the whole bundle.
+const { stackTraceLimit } = Error
+Error.stackTraceLimit = 0
 script.runInThisContext().call(exports, exports, require, module, bundle, __dirname)
+Error.stackTraceLimit = stackTraceLimit

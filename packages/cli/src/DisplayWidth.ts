@@ -2,10 +2,10 @@ import { eastAsianWidth } from "get-east-asian-width"
 
 const ascii = /^[\x20-\x7e]*$/
 
-// Drawn over the character before: marks, the joiners of emoji sequences, their variation selectors.
-const noWidth = /[\p{Mark}\p{Default_Ignorable_Code_Point}]/u
+/** Whether it is drawn over the character before: marks, the joiners of emoji sequences, their variation selectors. */
+const isOver = (char: string): boolean => /[\p{Mark}\p{Default_Ignorable_Code_Point}]/u.test(char)
 
-const charWidth = (char: string): number => (noWidth.test(char) ? 0 : eastAsianWidth(char.codePointAt(0) ?? 0))
+const charWidth = (char: string): number => (isOver(char) ? 0 : eastAsianWidth(char.codePointAt(0) ?? 0))
 
 /** How many columns of a terminal a text without control characters takes. */
 export const displayWidth = (text: string): number => {

@@ -4,9 +4,9 @@ import type { ValidationError } from "@effect/cli/ValidationError"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Terminal from "@effect/platform/Terminal"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { closest } from "./Closest.ts"
 import * as Flag from "./Flag.ts"
 import { Rest } from "./Rest.ts"
@@ -40,10 +40,9 @@ export interface Verb {
  * What the parser of @effect/cli may need for kinds of options that these programs do not have. The real services cost
  * a short command more than its work.
  */
-const platform = Layer.mergeAll(
-  FileSystem.layerNoop({}),
-  Path.layer,
-  Layer.succeed(Terminal.Terminal, {
+const platform = Context.empty().pipe(
+  Context.add(FileSystem.FileSystem, FileSystem.makeNoop({})),
+  Context.add(Terminal.Terminal, {
     columns: Effect.succeed(80),
     rows: Effect.succeed(24),
     isTTY: Effect.succeed(false),
@@ -178,7 +177,8 @@ export const make = <Name extends string, E, A>(command: Command.Command<Name, n
             return Effect.succeed({ _tag: "Help" })
         }
       }),
-      Effect.provide(platform)
+      Effect.provide(platform),
+      Effect.provide(Path.layer)
     )
   }
   return {
