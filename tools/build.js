@@ -42,7 +42,7 @@ for (const [name, entry] of Object.entries(programs)) {
   const code = outputFiles[0]?.contents ?? new Uint8Array()
   writeFileSync(`bin/${name}.cjs`, code)
   const hash = createHash("sha256").update(code).digest("hex").slice(0, 12)
-  writeFileSync(`bin/${name}`, `#!/usr/bin/env node\n${loader.replaceAll("NAME", name).replaceAll("HASH", hash)}`)
+  writeFileSync(`bin/${name}`, loader.replaceAll("NAME", name).replaceAll("HASH", hash))
   chmodSync(`bin/${name}`, 0o755)
 }
 

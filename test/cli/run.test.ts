@@ -36,6 +36,18 @@ const started = (server: PortServer, cwd: string, script: string, ...args: Reado
 const print = ["--", "sh", "-c", 'echo "WEB=$WEB PGPORT=$PGPORT PORT=$PORT WEB_PORT=$WEB_PORT"']
 
 describe.concurrent("portctl run: the variables", () => {
+  it.scopedLive("include NODE_EXTRA_CA_CERTS, which portctl itself does not let Node read", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const show = ["--quiet", "--", "sh", "-c", "printenv NODE_EXTRA_CA_CERTS || echo unset; env | grep -c CA_CERTS"]
+      // Node warns on stderr of a file that is not there.
+      const missing = { NODE_EXTRA_CA_CERTS: join(top, "missing.pem") }
+      expectAnswer(yield* run(server, top, show, { env: missing }), `${missing.NODE_EXTRA_CA_CERTS}\n1\n`)
+      const unset = yield* run(server, top, show)
+      expect(unset).toMatchObject({ stdout: "unset\n0\n", stderr: "" })
+    })
+  )
+
   it.scopedLive("are those of the project file's services, and one line on stderr says so", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
