@@ -31,15 +31,25 @@ export const addressOf = (hex: string): string => {
   return address.replace(/^::ffff:(?=\d+\.)/, "")
 }
 
-/** The sockets that listen, of a table: they come first, and what comes after them is not read. */
-const listening = async (table: string): Promise<ReadonlyArray<Socket>> => {
+/** What a line of a table has, in bytes: 150 for IPv4, some 180 for IPv6, never twice that. */
+const lineSize = 180
+
+/** What the kernel fills before it answers a read of a table, in bytes: a page, the smallest that there is. */
+const page = 4096
+
+/**
+ * The sockets that listen, of a table: they come first, and what comes after them is not read. Looking for the next line
+ * takes the kernel a walk through all its sockets, some 2 ms, unless it finds one soon: so it is asked for little more
+ * lines than those that `expected` sockets have, and not once more for an end that can be seen.
+ */
+const listening = async (table: string, expected: number): Promise<ReadonlyArray<Socket>> => {
   const file = await open(table)
   try {
     const buffer = Buffer.alloc(64 * 1024)
     const sockets: Array<Socket> = []
-    for (let rest = "", isHeading = true; ; ) {
-      // The kernel gives whole lines, a page of them at a time.
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, null)
+    let wanted = Math.min((expected + 2) * lineSize, buffer.length)
+    for (let rest = "", isHeading = true; ; wanted = buffer.length) {
+      const { bytesRead } = await file.read(buffer, 0, wanted, null)
       const lines = (rest + buffer.toString("latin1", 0, bytesRead)).split("\n")
       rest = lines.pop() ?? ""
       for (const line of isHeading ? lines.slice(1) : lines) {
@@ -47,7 +57,8 @@ const listening = async (table: string): Promise<ReadonlyArray<Socket>> => {
         if (state !== LISTEN) return sockets
         sockets.push({ port: Number.parseInt(port, 16), address: addressOf(hex), uid: Number(uid), inode })
       }
-      if (bytesRead === 0) return sockets
+      // With room left for one more line, it has given all that there are.
+      if (bytesRead < Math.min(wanted, page - 2 * lineSize)) return sockets
       isHeading = false
     }
   } finally {
@@ -55,8 +66,18 @@ const listening = async (table: string): Promise<ReadonlyArray<Socket>> => {
   }
 }
 
+/** The sockets that listen, of a table, again and again. */
+const reader = (table: string): (() => Promise<ReadonlyArray<Socket>>) => {
+  let expected = 0
+  return async () => {
+    const sockets = await listening(table, expected)
+    expected = sockets.length
+    return sockets
+  }
+}
+
 /** Whether this machine has the tables. */
-export const isAvailable: Effect.Effect<boolean> = Effect.tryPromise(() => listening(tables[0] ?? "")).pipe(
+export const isAvailable: Effect.Effect<boolean> = Effect.tryPromise(() => listening(tables[0] ?? "", 0)).pipe(
   Effect.isSuccess
 )
 
@@ -81,13 +102,10 @@ export const make: Effect.Effect<ListenerSource> = Effect.map(ProcOwners.make, (
 
   return Effect.map(
     Effect.forEach(
-      tables,
-      (table) =>
+      tables.map(reader),
+      (read) =>
         // A machine without IPv6 has no table for it.
-        Effect.orElseSucceed(
-          Effect.tryPromise(() => listening(table)),
-          () => []
-        ),
+        Effect.orElseSucceed(Effect.tryPromise(read), () => []),
       { concurrency: "unbounded" }
     ),
     (found) => picture(found.flat())

@@ -17,7 +17,7 @@ const refreshAge = 75
 export const manyLooks = 32
 
 /** In ms. */
-const loadWindow = 20
+const loadWindow = 50
 
 /** A reading that is done. */
 interface Done<A> {
@@ -39,7 +39,8 @@ export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
   /** When each of the last looks was asked for; `looks` is how many there were. */
   const times = new Float64Array(manyLooks).fill(Number.NEGATIVE_INFINITY)
   let looks = 0
-  /** Those who ask in this turn. */
+  /** How many ask in this turn, and those of them who have no answer yet. */
+  let together = 0
   let asking: Array<Deferred.Deferred<A>> = []
   /** Those who wait for a reading that has not begun. */
   let waiting: Array<Deferred.Deferred<A>> = []
@@ -59,30 +60,35 @@ export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
     })
   })
 
-  /** The latest reading, where it may serve those who asked together. */
-  const recent = (together: number): Done<A> | undefined => {
+  /** The latest reading, where it may serve those who ask in this turn. */
+  const recent = (): Done<A> | undefined => {
     const time = now()
     const isLoad = together > 1 && time - (times[looks % manyLooks] ?? 0) <= loadWindow
     return isLoad && latest !== undefined && time - latest.begun <= longestAge ? latest : undefined
   }
 
   const serve = Effect.flatMap(EventLoop.turn, () => {
-    const together = asking
+    const found = recent()
+    const asked = asking
     asking = []
-    const found = recent(together.length)
+    together = 0
     if (found === undefined) {
-      waiting.push(...together)
+      waiting.push(...asked)
       return isReading ? Effect.void : reading
     }
-    for (const one of together) Deferred.unsafeDone(one, Effect.succeed(found.value))
+    for (const one of asked) Deferred.unsafeDone(one, Effect.succeed(found.value))
     return isReading || now() - found.begun < refreshAge ? Effect.void : reading
   })
 
   /** What is read, or was. One who goes away after asking leaves nobody without an answer: whoever is first is served. */
   return Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
-      const answer = Deferred.unsafeMake<A>(FiberId.none)
       times[looks++ % manyLooks] = now()
+      together++
+      // The first of this turn waits for others, and sees to the next reading; for them there is nothing to wait for.
+      const found = recent()
+      if (found !== undefined) return Effect.succeed(found.value)
+      const answer = Deferred.unsafeMake<A>(FiberId.none)
       const isFirst = asking.push(answer) === 1
       return Effect.zipRight(
         isFirst ? Effect.forkIn(Effect.interruptible(serve), scope) : Effect.void,

@@ -170,6 +170,26 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
     })
   )
 
+  it.scopedLive("many that come or go between two looks are all seen, whatever was expected", () =>
+    Effect.gen(function* () {
+      const first = yield* freePorts(60)
+      const source = yield* ProcTables.make
+      yield* source
+      // Beyond a page of either table, with connections behind them.
+      const opened = yield* Effect.forEach(
+        Array.from({ length: 60 }, (_, index) => index),
+        (index) => listen(hosts[index % hosts.length] ?? "127.0.0.1", first + index)
+      )
+      const other = yield* listener()
+      for (let count = 0; count < 8; count++) yield* connected(other.port)
+      const seen = new Set(yield* (yield* source).ports([]))
+      expect(opened.map(({ port }) => port).filter((port) => !seen.has(port))).toEqual([])
+      yield* Effect.forEach(opened, ({ close }) => close)
+      const left = new Set(yield* (yield* source).ports([]))
+      expect(opened.map(({ port }) => port).filter((port) => left.has(port))).toEqual([])
+    })
+  )
+
   it.scopedLive("neither end of a connection is taken for a listener", () =>
     Effect.gen(function* () {
       const { port } = yield* listener()

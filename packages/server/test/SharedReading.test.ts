@@ -137,7 +137,7 @@ it.scoped("a reading older than 100 ms serves nobody, nor does any when few ask"
     yield* end
     expect(new Set(yield* Fiber.join(late))).toEqual(new Set([2]))
 
-    yield* TestClock.adjust("21 millis")
+    yield* TestClock.adjust("51 millis")
     for (const expected of [3, 4]) {
       const few = yield* looks(2)
       yield* settle
