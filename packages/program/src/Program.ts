@@ -22,7 +22,7 @@ interface Self {
   readonly name: string
   readonly version: string
   readonly usage: () => string
-  readonly help: (terminal: Terminal.Terminal) => string
+  readonly help: Effect.Effect<string>
   /** What to do after a wrong command line. */
   readonly hint: string
 }
@@ -33,7 +33,7 @@ const meet = (demand: Demand, self: Self): Effect.Effect<void, unknown> => {
     case "Work":
       return demand.work
     case "Help":
-      return Effect.flatMap(Terminal.stdout, (terminal) => Console.log(self.help(terminal)))
+      return Effect.flatMap(self.help, (text) => Console.log(text))
     case "Version":
       return Console.log(self.version)
     case "Completions":
@@ -106,7 +106,7 @@ export const runVerb = (verb: Verb, version: string): void => {
   const { name, descriptor } = verb
   const args = process.argv.slice(2)
   const usage = () => verb.usage
-  const help = (terminal: Terminal.Terminal) => HelpText.commandHelp(descriptor, usage(), [], terminal)
+  const help = Effect.map(Terminal.stdout, (terminal) => HelpText.commandHelp(descriptor, usage(), [], terminal))
   launch(
     args[0] === completionCommand
       ? tellCompletions(args.slice(1), ({ ofVerb }, line) => ofVerb(verb, line, () => Effect.succeed([])))
@@ -131,24 +131,23 @@ const performCommand = (program: Program, command: Command, args: ReadonlyArray<
   Effect.flatMap(command.load, (verb) => {
     const { environment, name, version } = program
     const usage = () => `${name} ${verb.usage}`
-    const help = (terminal: Terminal.Terminal) => HelpText.commandHelp(verb.descriptor, usage(), environment, terminal)
+    const help = Effect.map(Terminal.stdout, (terminal) =>
+      HelpText.commandHelp(verb.descriptor, usage(), environment, terminal)
+    )
     return perform(verb, args, { name, version, usage, help, hint: `${name} help ${verb.name}` })
   })
 
-/** What a command line asks that names no command. */
-const performBare = (program: Program, commands: ReadonlyArray<Command>, args: ReadonlyArray<string>) =>
-  Effect.flatMap(
-    Effect.forEach(commands, ({ load }) => load),
-    (verbs) => {
-      const { name, version } = program
-      const help = (terminal: Terminal.Terminal) => HelpText.programHelp(program, verbs, terminal)
-      const bare = CliCommand.make(name, {}, () =>
-        Effect.flatMap(Terminal.stdout, (terminal) => Console.log(help(terminal)))
-      )
-      const usage = () => `${name} COMMAND [OPTIONS]`
-      return perform(make(bare), args, { name, version, usage, help, hint: `${name} help` })
-    }
+/** What a command line asks that names no command; the commands are loaded for the help on them only. */
+const performBare = (program: Program, commands: ReadonlyArray<Command>, args: ReadonlyArray<string>) => {
+  const { name, version } = program
+  const verbs = Effect.forEach(commands, ({ load }) => load)
+  const help = Effect.zipWith(verbs, Terminal.stdout, (verbs, terminal) =>
+    HelpText.programHelp(program, verbs, terminal)
   )
+  const bare = CliCommand.make(name, {}, () => Effect.flatMap(help, (text) => Console.log(text)))
+  const usage = () => `${name} COMMAND [OPTIONS]`
+  return perform(make(bare), args, { name, version, usage, help, hint: `${name} help` })
+}
 
 const unknownCommand = (name: string, given: string, commands: ReadonlyArray<Command>): UsageError => {
   const meant = closest(given, [...commands.map((command) => command.name), "help"])
