@@ -1,16 +1,13 @@
-#!/bin/sh
-":" //; [ -z "${NODE_EXTRA_CA_CERTS-}" ] || { export PORT_SERVER_CA_CERTS="$NODE_EXTRA_CA_CERTS"; unset NODE_EXTRA_CA_CERTS; }; exec node "$0" "$@"
 // Start NAME.cjs with V8's compiled code of an earlier run, which is kept beside it. The code is used only where the
 // very bundle, Node and processor match and its bytes are whole; where it is missing, this run leaves it behind if the
 // folder can be written. Nothing here can fail the program.
-//
-// The second line is a shell's, and for Node a string: Node reads every certificate of NODE_EXTRA_CA_CERTS when it starts,
-// which takes longer than a short command, and neither program speaks TLS. What they run has the variable again.
 "use strict"
-const { PORT_SERVER_CA_CERTS: certificates } = process.env
-if (certificates !== undefined) {
+// Put aside by the first line; what is run from here has it again.
+const { NODE_EXTRA_CA_CERTS: left, PORT_SERVER_CA_CERTS: certificates } = process.env
+if (left === "" && certificates !== undefined) {
   delete process.env.PORT_SERVER_CA_CERTS
-  process.env.NODE_EXTRA_CA_CERTS = certificates
+  if (certificates === "") delete process.env.NODE_EXTRA_CA_CERTS
+  else process.env.NODE_EXTRA_CA_CERTS = certificates
 }
 
 const fs = require("node:fs")

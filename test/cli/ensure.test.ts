@@ -166,12 +166,15 @@ describe.concurrent("portctl ensure", () => {
     })
   )
 
-  it.scopedLive("a clone that takes the place of one that is gone gets its ports, and no note", () =>
+  it.scopedLive("a clone that takes the place of one that is gone gets its ports, once with a note", () =>
     Effect.gen(function* () {
       const { clone, server, top } = yield* clones
       yield* ensure(server, top, "--service", "web")
       rmSync(top, { recursive: true })
-      expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/main\nweb  3000\n")
+      const stdout = "proj/main\nweb  3000\n"
+      const stderr = `note: took over the ports of ${top}, which is gone\n`
+      expect(yield* ensure(server, clone, "--service", "web")).toMatchObject({ code: 0, stdout, stderr })
+      expectAnswer(yield* ensure(server, clone, "--service", "web"), stdout)
     })
   )
 
@@ -181,7 +184,10 @@ describe.concurrent("portctl ensure", () => {
       yield* ensure(server, top, "--service", "web")
       const moved = join(yield* realFolder, "proj")
       renameSync(top, moved)
-      expectAnswer(yield* ensure(server, moved, "--service", "web"), "proj/main\nweb  3000\n")
+      expect(yield* ensure(server, moved, "--service", "web")).toMatchObject({
+        stdout: "proj/main\nweb  3000\n",
+        stderr: `note: took over the ports of ${top}, which is gone\n`
+      })
       expect(yield* listed(server.port, "proj")).toMatchObject([{ path: moved }])
       renameSync(moved, `${moved}-new`)
       expectAnswer(yield* ensure(server, `${moved}-new`, "--service", "web"), "proj-new/main\nweb  3001\n")

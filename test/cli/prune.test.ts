@@ -65,7 +65,7 @@ describe.concurrent("portctl prune", () => {
         const body = { app: "shop", instance, path: far, services: [{ service: "web" }] }
         yield* call(server.port, "POST", "/v1/ensure", body)
       }
-      const stderr = `note: 2 allocation(s) belong to folders whose parent folder is gone too, like ${far} (id=3); portctl release --id gives one back\n`
+      const stderr = `note: 2 allocation(s) belong to folders whose parent folder is gone too, like ${far}; portctl release --id gives one back: 3, 4\n`
       const stale = `would release port ${port} of shop/gone/web (id=2): ${gone} is gone\n`
       expect(yield* portctl(["prune", "--dry-run"], { server })).toMatchObject({ code: 0, stdout: stale, stderr })
       expect((yield* asked(server, "n\\n")).stderr).toBe(`${stderr}Release 1 port(s)? [y/N] `)

@@ -36,6 +36,33 @@ const started = (server: PortServer, cwd: string, script: string, ...args: Reado
 const print = ["--", "sh", "-c", 'echo "WEB=$WEB PGPORT=$PGPORT PORT=$PORT WEB_PORT=$WEB_PORT"']
 
 describe.concurrent("portctl run: the variables", () => {
+  it.scopedLive("leave every other one as it is, also those that a shell would drop or set", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const env = {
+        "spring.profiles.active": "dev",
+        "npm_config_@x:registry": "z",
+        "BASH_FUNC_f%%": "() { :; }",
+        OPTIND: "abc",
+        PWD: "/odd"
+      }
+      const shown = yield* run(server, top, ["--quiet", "--", process.execPath, "-p", "JSON.stringify(process.env)"], {
+        env
+      })
+      expect(JSON.parse(shown.stdout)).toMatchObject(env)
+      expect(shown.stderr).toBe("")
+    })
+  )
+
+  it.scopedLive("--app and --instance go for a portctl inside, too", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const said = ["--quiet", "--app", "other", "--instance", "two", "--", bin.portctl, "ensure", "--json"]
+      const { stdout } = yield* run(server, top, said)
+      expect(JSON.parse(stdout)).toMatchObject({ app: "other", instance: "two" })
+    })
+  )
+
   it.scopedLive("include NODE_EXTRA_CA_CERTS, which portctl itself does not let Node read", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project

@@ -52,6 +52,16 @@ const sayWhatIsLeft = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArr
   )
 }
 
+/** Say so when the ports were those of a folder that is gone: it may be away for a while only. */
+const sayWhoseTheyWere = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArray<Allocation>) => {
+  const [gone] = held.flatMap(({ id, path }) =>
+    path !== undefined && allocations.some((other) => other.id === id && other.path !== path) ? [path] : []
+  )
+  return gone === undefined
+    ? Effect.void
+    : Console.error(`note: took over the ports of ${escapeControls(gone)}, which is gone`)
+}
+
 /** Give the services their ports, in the folder where the verb runs, with what its project file says of them. */
 export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<AskedService>) {
   const { app, folder, instance, isSaid } = here
@@ -72,6 +82,7 @@ export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: Re
   const ensured = yield* client.ensure(request)
   // Another folder may have asked in the meantime.
   yield* own(here, [...held, ...ensured.allocations])
+  yield* sayWhoseTheyWere(held, ensured.allocations)
   yield* sayWhatIsLeft(held, ensured.allocations)
   return ensured
 })

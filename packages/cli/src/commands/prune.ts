@@ -47,7 +47,7 @@ const sayWhatIsOut = (client: PortServerClient) =>
     return first === undefined
       ? Effect.void
       : Console.error(
-          `note: ${out.length} allocation(s) belong to folders whose parent folder is gone too, like ${escapeControls(first.path ?? "")} (id=${first.id}); portctl release --id gives one back`
+          `note: ${out.length} allocation(s) belong to folders whose parent folder is gone too, like ${escapeControls(first.path ?? "")}; portctl release --id gives one back: ${out.map(({ id }) => id).join(", ")}`
         )
   })
 

@@ -5,10 +5,11 @@ import * as Flag from "@port-server/program/Flag"
 import { Rest } from "@port-server/program/Rest"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { placeOf, settingsOf } from "../Ensured.ts"
 import * as Flags from "../Flags.ts"
 import * as ForegroundProcess from "../ForegroundProcess.ts"
-import { here } from "../Here.ts"
+import { type Given, here } from "../Here.ts"
 import * as Output from "../Output.ts"
 import { ensureVariables, knownSome, type Variables } from "../Variables.ts"
 
@@ -63,6 +64,12 @@ const prepare = (wanted: ReadonlyMap<string, string>, env: NodeJS.ProcessEnv, pl
   }
 }
 
+/** What the command line said of the place, in the variables by which a portctl inside comes to the same one. */
+const said = ({ app, instance }: Given): NodeJS.ProcessEnv => ({
+  ...Option.match(app, { onNone: () => ({}), onSome: (name) => ({ PORTCTL_APP: name }) }),
+  ...Option.match(instance, { onNone: () => ({}), onSome: (name) => ({ PORTCTL_INSTANCE: name }) })
+})
+
 /** `portctl run` */
 export const run = Command.make(
   "run",
@@ -84,14 +91,14 @@ export const run = Command.make(
     const ensured = yield* Output.inWords(variables)
     const { env, lines } = prepare(variablesFor(ensured, named), process.env, placeOf(ensured.ensured))
     if (!quiet) yield* Effect.forEach(lines, (line) => Console.error(line), { discard: true })
-    yield* ForegroundProcess.run(command, args, env)
+    yield* ForegroundProcess.run(command, args, { ...env, ...said(given) })
   })
 ).pipe(
   describe(
     "Run a command with this project's ports in its environment",
     ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
     [
-      "The variables are those of portctl env, and PORT for the one service that is named or that there is. One that you have set stays as it is, unless it is empty; one that an outer portctl run has set does not."
+      "The variables are those of portctl env, and PORT for the one service that is named or that there is. One that you have set stays as it is, unless it is empty; one that an outer portctl run has set does not. What --app and --instance say goes for a portctl inside, too."
     ],
     {
       environment: [...Flags.placeVariables, [ownList, "What an outer portctl run has set; it is set for the command"]],
