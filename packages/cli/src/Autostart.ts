@@ -16,6 +16,8 @@ export const autostart = Effect.fnUntraced(function* (error: ServerUnreachable) 
   const unstarted = (reason: string) => new ServerUnreachable({ address: error.address, reason })
   const said = yield* Effect.orDie(variable("PORTCTL_AUTOSTART", Schema.String, "1"))
   const asked = yield* Effect.orDie(addressFromEnv)
+  // Nothing more is known of one that takes the connection and does not answer in time.
+  if (error.code === undefined) return yield* error
   if (!error.isRefused) {
     const standing = yield* Daemon.look(asked)
     return yield* standing._tag === "Running" || standing._tag === "Down"

@@ -13,7 +13,8 @@ import type { PortRange } from "./Port.ts"
 
 const sentence = Schema.String.annotations({ description: "one sentence for a person" })
 
-const wire = <A>(status: number, identifier: string) => HttpApiSchema.annotations<A>({ status, identifier })
+const wire = <A>(status: number, identifier: string) =>
+  HttpApiSchema.annotations<A>({ status, identifier, description: identifier })
 
 const sentenceBody = Schema.Struct({ error: sentence })
 

@@ -166,12 +166,13 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
       })
     )
 
-  /** The answer of a call, which is tried again when {@link WhenUnreachable} has found a way. */
+  /** The answer of a call, which is tried again when nobody listened and {@link WhenUnreachable} has found a way. */
   const answer: typeof attempt = (call) =>
     Effect.catchIf(
       settled(call),
       (error) => error instanceof ServerUnreachable,
-      (error) => Effect.zipRight(whenUnreachable(error), settled(call))
+      // Of any other failure nobody knows whether the server has done what was asked.
+      (error) => Effect.zipRight(whenUnreachable(error), error.isRefused ? settled(call) : error)
     )
 
   return {

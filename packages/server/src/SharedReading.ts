@@ -13,11 +13,14 @@ const longestAge = 100
 /** Under load, the age in ms at which the next reading begins, so that it is there when this one is too old. */
 const refreshAge = 75
 
-/** How many looks within {@link loadWindow} are load: more than programs that ask one thing after another come to. */
+/** How many looks within {@link loadWindow} are load, when they come in {@link crowd}s. */
 export const manyLooks = 32
 
 /** In ms. */
 const loadWindow = 50
+
+/** How many looks in one turn of the event loop are more than a few programs that ask one thing after another come to. */
+export const crowd = 8
 
 /** A reading that is done. */
 interface Done<A> {
@@ -29,7 +32,7 @@ interface Done<A> {
 /**
  * A reading of something outside that changes at any time, shared by those who ask for it together. It has begun after
  * they asked, always for one who asks alone; those who ask while one runs share the next one. Under load, which is
- * {@link manyLooks} and others that ask in the same turn of the event loop, it may be up to {@link longestAge} old.
+ * {@link manyLooks} and a {@link crowd} in the same turn of the event loop, it may be up to {@link longestAge} old.
  */
 export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
   const scope = yield* Effect.scope
@@ -63,7 +66,7 @@ export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
   /** The latest reading, where it may serve those who ask in this turn. */
   const recent = (): Done<A> | undefined => {
     const time = now()
-    const isLoad = together > 1 && time - (times[looks % manyLooks] ?? 0) <= loadWindow
+    const isLoad = together >= crowd && time - (times[looks % manyLooks] ?? 0) <= loadWindow
     return isLoad && latest !== undefined && time - latest.begun <= longestAge ? latest : undefined
   }
 
@@ -85,7 +88,7 @@ export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
     Effect.suspend(() => {
       times[looks++ % manyLooks] = now()
       together++
-      // The first of this turn waits for others, and sees to the next reading; for them there is nothing to wait for.
+      // The first of this turn wait for others, and see to the next reading; once they are many, nobody needs to wait.
       const found = recent()
       if (found !== undefined) return Effect.succeed(found.value)
       const answer = Deferred.unsafeMake<A>(FiberId.none)

@@ -40,8 +40,7 @@ const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<s
   const place = yield* here(given)
   const service = yield* chosen(place, yield* knownSome(place), named)
   const { allocations } = yield* ensureServices(place, [{ service }])
-  const [port] = yield* Effect.orDie(Schema.decode(Schema.Array(Port))(allocations.map(({ port }) => port)))
-  if (port === undefined) return yield* Effect.dieMessage(`${service} was ensured and has no port`)
+  const port = yield* Effect.orDie(Schema.decodeUnknown(Port)(allocations[0]?.port))
   const answer = { url: `http://localhost:${port}`, app: place.app, instance: place.instance, service, port }
   const client = yield* PortServerClient
   const { listener } = yield* client.check(port)

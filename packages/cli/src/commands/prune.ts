@@ -68,14 +68,14 @@ export const prune = Command.make(
       yield* Output.answer(Pruned, { json })(answer(dryRun), ({ allocations }) =>
         sentences(dryRun ? "would release" : "released")(allocations)
       )
-      yield* Output.inWords(sayWhatIsOut(client))
+      yield* Effect.ignore(sayWhatIsOut(client))
       return
     }
     if (json) return yield* new UsageError({ message: "--json cannot ask; it needs --yes or --dry-run" })
     const { allocations } = yield* Output.answer(Pruned, { json })(answer(true), ({ allocations }) =>
       sentences("stale:")(allocations)
     )
-    yield* Output.inWords(sayWhatIsOut(client))
+    yield* Effect.ignore(sayWhatIsOut(client))
     if (allocations.length === 0) return
     if (!(yield* confirm(`Release ${allocations.length} port(s)? [y/N] `))) {
       yield* Console.log("released nothing")
