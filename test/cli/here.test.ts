@@ -5,7 +5,7 @@ import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Server, sharedServer } from "../support/Api.ts"
-import { git, realFolder, repository, temporaryRepository, worktree } from "../support/Git.ts"
+import { git, realFolder, repository, submodule, temporaryRepository, worktree } from "../support/Git.ts"
 import { bin, portctl, start, startServer } from "../support/Programs.ts"
 
 const Placed = Schema.parseJson(
@@ -71,8 +71,7 @@ sharedServer()("where a verb runs", (it) => {
       const folder = yield* realFolder
       const library = repository(join(folder, "source-of-lib"))
       const top = repository(join(folder, "twins"))
-      git(top, "submodule", "--quiet", "add", library, "lib")
-      git(top, "commit", "--quiet", "--message=lib")
+      submodule(top, library, "lib")
       const one = worktree(top, join(folder, "feat/log in"))
       const two = worktree(top, join(folder, "fix/log in"))
       const three = worktree(top, join(folder, "try/log in"))
@@ -154,12 +153,10 @@ sharedServer()("where a verb runs", (it) => {
       const folder = yield* realFolder
       const library = repository(join(folder, "source-of-lib"))
       const middle = repository(join(folder, "source-of-middle"))
-      git(middle, "submodule", "--quiet", "add", library, "inner/lib")
-      git(middle, "commit", "--quiet", "--message=lib")
+      submodule(middle, library, "inner/lib")
       const top = repository(join(folder, "whole"))
-      git(top, "submodule", "--quiet", "add", middle, "parts/middle")
+      submodule(top, middle, "parts/middle")
       git(top, "submodule", "--quiet", "update", "--init", "--recursive")
-      git(top, "commit", "--quiet", "--message=middle")
       const tree = join(folder, "whole-two")
       worktree(top, tree)
       git(tree, "submodule", "--quiet", "update", "--init", "--recursive")

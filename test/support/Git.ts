@@ -36,6 +36,12 @@ export const worktree = (repository: string, folder: string): string => {
   return folder
 }
 
+/** Add a submodule to a repository, and commit that. */
+export const submodule = (repository: string, source: string, path: string): void => {
+  git(repository, "submodule", "--quiet", "add", source, path)
+  git(repository, "commit", "--quiet", `--message=${path}`)
+}
+
 /** A folder of the test's own, by its real path. */
 export const realFolder = Effect.map(temporaryFolder, (folder) => realpathSync(folder))
 

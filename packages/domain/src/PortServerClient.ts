@@ -43,8 +43,8 @@ export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
 }
 
 /**
- * What is done when no port-server answers at the address, before the call is tried once more. By default nothing, and
- * the call fails.
+ * What is done when no port-server answers at the address. By default nothing, and the call fails. Where nobody listened,
+ * it is tried once more after that; otherwise the server may have done what was asked.
  */
 export class WhenUnreachable extends Context.Reference<WhenUnreachable>()("@port-server/domain/WhenUnreachable", {
   defaultValue: (): ((error: ServerUnreachable) => Effect.Effect<void, ServerUnreachable>) => Effect.fail
@@ -159,6 +159,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
 
   /** The answer of a server that has started: one that is starting does nothing of what it is asked, and is asked again. */
   const settled: typeof attempt = (call) =>
+    // A schedule costs a short program's start something, and is seldom needed.
     Effect.catchIf(attempt(call), isStarting, () =>
       Effect.retry(attempt(call), {
         while: isStarting,
@@ -171,7 +172,6 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     Effect.catchIf(
       settled(call),
       (error) => error instanceof ServerUnreachable,
-      // Of any other failure nobody knows whether the server has done what was asked.
       (error) => Effect.zipRight(whenUnreachable(error), error.isRefused ? settled(call) : error)
     )
 

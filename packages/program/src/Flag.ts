@@ -47,13 +47,16 @@ export const either = (words: ReadonlyArray<string>): string => `${words.slice(0
 export const wordsOf = (placeholder: string): ReadonlyArray<string> =>
   placeholder.includes("|") ? placeholder.split("|") : []
 
+/** Said of a value that is none of a flag's few words. */
+export const choiceSentence = (flag: string, words: ReadonlyArray<string>): string => `${flag} must be ${either(words)}`
+
 /** A flag whose value is one of a few words, in its usage `--name a|b`, which is also how completion knows them. */
 export const choice = <A extends string>(
   name: string,
   words: readonly [A, A, ...ReadonlyArray<A>],
   description: string
 ): Options.Options<A> => {
-  const sentence = `--${name} must be ${either(words)}`
+  const sentence = choiceSentence(`--${name}`, words)
   const word = Schema.Literal(...words).annotations({ message: () => ({ message: sentence, override: true }) })
   return text(name, words.join("|"), description).pipe(reads(Schema.compose(Schema.String, word)))
 }

@@ -78,13 +78,16 @@ export interface Parameter {
   readonly text: string
 }
 
+/** The shells that `--completions` knows, as its placeholder. */
+export const shells = "bash|zsh|fish"
+
 /** The flags and arguments that every command takes, for the help and for completion. */
 export const builtIns: ReadonlyArray<Parameter & { readonly term: string }> = [
   { name: "--help", placeholder: "", term: "-h, --help", text: "Show this help" },
   { name: "--version", placeholder: "", term: "--version", text: "Show the version" },
   {
     name: "--completions",
-    placeholder: "bash|zsh|fish",
+    placeholder: shells,
     term: "--completions SHELL",
     text: "Print completions for bash, zsh or fish"
   }

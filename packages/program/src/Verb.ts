@@ -70,12 +70,10 @@ const digits = /^[0-9]+$/
 // What @effect/cli takes for the value of a flag that has none.
 const asBoolean = /^(true|false|1|0|y|yes|n|no|on|off)$/i
 
-const shells = /^(bash|zsh|fish)$/
-
 /** The flags of a usage, each with the placeholder of its value; empty for one that takes none. */
 const flagsIn = (usage: string): ReadonlyMap<string, string> =>
   new Map([
-    ["--completions", "bash|zsh|fish"],
+    ["--completions", Syntax.shells],
     ["--version", ""],
     ...[...usage.matchAll(/(--[a-z][a-z-]*)(?: ([A-Za-z]\S*?)(?=\]?( |$)))?/g)].map(
       ([, flag = "", placeholder = ""]) => [flag, placeholder] as const
@@ -84,7 +82,6 @@ const flagsIn = (usage: string): ReadonlyMap<string, string> =>
 
 /** What is wrong with the flags as such, which @effect/cli's parser reads as values or reports as something else. */
 const misuse = (usage: string, flags: ReadonlyMap<string, string>, args: ReadonlyArray<string>): string | undefined => {
-  const onlyNumber = onlyNumberIn(usage)
   let number: string | undefined
   const seen = new Set<string>()
   for (let index = 0; index < args.length; index++) {
@@ -104,13 +101,15 @@ const misuse = (usage: string, flags: ReadonlyMap<string, string>, args: Readonl
     }
     if (value.length === 0) index++
     const given = value.length > 0 ? value.join("=") || undefined : next
+    const words = Flag.wordsOf(placeholder)
     if (given === undefined || flags.has(given.split("=")[0] ?? "")) {
-      const words = Flag.wordsOf(placeholder)
       return `option ${flag} needs a value${words.length === 0 ? "" : `: ${Flag.either(words)}`}`
     }
-    if (flag === "--completions" && !shells.test(given)) return "--completions must be bash, zsh or fish"
+    if (words.length > 0 && !words.includes(given)) return Flag.choiceSentence(flag, words)
   }
-  return number === undefined || onlyNumber === undefined || seen.has(onlyNumber)
+  if (number === undefined) return undefined
+  const onlyNumber = onlyNumberIn(usage)
+  return onlyNumber === undefined || seen.has(onlyNumber)
     ? undefined
     : `${unexpected(number)}, did you mean ${onlyNumber} ${number}?`
 }

@@ -65,9 +65,10 @@ export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
 
   /** The latest reading, where it may serve those who ask in this turn. */
   const recent = (): Done<A> | undefined => {
+    if (latest === undefined || together < crowd) return undefined
     const time = now()
-    const isLoad = together >= crowd && time - (times[looks % manyLooks] ?? 0) <= loadWindow
-    return isLoad && latest !== undefined && time - latest.begun <= longestAge ? latest : undefined
+    const isLoad = time - (times[looks % manyLooks] ?? 0) <= loadWindow
+    return isLoad && time - latest.begun <= longestAge ? latest : undefined
   }
 
   const serve = Effect.flatMap(EventLoop.turn, () => {
