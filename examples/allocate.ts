@@ -1,7 +1,7 @@
 // Ask port-server for a port, use it, give it back. With a port-server running: npm run example
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import { sentenceOf } from "@port-server/domain/Environment"
-import { PortServerClient } from "@port-server/domain/PortServerClient"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { sentenceOf } from "@port-server/domain/EnvConfig"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

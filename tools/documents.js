@@ -31,8 +31,8 @@ export const writeDocuments = async (folder) => {
   /** @type {{ css: string, javascript: string }} */
   const { css, javascript } = await import(swagger)
   const OpenApi = await import("@effect/platform/OpenApi")
-  const { PortServerApi } = await import("@port-server/domain/PortServerApi")
-  const { projectFileSchemaText } = await import("@port-server/domain/ProjectFileSchema")
+  const { PortServerApi } = await import("@port-server/domain/api/PortServerApi")
+  const { projectFileSchemaText } = await import("@port-server/domain/ProjectFileJsonSchema")
   writeFileSync(`${folder}/openapi.json`, `${JSON.stringify(OpenApi.fromApi(PortServerApi), undefined, 2)}\n`)
   writeFileSync(`${folder}/portctl.schema.json`, projectFileSchemaText())
   writeFileSync(`${folder}/docs.html`, page)

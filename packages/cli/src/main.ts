@@ -1,12 +1,12 @@
 import * as CliCommand from "@effect/cli/Command"
+import * as Verb from "@port-server/command-line/command/Command"
+import * as Program from "@port-server/command-line/Program"
+import { PortServerClient, WhenUnreachable } from "@port-server/domain/api/PortServerClient"
 import { serverAddress, version } from "@port-server/domain/Defaults"
-import { PortServerClient, WhenUnreachable } from "@port-server/domain/PortServerClient"
-import * as Program from "@port-server/program/Program"
-import * as Verb from "@port-server/program/Verb"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
+import * as LoopbackHttpClient from "./client/LoopbackHttpClient.ts"
 
 const client = PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.layer))
 
@@ -15,7 +15,7 @@ const startingClient = Layer.provide(
   client,
   Layer.succeed(WhenUnreachable, (error) =>
     Effect.flatMap(
-      Effect.promise(() => import("./Autostart.ts")),
+      Effect.promise(() => import("./server/Autostart.ts")),
       ({ autostart }) => autostart(error)
     )
   )
@@ -57,28 +57,28 @@ Program.run(
       ["PORTCTL_AUTOSTART", "0: no command but start starts port-server"],
       ["NO_COLOR", "Not empty: no colour on a terminal"]
     ],
-    values: async () => (await import("./Completions.ts")).values
+    values: async () => (await import("./client/CompletionValues.ts")).values
   },
   [
-    command("allocate", async () => (await import("./commands/allocate.ts")).allocate),
-    command("release", async () => (await import("./commands/release.ts")).release),
-    command("list", async () => (await import("./commands/list.ts")).list),
-    command("check", async () => (await import("./commands/check.ts")).check),
-    starting("why", async () => (await import("./commands/why.ts")).why),
-    starting("scan", async () => (await import("./commands/scan.ts")).scan),
-    command("init", async () => (await import("./commands/init.ts")).init),
-    starting("ensure", async () => (await import("./commands/ensure.ts")).ensure),
-    starting("env", async () => (await import("./commands/env.ts")).env),
-    starting("run", async () => (await import("./commands/run.ts")).run, "COMMAND [ARGS...]"),
-    starting("open", async () => (await import("./commands/open.ts")).open),
-    starting("prune", async () => (await import("./commands/prune.ts")).prune),
-    command("start", async () => (await import("./commands/start.ts")).start),
-    command("stop", async () => (await import("./commands/stop.ts")).stop),
-    command("restart", async () => (await import("./commands/restart.ts")).restart),
-    command("status", async () => (await import("./commands/status.ts")).status),
-    command("service", async () => (await import("./commands/service.ts")).service),
-    command("health", async () => (await import("./commands/health.ts")).health),
-    command("export", async () => (await import("./commands/export.ts")).exportAll),
-    command("import", async () => (await import("./commands/import.ts")).importAll)
+    command("allocate", async () => (await import("./commands/ports/allocate.ts")).allocate),
+    command("release", async () => (await import("./commands/ports/release.ts")).release),
+    command("list", async () => (await import("./commands/ports/list.ts")).list),
+    command("check", async () => (await import("./commands/ports/check.ts")).check),
+    starting("why", async () => (await import("./commands/ports/why.ts")).why),
+    starting("scan", async () => (await import("./commands/ports/scan.ts")).scan),
+    command("init", async () => (await import("./commands/project/init.ts")).init),
+    starting("ensure", async () => (await import("./commands/project/ensure.ts")).ensure),
+    starting("env", async () => (await import("./commands/project/env.ts")).env),
+    starting("run", async () => (await import("./commands/project/run.ts")).run, "COMMAND [ARGS...]"),
+    starting("open", async () => (await import("./commands/project/open.ts")).open),
+    starting("prune", async () => (await import("./commands/ports/prune.ts")).prune),
+    command("start", async () => (await import("./commands/server/start.ts")).start),
+    command("stop", async () => (await import("./commands/server/stop.ts")).stop),
+    command("restart", async () => (await import("./commands/server/restart.ts")).restart),
+    command("status", async () => (await import("./commands/server/status.ts")).status),
+    command("service", async () => (await import("./commands/server/service.ts")).service),
+    command("health", async () => (await import("./commands/server/health.ts")).health),
+    command("export", async () => (await import("./commands/ports/export.ts")).exportAll),
+    command("import", async () => (await import("./commands/ports/import.ts")).importAll)
   ]
 )

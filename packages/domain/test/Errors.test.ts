@@ -1,7 +1,7 @@
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { describe, expect, it } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
-import { sentenceOf, variable } from "@port-server/domain/Environment"
+import { sentenceOf, variable } from "@port-server/domain/EnvConfig"
 import {
   AllocationNotFound,
   InvalidRequest,

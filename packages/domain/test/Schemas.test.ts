@@ -10,6 +10,7 @@ import {
   SelectorFromQuery,
   selectsAll
 } from "@port-server/domain/Allocation"
+import { Health, PortStatus, Released, ReleasedCount } from "@port-server/domain/api/PortServerApi"
 import {
   AllocationNotFound,
   InvalidRequest,
@@ -26,7 +27,6 @@ import {
   RequestedPort,
   RequestedPortFromDigits
 } from "@port-server/domain/Port"
-import { Health, PortStatus, Released, ReleasedCount } from "@port-server/domain/PortServerApi"
 import { ServerAddressFromText } from "@port-server/domain/ServerAddress"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Either from "effect/Either"

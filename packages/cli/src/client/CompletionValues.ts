@@ -1,0 +1,46 @@
+import type { Candidate, Values } from "@port-server/command-line/completion/Completion"
+import type { Allocation, Selector } from "@port-server/domain/Allocation"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
+
+/** How long a person who pressed Tab waits for a server that does not answer, in ms. */
+const patience = 700
+
+/** A flag whose values the server knows: what an allocation gives it, and the flags on the line that narrow it down. */
+interface Known {
+  readonly candidate: (allocation: Allocation) => Candidate
+  readonly narrowedBy: ReadonlyArray<"app" | "instance" | "service">
+}
+
+const known: Readonly<Record<string, Known>> = {
+  app: { candidate: ({ app }) => ({ value: app, text: "" }), narrowedBy: [] },
+  instance: { candidate: ({ instance }) => ({ value: instance, text: "" }), narrowedBy: ["app"] },
+  service: { candidate: ({ service }) => ({ value: service, text: "" }), narrowedBy: ["app", "instance"] },
+  id: { candidate: ({ id, owner, port }) => ({ value: String(id), text: `${port} ${owner}` }), narrowedBy: [] },
+  port: {
+    candidate: ({ owner, port }) => ({ value: String(port), text: owner }),
+    narrowedBy: ["app", "instance", "service"]
+  }
+}
+
+/** Commands whose `--port` is that of an allocation; for the others it is one that is to be free, or the server's. */
+const ofAllocations = new Set(["check", "release", "why"])
+
+const allocations = (selector: Selector) =>
+  Effect.flatMap(PortServerClient, (client) => client.list(selector)).pipe(
+    Effect.timeout(patience),
+    Effect.provide(PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.layer))),
+    Effect.orElseSucceed((): ReadonlyArray<Allocation> => [])
+  )
+
+/** What the running server has for a flag; nothing when none runs, for a Tab must not start one. */
+export const values: Values = (flag, command, given) => {
+  const of = known[flag]
+  if (of === undefined || (flag === "port" && !ofAllocations.has(command))) return Effect.succeed([])
+  const selector = Object.fromEntries(of.narrowedBy.map((field) => [field, given.get(`--${field}`) ?? ""]))
+  return Effect.map(allocations(selector), (found) => [
+    ...new Map(found.map(of.candidate).map((candidate) => [candidate.value, candidate])).values()
+  ])
+}

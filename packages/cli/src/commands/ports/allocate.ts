@@ -1,0 +1,60 @@
+import * as Command from "@effect/cli/Command"
+import { UsageError } from "@port-server/command-line/command/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import { Allocation, AllocationRequest } from "@port-server/domain/Allocation"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { InvalidRequest } from "@port-server/domain/Errors"
+import { Port } from "@port-server/domain/Port"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { isListening } from "../../output/ListenerFormat.ts"
+import * as Output from "../../output/Output.ts"
+import * as Flags from "../Options.ts"
+
+const request = Schema.decodeUnknown(AllocationRequest)
+
+/** Say that the port is in use: by the service itself, or by somebody who is in its way. */
+const sayWhoListens = Effect.fnUntraced(function* (client: PortServerClient, port: number) {
+  const { listener } = yield* client.check(yield* Schema.decode(Port)(port))
+  if (listener !== undefined) yield* Console.error(`note: ${isListening(listener, `port ${port}`)}`)
+})
+
+/** `portctl allocate` */
+export const allocate = Command.make(
+  "allocate",
+  {
+    app: Flags.app,
+    instance: Flags.instance,
+    service: Flags.service,
+    port: Flags.wantedPort,
+    json: Flags.json,
+    quiet: Flags.quiet
+  },
+  Effect.fnUntraced(function* ({ json, quiet, ...wanted }) {
+    if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })
+    const payload = yield* Effect.mapError(
+      request(wanted),
+      (error) => new UsageError({ message: InvalidRequest.fromParseError(error).message })
+    )
+    const client = yield* PortServerClient
+    const { port } = yield* Output.answer(Allocation, { json })(client.allocate(payload), (allocation) =>
+      quiet
+        ? String(allocation.port)
+        : `allocated port ${allocation.port} (id=${allocation.id}) for ${allocation.owner}`
+    )
+    if (wanted.port !== 0) yield* Effect.ignore(sayWhoListens(client, port))
+  })
+).pipe(
+  describe(
+    "Allocate a port for a service",
+    [
+      "portctl allocate --app myapp --instance dev --service postgres",
+      "PORT=$(portctl allocate --app myapp --instance dev --service web --quiet)"
+    ],
+    ["Without --port, or with 0, it is the first free one of the server's range."],
+    {
+      exits: { 0: "The port is allocated", 1: "It is not: it belongs to somebody else, or stderr says what went wrong" }
+    }
+  )
+)

@@ -1,0 +1,35 @@
+import * as Command from "@effect/cli/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import { Negative } from "@port-server/command-line/Program"
+import { PortStatus } from "@port-server/domain/api/PortServerApi"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import * as Effect from "effect/Effect"
+import { isListening } from "../../output/ListenerFormat.ts"
+import * as Output from "../../output/Output.ts"
+import * as Flags from "../Options.ts"
+
+/** `portctl check` */
+export const check = Command.make(
+  "check",
+  { port: Flags.port, json: Flags.json },
+  Effect.fnUntraced(function* ({ port, json }) {
+    const client = yield* PortServerClient
+    const { available, listener } = yield* Output.answer(PortStatus, { json })(
+      client.check(port),
+      ({ holder, listener }) => {
+        if (holder !== undefined) return `port ${port} is allocated to ${Output.ownerAndId(holder)}`
+        return listener === undefined
+          ? `port ${port} is available`
+          : `port ${port} is not allocated, but ${isListening(listener, "it")}`
+      }
+    )
+    if (!available || listener !== undefined) return yield* new Negative({ status: 1 })
+  })
+).pipe(
+  describe("Check whether a port is allocated, or listened on without being so", "portctl check --port 5432", [], {
+    exits: {
+      0: "The port is available",
+      1: "It is allocated, something is listening on it, or the server could not be asked"
+    }
+  })
+)

@@ -1,0 +1,17 @@
+import * as Command from "@effect/cli/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { Backup } from "@port-server/domain/Backup"
+import * as Effect from "effect/Effect"
+import * as Output from "../../output/Output.ts"
+import * as Flags from "../Options.ts"
+
+/** `portctl export` */
+export const exportAll = Command.make("export", { json: Flags.json }, ({ json }) =>
+  Effect.flatMap(PortServerClient, (client) =>
+    Output.answer(Backup, { json, indent: 2 })(
+      Effect.map(client.list(), (allocations) => ({ version: 1, allocations }) as const),
+      (backup) => JSON.stringify(backup, undefined, 2)
+    )
+  )
+).pipe(describe("Print all allocations as a backup, for portctl import", "portctl export > ports.json"))

@@ -1,0 +1,62 @@
+import * as NodeFs from "node:fs"
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import * as Flag from "@port-server/command-line/command/Flag"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { BackupFromText, Imported } from "@port-server/domain/Backup"
+import { InvalidRequest } from "@port-server/domain/Errors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { cannotRead } from "../../errors/FileError.ts"
+import * as Output from "../../output/Output.ts"
+import * as Flags from "../Options.ts"
+
+const decode = Schema.decode(BackupFromText)
+
+const byteOrderMark = /^\uFEFF/
+
+const standardInput = async (): Promise<string> => {
+  let text = ""
+  for await (const chunk of process.stdin.setEncoding("utf8")) text += chunk
+  return text
+}
+
+const backupIn = Effect.fnUntraced(function* (file: string) {
+  // The platform's file system loads Node's crypto, which would cost every other command 3 ms.
+  const text = yield* Effect.tryPromise({
+    try: () => (file === "-" ? standardInput() : NodeFs.promises.readFile(file, "utf8")),
+    catch: (error) => Output.failed(cannotRead(file, error))
+  })
+  return yield* Effect.mapError(decode(text.replace(byteOrderMark, "")), (error) =>
+    Output.failed(`${file} is not a backup of portctl export: ${InvalidRequest.fromParseError(error).message}`)
+  )
+})
+
+/** `portctl import` */
+export const importAll = Command.make(
+  "import",
+  {
+    file: Args.text({ name: "FILE" }).pipe(
+      Args.withDescription("What portctl export printed; - for the standard input")
+    ),
+    dryRun: Flag.boolean("dry-run", "Say what would happen, and change nothing"),
+    json: Flags.json
+  },
+  Effect.fnUntraced(function* ({ dryRun, file, json }) {
+    const client = yield* PortServerClient
+    yield* Output.answer(Imported, { json })(
+      Effect.flatMap(backupIn(file), (backup) => client.import({ ...backup, dry_run: dryRun })),
+      ({ imported, unchanged }) =>
+        dryRun
+          ? `would import ${imported} allocation(s), ${unchanged} unchanged`
+          : `imported ${imported} allocation(s), ${unchanged} unchanged`
+    )
+  })
+).pipe(
+  describe(
+    "Allocate everything in a backup",
+    ["portctl import ports.json --dry-run", "ssh laptop portctl export | portctl import -"],
+    ["When a port belongs to somebody else, nothing is allocated and each is named."]
+  )
+)

@@ -1,0 +1,63 @@
+import * as Command from "@effect/cli/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import * as Flag from "@port-server/command-line/command/Flag"
+import { Allocation, type Selector } from "@port-server/domain/Allocation"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { Listener } from "@port-server/domain/Listener"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { listenerName } from "../../output/ListenerFormat.ts"
+import * as Output from "../../output/Output.ts"
+import * as Flags from "../Options.ts"
+
+const LiveAllocation = Schema.Struct({
+  ...Allocation.fields,
+  listener: Schema.optionalWith(Listener, { exact: true })
+})
+
+const live = Effect.fnUntraced(function* (client: PortServerClient, selector: Selector) {
+  const allocations = yield* client.list(selector)
+  const listeners = new Map((yield* client.listeners()).map(({ listener, port }) => [port, listener]))
+  return allocations.map((allocation): typeof LiveAllocation.Type => {
+    const listener = listeners.get(allocation.port)
+    return listener === undefined ? { ...allocation } : { ...allocation, listener }
+  })
+})
+
+/** `portctl list` */
+export const list = Command.make(
+  "list",
+  {
+    app: Flags.appFilter,
+    instance: Flags.instanceFilter,
+    service: Flags.serviceFilter,
+    live: Flag.boolean("live", "Tell also what is listening on each port"),
+    json: Flags.json
+  },
+  Effect.fnUntraced(function* ({ json, live: isLive, ...selector }) {
+    const client = yield* PortServerClient
+    if (isLive) {
+      yield* Output.answer(Schema.Array(LiveAllocation), { json, indent: 2 })(
+        live(client, selector),
+        (allocations, terminal) =>
+          Output.table(allocations, terminal, [
+            {
+              heading: "LISTENING",
+              cell: ({ listener }) => (listener === undefined ? "-" : listenerName(listener)),
+              style: ({ listener }) => (listener === undefined ? "dim" : "green")
+            }
+          ])
+      )
+      return
+    }
+    yield* Output.answer(Schema.Array(Allocation), { json, indent: 2 })(
+      client.list(selector),
+      (allocations, terminal) => Output.table(allocations, terminal)
+    )
+  })
+).pipe(
+  describe("List the allocations, all or those that match every filter given", [
+    "portctl list --app myapp --live",
+    "portctl list --json"
+  ])
+)

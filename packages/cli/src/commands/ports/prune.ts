@@ -1,0 +1,101 @@
+import { dirname } from "node:path"
+import { createInterface } from "node:readline/promises"
+import * as Command from "@effect/cli/Command"
+import { UsageError } from "@port-server/command-line/command/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import * as Flag from "@port-server/command-line/command/Flag"
+import { Negative } from "@port-server/command-line/Program"
+import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { Pruned } from "@port-server/domain/Prune"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Output from "../../output/Output.ts"
+import { isGone } from "../../project/FolderOwnership.ts"
+import * as Flags from "../Options.ts"
+
+const sentences = (verb: string) => (allocations: ReadonlyArray<Allocation>) =>
+  allocations
+    .map(
+      (allocation) =>
+        `${verb} port ${allocation.port} of ${Output.ownerAndId(allocation)}: ${escapeControls(allocation.path ?? "")} is gone`
+    )
+    .join("\n") || "nothing is stale"
+
+/** The answer to a question that is yes or no: only `y` and `yes` are yes. */
+const confirm = (question: string) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => createInterface({ input: process.stdin, output: process.stderr })),
+    (terminal) =>
+      Effect.async<boolean>((resume) => {
+        // The end of the input, and Ctrl-C, are no.
+        terminal.on("close", () => resume(Effect.succeed(false)))
+        terminal.question(question).then(
+          (answer) => resume(Effect.succeed(/^y(es)?$/i.test(answer.trim()))),
+          () => resume(Effect.succeed(false))
+        )
+      }),
+    (terminal) => Effect.sync(() => terminal.close())
+  )
+
+/** Say what is never stale because the folder that its folder was in is gone too: that may be on a disk that is not there. */
+const sayWhatIsOut = (client: PortServerClient) =>
+  Effect.flatMap(client.list(), (allocations) => {
+    const isOut = ({ path }: Allocation) => path !== undefined && isGone(path) && isGone(dirname(path))
+    const out = allocations.filter(isOut)
+    const [first] = out
+    return first === undefined
+      ? Effect.void
+      : Console.error(
+          `note: ${out.length} allocation(s) belong to folders whose parent folder is gone too, like ${escapeControls(first.path ?? "")}; portctl release --id gives one back: ${out.map(({ id }) => id).join(", ")}`
+        )
+  })
+
+/** `portctl prune` */
+export const prune = Command.make(
+  "prune",
+  {
+    dryRun: Flag.boolean("dry-run", "Show what is stale, and release nothing"),
+    yes: Flag.boolean("yes", "Release what is stale without asking"),
+    json: Flags.json
+  },
+  Effect.fnUntraced(function* ({ dryRun, json, yes }) {
+    if (dryRun && yes) return yield* new UsageError({ message: "--dry-run and --yes exclude each other" })
+    const client = yield* PortServerClient
+    const answer = (dry_run: boolean, ids?: ReadonlyArray<Allocation["id"]>) =>
+      client.prune(ids === undefined ? { dry_run } : { dry_run, ids })
+    if (yes || dryRun) {
+      yield* Output.answer(Pruned, { json })(answer(dryRun), ({ allocations }) =>
+        sentences(dryRun ? "would release" : "released")(allocations)
+      )
+      yield* Effect.ignore(sayWhatIsOut(client))
+      return
+    }
+    if (json) return yield* new UsageError({ message: "--json cannot ask; it needs --yes or --dry-run" })
+    const { allocations } = yield* Output.answer(Pruned, { json })(answer(true), ({ allocations }) =>
+      sentences("stale:")(allocations)
+    )
+    yield* Effect.ignore(sayWhatIsOut(client))
+    if (allocations.length === 0) return
+    if (!(yield* confirm(`Release ${allocations.length} port(s)? [y/N] `))) {
+      yield* Console.log("released nothing")
+      return yield* new Negative({ status: 1 })
+    }
+    yield* Output.answer(Pruned, { json })(
+      answer(
+        false,
+        allocations.map(({ id }) => id)
+      ),
+      ({ allocations }) => sentences("released")(allocations)
+    )
+  })
+).pipe(
+  describe(
+    "Release the ports of projects whose folder is gone",
+    "portctl prune --dry-run",
+    [
+      "Stale is what was ensured for a folder that is gone while its parent is there, and whose port nothing listens on. Nothing is ever pruned by itself."
+    ],
+    { exits: { 1: "The question was not answered with yes, or stderr says what went wrong" } }
+  )
+)

@@ -1,0 +1,87 @@
+import * as Command from "@effect/cli/Command"
+import { UsageError } from "@port-server/command-line/command/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import * as Flag from "@port-server/command-line/command/Flag"
+import { escapeControls } from "@port-server/domain/Allocation"
+import { Released, ReleasedCount } from "@port-server/domain/api/PortServerApi"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Output from "../../output/Output.ts"
+import * as Flags from "../Options.ts"
+
+/** Release what was ensured for the current worktree; `other` is a folder that its instance still has ports of. */
+const releaseHere = Effect.gen(function* () {
+  // Loaded only when it is asked for.
+  const [{ here }, { placeOf }, { otherOwner }] = yield* Effect.promise(() =>
+    Promise.all([
+      import("../../project/ProjectContext.ts"),
+      import("../../project/ProjectPorts.ts"),
+      import("../../project/FolderOwnership.ts")
+    ])
+  )
+  const place = yield* here({ app: Option.none(), instance: Option.none() })
+  const { folder, held } = place
+  const client = yield* PortServerClient
+  const own = yield* client.list({ path: folder })
+  const { deleted } = yield* client.releaseMatching({ path: folder })
+  const places = own.length === 0 ? [placeOf(place)] : [...new Set(own.map(placeOf))]
+  return { deleted, folder, places, place: placeOf(place), other: otherOwner(place, yield* held) }
+})
+
+/** `portctl release` */
+export const release = Command.make(
+  "release",
+  {
+    id: Flags.id,
+    here: Flag.boolean("here", "What was ensured for the current worktree, and no filter"),
+    app: Flags.appFilter,
+    instance: Flags.instanceFilter,
+    service: Flags.serviceFilter,
+    port: Flags.portFilter,
+    json: Flags.json
+  },
+  Effect.fnUntraced(function* ({ here, id, json, ...selector }) {
+    const client = yield* PortServerClient
+    const filtered = Object.values(selector).some(Boolean)
+    if (here) {
+      if (filtered || Option.isSome(id)) {
+        return yield* new UsageError({ message: "--here goes without --id and filters" })
+      }
+      const { other, place } = yield* Output.answer(ReleasedCount, { json })(
+        releaseHere,
+        ({ deleted, folder, places }) =>
+          `released ${deleted} allocation(s) of ${escapeControls(folder)} (${places.join(", ")})`
+      )
+      if (other !== undefined) yield* Console.error(`note: ${place} has ports of ${other} too; they stay`)
+      return
+    }
+    if (Option.isSome(id)) {
+      if (filtered) return yield* new UsageError({ message: "--id and filters exclude each other" })
+      yield* Output.answer(Released, { json })(client.release(id.value), () => `released allocation ${id.value}`, {
+        AllocationNotFound: `allocation ${id.value} not found`
+      })
+      return
+    }
+    if (!selector.app && !selector.port) {
+      return yield* new UsageError({ message: "--id, --here, or at least --app or --port, is required" })
+    }
+    yield* Output.answer(ReleasedCount, { json })(
+      client.releaseMatching(selector),
+      ({ deleted }) => `released ${deleted} allocation(s)`
+    )
+  })
+).pipe(
+  describe(
+    "Release one allocation, or all that match every filter given",
+    ["portctl release --id 7", "portctl release --app myapp --instance dev", "portctl release --here"],
+    ["Either --id alone, or --here alone, or filters with at least --app or --port."],
+    {
+      exits: {
+        0: "It is released, or no allocation matches the filters",
+        1: "No allocation has the id, or stderr says why"
+      }
+    }
+  )
+)

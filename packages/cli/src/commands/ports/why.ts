@@ -1,0 +1,65 @@
+import { realpathSync } from "node:fs"
+import { isAbsolute, relative } from "node:path"
+import * as Command from "@effect/cli/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
+import { PortStatus } from "@port-server/domain/api/PortServerApi"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import type { Listener } from "@port-server/domain/Listener"
+import * as Effect from "effect/Effect"
+import { isListening } from "../../output/ListenerFormat.ts"
+import * as Output from "../../output/Output.ts"
+import * as Flags from "../Options.ts"
+
+/** A folder as the machine names it; one that is gone, as it was written. */
+const resolved = (folder: string): string => {
+  try {
+    return realpathSync(folder)
+  } catch {
+    // Linux says so behind the folder of a process when it is gone.
+    return folder.replace(/ \(deleted\)$/, "")
+  }
+}
+
+/** Whether a listener runs in the project's folder or below it. */
+const belongs = ({ path }: Allocation, { cwd }: Listener): string => {
+  if (path === undefined) return "unknown, for the allocation has no project folder"
+  if (cwd === undefined) return "unknown, for the listener's folder cannot be read"
+  const way = relative(resolved(path), resolved(cwd))
+  return way === ".." || /^\.\.[/\\]/.test(way) || isAbsolute(way) ? "no" : "yes"
+}
+
+const told = (label: string, text = "-") => `  ${`${label}:`.padEnd(9)} ${escapeControls(text)}`
+
+const held = (port: number, holder: Allocation): ReadonlyArray<string> => [
+  `port ${port} is allocated to ${Output.ownerAndId(holder)}`,
+  told("since", `${Output.time(holder.created_at)} UTC`),
+  told("project", holder.path)
+]
+
+const listened = (listener: Listener): ReadonlyArray<string> => [
+  isListening(listener, "it"),
+  told("user", listener.user),
+  told("folder", listener.cwd)
+]
+
+/** What is known of a port, in a few lines. */
+const story = ({ holder, listener, port }: PortStatus): string =>
+  [
+    ...(holder === undefined ? [`port ${port} is not allocated`] : held(port, holder)),
+    ...(listener === undefined ? ["nothing is listening on it"] : listened(listener)),
+    ...(listener === undefined
+      ? []
+      : holder === undefined
+        ? [`nobody registered it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`]
+        : [`belongs to the allocation's project: ${belongs(holder, listener)}`])
+  ].join("\n")
+
+/** `portctl why` */
+export const why = Command.make("why", { port: Flags.port, json: Flags.json }, ({ json, port }) =>
+  Effect.flatMap(PortServerClient, (client) => Output.answer(PortStatus, { json })(client.check(port), story))
+).pipe(
+  describe("Tell who holds a port, and who is listening on it", "portctl why --port 3000", [
+    "A listener belongs to the allocation's project when it runs in its folder or below."
+  ])
+)

@@ -1,0 +1,90 @@
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import { UsageError } from "@port-server/command-line/command/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import * as Flag from "@port-server/command-line/command/Flag"
+import { escapeControls } from "@port-server/domain/Allocation"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as EnvFile from "../../dotenv/EnvFile.ts"
+import * as Output from "../../output/Output.ts"
+import { ensureVariables, knownSome, type Variables } from "../../project/PortVariables.ts"
+import { currentFolder, here } from "../../project/ProjectContext.ts"
+import { placeOf } from "../../project/ProjectPorts.ts"
+import * as Flags from "../Options.ts"
+
+const formats = ["dotenv", "export", "json"] as const
+
+const format = Flag.choice("format", formats, "How: dotenv (default), export for shells, or json").pipe(
+  Options.withDefault("dotenv" as const)
+)
+
+const file = Flag.text("write", "FILE", "Keep them in a marked block of this file").pipe(Options.optional)
+
+const Answer = Schema.Struct({
+  app: Schema.String,
+  instance: Schema.String,
+  env: Schema.Record({ key: Schema.String, value: Schema.String })
+})
+
+const answerOf = ({ ensured: { app, instance }, services }: Variables) => ({
+  app,
+  instance,
+  env: Object.fromEntries(services.map(({ port, variable }) => [variable, String(port)]))
+})
+
+/** `portctl env` */
+export const env = Command.make(
+  "env",
+  { service: Flags.services, ...Flags.place, format, write: file },
+  Effect.fnUntraced(function* ({ format, service, write, ...given }) {
+    const lines = ({ env }: typeof Answer.Type) =>
+      new Map(
+        Object.entries(env).map(([name, port]) => [name, `${format === "export" ? "export " : ""}${name}=${port}`])
+      )
+    const variables = Effect.gen(function* () {
+      const place = yield* here(given)
+      const asked = service.length > 0 ? service : (yield* knownSome(place)).map((name) => ({ service: name }))
+      return yield* ensureVariables(place, asked)
+    })
+    if (Option.isNone(write)) {
+      yield* Output.answer(Answer, { json: format === "json" })(Effect.map(variables, answerOf), (answer) =>
+        [`# ${placeOf(answer)}`, ...lines(answer).values()].join("\n")
+      )
+      return
+    }
+    if (format === "json") return yield* new UsageError({ message: "--write keeps dotenv or export lines, not json" })
+    if (["", "-"].includes(write.value)) {
+      return yield* new UsageError({ message: "--write needs the name of a file; without it they are printed" })
+    }
+    const writing = Effect.gen(function* () {
+      yield* currentFolder
+      yield* EnvFile.check(write.value)
+      const answer = answerOf(yield* variables)
+      const { changed, setters } = yield* EnvFile.write(write.value, placeOf(answer), lines(answer))
+      const name = escapeControls(write.value)
+      yield* Console.log(
+        changed
+          ? `wrote ${Object.keys(answer.env).join(", ")} of ${placeOf(answer)} to ${name}`
+          : `${name} has the ports of ${placeOf(answer)} already`
+      )
+      for (const { line, variable } of setters) {
+        yield* Console.error(
+          `note: line ${line} of ${name} sets ${variable} too, and which one counts depends on what reads the file`
+        )
+      }
+    })
+    yield* Output.inWords(writing)
+  })
+).pipe(
+  describe(
+    "Print the ports of this project's services as environment variables",
+    ['eval "$(portctl env --format export)"', "portctl env --write .env.local"],
+    [
+      "The variables are those of portctl.json, otherwise WEB_PORT for web. Without --service, the services of portctl.json, or those that have ports already."
+    ],
+    { environment: Flags.placeVariables }
+  )
+)

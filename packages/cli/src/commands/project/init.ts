@@ -1,0 +1,80 @@
+import { join, relative } from "node:path"
+import * as Command from "@effect/cli/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import { escapeControls } from "@port-server/domain/Allocation"
+import { type AskedService, twice } from "@port-server/domain/Ensure"
+import { InvalidRequest } from "@port-server/domain/Errors"
+import { ProjectFile, projectFileName, projectFileSchemaUrl, variableOf } from "@port-server/domain/ProjectFile"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { cannotWrite, codeOf } from "../../errors/FileError.ts"
+import * as Output from "../../output/Output.ts"
+import * as AtomicFile from "../../platform/AtomicFile.ts"
+import * as Worktree from "../../project/GitLocation.ts"
+import { currentFolder, here } from "../../project/ProjectContext.ts"
+import { isStrange, strangeName } from "../../project/ProjectFileLoader.ts"
+import { placeOf } from "../../project/ProjectPorts.ts"
+import * as Flags from "../Options.ts"
+
+/** What was written; the place where it counts, unless that is beside the worktrees of a bare repository. */
+const Written = Schema.Struct({
+  place: Schema.optional(Schema.Struct({ app: Schema.String, instance: Schema.String })),
+  file: Schema.String,
+  contents: ProjectFile
+})
+
+/** The folder that a new project file belongs in: the top of the worktree, or the current one. */
+const home = Effect.gen(function* () {
+  const cwd = yield* currentFolder
+  const git = yield* Worktree.of(cwd)
+  if (git._tag === "Refused") return yield* Output.failed(`${git.reason}; ${git.remedy} first`)
+  if (git._tag === "Repository" && !relative(git.repository, cwd).startsWith("..")) {
+    return yield* Output.failed(`${git.reason}; go to one first`)
+  }
+  return git._tag === "Worktree" ? git.folder : cwd
+})
+
+const settings = ({ port, service }: AskedService) => {
+  const env = service === "web" ? "PORT" : variableOf(service)
+  return port ? { env, prefer: port } : { env }
+}
+
+const write = (file: string, contents: ProjectFile) =>
+  Effect.try({
+    try: () => AtomicFile.create(file, Buffer.from(`${JSON.stringify(contents, undefined, 2)}\n`)),
+    catch: (error) => Output.failed(codeOf(error) === "EEXIST" ? `${file} is there already` : cannotWrite(file, error))
+  })
+
+/** `portctl init` */
+export const init = Command.make(
+  "init",
+  { app: Flags.place.app, service: Flags.newServices, json: Flags.json },
+  Effect.fnUntraced(function* ({ app, json, service }) {
+    const asked = service.length === 0 ? [{ service: "web" }] : service
+    const wanted = {
+      $schema: projectFileSchemaUrl,
+      ...Option.match(app, { onNone: () => ({}), onSome: (name) => ({ app: name }) }),
+      services: Object.fromEntries(asked.map((each) => [each.service, settings(each)]))
+    }
+    const writing = Effect.gen(function* () {
+      const strange = asked.map((each) => each.service).find(isStrange)
+      if (strange !== undefined) return yield* Output.failed(strangeName(strange))
+      const port = twice(asked.flatMap((each) => each.port || []))
+      if (port !== undefined) return yield* Output.failed(`port ${port} is asked for twice`)
+      const file = join(yield* home, projectFileName)
+      const contents = yield* Effect.mapError(Schema.decode(ProjectFile)(wanted), InvalidRequest.fromParseError)
+      yield* write(file, contents)
+      const place = yield* Effect.option(here({ app, instance: Option.none() }))
+      return { place: Option.getOrUndefined(place), file, contents }
+    })
+    yield* Output.answer(Written, { json, indent: 2 })(writing, ({ contents, file, place }) => {
+      const named = Object.entries(contents.services).map(([name, { env }]) => `${name} (${env})`)
+      return escapeControls(`wrote ${file}${place === undefined ? "" : ` for ${placeOf(place)}`}: ${named.join(", ")}`)
+    })
+  })
+).pipe(
+  describe(`Write a ${projectFileName} that says which services this project has`, "portctl init --service web,db", [
+    "It goes to the top of the worktree, or to the current folder outside git."
+  ])
+)

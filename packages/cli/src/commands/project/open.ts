@@ -1,0 +1,73 @@
+import * as Command from "@effect/cli/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import { escapeControls } from "@port-server/domain/Allocation"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { Port } from "@port-server/domain/Port"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Output from "../../output/Output.ts"
+import * as Browser from "../../platform/Browser.ts"
+import { knownSome } from "../../project/PortVariables.ts"
+import { type Given, type Here, here } from "../../project/ProjectContext.ts"
+import { ensureServices, placeOf } from "../../project/ProjectPorts.ts"
+import * as Flags from "../Options.ts"
+
+/** Which of a project's services is meant: the one named, the only one, or `web`. */
+const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Option<string>) => {
+  const names = services.map(escapeControls).join(", ")
+  const only = services.length === 1 ? services[0] : undefined
+  const service = Option.getOrElse(named, () => only ?? "web")
+  if (services.includes(service)) return Effect.succeed(service)
+  return Output.failed(
+    Option.isSome(named)
+      ? `${placeOf(place)} has no service ${escapeControls(service)}, only ${names}`
+      : `${placeOf(place)} has several services; say one with --service: ${names}`
+  )
+}
+
+/** What was opened. */
+const Opened = Schema.Struct({
+  url: Schema.String,
+  app: Schema.String,
+  instance: Schema.String,
+  service: Schema.String,
+  port: Port
+})
+
+const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<string>) {
+  const place = yield* here(given)
+  const service = yield* chosen(place, yield* knownSome(place), named)
+  const { allocations } = yield* ensureServices(place, [{ service }])
+  const port = yield* Effect.orDie(Schema.decodeUnknown(Port)(allocations[0]?.port))
+  const answer = { url: `http://localhost:${port}`, app: place.app, instance: place.instance, service, port }
+  const client = yield* PortServerClient
+  const { listener } = yield* client.check(port)
+  if (!(yield* Browser.open(answer.url))) {
+    return yield* Output.failed(`there is no browser to open ${answer.url} in (${nameOf(answer)})`)
+  }
+  if (listener === undefined) yield* Console.error(`note: nothing listens on port ${port} yet`)
+  return answer
+})
+
+const nameOf = ({ service, ...place }: typeof Opened.Type): string => `${placeOf(place)} ${escapeControls(service)}`
+
+/** `portctl open` */
+export const open = Command.make(
+  "open",
+  { service: Flags.oneService, ...Flags.place, json: Flags.json },
+  Effect.fnUntraced(function* ({ json, service, ...given }) {
+    yield* Output.answer(Opened, { json })(
+      opened(given, service),
+      (answer) => `opened ${answer.url} (${nameOf(answer)})`
+    )
+  })
+).pipe(
+  describe(
+    "Open a service of this project in the browser",
+    "portctl open --service web",
+    ["On Linux that takes a display, DISPLAY or WAYLAND_DISPLAY, or a browser that BROWSER names."],
+    { environment: Flags.placeVariables }
+  )
+)

@@ -1,0 +1,113 @@
+import * as Command from "@effect/cli/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import * as Flag from "@port-server/command-line/command/Flag"
+import { Rest } from "@port-server/command-line/command/PassthroughArgs"
+import { escapeControls } from "@port-server/domain/Allocation"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Output from "../../output/Output.ts"
+import * as ForegroundProcess from "../../platform/ForegroundProcess.ts"
+import { ensureVariables, knownSome, type Variables } from "../../project/PortVariables.ts"
+import { type Given, here } from "../../project/ProjectContext.ts"
+import { placeOf, settingsOf } from "../../project/ProjectPorts.ts"
+import * as Flags from "../Options.ts"
+
+/** The variables that a command gets, beside those that it finds. */
+const variablesFor = ({ services }: Variables, named: ReadonlyArray<string>): ReadonlyMap<string, string> => {
+  const [main, other] = named.length === 0 ? services : services.filter(({ service }) => named.includes(service))
+  return new Map([
+    ...services.map(({ port, variable }) => [variable, String(port)] as const),
+    ...(main === undefined || other !== undefined ? [] : [["PORT", String(main.port)] as const])
+  ])
+}
+
+/** The variable that tells a run inside of which variables, with which values, this one set. */
+const ownList = "PORTCTL_RUN"
+
+/** The variables that an outer run set and nobody changed since: they are not the user's. */
+const fromOuterRun = (env: NodeJS.ProcessEnv): ReadonlyMap<string, string> => {
+  const pairs = (env[ownList] ?? "").split(" ").map((pair) => {
+    const [name = "", value = ""] = pair.split("=")
+    return [name, value] as const
+  })
+  return new Map(pairs.filter(([name, value]) => name !== "" && env[name] === value))
+}
+
+const pairsText = (pairs: Iterable<readonly [string, string]>) => [...pairs].map((pair) => pair.join("=")).join(" ")
+
+/** The variables for the command, where those that the user has set stay; and what is to be said of it. */
+const prepare = (wanted: ReadonlyMap<string, string>, env: NodeJS.ProcessEnv, place: string) => {
+  const outer = fromOuterRun(env)
+  const isUsers = (name: string) => (env[name] ?? "") !== "" && !outer.has(name)
+  const isKept = ([name, port]: readonly [string, string]) => isUsers(name) && env[name] !== port
+  const kept = [...wanted].filter(isKept)
+  const given = [...wanted].filter((pair) => !isKept(pair))
+  // A command listens on PORT: that of another project's service is not for this one.
+  const isAnothers = !wanted.has("PORT") && ![undefined, ...wanted.values()].includes(outer.get("PORT"))
+  const passed = [...outer].filter(([name]) => !(isAnothers && name === "PORT"))
+  const listed = new Map([...passed, ...given.filter(([name]) => !isUsers(name))])
+  return {
+    env: {
+      ...env,
+      ...(isAnothers ? { PORT: undefined } : {}),
+      ...Object.fromEntries(given),
+      [ownList]: listed.size === 0 ? undefined : pairsText(listed)
+    },
+    lines: [
+      ...(given.length === 0 ? [] : [`${place}: ${pairsText(given)}`]),
+      ...kept.map(([name, port]) => {
+        const value = escapeControls(env[name] ?? "")
+        return `note: ${name} is set to ${value} already and stays (${place} has ${port})`
+      })
+    ]
+  }
+}
+
+/** What the command line said of the place, in the variables by which a portctl inside comes to the same one. */
+const said = ({ app, instance }: Given): NodeJS.ProcessEnv => ({
+  ...Option.match(app, { onNone: () => ({}), onSome: (name) => ({ PORTCTL_APP: name }) }),
+  ...Option.match(instance, { onNone: () => ({}), onSome: (name) => ({ PORTCTL_INSTANCE: name }) })
+})
+
+/** `portctl run` */
+export const run = Command.make(
+  "run",
+  {
+    service: Flags.moreServices,
+    ...Flags.place,
+    quiet: Flag.boolean("quiet", "Say nothing about the variables")
+  },
+  Effect.fnUntraced(function* ({ quiet, service, ...given }) {
+    const [command = "", ...args] = yield* Rest
+    yield* ForegroundProcess.endOnSignal
+    const named = service.map((each) => each.service)
+    const variables = Effect.gen(function* () {
+      const place = yield* here(given)
+      const others = service.length === 0 ? yield* knownSome(place) : [...settingsOf(place).keys()]
+      const more = others.filter((name) => !named.includes(name)).map((name) => ({ service: name }))
+      return yield* ensureVariables(place, [...more, ...service])
+    })
+    const ensured = yield* Output.inWords(variables)
+    const { env, lines } = prepare(variablesFor(ensured, named), process.env, placeOf(ensured.ensured))
+    if (!quiet) yield* Effect.forEach(lines, (line) => Console.error(line), { discard: true })
+    yield* ForegroundProcess.run(command, args, { ...env, ...said(given) })
+  })
+).pipe(
+  describe(
+    "Run a command with this project's ports in its environment",
+    ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
+    [
+      "The variables are those of portctl env, and PORT for the one service that is named or that there is. One that you have set stays as it is, unless it is empty; one that an outer portctl run has set does not. What --app and --instance say goes for a portctl inside, too."
+    ],
+    {
+      environment: [...Flags.placeVariables, [ownList, "What an outer portctl run has set; it is set for the command"]],
+      exits: {
+        0: "As the command ends",
+        1: "As the command ends, or stderr says why it did not start",
+        126: "It cannot be run",
+        127: "It is not found"
+      }
+    }
+  )
+)

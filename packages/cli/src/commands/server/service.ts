@@ -1,0 +1,106 @@
+import { resolve } from "node:path"
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import { UsageError } from "@port-server/command-line/command/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import * as Flag from "@port-server/command-line/command/Flag"
+import { portRange } from "@port-server/domain/Defaults"
+import { variable } from "@port-server/domain/EnvConfig"
+import { PortRange, PortRangeFromText } from "@port-server/domain/Port"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { failed } from "../../output/Output.ts"
+import * as DaemonFlags from "../../server/ServerOptions.ts"
+import * as DaemonFiles from "../../server/ServerPaths.ts"
+import * as Daemon from "../../server/ServerProbe.ts"
+import * as DaemonStart from "../../server/ServerStart.ts"
+import { type ServiceManager, serviceManager, typed } from "../../server/service/ServiceManager.ts"
+import * as ServiceUnit from "../../server/service/ServiceUnit.ts"
+import * as Service from "../../server/service/UserService.ts"
+
+/** What the environment says where a flag does not: a service is not started from this environment. */
+const fromEnvironment = Effect.gen(function* () {
+  const database = yield* variable("PORT_SERVER_DB", Schema.String, "")
+  const usual = Schema.decodeSync(PortRange)(portRange)
+  const range = yield* variable("PORT_SERVER_RANGE", PortRangeFromText, usual)
+  return {
+    database: database === "" ? Option.none() : Option.some(resolve(database)),
+    range: range === usual ? Option.none() : Option.some(range)
+  }
+})
+
+/** The command line that the service runs. */
+const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, flags: DaemonStart.Wanted) {
+  const program = yield* DaemonFiles.program
+  const environment = yield* fromEnvironment
+  const database = Option.orElse(flags.database, () => environment.database)
+  const range = Option.orElse(flags.range, () => environment.range)
+  // Of systemd's services the journal takes what they print.
+  const log =
+    format === "launchd" ? ["--log", DaemonFiles.logFile(DaemonFiles.dataFolderPath(), flags.address.port)] : []
+  const command = [process.execPath, program, ...DaemonStart.argsOf({ ...flags, database, range }), ...log]
+  const bad = command.find((word) => !ServiceUnit.isWritable(word))
+  if (bad !== undefined) return yield* failed(`a service cannot have ${JSON.stringify(bad)} on its command line`)
+  return command
+})
+
+const install = Effect.fnUntraced(function* (manager: ServiceManager, flags: DaemonStart.Wanted, dryRun: boolean) {
+  const text = ServiceUnit.unit(manager.format, yield* commandOf(manager, flags))
+  if (dryRun) {
+    yield* Console.error([`would write ${manager.file} and run:`, ...manager.load.map(typed)].join("\n  "))
+    return yield* Console.log(text.trimEnd())
+  }
+  if (manager.format === "launchd") yield* DaemonFiles.dataFolder
+  const { database, pid } = yield* Service.install(manager, text, flags.address)
+  yield* Console.log(
+    `installed ${manager.name}: port-server runs at ${flags.address} (pid ${pid}), database ${database}, and will with every session; ${manager.file}`
+  )
+})
+
+const uninstall = Effect.fnUntraced(function* (manager: ServiceManager, dryRun: boolean) {
+  if (!Service.isInstalled(manager)) {
+    return yield* Console.log(`${manager.name} is not installed: there is no ${manager.file}`)
+  }
+  if (dryRun) return yield* Console.log(`would run ${typed(manager.unload)}, and remove ${manager.file}`)
+  yield* Service.uninstall(manager)
+  yield* Console.log(`uninstalled ${manager.name}, removed ${manager.file}`)
+})
+
+/** `portctl service` */
+export const service = Command.make(
+  "service",
+  {
+    action: Args.text({ name: "install|uninstall" }).pipe(Args.withDescription("What to do with the service")),
+    ...DaemonFlags.settings,
+    dryRun: Flag.boolean("dry-run", "Print what would be installed, and change nothing"),
+    format: Flag.choice("format", ["systemd", "launchd"], "With --dry-run: for which (default: this machine's)").pipe(
+      Options.optional
+    )
+  },
+  Effect.fnUntraced(function* ({ action, db: database, dryRun, format, noProbe, port, range }) {
+    if (action !== "install" && action !== "uninstall") {
+      return yield* new UsageError({ message: `service wants install or uninstall, not ${JSON.stringify(action)}` })
+    }
+    if (Option.isSome(format) && !dryRun) return yield* new UsageError({ message: "--format goes with --dry-run" })
+    const manager = serviceManager(Option.getOrUndefined(format))
+    if (action === "install") {
+      const address = yield* Daemon.localAddress(port)
+      return yield* install(manager, { address, database, range, noProbe }, dryRun)
+    }
+    if (Option.isSome(database) || Option.isSome(port) || Option.isSome(range) || noProbe) {
+      return yield* new UsageError({ message: "uninstall takes --dry-run and --format only" })
+    }
+    yield* uninstall(manager, dryRun)
+  })
+).pipe(
+  describe(
+    "Have port-server started with your session",
+    ["portctl service install", "portctl service install --dry-run", "portctl service uninstall"],
+    [
+      "A systemd user service on Linux, a launchd agent on macOS, started again when it fails. Where it cannot be installed, nothing is left behind."
+    ]
+  )
+)

@@ -1,0 +1,36 @@
+import * as Command from "@effect/cli/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import { addressFromEnv } from "@port-server/domain/api/PortServerClient"
+import { ServerInfo } from "@port-server/domain/ServerInfo"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Output from "../../output/Output.ts"
+import * as DaemonFlags from "../../server/ServerOptions.ts"
+import * as Daemon from "../../server/ServerProbe.ts"
+import * as DaemonStart from "../../server/ServerStart.ts"
+import * as Flags from "../Options.ts"
+
+/** `portctl start` */
+export const start = Command.make(
+  "start",
+  { ...DaemonFlags.settings, json: Flags.json },
+  Effect.fnUntraced(function* ({ db: database, json, noProbe, port, range }) {
+    const address = yield* Daemon.localAddress(port)
+    yield* Output.answer(ServerInfo, { json })(DaemonStart.start({ address, database, noProbe, range }), (started) =>
+      DaemonStart.sentence("started", address, started)
+    )
+    const usual = yield* addressFromEnv
+    if (usual.port !== address.port) {
+      yield* Console.error(`portctl asks ${usual}; to ask this one: export PORT_SERVER_ADDR=${address}`)
+    }
+  })
+).pipe(
+  describe(
+    "Start port-server in the background",
+    ["portctl start", "portctl start --db ~/work/ports.db --range 20000-29999"],
+    [
+      "Returns once it answers. One that runs there already will do, unless it has another database or range than asked for, or probes where --no-probe is given. Its log is ~/.port_server/port-server.log, at another port than the usual one port-server-PORT.log."
+    ],
+    { exits: { 0: "It runs", 1: "It could not be started, or another program has the port" } }
+  )
+)

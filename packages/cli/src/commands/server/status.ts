@@ -1,0 +1,90 @@
+import * as Command from "@effect/cli/Command"
+import { describe } from "@port-server/command-line/command/Description"
+import { Negative } from "@port-server/command-line/Program"
+import type { Terminal } from "@port-server/command-line/terminal/Terminal"
+import { addressFromEnv } from "@port-server/domain/api/PortServerClient"
+import { ServerAddress } from "@port-server/domain/ServerAddress"
+import { ServerInfo } from "@port-server/domain/ServerInfo"
+import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Output from "../../output/Output.ts"
+import * as Table from "../../output/Table.ts"
+import * as DaemonFlags from "../../server/ServerOptions.ts"
+import * as Daemon from "../../server/ServerProbe.ts"
+import * as Flags from "../Options.ts"
+
+/** The exit status of what does not run, as init scripts have it (LSB 3.1, "Init Script Actions"). */
+const down = 3
+
+const units = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+  ["second", 1]
+] as const
+
+/** A length of time in its two largest units: `3 hours 12 minutes`. */
+const duration = (milliseconds: number): string => {
+  let rest = Math.max(0, Math.floor(milliseconds / 1000))
+  const counts = units.map(([unit, seconds]) => {
+    const count = Math.floor(rest / seconds)
+    rest -= count * seconds
+    return [count, unit] as const
+  })
+  const first = counts.findIndex(([count]) => count > 0)
+  const shown = counts.slice(first, first + 2).filter(([count]) => count > 0)
+  return first === -1
+    ? "0 seconds"
+    : shown.map(([count, unit]) => `${count} ${unit}${count === 1 ? "" : "s"}`).join(" ")
+}
+
+const columns: ReadonlyArray<Table.Column<readonly [string, string]>> = [
+  { heading: "", cell: ([name]) => name, style: "dim" },
+  { heading: "", cell: ([, value]) => value }
+]
+
+const lines = (address: ServerAddress, info: ServerInfo, now: number, terminal: Terminal): string =>
+  Table.table(
+    columns,
+    [
+      ["pid", String(info.pid)],
+      ["version", info.version],
+      ["address", String(address)],
+      ["database", info.database],
+      ["range", info.probe === false ? `${info.range} (--no-probe)` : info.range],
+      ["allocations", String(info.allocations ?? "unknown, the database cannot be read")],
+      ["uptime", duration(now - Date.parse(info.started_at))]
+    ],
+    terminal
+  )
+
+/** `portctl status` */
+export const status = Command.make(
+  "status",
+  { port: DaemonFlags.port, json: Flags.json },
+  Effect.fnUntraced(function* ({ json, port }) {
+    const usual = yield* addressFromEnv
+    const address = new ServerAddress({ host: usual.host, port: Option.getOrElse(port, () => usual.port) })
+    const standing = yield* Daemon.look(address)
+    if (standing._tag === "Down") {
+      const error = Daemon.notRunning(address)
+      yield* Console.log(json ? JSON.stringify({ error }) : error)
+      return yield* new Negative({ status: down })
+    }
+    const now = yield* Clock.currentTimeMillis
+    yield* Output.answer(ServerInfo, { json })(
+      standing._tag === "Running" ? Effect.succeed(standing.info) : Daemon.refusal(standing, address),
+      (info, terminal) => lines(address, info, now, terminal)
+    )
+  })
+).pipe(
+  describe("Tell whether port-server runs, where and since when", "portctl status", [], {
+    exits: {
+      0: "It runs",
+      1: "Another program answers there, there is no way to it, or it is in trouble",
+      [down]: "It does not run"
+    }
+  })
+)

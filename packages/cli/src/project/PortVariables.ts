@@ -1,0 +1,46 @@
+import type { AskedService, Ensured } from "@port-server/domain/Ensure"
+import { projectFileName, variablesOf } from "@port-server/domain/ProjectFile"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Output from "../output/Output.ts"
+import type { Here } from "./ProjectContext.ts"
+import { ensureServices, placeOf, settingsOf } from "./ProjectPorts.ts"
+
+/** The ports of a project's services, and the variables that carry them. */
+export interface Variables {
+  readonly ensured: Ensured
+  /** The services with the variable and the port of each. */
+  readonly services: ReadonlyArray<{ readonly service: string; readonly variable: string; readonly port: number }>
+}
+
+/** The services that a project has: those of its file, or, without one, those that have ports already. */
+export const known = Effect.fnUntraced(function* (here: Here) {
+  if (here.project !== undefined) return [...settingsOf(here).keys()]
+  return [...new Set((yield* here.held).map(({ service }) => service))]
+})
+
+/** {@link known}, of a project that has at least one. */
+export const knownSome = (here: Here) =>
+  Effect.filterOrFail(
+    known(here),
+    (services) => services.length > 0,
+    () =>
+      Output.failed(
+        `${placeOf(here)} has no ports yet: name services with --service, or in a ${projectFileName} (portctl init writes one)`
+      )
+  )
+
+/** Ensure services, and tell in which variables their ports are to be found. */
+export const ensureVariables = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<AskedService>) {
+  const settings = settingsOf(here)
+  const variables = variablesOf(asked.map(({ service }) => [service, settings.get(service)] as const))
+  if (Either.isLeft(variables)) return yield* Output.failed(variables.left)
+  const ensured = yield* ensureServices(here, asked)
+  const services = ensured.allocations.map(({ port, service }) => ({
+    service,
+    variable: variables.right.get(service) ?? "",
+    port
+  }))
+  const result: Variables = { ensured, services }
+  return result
+})

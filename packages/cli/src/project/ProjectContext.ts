@@ -1,0 +1,104 @@
+import * as NodeFs from "node:fs"
+import { basename } from "node:path"
+import { type Allocation, nameText } from "@port-server/domain/Allocation"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { sentenceOf, variable } from "@port-server/domain/EnvConfig"
+import { InvalidRequest } from "@port-server/domain/Errors"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Output from "../output/Output.ts"
+import * as Worktree from "./GitLocation.ts"
+import * as Project from "./ProjectFileLoader.ts"
+
+/** Where a verb runs: which instance of which app, and its folder. */
+export interface Here {
+  readonly app: string
+  readonly instance: string
+  /** Whether the command line or the environment said the instance: then another folder may have the same one on purpose. */
+  readonly isSaid: boolean
+  /** What the instance has, by id; the server is asked once. */
+  readonly held: Effect.Effect<ReadonlyArray<Allocation>, Output.ClientError, PortServerClient>
+  /** The real path of the worktree's top level; outside git, of the project file's folder or the current one. */
+  readonly folder: string
+  /** The project file that goes for the current folder. */
+  readonly project: Project.Project | undefined
+}
+
+/** What the command line says of it. */
+export interface Given {
+  readonly app: Option.Option<string>
+  readonly instance: Option.Option<string>
+}
+
+/** The real path of the folder that the program was started in. */
+export const currentFolder = Effect.suspend(() => {
+  let told = ""
+  try {
+    told = process.cwd()
+    return Effect.succeed(NodeFs.realpathSync(told))
+  } catch {
+    // Node puts this character for the bytes that are not UTF-8.
+    return Output.failed(
+      told.includes("\uFFFD")
+        ? `the path of the current folder, ${told}, is not UTF-8 text`
+        : "the current folder is gone, or it is not yours to read"
+    )
+  }
+})
+
+const fromEnvironment = (name: string, field: "app" | "instance") =>
+  Effect.mapError(variable(name, nameText(field), ""), (error) => Output.failed(sentenceOf(error)))
+
+/** The name that a folder gives. */
+const nameOf = (field: "app" | "instance", folder: string, name: string) =>
+  Effect.mapError(Schema.validate(nameText(field))(name), (error) => {
+    const problem = name === "" ? "it has none" : InvalidRequest.fromParseError(error).message
+    return Output.failed(`the name of the folder ${folder} cannot be the ${field}'s: ${problem}; say --${field}`)
+  })
+
+/** What the folder says where nobody else does: its repository, or, outside git, its name. */
+const appOf = (folder: string, git: Worktree.Answer) => {
+  if (git._tag === "Refused") return Output.failed(`${git.reason}; say --app and --instance, or ${git.remedy}`)
+  if (git._tag === "Outside") return nameOf("app", folder, basename(folder))
+  return git.app === ""
+    ? Output.failed(`nothing in ${git.repository} says where its main worktree is; say --app`)
+    : nameOf("app", git._tag === "Worktree" ? folder : git.repository, git.app)
+}
+
+const instanceOf = (folder: string, git: Worktree.Answer) => {
+  switch (git._tag) {
+    case "Refused":
+      return Output.failed(`${git.reason}; say --app and --instance, or ${git.remedy}`)
+    case "Repository":
+      return Output.failed(`${git.reason}; go to one, or say --instance`)
+    case "Outside":
+      return Effect.succeed("main")
+    case "Worktree":
+      return nameOf("instance", folder, git.instance)
+  }
+}
+
+/** Where a verb runs, of what the command line says, the environment, the project file and the repository, in this order. */
+export const here: (given: Given) => Effect.Effect<Here, Output.Failure> = Effect.fnUntraced(function* (given) {
+  const cwd = yield* currentFolder
+  const project = yield* Project.find(cwd)
+  const saidApp =
+    Option.getOrElse(given.app, () => "") ||
+    (yield* fromEnvironment("PORTCTL_APP", "app")) ||
+    (project?.contents.app ?? "")
+  const saidInstance =
+    Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("PORTCTL_INSTANCE", "instance"))
+  const git = yield* Worktree.of(cwd)
+  const folder = git._tag === "Worktree" ? git.folder : (project?.folder ?? cwd)
+  const app = saidApp || (yield* appOf(folder, git))
+  const instance = saidInstance || (yield* instanceOf(folder, git))
+  return {
+    app,
+    instance,
+    isSaid: saidInstance !== "",
+    held: yield* Effect.cached(Effect.flatMap(PortServerClient, (client) => client.list({ app, instance }))),
+    folder,
+    project
+  }
+})

@@ -1,0 +1,159 @@
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import * as Context from "effect/Context"
+import * as Schema from "effect/Schema"
+import {
+  Allocation,
+  AllocationIdFromDigits,
+  AllocationRequest,
+  NarrowSelector,
+  SelectorFromQuery
+} from "../Allocation.ts"
+import { Imported, ImportRequest } from "../Backup.ts"
+import { version } from "../Defaults.ts"
+import { Ensured, EnsureRequest } from "../Ensure.ts"
+import {
+  AllocationNotFound,
+  ImportConflict,
+  InvalidRequest,
+  PortTaken,
+  RangeExhausted,
+  StorageFull,
+  StorageUnavailable
+} from "../Errors.ts"
+import { Listener, ListeningPort } from "../Listener.ts"
+import { Port, PortFromDigits } from "../Port.ts"
+import { Pruned, PruneRequest } from "../Prune.ts"
+import { ServerInfo } from "../ServerInfo.ts"
+import { asAnswered } from "./OpenApiDocument.ts"
+
+/** Answer of `GET /healthz`. */
+export const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
+
+/**
+ * Answer of `GET /v1/ports/{port}`; `available` means that the registry has not allocated it, `listener` is there when
+ * something on this machine listens on it.
+ */
+export const PortStatus = Schema.Struct({
+  port: Port,
+  available: Schema.Boolean,
+  holder: Schema.optionalWith(Allocation, { exact: true }),
+  listener: Schema.optionalWith(Listener, { exact: true })
+}).annotations({ identifier: "PortStatus" })
+/** Answer of `GET /v1/ports/{port}`. */
+export type PortStatus = typeof PortStatus.Type
+
+/** Answer of `DELETE /v1/allocations/{id}`. */
+export const Released = Schema.Struct({ status: Schema.Literal("deleted") }).annotations({ identifier: "Released" })
+
+/** Answer of `DELETE /v1/allocations`: how many allocations were released. */
+export const ReleasedCount = Schema.Struct({ deleted: Schema.NonNegativeInt }).annotations({
+  identifier: "ReleasedCount"
+})
+
+const PortPath = Schema.Struct({
+  port: PortFromDigits.annotations({ message: () => ({ message: "invalid port", override: true }) })
+})
+
+const IdPath = Schema.Struct({ id: AllocationIdFromDigits })
+
+/** Largest body of a request to an endpoint, in bytes. */
+export class MaxBody extends Context.Reference<MaxBody>()("@port-server/domain/MaxBody", {
+  defaultValue: () => 64 * 1024
+}) {}
+
+class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
+  .add(
+    HttpApiEndpoint.get("health", "/healthz").addSuccess(Health).annotate(OpenApi.Summary, "Whether the server is up")
+  )
+  .add(
+    HttpApiEndpoint.post("allocate", "/v1/allocations")
+      .setPayload(AllocationRequest)
+      .addSuccess(Allocation, { status: 201 })
+      .addError(PortTaken.body)
+      .addError(RangeExhausted.body)
+      .annotate(OpenApi.Summary, "Allocate a port")
+      .annotate(OpenApi.Description, "Exactly `port` where one is given, else the first free one of the range.")
+  )
+  .add(
+    HttpApiEndpoint.get("list", "/v1/allocations")
+      .setUrlParams(SelectorFromQuery)
+      .addSuccess(Schema.Array(Allocation))
+      .annotate(OpenApi.Summary, "The allocations that match every filter given")
+      .annotate(OpenApi.Description, "In the order of their ids. An empty filter is none.")
+  )
+  .add(
+    HttpApiEndpoint.get("check", "/v1/ports/:port")
+      .setPath(PortPath)
+      .addSuccess(PortStatus)
+      .annotate(OpenApi.Summary, "Whether a port is allocated, to whom, and what listens on it")
+  )
+  .add(
+    HttpApiEndpoint.del("release", "/v1/allocations/:id")
+      .setPath(IdPath)
+      .addSuccess(Released)
+      .addError(AllocationNotFound.body)
+      .annotate(OpenApi.Summary, "Release one allocation")
+  )
+  .add(
+    HttpApiEndpoint.del("releaseMatching", "/v1/allocations")
+      .setPayload(NarrowSelector)
+      .addSuccess(ReleasedCount)
+      .annotate(OpenApi.Summary, "Release the allocations that match every filter given")
+  )
+  .add(
+    HttpApiEndpoint.post("ensure", "/v1/ensure")
+      .setPayload(EnsureRequest)
+      .addSuccess(Ensured)
+      .addError(PortTaken.body)
+      .addError(RangeExhausted.body)
+      .annotate(OpenApi.Summary, "Give every service of a project its port")
+      .annotate(OpenApi.Description, "The one that it has already, or a new one; all of them or none.")
+  )
+  .add(
+    HttpApiEndpoint.get("listeners", "/v1/listeners")
+      .addSuccess(Schema.Array(ListeningPort))
+      .annotate(OpenApi.Summary, "The ports that something on this machine listens on")
+  )
+  .add(
+    HttpApiEndpoint.post("prune", "/v1/prune")
+      .setPayload(PruneRequest)
+      .addSuccess(Pruned)
+      .annotate(OpenApi.Summary, "Release what is stale")
+      .annotate(
+        OpenApi.Description,
+        "Allocations whose project folder is gone while its parent is there, and whose port nothing listens on."
+      )
+  )
+  .add(
+    HttpApiEndpoint.get("server", "/v1/server")
+      .addSuccess(ServerInfo)
+      .annotate(OpenApi.Summary, "What the server says of itself")
+  )
+  .add(
+    HttpApiEndpoint.post("import", "/v1/import")
+      .setPayload(ImportRequest)
+      .addSuccess(Imported)
+      .addError(ImportConflict.body)
+      .annotate(OpenApi.Summary, "Allocate everything in a backup, or nothing")
+      // Some 25,000 allocations.
+      .annotate(MaxBody, 4 * 1024 * 1024)
+  ) {}
+
+/** Everything that port-server answers over HTTP: the one description that server, client and documents derive from. */
+export class PortServerApi extends HttpApi.make("port-server")
+  .add(Endpoints)
+  .addError(InvalidRequest.body)
+  .addError(StorageFull.body)
+  .addError(StorageUnavailable.body)
+  .annotateContext(
+    OpenApi.annotations({
+      title: "port-server",
+      version,
+      description:
+        'Hands out the ports of this machine, and never one to two owners. A body is read as JSON whatever its type says. Every error is `{"error": "<one sentence>"}`.',
+      transform: asAnswered
+    })
+  ) {}

@@ -1,0 +1,123 @@
+import type { IncomingMessage } from "node:http"
+import { closing, type Refusal } from "./ErrorResponse.ts"
+import * as Routes from "./RouteTable.ts"
+
+/** A request that may go on to the API. */
+export interface Admission {
+  /** Largest JSON body that the API reads from it, in bytes; 0 when it reads none. */
+  readonly maxBody: number
+}
+
+/** Deepest nesting of a JSON body. */
+export const maxDepth = 32
+
+const loopbackHost = /^(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{0,5})?$/i
+
+const crossSite = /^\s*(cross-site|same-site)\s*$/i
+
+/**
+ * Who may talk to the server: any local program, and web pages that it served itself; no other page in the user's
+ * browser, whether it sends requests across sites or has rebound a name of its own to this address.
+ */
+export const stranger = ({ httpVersion, rawHeaders, url = "" }: IncomingMessage): Refusal | undefined => {
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") {
+    return { status: 505, error: "this server speaks HTTP/1.1 and HTTP/1.0 only", headers: closing }
+  }
+  if (!url.startsWith("/") || url.includes("#"))
+    return { status: 400, error: "the request target must be a path", headers: closing }
+  // The headers as they came: of some, Node itself keeps only the first.
+  const hosts: Array<string> = []
+  const origins: Array<string> = []
+  let forbidden = false
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const value = rawHeaders[index + 1] ?? ""
+    switch (rawHeaders[index]?.toLowerCase()) {
+      case "host":
+        hosts.push(value)
+        break
+      case "origin":
+        origins.push(value)
+        break
+      case "sec-fetch-site":
+        forbidden ||= crossSite.test(value)
+        break
+    }
+  }
+  const [host] = hosts
+  if (hosts.length > 1 || (host === undefined && httpVersion !== "1.0")) {
+    return { status: 400, error: "exactly one Host header is required", headers: closing }
+  }
+  if (host !== undefined && !loopbackHost.test(host)) return { status: 403, error: "forbidden host", headers: closing }
+  const own = host === undefined ? undefined : `http://${host}`.toLowerCase()
+  if (forbidden || origins.some((origin) => origin.toLowerCase() !== own)) {
+    return { status: 403, error: "forbidden origin", headers: closing }
+  }
+  return undefined
+}
+
+const isDecodable = (url: string): boolean => {
+  try {
+    decodeURIComponent(url)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Decide over a request by its line and its headers alone, before its body is read. */
+export const admit = (request: IncomingMessage): Refusal | Admission => {
+  const { headers, method = "", url = "" } = request
+  const refused = stranger(request)
+  if (refused !== undefined) return refused
+  if (headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? "")) {
+    return {
+      status: 426,
+      error: "this server speaks plain HTTP/1.1 only",
+      headers: { ...closing, Upgrade: "HTTP/1.1" }
+    }
+  }
+  if (url.includes("%") && !isDecodable(url)) {
+    return { status: 400, error: "the request target is not valid percent-encoded UTF-8" }
+  }
+  const query = url.indexOf("?")
+  const route = Routes.find(query === -1 ? url : url.slice(0, query))
+  if (route === undefined) return { status: 404, error: "not found" }
+  const allow = { Allow: [...route.methods, "OPTIONS"].join(", ") }
+  if (method === "OPTIONS") return { status: 204, headers: allow }
+  if (!route.methods.has(method)) return { status: 405, error: "method not allowed", headers: allow }
+  const maxBody = route.maxBody.get(method) ?? 0
+  if (maxBody > 0 && Number(headers["content-length"] ?? 0) > maxBody) return tooLarge(maxBody)
+  if (headers["transfer-encoding"] !== undefined && headers["transfer-encoding"].toLowerCase() !== "chunked") {
+    return { status: 501, error: "only the chunked transfer encoding is known", headers: closing }
+  }
+  return { maxBody }
+}
+
+/** Said of a body over so many bytes. */
+export const tooLarge = (maxBody: number): Refusal => ({
+  status: 413,
+  error: `the body is larger than ${maxBody} bytes`,
+  headers: closing
+})
+
+/** Said of a body that is not one JSON object. */
+export const invalidJson: Refusal = { status: 400, error: "invalid JSON" }
+
+const nestsDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1)))
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+/** The JSON object in a body; none when the body is not one, or is not UTF-8, or nests deeper than {@link maxDepth}. */
+export const parseBody = (bytes: Uint8Array): object | undefined => {
+  try {
+    const value: unknown = JSON.parse(utf8.decode(bytes))
+    return typeof value === "object" && value !== null && !Array.isArray(value) && !nestsDeeper(value, maxDepth)
+      ? value
+      : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,147 @@
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import type { Allocation } from "@port-server/domain/Allocation"
+import type { Ensured, EnsureRequest, ServiceRequest } from "@port-server/domain/Ensure"
+import { PortTaken, type RangeExhausted } from "@port-server/domain/Errors"
+import type { Pruned, PruneRequest } from "@port-server/domain/Prune"
+import * as Effect from "effect/Effect"
+import { Listeners } from "../listeners/Listeners.ts"
+import { AllocationStore, type Write } from "../storage/AllocationRepository.ts"
+import { PortSet } from "../storage/PortBitSet.ts"
+import { AutoAssign, type Chooser } from "./PortAllocator.ts"
+
+/** How long a folder may take to say whether it is there. */
+const folderPatience = "1 second"
+
+/**
+ * The allocation that answers for a service: the one with the port asked for; otherwise the newest that was ensured for a
+ * folder, and else the oldest, so that a port allocated beside it later on changes no answer.
+ */
+const current = (own: ReadonlyArray<Allocation>, { port, service }: ServiceRequest): Allocation | undefined => {
+  const held = own.filter((allocation) => allocation.service === service)
+  if (port) return held.find((allocation) => allocation.port === port)
+  return held.findLast(({ path }) => path !== undefined) ?? held[0]
+}
+
+/** Choose a port for each of the services, before anything is written. */
+const choose = Effect.fnUntraced(function* (write: Write, services: ReadonlyArray<ServiceRequest>, chooser: Chooser) {
+  const asked = services.flatMap(({ port }) => (port ? [port] : []))
+  const [holder] = yield* write.holders(asked)
+  if (holder !== undefined) return yield* new PortTaken({ holder })
+  const preferred = yield* write.holders(services.flatMap(({ prefer }) => (prefer ? [prefer] : [])))
+  const taken = new PortSet([...asked, ...preferred.map(({ port }) => port)])
+  const chosen = new Map<ServiceRequest, number>()
+  const take = (request: ServiceRequest, port: number) => {
+    chosen.set(request, port)
+    taken.add(port)
+  }
+  for (const request of services) {
+    const { port, prefer } = request
+    if (port) take(request, port)
+    else if (prefer && !taken.has(prefer) && (yield* chooser.accepts(prefer))) take(request, prefer)
+  }
+  for (const request of services) {
+    if (!chosen.has(request)) take(request, yield* chooser.next(write, taken))
+  }
+  return chosen
+})
+
+/** The rules for what belongs to a project's folder. All methods can also fail with a `StorageError`. */
+export class Projects extends Effect.Service<Projects>()("@port-server/server/registry/Projects", {
+  effect: Effect.gen(function* () {
+    const store = yield* AllocationStore
+    const assign = yield* AutoAssign
+    const listeners = yield* Listeners
+    const fs = yield* FileSystem.FileSystem
+    const { dirname } = yield* Path.Path
+
+    // A folder that cannot be looked at is not gone, nor is one on a disk that does not answer, for which no write waits.
+    const isThere = (path: string) =>
+      Effect.interruptible(fs.exists(path)).pipe(
+        Effect.orElseSucceed(() => true),
+        Effect.disconnect,
+        Effect.timeoutTo({ duration: folderPatience, onTimeout: () => true, onSuccess: (there) => there })
+      )
+
+    /** Whether a project folder is gone, and not merely on a disk that is not there now. */
+    const isGone = (path: string) =>
+      Effect.flatMap(isThere(path), (there) => (there ? Effect.succeed(false) : isThere(dirname(path))))
+
+    const matching = (selector: Parameters<typeof store.list>[0]) =>
+      Effect.map(store.list(selector), (pages) => pages.flat())
+
+    /** The stale ones of the allocations: their folder is gone, and nothing listens on their port. */
+    const stale = Effect.fnUntraced(function* (allocations: ReadonlyArray<Allocation>) {
+      const placed = allocations.filter(({ path }) => path !== undefined)
+      const paths = new Set(placed.map(({ path = "" }) => path))
+      const gone = new Set(yield* Effect.filter(paths, isGone, { concurrency: 16 }))
+      const { listens } = yield* listeners.picture
+      return yield* Effect.filter(placed, ({ path = "", port }) =>
+        gone.has(path) ? Effect.map(listens(port), (busy) => !busy) : Effect.succeed(false)
+      )
+    })
+
+    return {
+      /**
+       * The ports of a project's services, as asked: those that they have, and new ones where they have none; all of them
+       * or none. Fails with `PortTaken` when an asked port has another holder, with `RangeExhausted` when too few are left.
+       * A project folder is remembered until it is gone and another one asks.
+       */
+      ensure: Effect.fnUntraced(function* ({ app, instance, path, services }: EnsureRequest) {
+        const owner = { app, instance }
+        const known = yield* matching(owner)
+        const others = new Set(known.flatMap((allocation) => allocation.path ?? []).filter((other) => other !== path))
+        const lost = new Set(yield* Effect.filter(others, (other) => Effect.map(isThere(other), (there) => !there)))
+        const lacking = (held: ReadonlyArray<Allocation>) =>
+          services.filter((request) => current(held, request) === undefined)
+        const look = lacking(known).length > 0 ? Effect.succeed(yield* assign.look) : assign.look
+        const placed = path === undefined ? owner : { ...owner, path }
+
+        // Also where nothing is missing: a prune comes wholly before it or sees the folder that asks.
+        return yield* store.write<Ensured, PortTaken | RangeExhausted>(
+          Effect.fnUntraced(function* (write) {
+            const held = yield* write.matching(owner)
+            const missing = lacking(held)
+            const chosen =
+              missing.length > 0 ? yield* choose(write, missing, yield* look) : new Map<ServiceRequest, number>()
+            const allocations: Array<Allocation> = []
+            for (const request of services) {
+              const port = chosen.get(request) ?? 0
+              const found =
+                current(held, request) ?? (yield* write.insert({ ...placed, service: request.service }, port))
+              if (found === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
+              const isPlaced = path === undefined || (found.path !== undefined && !lost.has(found.path))
+              allocations.push(isPlaced ? found : yield* write.place(found, path))
+            }
+            return { ...owner, allocations }
+          })
+        )
+      }),
+
+      /**
+       * Release the stale allocations, of the ids where some are given: those whose project folder is gone while its parent
+       * is there, and whose port nothing listens on. With `dry_run`, only tell them.
+       */
+      prune: Effect.fnUntraced(function* ({ dry_run = false, ids }: PruneRequest) {
+        const wanted = ids === undefined ? undefined : new Set<number>(ids)
+        const all = yield* matching({})
+        const allocations = yield* stale(all.filter(({ id }) => wanted === undefined || wanted.has(id)))
+        if (dry_run || allocations.length === 0) return { allocations }
+        return yield* store.write<Pruned, never>(
+          Effect.fnUntraced(function* (write) {
+            // One may have been released, or its folder made anew, since it was looked at.
+            const held = new Map(
+              (yield* write.holders(allocations.map(({ port }) => port))).map((each) => [each.id, each])
+            )
+            const released = yield* Effect.filter(allocations, ({ id, path = "" }) =>
+              held.get(id)?.path === path ? isGone(path) : Effect.succeed(false)
+            )
+            yield* Effect.forEach(released, ({ id }) => write.remove(id), { discard: true })
+            return { allocations: released }
+          })
+        )
+      })
+    } as const
+  }),
+  dependencies: [AllocationStore.Default, AutoAssign.Default, Listeners.Default]
+}) {}

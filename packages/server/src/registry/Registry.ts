@@ -1,0 +1,139 @@
+import type { AllocationId, AllocationRequest, Selector } from "@port-server/domain/Allocation"
+import type { PortStatus } from "@port-server/domain/api/PortServerApi"
+import type { ImportRequest } from "@port-server/domain/Backup"
+import { version } from "@port-server/domain/Defaults"
+import { AllocationNotFound, ImportConflict, InvalidRequest, PortTaken } from "@port-server/domain/Errors"
+import type { ListeningPort } from "@port-server/domain/Listener"
+import type { Port } from "@port-server/domain/Port"
+import type { ServerInfo } from "@port-server/domain/ServerInfo"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Listeners } from "../listeners/Listeners.ts"
+import * as EventLoop from "../runtime/EventLoop.ts"
+import { ServerConfig } from "../ServerConfig.ts"
+import { AllocationStore } from "../storage/AllocationRepository.ts"
+import { AutoAssign } from "./PortAllocator.ts"
+
+/** The rules of the registry: who gets which port, and who has it. All methods can also fail with a `StorageError`. */
+export class Registry extends Effect.Service<Registry>()("@port-server/server/registry/Registry", {
+  effect: Effect.gen(function* () {
+    const store = yield* AllocationStore
+    const assign = yield* AutoAssign
+    const { database, probe, range } = yield* ServerConfig
+    const listeners = yield* Listeners
+    const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
+
+    return {
+      /**
+       * Give a port to a service: the one asked for, or the first free one of the range. Fails with `PortTaken` when the
+       * asked one has a holder, with `RangeExhausted` when no port of the range is free.
+       */
+      allocate: Effect.fnUntraced(function* (request: AllocationRequest) {
+        const chooser = request.port ? undefined : yield* assign.look
+        return yield* store.write(
+          Effect.fnUntraced(function* (write) {
+            const port = chooser === undefined ? (request.port ?? 0) : yield* chooser.next(write)
+            const allocation = yield* write.insert(request, port)
+            if (allocation !== undefined) return allocation
+            const holder = yield* write.holder(port)
+            return yield* holder === undefined
+              ? Effect.dieMessage(`port ${port} has no holder and cannot be inserted`)
+              : new PortTaken({ holder })
+          })
+        )
+      }),
+
+      /** The allocations that equal every field of the selector, by id. */
+      list: store.list,
+
+      /** Whether a port is allocated, and to whom; and who listens on it, where somebody does. */
+      check: Effect.fnUntraced(function* (port: Port) {
+        const holder = yield* store.holder(port)
+        const listener = yield* listeners.at(port)
+        const status: PortStatus = {
+          port,
+          available: holder === undefined,
+          ...(holder === undefined ? {} : { holder }),
+          ...(listener === undefined ? {} : { listener })
+        }
+        return status
+      }),
+
+      /** The ports that something on this machine listens on, and their holders. */
+      listeners: Effect.gen(function* () {
+        const holders = new Map((yield* store.list({})).flat().map((allocation) => [allocation.port, allocation]))
+        const found = yield* listeners.all(holders.keys())
+        return found.map((listening): ListeningPort => {
+          const holder = holders.get(listening.port)
+          return holder === undefined ? listening : { ...listening, holder }
+        })
+      }),
+
+      /** What this server says of itself. */
+      server: Effect.map(
+        // A server whose database cannot be used can still be found, and stopped.
+        Effect.option(store.count),
+        (count): ServerInfo => ({
+          version,
+          pid: process.pid,
+          started_at,
+          database,
+          range: range.toString(),
+          probe,
+          ...(Option.isSome(count) ? { allocations: count.value } : {})
+        })
+      ),
+
+      /** Release one allocation; fails with `AllocationNotFound` when there is none with the id. */
+      release: (id: AllocationId) =>
+        store.write((write) =>
+          Effect.filterOrFail(
+            write.remove(id),
+            (removed) => removed > 0,
+            () => new AllocationNotFound()
+          )
+        ),
+
+      /**
+       * Allocate everything in a backup that is not there yet, all of it or, when a port has another owner, nothing. Fails
+       * with `ImportConflict`, or with `InvalidRequest` when the backup gives one port twice.
+       */
+      import: ({ allocations, dry_run = false }: ImportRequest) =>
+        store.write(
+          Effect.fnUntraced(function* (write) {
+            const wanted = new Map(allocations.map((allocation) => [allocation.port, allocation]))
+            const twice = allocations.find((allocation) => wanted.get(allocation.port) !== allocation)
+            if (twice !== undefined) {
+              return yield* new InvalidRequest({ message: `port ${twice.port} is in the backup twice` })
+            }
+            const held = new Map((yield* write.holders(wanted.keys())).map((holder) => [holder.port, holder]))
+            const missing = allocations.filter(({ port }) => !held.has(port))
+            const [first, ...others] = allocations.flatMap((allocation) => {
+              const holder = held.get(allocation.port)
+              return holder === undefined || holder.hasOwnerOf(allocation)
+                ? []
+                : [{ port: allocation.port, wanted: allocation, holder }]
+            })
+            if (first !== undefined) return yield* new ImportConflict({ conflicts: [first, ...others] })
+            if (!dry_run) {
+              yield* Effect.forEach(
+                missing,
+                (allocation, index) =>
+                  Effect.zipRight(
+                    index % 100 === 99 ? EventLoop.turn : Effect.void,
+                    write.insert(allocation, allocation.port, allocation.created_at)
+                  ),
+                { discard: true }
+              )
+            }
+            return { imported: missing.length, unchanged: allocations.length - missing.length }
+          })
+        ),
+
+      /** Release everything that equals the selector; how many there were. */
+      releaseMatching: (selector: Selector) => store.write<number, never>((write) => write.remove(selector))
+    } as const
+  }),
+  dependencies: [AllocationStore.Default, AutoAssign.Default, Listeners.Default]
+}) {}

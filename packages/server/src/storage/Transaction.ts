@@ -1,0 +1,36 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { run } from "./Query.ts"
+import { isLocked } from "./SqliteError.ts"
+
+/** How long a write waits for another process to release its lock. A waiting write keeps no read from its answer. */
+const lockPatience = "3 seconds"
+
+/** Try again while another process holds a lock, for 3 seconds at most. */
+export const whileLocked = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.retry(effect, {
+    schedule: Schedule.spaced("15 millis").pipe(Schedule.upTo(lockPatience)),
+    while: isLocked
+  })
+
+/**
+ * Run `body` in a transaction that takes the write lock at its start (`BEGIN IMMEDIATE`), so that what it read is still
+ * so when it writes. When `body` or the commit fails, nothing was written.
+ *
+ * `withTransaction` of @effect/sql begins without the lock and turns a failing commit into a defect.
+ */
+export const transaction = <A, E>(
+  connection: Connection,
+  body: Effect.Effect<A, E>
+): Effect.Effect<A, E | SqlError> => {
+  // SQLite has rolled back by itself after some errors; then there is nothing left to roll back.
+  const rollback = Effect.ignore(run(connection, "ROLLBACK"))
+  return Effect.uninterruptible(
+    Effect.zipRight(
+      Effect.interruptible(whileLocked(run(connection, "BEGIN IMMEDIATE"))),
+      Effect.onError(Effect.zipLeft(body, run(connection, "COMMIT")), () => rollback)
+    )
+  )
+}

@@ -1,0 +1,241 @@
+import { spawnSync } from "node:child_process"
+import { mkdir, rm, symlink } from "node:fs/promises"
+import { userInfo } from "node:os"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { PortRangeFromText } from "@port-server/domain/Port"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { freePorts, hasIpv6, hosts, listen, listeningProgram } from "../../../../test/support/Listening.ts"
+import { start, temporaryFolder } from "../../../../test/support/Programs.ts"
+import { connected, listener } from "../../../../test/support/Sockets.ts"
+import * as BindProbe from "../../src/listeners/BindProbe.ts"
+import * as LsofTables from "../../src/listeners/Lsof.ts"
+import type { ListenerSource } from "../../src/listeners/PortScanner.ts"
+import * as ProcTables from "../../src/listeners/ProcNetTcp.ts"
+
+const range = Schema.decodeSync(PortRangeFromText)
+const promise = <A>(run: () => Promise<A>) => Effect.promise(run)
+
+const missing: Readonly<Record<string, boolean>> = {
+  "/proc/net/tcp": process.platform !== "linux",
+  lsof: spawnSync("lsof", ["-v"]).error !== undefined
+}
+
+const sources: ReadonlyArray<readonly [name: string, make: (first: number) => Effect.Effect<ListenerSource>]> = [
+  ["/proc/net/tcp", () => ProcTables.make],
+  ["lsof", (first) => LsofTables.make(range(`${first}-${first + 7}`))],
+  ["the bind probe", (first) => BindProbe.make(range(`${first}-${first + 7}`))]
+]
+
+const describing = (name: string) => (missing[name] ? describe.skip : describe)
+
+for (const [name, make] of sources) {
+  describing(name)(missing[name] ? `${name} (skipped: not on this machine)` : name, () => {
+    for (const host of hosts) {
+      it.scopedLive(`sees what listens on ${host}, and no longer once it is closed`, () =>
+        Effect.gen(function* () {
+          const first = yield* freePorts(2)
+          const source = yield* make(first)
+          const { close, port } = yield* listen(host, first)
+          const during = yield* source
+          expect(yield* during.listens(port)).toBe(true)
+          expect(yield* during.listens(port + 1)).toBe(false)
+          expect(yield* during.ports([])).toContain(port)
+          yield* close
+          const after = yield* source
+          expect(yield* after.listens(port)).toBe(false)
+          expect(yield* after.ports([port])).not.toContain(port)
+          expect(yield* (yield* source).listens(port)).toBe(false)
+        })
+      )
+    }
+  })
+}
+
+it.scopedLive("the bind probe tries the ports that are likely besides its range, and knows nobody", () =>
+  Effect.gen(function* () {
+    const first = yield* freePorts(4)
+    const source = yield* BindProbe.make(range(`${first}-${first + 1}`))
+    yield* listen("127.0.0.1", first)
+    yield* listen("127.0.0.1", first + 3)
+    const { addresses, owners, ports } = yield* source
+    expect(yield* ports([first + 3, first + 2])).toEqual([first, first + 3])
+    expect(addresses(first)).toEqual([])
+    expect(yield* owners([first])).toEqual(new Map())
+  })
+)
+
+it.scopedLive("many probes of one port at a time do not see each other", () =>
+  Effect.gen(function* () {
+    const first = yield* freePorts(1)
+    const source = yield* BindProbe.make(range(`${first}-${first}`))
+    const looks = Effect.flatMap(source, ({ listens }) => listens(first))
+    const seen = yield* Effect.all(
+      Array.from({ length: 32 }, () => looks),
+      { concurrency: "unbounded" }
+    )
+    expect(new Set(seen)).toEqual(new Set([false]))
+  })
+)
+
+describe("an address of the kernel's table", () => {
+  const cases = [
+    ["0100007F", "127.0.0.1"],
+    ["00000000", "0.0.0.0"],
+    ["0A00A8C0", "192.168.0.10"],
+    ["00000000000000000000000001000000", "::1"],
+    ["00000000000000000000000000000000", "::"],
+    ["0000000000000000FFFF00000100007F", "127.0.0.1"],
+    ["0000000000000000FFFF000000000000", "0.0.0.0"],
+    ["B80D01200000000067452301EFCDAB89", "2001:db8::123:4567:89ab:cdef"],
+    ["000080FE00000000FF00525401000000", "fe80::5452:ff:0:1"]
+  ] as const
+  for (const [hex, address] of cases) {
+    it(`${hex} is ${address}`, () => expect(ProcTables.addressOf(hex)).toBe(address))
+  }
+})
+
+const tables = sources.filter(([name]) => name !== "the bind probe")
+const user = userInfo().username
+
+for (const [name, make] of tables) {
+  describing(name)(`who listens, by ${name}${missing[name] ? " (skipped: not on this machine)" : ""}`, () => {
+    const who = (port: number) =>
+      Effect.gen(function* () {
+        const { addresses, owners } = yield* yield* make(port)
+        return { addresses: addresses(port), listener: (yield* owners([port])).get(port) }
+      })
+
+    it.scopedLive("tells the process, its program, its folder and its user", () =>
+      Effect.gen(function* () {
+        const cwd = join(yield* temporaryFolder, "ein Ordner mit ü")
+        yield* promise(() => mkdir(cwd))
+        const { pid, port } = yield* listeningProgram({ cwd })
+        expect(yield* who(port)).toEqual({ addresses: ["127.0.0.1"], listener: { pid, command: "node", cwd, user } })
+      })
+    )
+
+    it.scopedLive("tells the addresses of a port that several programs listen on, one family each", () =>
+      Effect.gen(function* () {
+        const cwd = yield* temporaryFolder
+        const port = yield* freePorts(1)
+        yield* listeningProgram({ cwd, port })
+        if (hasIpv6) yield* listen("::1", port)
+        const { addresses } = yield* who(port)
+        expect([...addresses].sort()).toEqual(hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"])
+      })
+    )
+
+    it.scopedLive("tells nobody for a port that nothing listens on", () =>
+      Effect.gen(function* () {
+        const port = yield* freePorts(1)
+        expect(yield* who(port)).toEqual({ addresses: [], listener: undefined })
+      })
+    )
+  })
+}
+
+describing("/proc/net/tcp")("the name of a program in /proc", () => {
+  const commandOf = (port: number) =>
+    Effect.gen(function* () {
+      const { owners } = yield* yield* ProcTables.make
+      return (yield* owners([port])).get(port)?.command
+    })
+
+  const linked = (name: string) =>
+    Effect.gen(function* () {
+      const cwd = yield* temporaryFolder
+      const file = join(cwd, name)
+      yield* promise(() => symlink(process.execPath, file))
+      return { cwd, file }
+    })
+
+  it.scopedLive("is whole where the kernel cuts it at 15 characters", () =>
+    Effect.gen(function* () {
+      for (const name of ["shortname", "exactly-15-long", "a-web-server-with-a-long-name"]) {
+        const { port } = yield* listeningProgram(yield* linked(name))
+        expect(yield* commandOf(port)).toBe(name)
+      }
+    })
+  )
+
+  it.scopedLive("is the program's where the kernel has its first thread's, and else what it calls itself", () =>
+    Effect.gen(function* () {
+      const options = yield* linked("my-server")
+      const main = yield* listeningProgram({ ...options, thread: "MainThread" })
+      expect(yield* commandOf(main.port)).toBe("my-server")
+      const chosen = yield* listeningProgram({ ...options, thread: "fifteen-letters" })
+      expect(yield* commandOf(chosen.port)).toBe("fifteen-letters")
+    })
+  )
+
+  it.scopedLive("many that come or go between two looks are all seen, whatever was expected", () =>
+    Effect.gen(function* () {
+      const first = yield* freePorts(60)
+      const source = yield* ProcTables.make
+      yield* source
+      // Beyond a page of either table, with connections behind them.
+      const opened = yield* Effect.forEach(
+        Array.from({ length: 60 }, (_, index) => index),
+        (index) => listen(hosts[index % hosts.length] ?? "127.0.0.1", first + index)
+      )
+      const other = yield* listener()
+      for (let count = 0; count < 8; count++) yield* connected(other.port)
+      const seen = new Set(yield* (yield* source).ports([]))
+      expect(opened.map(({ port }) => port).filter((port) => !seen.has(port))).toEqual([])
+      yield* Effect.forEach(opened, ({ close }) => close)
+      const left = new Set(yield* (yield* source).ports([]))
+      expect(opened.map(({ port }) => port).filter((port) => left.has(port))).toEqual([])
+    })
+  )
+
+  it.scopedLive("neither end of a connection is taken for a listener", () =>
+    Effect.gen(function* () {
+      const { port } = yield* listener()
+      const near = yield* connected(port)
+      const { listens, ports } = yield* yield* ProcTables.make
+      expect(yield* listens(port)).toBe(true)
+      expect(yield* listens(near.port)).toBe(false)
+      expect(yield* ports([])).not.toContain(near.port)
+    })
+  )
+
+  it.scopedLive("a folder that was removed is told as the kernel does", () =>
+    Effect.gen(function* () {
+      const cwd = join(yield* temporaryFolder, "gone")
+      yield* promise(() => mkdir(cwd))
+      const { port } = yield* listeningProgram({ cwd })
+      yield* promise(() => rm(cwd, { recursive: true }))
+      const { owners } = yield* yield* ProcTables.make
+      expect((yield* owners([port])).get(port)?.cwd).toBe(`${cwd} (deleted)`)
+    })
+  )
+
+  it.scopedLive("processes that come and go while the owners are looked for disturb nobody", () =>
+    Effect.gen(function* () {
+      const cwd = yield* temporaryFolder
+      const { pid, port } = yield* listeningProgram({ cwd })
+      yield* start("sh", ["-c", "while :; do true & true & true & true & sh -c : & sh -c : & wait; done"])
+      for (let round = 0; round < 20; round++) {
+        // A source that remembers nothing looks through everything.
+        const { owners } = yield* yield* ProcTables.make
+        expect((yield* owners([port])).get(port)).toMatchObject({ pid, cwd })
+      }
+    })
+  )
+
+  it.scopedLive("an owner that is gone is not told from memory", () =>
+    Effect.gen(function* () {
+      const cwd = yield* temporaryFolder
+      const source = yield* ProcTables.make
+      const one = yield* listeningProgram({ cwd })
+      expect((yield* (yield* source).owners([one.port])).get(one.port)).toMatchObject({ pid: one.pid })
+      one.process.kill("SIGKILL")
+      yield* one.ended
+      const other = yield* listeningProgram({ cwd, port: one.port })
+      const found = yield* (yield* source).owners([one.port])
+      expect(found.get(one.port)).toMatchObject({ pid: other.pid })
+    })
+  )
+})

@@ -1,0 +1,115 @@
+import { describe, expect, it } from "@effect/vitest"
+import { badPorts, Port, PortRange } from "@port-server/domain/Port"
+import * as FastCheck from "effect/FastCheck"
+import * as Schema from "effect/Schema"
+import { FreePorts } from "../../src/storage/FreePorts.ts"
+
+const toPort = Schema.decodeSync(Port)
+const range = (first: number, last: number) => new PortRange({ first: toPort(first), last: toPort(last) })
+
+/** What {@link FreePorts} promises, said with a set and nothing clever. */
+const firstOf = (held: ReadonlySet<number>, { first, last }: PortRange): number | undefined => {
+  const all = Array.from({ length: last - first + 1 }, (_, index) => first + index).filter((port) => !held.has(port))
+  return all.find((port) => !badPorts.has(port)) ?? all[0]
+}
+
+// Where words end, where browsers refuse, and at both ends of all ports.
+const interesting = FastCheck.oneof(
+  FastCheck.integer({ min: 1, max: 130 }),
+  FastCheck.integer({ min: 6655, max: 6700 }),
+  FastCheck.integer({ min: 65_470, max: 65_535 })
+)
+
+const ranges = FastCheck.tuple(interesting, FastCheck.integer({ min: 0, max: 100 })).map(([first, length]) =>
+  range(first, Math.min(65_535, first + length))
+)
+
+const operations = FastCheck.array(
+  FastCheck.record({ action: FastCheck.constantFrom("hold", "free", "take"), port: interesting, range: ranges }),
+  { maxLength: 150 }
+)
+
+describe("FreePorts", () => {
+  it.prop(
+    "agrees with a plain set after any operations",
+    { initial: FastCheck.array(interesting), operations },
+    ({ initial, operations }) => {
+      const model = new Set(initial)
+      const free = new FreePorts(initial)
+      for (const { action, port, range } of operations) {
+        if (action === "hold") {
+          free.hold(port)
+          model.add(port)
+        } else if (action === "free") {
+          free.free(port)
+          model.delete(port)
+        } else {
+          const taken = firstOf(model, range)
+          expect(free.first(range)).toBe(taken)
+          if (taken !== undefined) {
+            free.hold(taken)
+            model.add(taken)
+          }
+        }
+      }
+      const everything = range(1, 65_535)
+      expect(free.first(everything)).toBe(firstOf(model, everything))
+    },
+    { fastCheck: { numRuns: 200 } }
+  )
+
+  it.prop("hands out every port of a range once, the browser-refused ones last", { range: ranges }, ({ range }) => {
+    const free = new FreePorts([])
+    const given: Array<number> = []
+    for (let port = free.first(range); port !== undefined; port = free.first(range)) {
+      free.hold(port)
+      given.push(port)
+    }
+    const all = Array.from({ length: range.last - range.first + 1 }, (_, index) => range.first + index)
+    const refused = (port: number) => badPorts.has(port)
+    expect(given).toEqual([...all.filter((port) => !refused(port)), ...all.filter(refused)])
+  })
+
+  it("has none in a range that is all held", () => {
+    const all = Array.from({ length: 65_535 }, (_, index) => index + 1)
+    expect(new FreePorts(all).first(range(1, 65_535))).toBeUndefined()
+  })
+
+  it("finds the last port of all", () => {
+    const all = Array.from({ length: 65_534 }, (_, index) => index + 1)
+    expect(new FreePorts(all).first(range(1, 65_535))).toBe(65_535)
+  })
+
+  for (const [first, last] of [
+    [3031, 3032],
+    [3032, 3032],
+    [3040, 3071],
+    [3039, 3072]
+  ] as const) {
+    it(`never leaves the range ${first}-${last}`, () => {
+      const held = Array.from({ length: last - first + 1 }, (_, index) => first + index)
+      expect(new FreePorts(held).first(range(first, last))).toBeUndefined()
+      expect(new FreePorts(held.slice(0, -1)).first(range(first, last))).toBe(last)
+      expect(new FreePorts(held.slice(1)).first(range(first, last))).toBe(first)
+    })
+  }
+
+  it("takes a port that is held twice for held, and free after it was freed once", () => {
+    const free = new FreePorts([3000, 3000])
+    free.hold(3000)
+    expect(free.first(range(3000, 3001))).toBe(3001)
+    free.free(3000)
+    expect(free.first(range(3000, 3001))).toBe(3000)
+  })
+
+  for (const port of [-1, 0, 65_536, 70_000, 65_536 + 3000, 4_294_970_296, 2 ** 53]) {
+    it(`a held ${port}, which an older program may have stored, hides no port`, () => {
+      const free = new FreePorts([port])
+      expect(free.first(range(1, 65_535))).toBe(2)
+      expect(free.first(range(3000, 3000))).toBe(3000)
+      expect(free.first(range(65_535, 65_535))).toBe(65_535)
+      free.free(port)
+      expect(free.first(range(3000, 3000))).toBe(3000)
+    })
+  }
+})

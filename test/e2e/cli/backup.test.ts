@@ -1,0 +1,190 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
+import { bin, type PortServer, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
+import { execute } from "../../support/Sqlite.ts"
+import { call } from "../../support/Wire.ts"
+
+const allocate = (server: PortServer, app: string, service: string, port?: number) =>
+  call(server.port, "POST", "/v1/allocations", { app, instance: "main", service, ...(port ? { port } : {}) })
+
+const list = (server: PortServer) => Effect.map(call(server.port, "GET", "/v1/allocations"), ({ json }) => json)
+
+/** A registry with two allocations, and the file that portctl export makes of it. */
+const exported = Effect.gen(function* () {
+  const server = yield* startServer()
+  yield* allocate(server, "shop", "web")
+  yield* allocate(server, "shop", "db", 5432)
+  const { stdout } = yield* portctl(["export"], { server })
+  const file = join(yield* temporaryFolder, "ports.json")
+  writeFileSync(file, stdout)
+  return { server, file, text: stdout }
+})
+
+describe.concurrent("portctl export and import", () => {
+  it.scopedLive("export prints every allocation in the versioned format", () =>
+    Effect.gen(function* () {
+      const { server, text } = yield* exported
+      expect(JSON.parse(text)).toEqual({ version: 1, allocations: yield* list(server) })
+      expect(text).toBe(`${JSON.stringify(JSON.parse(text), undefined, 2)}\n`)
+    })
+  )
+
+  it.scopedLive("import moves a registry: owners, ports and times, with ids of its own", () =>
+    Effect.gen(function* () {
+      const { file, server } = yield* exported
+      const other = yield* startServer()
+      yield* allocate(other, "elsewhere", "web", 9000)
+      expectAnswer(yield* portctl(["import", file], { server: other }), "imported 2 allocation(s), 0 unchanged\n")
+      const moved = yield* list(server)
+      expect(yield* list(other)).toMatchObject([
+        { id: 1, app: "elsewhere" },
+        ...(Array.isArray(moved) ? moved : []).map((allocation, index) => ({ ...allocation, id: index + 2 }))
+      ])
+    })
+  )
+
+  it.scopedLive("import again changes nothing, and - reads the standard input", () =>
+    Effect.gen(function* () {
+      const { file, server } = yield* exported
+      const before = yield* list(server)
+      expectAnswer(yield* portctl(["import", file], { server }), "imported 0 allocation(s), 2 unchanged\n")
+      const env = { PORT_SERVER_ADDR: server.address }
+      const piped = yield* start("/bin/sh", ["-c", `exec "$0" import - < "$1"`, bin.portctl, file], { env })
+      expectAnswer(yield* piped.ended, "imported 0 allocation(s), 2 unchanged\n")
+      expect(yield* list(server)).toEqual(before)
+    })
+  )
+
+  it.scopedLive("--dry-run says what would happen and changes nothing", () =>
+    Effect.gen(function* () {
+      const { file } = yield* exported
+      const empty = yield* startServer()
+      expectAnswer(
+        yield* portctl(["import", file, "--dry-run"], { server: empty }),
+        "would import 2 allocation(s), 0 unchanged\n"
+      )
+      expect(yield* list(empty)).toEqual([])
+    })
+  )
+
+  it.scopedLive("a port of another owner refuses the whole import, and is named with its holder", () =>
+    Effect.gen(function* () {
+      const { file } = yield* exported
+      const taken = yield* startServer()
+      yield* allocate(taken, "other", "db", 5432)
+      const before = yield* list(taken)
+      const sentence = "1 port(s) already allocated, nothing was imported: 5432 belongs to other/main/db (id=1)"
+      expectError(yield* portctl(["import", file], { server: taken }), sentence)
+      expectError(yield* portctl(["import", file, "--dry-run"], { server: taken }), sentence)
+      const { stdout } = yield* portctl(["import", file, "--json"], { server: taken })
+      expect(JSON.parse(stdout)).toMatchObject({
+        error: "1 port(s) already allocated, nothing was imported",
+        conflicts: [{ port: 5432, wanted: { app: "shop" }, holder: { app: "other" } }]
+      })
+      expect(yield* list(taken)).toEqual(before)
+    })
+  )
+
+  it.scopedLive("what an older program stored survives the way through the file", () =>
+    Effect.gen(function* () {
+      const { file, server } = yield* exported
+      yield* execute(
+        server.database,
+        "INSERT INTO allocations (app, instance, service, port, created_at) VALUES ('old' || char(7), '', 'x', 7000, '2020-01-01 00:00:00')"
+      )
+      writeFileSync(file, (yield* portctl(["export"], { server })).stdout)
+      const other = yield* startServer()
+      expectAnswer(yield* portctl(["import", file], { server: other }), "imported 3 allocation(s), 0 unchanged\n")
+      expect(yield* list(other)).toEqual(yield* list(server))
+    })
+  )
+
+  const good = { id: 1, app: "a", instance: "b", service: "c", port: 3000, created_at: "2025-02-08T15:04:05Z" }
+  const bad: ReadonlyArray<readonly [name: string, text: string, sentence: RegExp]> = [
+    ["text that is no JSON", "not json", /is not a backup of portctl export: ./],
+    ["another version", JSON.stringify({ version: 2, allocations: [] }), /version must be 1/],
+    [
+      "a port that is none",
+      JSON.stringify({ version: 1, allocations: [{ ...good, port: 70000 }] }),
+      /port 70000 is not/
+    ],
+    [
+      "a time that is none",
+      JSON.stringify({ version: 1, allocations: [{ ...good, created_at: "now" }] }),
+      /created_at/
+    ],
+    ["a missing field", JSON.stringify({ version: 1, allocations: [{ id: 1 }] }), /allocations\.0\.app is missing/],
+    ["an unknown field", JSON.stringify({ version: 1, allocations: [], extra: 1 }), /unknown field "extra"/],
+    [
+      "one port twice",
+      JSON.stringify({ version: 1, allocations: [good, { ...good, id: 2 }] }),
+      /3000 is in the backup twice/
+    ]
+  ]
+  for (const [name, text, sentence] of bad) {
+    it.scopedLive(`import refuses ${name} in one line, and changes nothing`, () =>
+      Effect.gen(function* () {
+        const { file, server } = yield* exported
+        const before = yield* list(server)
+        writeFileSync(file, text)
+        const ended = yield* portctl(["import", file], { server })
+        expect(ended).toMatchObject({ code: 1, stdout: "" })
+        expect(ended.stderr).toMatch(/^error: [^\n]+\n$/)
+        expect(ended.stderr).toMatch(sentence)
+        expect(yield* list(server)).toEqual(before)
+      })
+    )
+  }
+
+  it.scopedLive("import wants a file that can be read", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      expectError(
+        yield* portctl(["import", "/nowhere/x.json"], { server }),
+        'cannot read "/nowhere/x.json": there is no such file'
+      )
+      expectUsageError(yield* portctl(["import"], { server }), /FILE/, "portctl import")
+    })
+  )
+})
+
+describe.concurrent("port-server --check", () => {
+  const check = (database: string) =>
+    Effect.flatMap(start(bin.portServer, ["--check", "--db", database]), (running) => running.ended)
+
+  it.scopedLive("says that a database is sound, also while a server has it open, and changes nothing", () =>
+    Effect.gen(function* () {
+      const { server } = yield* exported
+      expectAnswer(yield* check(server.database), `the database ${server.database} is sound: 2 allocation(s)\n`)
+      server.process.kill("SIGTERM")
+      yield* server.ended
+      const bytes = readFileSync(server.database)
+      expectAnswer(yield* check(server.database), `the database ${server.database} is sound: 2 allocation(s)\n`)
+      expect(readFileSync(server.database).equals(bytes)).toBe(true)
+    })
+  )
+
+  it.scopedLive("fails with one line for a damaged, a foreign and a missing database", () =>
+    Effect.gen(function* () {
+      const { server } = yield* exported
+      server.process.kill("SIGTERM")
+      yield* server.ended
+      const bytes = readFileSync(server.database)
+      bytes.fill(0x5a, 4096)
+      writeFileSync(server.database, bytes)
+      const damaged = yield* check(server.database)
+      expect(damaged).toMatchObject({ code: 1, stdout: "" })
+      expect(damaged.stderr).toMatch(/^error: cannot open the database [^\n]+: it is damaged[^\n]*\n$/)
+
+      const folder = yield* temporaryFolder
+      const foreign = join(folder, "foreign.db")
+      yield* execute(foreign, "CREATE TABLE notes (text)")
+      expectError(yield* check(foreign), `cannot open the database ${foreign}: it belongs to another program`)
+      const missing = join(folder, "missing.db")
+      expectError(yield* check(missing), `cannot open the database ${missing}: there is no such file`)
+    })
+  )
+})

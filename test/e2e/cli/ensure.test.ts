@@ -1,0 +1,404 @@
+import { execFileSync } from "node:child_process"
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Ensured } from "@port-server/domain/Ensure"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { allocate, listed } from "../../support/Api.ts"
+import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
+import { git, realFolder, temporaryRepository, worktree } from "../../support/Git.ts"
+import { type PortServer, portctl, startServer } from "../../support/Programs.ts"
+import { listener } from "../../support/Sockets.ts"
+
+const decode = Schema.decodeUnknownSync(Schema.parseJson(Ensured))
+
+/** A server and a repository named `proj`. */
+const project = Effect.all({ server: startServer(), top: temporaryRepository("proj") })
+
+/** The same, with a clone that has the same name. */
+const clones = Effect.gen(function* () {
+  const { server, top } = yield* project
+  const clone = join(yield* realFolder, "proj")
+  git(top, "clone", "--quiet", top, clone)
+  return { server, top, clone }
+})
+
+const ensure = (server: PortServer, cwd: string, ...args: ReadonlyArray<string>) =>
+  portctl(["ensure", ...args], { server, cwd })
+
+describe.concurrent("portctl ensure", () => {
+  it.scopedLive("gives each service a port, and the same ones when asked again", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const answer = "proj/main\nweb       3000\npostgres  3001\n"
+      expectAnswer(yield* ensure(server, top, "--service", "web,postgres"), answer)
+      expectAnswer(yield* ensure(server, top, "--service", "web,postgres"), answer)
+      expectAnswer(yield* ensure(server, top, "--service=postgres"), "proj/main\npostgres  3001\n")
+    })
+  )
+
+  it.scopedLive("takes services by commas and by repeating the flag, and answers in the order asked", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const args = ["--service", "web,db=5432", "--quiet", "--service=mail", "--service", "web2=8080"]
+      expectAnswer(yield* ensure(server, top, ...args), "3000\n5432\n3001\n8080\n")
+      expectAnswer(yield* ensure(server, top, "--quiet", "--service", "mail,web"), "3001\n3000\n")
+    })
+  )
+
+  it.scopedLive("--json prints the API's own body, with the worktree's folder", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const ended = yield* ensure(server, top, "--service", "web", "--json")
+      expectAnswer(
+        ended,
+        `${JSON.stringify({ app: "proj", instance: "main", allocations: yield* listed(server.port, "proj") })}\n`
+      )
+      expect(decode(ended.stdout).allocations[0]).toMatchObject({ port: 3000, path: top })
+    })
+  )
+
+  it.scopedLive("worktrees have ports of their own", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const tree = worktree(top, join(top, "../feature"))
+      expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  3000\n")
+      expectAnswer(yield* ensure(server, tree, "--service", "web"), "proj/feature\nweb  3001\n")
+    })
+  )
+
+  it.scopedLive("an exact port that another has is an error, and nothing is changed", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      yield* allocate(server.port, { app: "other", service: "db", port: 5432 })
+      const sentence = "port 5432 is already allocated to other/dev/db (id=1)"
+      expectError(yield* ensure(server, top, "--service", "web,db=5432"), sentence)
+      expect(yield* listed(server.port, "proj")).toEqual([])
+      const ended = yield* ensure(server, top, "--service", "web,db=5432", "--json")
+      expect(ended).toMatchObject({ code: 1, stderr: `error: ${sentence}\n` })
+      expect(JSON.parse(ended.stdout)).toMatchObject({ error: expect.any(String), holder: { id: 1, port: 5432 } })
+    })
+  )
+
+  it.scopedLive("with a port, a service that has another one gets that too, and from then on answers with it", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      expectAnswer(yield* ensure(server, top, "--service", "db"), "proj/main\ndb  3000\n")
+      expect(yield* ensure(server, top, "--service", "db=5432", "--quiet")).toEqual({
+        code: 0,
+        signal: null,
+        stdout: "5432\n",
+        stderr: "note: proj/main/db has port 3000 (id=1) too; portctl release --id 1 gives it back\n"
+      })
+      expectAnswer(yield* ensure(server, top, "--service", "db=5432"), "proj/main\ndb  5432\n")
+      expectAnswer(yield* ensure(server, top, "--service", "db=0", "--quiet"), "5432\n")
+      expectAnswer(yield* ensure(server, top, "--service", "db=3000", "--quiet"), "3000\n")
+      expectAnswer(yield* ensure(server, top, "--service", "db", "--quiet"), "5432\n")
+    })
+  )
+
+  it.scopedLive("a clone of the same name gets none of the other's ports, until an instance is said", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  3000\n")
+      const before = yield* listed(server.port, "proj")
+      const sentence = `proj/main belongs to ${top}; give this folder its own with --instance or PORTCTL_INSTANCE`
+      for (const service of ["web", "db=4000"]) {
+        expectError(yield* ensure(server, clone, "--service", service), sentence)
+      }
+      const json = `${JSON.stringify({ error: sentence })}\n`
+      expectError(yield* ensure(server, clone, "--service", "web", "--app", "proj", "--json"), sentence, json)
+      expect(yield* listed(server.port, "proj")).toEqual(before)
+      expectAnswer(yield* ensure(server, clone, "--service", "web", "--instance", "two"), "proj/two\nweb  3001\n")
+    })
+  )
+
+  it.scopedLive("nor do the other verbs of a project, which then do nothing", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      yield* ensure(server, top, "--service", "web")
+      const sentence = `proj/main belongs to ${top}; give this folder its own with --instance or PORTCTL_INSTANCE`
+      for (const verb of [["env", "--write", "vars"], ["run", "--", "echo", "started"], ["open"]]) {
+        expectError(yield* portctl(verb, { server, cwd: clone, env: { PORTCTL_INSTANCE: "" } }), sentence)
+      }
+      expect(readdirSync(clone)).toEqual([".git"])
+      const env = { PORTCTL_INSTANCE: "main" }
+      expectAnswer(yield* portctl(["env"], { server, cwd: clone, env }), "# proj/main\nWEB_PORT=3000\n")
+    })
+  )
+
+  it.scopedLive(
+    "two folders that say the instance share its ports, and the one that it belongs to need not say it",
+    () =>
+      Effect.gen(function* () {
+        const { clone, server, top } = yield* clones
+        yield* ensure(server, top, "--service", "web")
+        const shared = "proj/main\nweb  3000\ndb   3001\n"
+        expectAnswer(yield* ensure(server, clone, "--service", "web,db", "--instance", "main"), shared)
+        expectAnswer(yield* ensure(server, top, "--service", "web,db"), shared)
+        expect(yield* ensure(server, clone, "--service", "db")).toMatchObject({ code: 1, stdout: "" })
+      })
+  )
+
+  it.scopedLive("a linked worktree whose folder is called main gets none of the main worktree's ports", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const tree = worktree(top, join(top, "../trees/main"))
+      expectAnswer(yield* ensure(server, tree, "--service", "web"), "proj/main\nweb  3000\n")
+      const sentence = `proj/main belongs to ${tree}; give this folder its own with --instance or PORTCTL_INSTANCE`
+      expectError(yield* ensure(server, top, "--service", "web"), sentence)
+    })
+  )
+
+  it.scopedLive("of two clones that ask at the same time for the first time, one gets the ports", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      const folders = [top, clone, top, clone, top, clone]
+      const answers = yield* Effect.forEach(folders, (cwd) => ensure(server, cwd, "--service", "web,db"), {
+        concurrency: "unbounded"
+      })
+      const given = new Set(folders.filter((_, index) => answers[index]?.code === 0))
+      expect(given.size).toBe(1)
+      for (const [index, folder] of folders.entries()) {
+        expect(answers[index]?.stdout).toBe(given.has(folder) ? "proj/main\nweb  3000\ndb   3001\n" : "")
+      }
+    })
+  )
+
+  it.scopedLive("a clone that takes the place of one that is gone gets its ports, once with a note", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      yield* ensure(server, top, "--service", "web")
+      rmSync(top, { recursive: true })
+      const stdout = "proj/main\nweb  3000\n"
+      const stderr = `note: took over the ports of ${top}, which is gone\n`
+      expect(yield* ensure(server, clone, "--service", "web")).toMatchObject({ code: 0, stdout, stderr })
+      expectAnswer(yield* ensure(server, clone, "--service", "web"), stdout)
+    })
+  )
+
+  it.scopedLive("a folder that is moved takes its ports along, one that is renamed gets new ones", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      yield* ensure(server, top, "--service", "web")
+      const moved = join(yield* realFolder, "proj")
+      renameSync(top, moved)
+      expect(yield* ensure(server, moved, "--service", "web")).toMatchObject({
+        stdout: "proj/main\nweb  3000\n",
+        stderr: `note: took over the ports of ${top}, which is gone\n`
+      })
+      expect(yield* listed(server.port, "proj")).toMatchObject([{ path: moved }])
+      renameSync(moved, `${moved}-new`)
+      expectAnswer(yield* ensure(server, `${moved}-new`, "--service", "web"), "proj-new/main\nweb  3001\n")
+      expect(yield* portctl(["prune", "--dry-run"], { server })).toMatchObject({
+        stdout: `would release port 3000 of proj/main/web (id=1): ${moved} is gone\n`
+      })
+    })
+  )
+
+  it.scopedLive("calls at the same time agree within a worktree, and share nothing between worktrees", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const trees = [top, ...["a", "b", "c"].map((name) => worktree(top, join(top, "..", name)))]
+      const answers = yield* Effect.forEach(
+        [...trees, ...trees, ...trees],
+        (cwd) => ensure(server, cwd, "--service", "web,db", "--json"),
+        { concurrency: "unbounded" }
+      )
+      const ports = new Map<string, ReadonlyArray<number>>()
+      for (const answer of answers) {
+        expect(answer).toMatchObject({ code: 0, stderr: "" })
+        const { allocations, instance } = decode(answer.stdout)
+        const given = allocations.map(({ port }) => port)
+        expect(ports.get(instance) ?? given).toEqual(given)
+        ports.set(instance, given)
+      }
+      expect([...ports.keys()].sort()).toEqual(["a", "b", "c", "main"])
+      expect(new Set([...ports.values()].flat()).size).toBe(8)
+    })
+  )
+
+  it.scopedLive("a port of a service that runs is still its port", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer({ probe: true })
+      const top = yield* temporaryRepository("proj")
+      const { port } = yield* listener()
+      expectAnswer(yield* ensure(server, top, "--quiet", "--service", `web=${port}`), `${port}\n`)
+      expectAnswer(yield* ensure(server, top, "--quiet", "--service", "web"), `${port}\n`)
+    })
+  )
+})
+
+describe.concurrent("a command line that ensure cannot follow", () => {
+  const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegExp]> = [
+    [["--service"], /--service needs a value/],
+    [["--service", ""], /service must not be blank/],
+    [["--service", "web,,db"], /service must not be blank/],
+    [["--service", "web", "--service", ""], /service must not be blank/],
+    [["--service", "web="], /port must be an integer/],
+    [["--service", "web=70000"], /port must be an integer/],
+    [["--service", "web=-1"], /port must be an integer/],
+    [["--service", "web=3000=1"], /port must be an integer/],
+    [["--service", "a\u0007b"], /service must not contain control/],
+    [["--service", "x".repeat(256)], /service must be at most 255 characters/],
+    [["--service", "web", "--app", ""], /app must not be blank/],
+    [["--service", "web", "--instance", " "], /instance must not be blank/],
+    [["--service", "web", "--json", "--quiet"], /--json and --quiet exclude each other/],
+    [["--service", "web", "--app", "a", "--app", "b"], /--app was given twice/],
+    [["web"], /unexpected argument "web"/],
+    [["--", "web"], /unexpected argument "web"/]
+  ]
+  for (const [args, wrong] of refused) {
+    it.scopedLive(`refuses ${JSON.stringify(args).slice(0, 60)}, and sends nothing`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener()
+        const ended = yield* portctl(["ensure", ...args], {
+          env: { PORT_SERVER_ADDR: address },
+          cwd: yield* realFolder
+        })
+        expectUsageError(ended, wrong, "portctl ensure")
+        expect(connections()).toBe(0)
+      })
+    )
+  }
+
+  it.scopedLive("refuses a service or a port that is asked for twice", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      expectError(yield* ensure(server, top, "--service", "web,web"), 'service "web" is asked for twice')
+      expectError(yield* ensure(server, top, "--service", "a=4000,b=4000"), "port 4000 is asked for twice")
+      expect(yield* listed(server.port, "proj")).toEqual([])
+    })
+  )
+})
+
+describe.concurrent("portctl.json", () => {
+  const write = (folder: string, contents: unknown) =>
+    writeFileSync(join(folder, "portctl.json"), typeof contents === "string" ? contents : JSON.stringify(contents))
+
+  it.scopedLive("says which services there are and which ports they prefer, from every folder below it", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      write(top, { services: { web: { env: "PORT", prefer: 4000 }, db: {} } })
+      const inner = join(top, "a/b")
+      mkdirSync(inner, { recursive: true })
+      expectAnswer(yield* ensure(server, inner), "proj/main\nweb  4000\ndb   3000\n")
+      const tree = worktree(top, join(top, "../second"))
+      write(tree, { services: { web: { prefer: 4000 } } })
+      expectAnswer(yield* ensure(server, tree), "proj/second\nweb  3001\n")
+    })
+  )
+
+  it.scopedLive("a service named on the command line gets what the file prefers, and is the only one", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      write(top, { services: { web: { prefer: 4000 }, db: {} } })
+      expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  4000\n")
+      expect(yield* ensure(server, top, "--service", "web=4001")).toMatchObject({ stdout: "proj/main\nweb  4001\n" })
+    })
+  )
+
+  it.scopedLive("in a folder above a repository, it goes for every worktree below", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      write(join(top, ".."), { app: "shared", services: { web: {} } })
+      expectAnswer(yield* ensure(server, top), "shared/main\nweb  3000\n")
+      expectAnswer(yield* ensure(server, worktree(top, join(top, "../two"))), "shared/two\nweb  3001\n")
+    })
+  )
+
+  it.scopedLive("without one and without --service, both ways are told", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const sentence = "no services: name them with --service, or in a portctl.json (portctl init writes one)"
+      expectError(yield* ensure(server, top), sentence)
+      expectError(yield* ensure(server, top, "--json"), sentence, `${JSON.stringify({ error: sentence })}\n`)
+    })
+  )
+
+  const bad: ReadonlyArray<readonly [name: string, contents: string | Uint8Array, wrong: RegExp]> = [
+    ["empty", "", /json:1:1 is not JSON: Unexpected end of JSON input$/m],
+    ["not whole", '{"services":\n  {"web": {}', /json:2:13 is not JSON: Expected ',' or '}' after property value$/m],
+    ["with a comment", '{\n  // x\n"services": {"web": {}}}', /json:2:3 is not JSON: Expected property name or '}'$/m],
+    ["with a comment before it", '\n// x\n{"services": {"web": {}}}', /json:2:1 is not JSON: Unexpected token '\/'$/m],
+    ["with a bare word", '{"services": {\r\n"web": {"env": PORT}}}', /json:2:16 is not JSON: Unexpected token 'P'$/m],
+    [
+      "with a comma too many",
+      '{"services": {"web": {},\n}}',
+      /json:2:1 is not JSON: Expected double-quoted property name$/m
+    ],
+    ["with two documents", "{}\n{}", /json:2:1 is not JSON: Unexpected non-whitespace character after JSON$/m],
+    [
+      "with __proto__ for a service",
+      '{"services": {"__proto__": {}}}',
+      /"__proto__" cannot be a name in portctl\.json$/m
+    ],
+    ["with a byte order mark", '\ufeff{"services": {"web": {}}}', /byte order mark/],
+    ["not UTF-8", new Uint8Array([0x7b, 0xff, 0x7d]), /is not UTF-8 text/],
+    ["a list", "[]", /must be an object/],
+    ["null", "null", /must be an object/],
+    ["without services", "{}", /services is missing/],
+    ["with no service", '{"services": {}}', /services must name one at least/],
+    ["with a list of services", '{"services": ["web"]}', /services must be an object/],
+    ["with an unknown field", '{"srvices": {}, "services": {"web": {}}}', /unknown field "srvices"/],
+    ["with an unknown field of a service", '{"services": {"web": {"prot": 1}}}', /services\.web: unknown field "prot"/],
+    ["with an exact port", '{"services": {"web": {"port": 1}}}', /services\.web: unknown field "port"/],
+    ["with a text for a service", '{"services": {"web": "PORT"}}', /services\.web: must be an object/],
+    [
+      "with a preference that is no port",
+      '{"services": {"web": {"prefer": 0}}}',
+      /services\.web\.prefer.*from 1 to 65535/
+    ],
+    [
+      "with a variable that no shell can set",
+      '{"services": {"web": {"env": "MY-PORT"}}}',
+      /services\.web\.env.*variable/
+    ],
+    ["with one variable twice", '{"services": {"a": {"env": "P"}, "b": {"env": "P"}}}', /"a" and "b".*variable P/],
+    ["with a made variable twice", '{"services": {"a": {"env": "B_PORT"}, "b": {}}}', /"a" and "b".*variable B_PORT/],
+    ["with a blank app", '{"app": " ", "services": {"web": {}}}', /app must not be blank/],
+    ["with a blank service", '{"services": {"": {}}}', /service must not be blank/],
+    ["with a control character in a name", '{"services": {"a\\u0007": {}}}', /service must not contain control/]
+  ]
+  for (const [name, contents, wrong] of bad) {
+    it.scopedLive(`one that is ${name} is refused in a sentence that names the file, and nothing is sent`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener()
+        const folder = yield* realFolder
+        const file = join(folder, "portctl.json")
+        writeFileSync(file, contents)
+        const ended = yield* portctl(["ensure", "--service", "web"], {
+          env: { PORT_SERVER_ADDR: address },
+          cwd: folder
+        })
+        expectError(ended, ended.stderr.slice("error: ".length, -1))
+        expect(ended.stderr.startsWith(`error: ${file}`), ended.stderr).toBe(true)
+        expect(ended.stderr).toMatch(wrong)
+        expect(connections()).toBe(0)
+      })
+    )
+  }
+
+  it.scopedLive("a folder, a pipe or a link to nowhere of that name is refused, and does not hang", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const file = join(top, "portctl.json")
+      mkdirSync(file)
+      expectError(yield* ensure(server, top), `cannot read ${JSON.stringify(file)}: it is a folder`)
+      rmSync(file, { recursive: true })
+      execFileSync("mkfifo", [file])
+      expectError(yield* ensure(server, top), `${file} is not a file`)
+      rmSync(file)
+      execFileSync("ln", ["-s", "portctl.json", file])
+      expectError(yield* ensure(server, top), `cannot read ${JSON.stringify(file)}: it is a link that leads nowhere`)
+      rmSync(file)
+      execFileSync("ln", ["-s", "nowhere", file])
+      mkdirSync(join(top, "src"))
+      expectError(
+        yield* ensure(server, join(top, "src"), "--service", "web"),
+        `cannot read ${JSON.stringify(file)}: it is a link that leads nowhere`
+      )
+    })
+  )
+})

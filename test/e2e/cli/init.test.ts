@@ -1,0 +1,130 @@
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { basename, join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { projectFileSchemaText } from "@port-server/domain/ProjectFileJsonSchema"
+import * as Effect from "effect/Effect"
+import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
+import { git, realFolder, repository, temporaryRepository, worktree } from "../../support/Git.ts"
+import { portctl, startServer } from "../../support/Programs.ts"
+
+// The file is for every machine, so it is not the address of this one's server.
+const $schema = "http://127.0.0.1:51234/portctl.schema.json"
+
+/** Nothing listens there: init needs no server. */
+const init = (cwd: string, ...args: ReadonlyArray<string>) =>
+  portctl(["init", ...args], { cwd, env: { PORT_SERVER_ADDR: "127.0.0.1:1" } })
+
+const contents = (folder: string): unknown => JSON.parse(readFileSync(join(folder, "portctl.json"), "utf8"))
+
+describe.concurrent("portctl init", () => {
+  it.scopedLive("writes a portctl.json at the top of the worktree", () =>
+    Effect.gen(function* () {
+      const top = yield* temporaryRepository("proj")
+      mkdirSync(join(top, "src"))
+      expectAnswer(yield* init(join(top, "src")), `wrote ${top}/portctl.json for proj/main: web (PORT)\n`)
+      expect(readFileSync(join(top, "portctl.json"), "utf8")).toBe(
+        `${JSON.stringify({ $schema, services: { web: { env: "PORT" } } }, undefined, 2)}\n`
+      )
+      expect(readdirSync(top).sort()).toEqual([".git", "portctl.json", "src"])
+      const tree = worktree(top, join(top, "../tree"))
+      expectAnswer(yield* init(tree), `wrote ${tree}/portctl.json for proj/tree: web (PORT)\n`)
+    })
+  )
+
+  it.scopedLive("with the services and the app that it is told", () =>
+    Effect.gen(function* () {
+      const folder = yield* realFolder
+      const args = ["--app", "shop", "--service", "web=3000,db", "--service", "my-mail,2fa"]
+      expectAnswer(
+        yield* init(folder, ...args),
+        `wrote ${folder}/portctl.json for shop/main: web (PORT), db (DB_PORT), my-mail (MY_MAIL_PORT), 2fa (_2FA_PORT)\n`
+      )
+      expect(contents(folder)).toEqual({
+        $schema,
+        app: "shop",
+        services: {
+          web: { env: "PORT", prefer: 3000 },
+          db: { env: "DB_PORT" },
+          "my-mail": { env: "MY_MAIL_PORT" },
+          "2fa": { env: "_2FA_PORT" }
+        }
+      })
+      const server = yield* startServer()
+      expectAnswer(yield* portctl(["ensure", "--quiet"], { server, cwd: folder }), "3000\n3001\n3002\n3003\n")
+    })
+  )
+
+  it.scopedLive("--json prints the file and its contents", () =>
+    Effect.gen(function* () {
+      const folder = yield* realFolder
+      const ended = yield* init(folder, "--json")
+      expect(ended).toMatchObject({ code: 0, stderr: "" })
+      expect(JSON.parse(ended.stdout)).toEqual({
+        place: { app: basename(folder), instance: "main" },
+        file: join(folder, "portctl.json"),
+        contents: contents(folder)
+      })
+    })
+  )
+
+  it.scopedLive("leaves a file that is there as it is, also a link that leads nowhere", () =>
+    Effect.gen(function* () {
+      const folder = yield* realFolder
+      const file = join(folder, "portctl.json")
+      writeFileSync(file, "mine")
+      expectError(yield* init(folder), `${file} is there already`)
+      expect(readFileSync(file, "utf8")).toBe("mine")
+      const other = yield* realFolder
+      symlinkSync("nowhere", join(other, "portctl.json"))
+      expectError(yield* init(other), `${other}/portctl.json is there already`)
+      expect(readdirSync(other)).toEqual(["portctl.json"])
+    })
+  )
+
+  it.scopedLive("of several at once, one writes the file and the others find it", () =>
+    Effect.gen(function* () {
+      const folder = yield* realFolder
+      const names = ["a", "b", "c", "d"]
+      const ended = yield* Effect.forEach(names, (name) => init(folder, "--service", name), {
+        concurrency: "unbounded"
+      })
+      const winner = names[ended.findIndex(({ code }) => code === 0)] ?? ""
+      expect(ended.filter(({ code }) => code === 0).length).toBe(1)
+      expect(contents(folder)).toMatchObject({ services: { [winner]: {} } })
+      expect(readdirSync(folder)).toEqual(["portctl.json"])
+    })
+  )
+
+  it.scopedLive("beside the worktrees of a bare repository it writes one for all of them, inside it none", () =>
+    Effect.gen(function* () {
+      const folder = yield* realFolder
+      git(folder, "clone", "--quiet", "--bare", repository(join(folder, "source")), "hull/.bare")
+      const top = join(folder, "hull")
+      writeFileSync(join(top, ".git"), "gitdir: ./.bare\n")
+      expectAnswer(yield* init(top), `wrote ${top}/portctl.json: web (PORT)\n`)
+      const inside = yield* init(join(top, ".bare"))
+      expect(inside).toMatchObject({ code: 1, stdout: "" })
+      expect(inside.stderr).toMatch(/^error: .* is in none of the worktrees of .*; go to one first\n$/)
+    })
+  )
+
+  it.scopedLive("refuses services that would share a variable, and names that are none", () =>
+    Effect.gen(function* () {
+      const folder = yield* realFolder
+      expectError(
+        yield* init(folder, "--service", "a-b,a_b"),
+        'services "a-b" and "a_b" have the same variable A_B_PORT; give one another "env" in portctl.json'
+      )
+      expectError(yield* init(folder, "--service", "web=3000,api=3000"), "port 3000 is asked for twice")
+      expectError(yield* init(folder, "--service", "__proto__"), '"__proto__" cannot be a name in portctl.json')
+      expectUsageError(yield* init(folder, "--service", "web="), /port must be an integer/, "portctl init")
+      expectUsageError(yield* init(folder, "--app", ""), /app must not be blank/, "portctl init")
+      expect(readdirSync(folder)).toEqual([])
+    })
+  )
+})
+
+it("the published JSON Schema is what the domain generates; npm run schema writes it", () => {
+  const published = new URL("../../../packages/domain/portctl.schema.json", import.meta.url)
+  expect(readFileSync(published, "utf8")).toBe(projectFileSchemaText())
+})

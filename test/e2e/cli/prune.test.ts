@@ -1,0 +1,122 @@
+import { mkdirSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { listed } from "../../support/Api.ts"
+import { expectAnswer, expectUsageError } from "../../support/Expectations.ts"
+import { startServerOnFreePorts } from "../../support/Listening.ts"
+import { bin, type PortServer, portctl, start, temporaryFolder } from "../../support/Programs.ts"
+import { call } from "../../support/Wire.ts"
+
+/** A server with ports of two worktrees, one of which is gone. */
+const projects = Effect.gen(function* () {
+  const server = yield* startServerOnFreePorts(4)
+  const folder = yield* temporaryFolder
+  for (const instance of ["kept", "gone"]) {
+    const path = join(folder, instance)
+    mkdirSync(path)
+    yield* call(server.port, "POST", "/v1/ensure", { app: "shop", instance, path, services: [{ service: "web" }] })
+  }
+  rmSync(join(folder, "gone"), { recursive: true })
+  return { server, gone: join(folder, "gone"), port: server.first + 1 }
+})
+
+const count = (server: PortServer) => Effect.map(listed(server.port, "shop"), (found) => [found].flat().length)
+
+/** `portctl prune` with a text on its standard input. */
+const asked = (server: PortServer, input: string) =>
+  start("sh", ["-c", 'printf "$1" | "$0" prune', bin.portctl, input], {
+    env: { PORT_SERVER_ADDR: server.address }
+  }).pipe(
+    Effect.flatMap(({ ended }) => ended),
+    Effect.scoped
+  )
+
+describe.concurrent("portctl prune", () => {
+  it.scopedLive("--dry-run shows what is stale, and releases nothing", () =>
+    Effect.gen(function* () {
+      const { gone, port, server } = yield* projects
+      expectAnswer(
+        yield* portctl(["prune", "--dry-run"], { server }),
+        `would release port ${port} of shop/gone/web (id=2): ${gone} is gone\n`
+      )
+      expect(yield* count(server)).toBe(2)
+    })
+  )
+
+  it.scopedLive("--yes releases it, and then nothing is stale", () =>
+    Effect.gen(function* () {
+      const { gone, port, server } = yield* projects
+      expectAnswer(
+        yield* portctl(["prune", "--yes"], { server }),
+        `released port ${port} of shop/gone/web (id=2): ${gone} is gone\n`
+      )
+      expect(yield* count(server)).toBe(1)
+      expectAnswer(yield* portctl(["prune", "--yes"], { server }), "nothing is stale\n")
+      expectAnswer(yield* portctl(["prune"], { server }), "nothing is stale\n")
+    })
+  )
+
+  it.scopedLive("tells on stderr what it leaves because the parent of its folder is gone too", () =>
+    Effect.gen(function* () {
+      const { gone, port, server } = yield* projects
+      const far = join(gone, "far/shop")
+      for (const instance of ["far", "farther"]) {
+        const body = { app: "shop", instance, path: far, services: [{ service: "web" }] }
+        yield* call(server.port, "POST", "/v1/ensure", body)
+      }
+      const stderr = `note: 2 allocation(s) belong to folders whose parent folder is gone too, like ${far}; portctl release --id gives one back: 3, 4\n`
+      const stale = `would release port ${port} of shop/gone/web (id=2): ${gone} is gone\n`
+      expect(yield* portctl(["prune", "--dry-run"], { server })).toMatchObject({ code: 0, stdout: stale, stderr })
+      expect((yield* asked(server, "n\\n")).stderr).toBe(`${stderr}Release 1 port(s)? [y/N] `)
+      const json = yield* portctl(["prune", "--yes", "--json"], { server })
+      expect(JSON.parse(json.stdout)).toMatchObject({ allocations: [{ id: 2 }] })
+      expect(json.stderr).toBe(stderr)
+      const nothing = { code: 0, stdout: "nothing is stale\n", stderr }
+      expect(yield* portctl(["prune"], { server })).toMatchObject(nothing)
+      expect(yield* count(server)).toBe(3)
+    })
+  )
+
+  it.scopedLive("--json prints the API's own body", () =>
+    Effect.gen(function* () {
+      const { gone, port, server } = yield* projects
+      const shown = yield* portctl(["prune", "--dry-run", "--json"], { server })
+      expect(JSON.parse(shown.stdout)).toMatchObject({ allocations: [{ id: 2, port, path: gone }] })
+      expectAnswer(yield* portctl(["prune", "--yes", "--json"], { server }), shown.stdout)
+    })
+  )
+
+  for (const [input, released] of [
+    ["y\\n", true],
+    ["YES\\n", true],
+    ["n\\n", false],
+    ["\\n", false],
+    ["", false]
+  ] as const) {
+    it.scopedLive(`asks, and ${JSON.stringify(input)} ${released ? "releases" : "releases nothing: exit 1"}`, () =>
+      Effect.gen(function* () {
+        const { port, server } = yield* projects
+        const ended = yield* asked(server, input)
+        expect(ended.stderr).toContain("Release 1 port(s)? [y/N] ")
+        expect(ended.stdout).toMatch(new RegExp(`^stale: port ${port} of shop/gone/web `))
+        expect(ended.stdout).toMatch(released ? new RegExp(`^released port ${port} of`, "m") : /^released nothing$/m)
+        expect(ended.code).toBe(released ? 0 : 1)
+        expect(yield* count(server)).toBe(released ? 1 : 2)
+      })
+    )
+  }
+
+  it.scopedLive("cannot ask and print JSON, nor both show and release", () =>
+    Effect.gen(function* () {
+      const { server } = yield* projects
+      expectUsageError(yield* portctl(["prune", "--json"], { server }), /--yes or --dry-run/, "portctl prune")
+      expectUsageError(
+        yield* portctl(["prune", "--yes", "--dry-run"], { server }),
+        /exclude each other/,
+        "portctl prune"
+      )
+      expect(yield* count(server)).toBe(2)
+    })
+  )
+})

@@ -1,0 +1,179 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { expectClean, expectError } from "../../support/Expectations.ts"
+import { bin, portctl, start } from "../../support/Programs.ts"
+import { answering, closedAddress, listener } from "../../support/Sockets.ts"
+
+const unreachable = (address: string) =>
+  `cannot reach port-server at ${address} (is it running? start it with: portctl start)`
+
+const at = (address: string, ...args: ReadonlyArray<string>) => portctl(args, { env: { PORT_SERVER_ADDR: address } })
+
+const commands = [
+  ["allocate", "--app", "a", "--instance", "b", "--service", "c"],
+  ["release", "--id", "1"],
+  ["release", "--app", "a"],
+  ["list"],
+  ["check", "--port", "80"],
+  ["health"]
+] as const
+
+describe.concurrent("without a port-server at the address", () => {
+  for (const args of commands) {
+    it.scopedLive(`${args.slice(0, 2).join(" ")}: nobody listens at the address`, () =>
+      Effect.gen(function* () {
+        const address = yield* closedAddress
+        expectError(yield* at(address, ...args), unreachable(address))
+        const json = yield* at(address, ...args, "--json")
+        expect(json).toMatchObject({ code: 1, stderr: `error: ${unreachable(address)}\n` })
+        expect(JSON.parse(json.stdout)).toEqual({ error: unreachable(address) })
+      })
+    )
+  }
+
+  it.scopedLive("a server that closes the connection without an answer cannot be reached", () =>
+    Effect.gen(function* () {
+      const { address } = yield* listener((socket) => socket.once("data", () => socket.destroy()))
+      expectError(yield* at(address, "list"), unreachable(address))
+    })
+  )
+
+  it.scopedLive(
+    "a server that accepts and never answers, or never ends its answer, cannot be reached",
+    () =>
+      Effect.gen(function* () {
+        const silent = yield* listener()
+        const endless = yield* listener((socket) =>
+          socket.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[")
+        )
+        yield* Effect.forEach(
+          [silent, endless],
+          ({ address, connections }) =>
+            Effect.map(at(address, "list"), (ended) => {
+              expectError(ended, unreachable(address))
+              expect(connections()).toBe(1)
+            }),
+          { concurrency: "unbounded" }
+        )
+      }),
+    60_000
+  )
+
+  for (const [signal, status] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143]
+  ] as const) {
+    it.scopedLive(`ended by ${signal} before there is an answer: exit ${status}, and nothing on stdout`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener()
+        const running = yield* start(bin.portctl, ["list"], { env: { PORT_SERVER_ADDR: address } })
+        yield* Effect.sync(connections).pipe(
+          Effect.repeat({ until: (count) => count > 0, schedule: Schedule.spaced("5 millis") })
+        )
+        running.process.kill(signal)
+        expect(yield* running.ended).toEqual({ code: status, signal: null, stdout: "", stderr: "" })
+      })
+    )
+  }
+
+  const strangers: ReadonlyArray<readonly [name: string, status: string, body: string, contentType?: string]> = [
+    ["a page", "200 OK", "<!doctype html><title>hi</title>", "text/html"],
+    ["a page that is not found", "404 Not Found", "<!doctype html><title>no</title>", "text/html"],
+    ["JSON of another shape", "200 OK", '{"status":"fine"}'],
+    ["no body", "204 No Content", ""],
+    ["a redirection", "302 Found", ""],
+    ["a server error without a body", "502 Bad Gateway", ""]
+  ]
+
+  for (const [name, status, body, contentType] of strangers) {
+    it.scopedLive(`another program's answer is told apart: ${name}`, () =>
+      Effect.gen(function* () {
+        const { address } = yield* answering(status, body, contentType)
+        for (const command of ["list", "health"]) {
+          const ended = yield* at(address, command)
+          expect(ended).toMatchObject({ code: 1, stdout: "" })
+          expect(ended.stderr).toMatch(/^error: .*not a port-server.*\n$/)
+          expect(ended.stderr).toContain(address)
+          expectClean(ended)
+        }
+      })
+    )
+  }
+
+  it.scopedLive("waits a moment for a server that is starting, and passes on what it says when that takes longer", () =>
+    Effect.gen(function* () {
+      const server = (isReady: (request: number) => boolean) => {
+        let requests = 0
+        return listener((socket) =>
+          socket.once("data", () => {
+            const [status, body] = isReady(++requests)
+              ? ["200 OK", '{"status":"ok"}']
+              : ["503 Service Unavailable", '{"error":"port-server is starting, try again"}']
+            socket.end(
+              `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
+            )
+          })
+        )
+      }
+      const soon = yield* server((request) => request > 3)
+      expect(yield* at(soon.address, "health")).toMatchObject({ code: 0, stdout: "ok\n", stderr: "" })
+      expect(soon.connections()).toBe(4)
+      const never = yield* server(() => false)
+      expectError(yield* at(never.address, "health"), "port-server is starting, try again")
+      expectError(
+        yield* at(never.address, "status"),
+        `the port-server at ${never.address} cannot answer right now: port-server is starting, try again`
+      )
+    })
+  )
+
+  it.scopedLive("passes on the sentence of a server in trouble", () =>
+    Effect.gen(function* () {
+      const full = yield* answering(
+        "507 Insufficient Storage",
+        '{"error":"the database has no room: the disk is full"}'
+      )
+      expectError(yield* at(full.address, ...commands[0]), "the database has no room: the disk is full")
+      const broken = yield* answering("500 Internal Server Error", '{"error":"internal error"}')
+      expectError(yield* at(broken.address, "list"), "internal error")
+      expectError(yield* at(broken.address, "health", "--json"), "internal error", '{"error":"internal error"}\n')
+    })
+  )
+
+  it.scopedLive("lets no escape sequence and no further line of a stranger through to the terminal", () =>
+    Effect.gen(function* () {
+      const { address } = yield* answering("500 Internal Server Error", '{"error":"\\u001b[31mred\\nerror: two"}')
+      const ended = yield* at(address, "list")
+      expect(ended).toMatchObject({ code: 1, stdout: "" })
+      expect(ended.stderr).toMatch(/^error: .*\n$/)
+      expectClean(ended)
+    })
+  )
+
+  for (const address of [
+    "nonsense",
+    "127.0.0.1",
+    "127.0.0.1:0",
+    "127.0.0.1:65536",
+    "https://127.0.0.1:443",
+    "a b:80"
+  ]) {
+    it.scopedLive(`says that PORT_SERVER_ADDR=${address} is not an address`, () =>
+      Effect.gen(function* () {
+        const ended = yield* at(address, "list")
+        expect(ended).toMatchObject({ code: 1, stdout: "" })
+        expect(ended.stderr).toMatch(/^error: .*PORT_SERVER_ADDR.*\n$/)
+        expect(ended.stderr).toContain(JSON.stringify(address))
+        expectClean(ended)
+      })
+    )
+  }
+
+  it.scopedLive("takes http:// in front of the address", () =>
+    Effect.gen(function* () {
+      const { address } = yield* answering("200 OK", '{"status":"ok"}')
+      expect(yield* at(`http://${address}`, "health")).toMatchObject({ code: 0, stdout: "ok\n", stderr: "" })
+    })
+  )
+})

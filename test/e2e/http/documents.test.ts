@@ -1,0 +1,133 @@
+import { readFileSync } from "node:fs"
+import { request } from "node:http"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { describe, expect } from "@effect/vitest"
+import { PortServerApi } from "@port-server/domain/api/PortServerApi"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { expectError, Server, sharedServer } from "../../support/Api.ts"
+import { call, send } from "../../support/Wire.ts"
+
+/** The answer to a GET, whatever it is; {@link call} wants JSON. */
+const get = (port: number, path: string, method = "GET") =>
+  Effect.async<{ readonly status: number; readonly headers: NodeJS.Dict<string | string[]>; readonly text: string }>(
+    (resume) => {
+      request({ host: "127.0.0.1", port, path, method, agent: false }, (response) => {
+        let text = ""
+        response.setEncoding("utf8").on("data", (chunk: string) => {
+          text += chunk
+        })
+        response.on("end", () =>
+          resume(Effect.succeed({ status: response.statusCode ?? 0, headers: response.headers, text }))
+        )
+      }).end()
+    }
+  )
+
+const Operation = Schema.Struct({
+  summary: Schema.String,
+  responses: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+})
+const document = Schema.decodeUnknownSync(
+  Schema.Struct({
+    openapi: Schema.String,
+    info: Schema.Struct({ title: Schema.String, version: Schema.String, description: Schema.String }),
+    paths: Schema.Record({ key: Schema.String, value: Schema.Record({ key: Schema.String, value: Operation }) })
+  })
+)
+
+const files = [
+  ["/openapi.json", "application/json"],
+  ["/portctl.schema.json", "application/schema+json"],
+  ["/docs", "text/html; charset=utf-8"],
+  ["/docs/swagger-ui.js", "text/javascript; charset=utf-8"],
+  ["/docs/swagger-ui.css", "text/css; charset=utf-8"]
+] as const
+
+sharedServer()("the documents", (it) => {
+  for (const [path, type] of files) {
+    it.effect(`GET ${path} is ${type}, and HEAD says so without it`, () =>
+      Effect.gen(function* () {
+        const { port } = yield* Server
+        const answer = yield* get(port, path)
+        expect(answer.status).toBe(200)
+        expect(answer.headers).toMatchObject({
+          "content-type": type,
+          "content-length": String(Buffer.byteLength(answer.text)),
+          "cache-control": "no-store",
+          "x-content-type-options": "nosniff"
+        })
+        const head = yield* get(port, path, "HEAD")
+        expect({ status: head.status, text: head.text }).toEqual({ status: 200, text: "" })
+        expect(head.headers["content-length"]).toBe(answer.headers["content-length"])
+      })
+    )
+
+    it.effect(`${path} is for those who may talk to the server`, () =>
+      Effect.gen(function* () {
+        const { port } = yield* Server
+        expectError(yield* send(port, `GET ${path} HTTP/1.1\nHost: evil.test`), 403, "forbidden host")
+        const origin = "Origin: http://evil.test"
+        expectError(yield* send(port, `GET ${path} HTTP/1.1\nHost: localhost\n${origin}`), 403, "forbidden origin")
+      })
+    )
+  }
+
+  describe("/openapi.json", () => {
+    it.effect("describes every endpoint, with all that it answers", () =>
+      Effect.gen(function* () {
+        const { port } = yield* Server
+        const answer = yield* call(port, "GET", "/openapi.json")
+        expect(answer.json).toEqual(JSON.parse(JSON.stringify(OpenApi.fromApi(PortServerApi))))
+        const { info, openapi, paths } = document(answer.json)
+        expect(openapi).toMatch(/^3\.1\./)
+        const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"))
+        expect(info).toMatchObject({ title: "port-server", version })
+        expect(Object.keys(paths).sort()).toEqual([
+          "/healthz",
+          "/v1/allocations",
+          "/v1/allocations/{id}",
+          "/v1/ensure",
+          "/v1/import",
+          "/v1/listeners",
+          "/v1/ports/{port}",
+          "/v1/prune",
+          "/v1/server"
+        ])
+        expect(Object.keys(paths["/v1/allocations"]?.["post"]?.responses ?? {})).toEqual([
+          "201",
+          "400",
+          "409",
+          "503",
+          "507"
+        ])
+      })
+    )
+
+    it.effect("names no error that the server never answers, and refers to nothing that is not there", () =>
+      Effect.gen(function* () {
+        const { port } = yield* Server
+        const { text } = yield* get(port, "/openapi.json")
+        expect(text).not.toMatch(/HttpApiDecodeError|_tag|securitySchemes/)
+        for (const [, name] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
+          expect(text).toContain(`"${name}": {`)
+      })
+    )
+  })
+
+  it.effect("/docs loads nothing from elsewhere, and may be in no frame", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Server
+      const { headers, text } = yield* get(port, "/docs")
+      expect([...text.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, url]) => url)).toEqual([
+        "data:,",
+        "/docs/swagger-ui.css",
+        "/docs/swagger-ui.js"
+      ])
+      const policy = String(headers["content-security-policy"])
+      expect(policy).toMatch(/^default-src 'none'; /)
+      expect(policy).toMatch(/frame-ancestors 'none'/)
+      expect(policy).not.toMatch(/script-src[^;]*(unsafe|\*)|https?:/)
+    })
+  )
+})

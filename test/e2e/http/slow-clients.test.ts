@@ -1,0 +1,89 @@
+import { connect, type Socket } from "node:net"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { allocate, expectError, listed } from "../../support/Api.ts"
+import { startServer } from "../../support/Programs.ts"
+import { call, exchange, parseAnswer } from "../../support/Wire.ts"
+
+// These wait for limits of the server's own, side by side; nothing here measures how long they are. The longest go first.
+const patient = { timeout: 60_000, concurrent: true }
+const path = "/v1/allocations"
+
+/** A connection that has sent some bytes and then sends no more, until the end of the scope. */
+const stalled = (port: number, bytes: string) =>
+  Effect.acquireRelease(
+    Effect.async<Socket>((resume) => {
+      const socket = connect({ port, host: "127.0.0.1" })
+      socket.on("error", () => {})
+      socket.on("connect", () => {
+        if (bytes === "") resume(Effect.succeed(socket))
+        else socket.write(bytes, () => resume(Effect.succeed(socket)))
+      })
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+
+describe("a client that stalls", () => {
+  for (const [title, bytes] of [
+    ["in its headers", "GET /healthz HTTP/1.1\r\nHost: loc"],
+    ["in its body", `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{`]
+  ] as const) {
+    it.scopedLive(
+      `${title} gets 408 and the end of its connection`,
+      () =>
+        Effect.gen(function* () {
+          const { port } = yield* startServer()
+          const answer = parseAnswer(yield* exchange(port, bytes, { timeout: 50_000 }))
+          expectError(answer, 408, /.+/)
+          expect(answer.headers).toMatchObject({ "content-type": "application/json", "cache-control": "no-store" })
+          expect((yield* call(port, "GET", path)).json).toEqual([])
+        }),
+      patient
+    )
+  }
+
+  it.scopedLive(
+    "after an answer has its idle connection closed",
+    () =>
+      Effect.gen(function* () {
+        const { port } = yield* startServer()
+        const received = yield* exchange(port, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", { timeout: 50_000 })
+        expect(parseAnswer(received).json).toEqual({ status: "ok" })
+      }),
+    patient
+  )
+
+  it.scopedLive(
+    "in a body that was refused has its connection closed",
+    () =>
+      Effect.gen(function* () {
+        const { port } = yield* startServer()
+        const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\nContent-Length: 100\r\n\r\n{`
+        expectError(parseAnswer(yield* exchange(port, head, { timeout: 50_000 })), 403, "forbidden origin")
+      }),
+    patient
+  )
+
+  for (const [title, bytes] of [
+    ["before its first byte", ""],
+    ["in its headers", "GET /healthz HTTP/1.1\r\nHost: loc"],
+    ["in its body", `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{`],
+    ["in a chunk", `POST ${path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{`]
+  ] as const) {
+    it.scopedLive(
+      `${title} keeps no other from its answer`,
+      () =>
+        Effect.gen(function* () {
+          const { port } = yield* startServer()
+          const sockets = yield* Effect.all(
+            Array.from({ length: 100 }, () => stalled(port, bytes)),
+            { concurrency: "unbounded" }
+          )
+          const allocation = yield* allocate(port, { app: "others" })
+          expect(yield* listed(port, "others")).toEqual([allocation])
+          expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([])
+        }),
+      patient
+    )
+  }
+})
