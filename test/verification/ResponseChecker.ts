@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { expect } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
-import { Health, PortStatus, Released, ReleasedCount } from "@port-server/domain/api/PortServerApi"
+import { Health, PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
@@ -58,8 +58,8 @@ const success: Readonly<Record<string, (json: unknown) => unknown>> = {
   "POST /v1/allocations": Schema.decodeUnknownSync(Allocation, strict),
   "GET /v1/allocations": Schema.decodeUnknownSync(Schema.Array(Allocation), strict),
   "GET /v1/ports": Schema.decodeUnknownSync(PortStatus, strict),
-  "DELETE /v1/allocations/": Schema.decodeUnknownSync(Released, strict),
-  "DELETE /v1/allocations": Schema.decodeUnknownSync(ReleasedCount, strict),
+  "DELETE /v1/allocations/": Schema.decodeUnknownSync(ReleaseResult, strict),
+  "DELETE /v1/allocations": Schema.decodeUnknownSync(ReleaseManyResult, strict),
   "GET /healthz": health
 }
 

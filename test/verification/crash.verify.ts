@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
-import { Released, ReleasedCount } from "@port-server/domain/api/PortServerApi"
+import { ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
 import { PortTaken } from "@port-server/domain/Errors"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import { bin, type PortServer, start, startServer, temporaryFolder } from "../su
 import { Ledger } from "./AckLog.ts"
 import { allocations, answered, ask, valueIn } from "./Api.ts"
 import { type Content, contentOf, copy, type Files, filesOf, framesOf, recovered, walHeader } from "./Copies.ts"
-import * as Scale from "./RunSize.ts"
+import * as RunSize from "./RunSize.ts"
 import { type Event, eventsOf, isWhole, obstacle, traced } from "./Strace.ts"
 
 const range = { first: 20000, last: 29999 }
@@ -24,7 +24,7 @@ const list = ({ port }: PortServer) =>
 /** A client that allocates and releases what is its own, until it gets no answer. */
 const load = (server: PortServer, ledger: Ledger, client: string) =>
   Effect.gen(function* () {
-    const random = Random.make(`${Scale.seed} ${client}`)
+    const random = Random.make(`${RunSize.seed} ${client}`)
     let mine: ReadonlyArray<Allocation> = []
     for (let count = 0; ; count++) {
       const dice = yield* random.nextIntBetween(0, 100)
@@ -35,8 +35,8 @@ const load = (server: PortServer, ledger: Ledger, client: string) =>
           ? ask(server.port, "DELETE", `${allocations}/${oldest.id}`)
           : ask(server.port, "DELETE", allocations, { service: oldest.service })
         if (outcome._tag === "NoAnswer") return
-        if (dice < 25) valueIn(outcome, Released)
-        else expect(valueIn(outcome, ReleasedCount)).toEqual({ deleted: 1 })
+        if (dice < 25) valueIn(outcome, ReleaseResult)
+        else expect(valueIn(outcome, ReleaseManyResult)).toEqual({ deleted: 1 })
         ledger.tookBack(oldest.id)
         mine = mine.slice(1)
         continue
@@ -61,11 +61,11 @@ it.scopedLive("kill -9 under load: all that was acknowledged is there, and nothi
   Effect.gen(function* () {
     const folder = yield* temporaryFolder
     const ledger = new Ledger()
-    const random = Random.make(Scale.seed)
+    const random = Random.make(RunSize.seed)
     let server = yield* startServer({ folder, args })
-    for (let round = 0; round < Scale.crash.kills; round++) {
+    for (let round = 0; round < RunSize.crash.kills; round++) {
       const newest = ledger.newest
-      const clients = Array.from({ length: Scale.crash.clients }, (_, client) => `r${round}c${client}`)
+      const clients = Array.from({ length: RunSize.crash.clients }, (_, client) => `r${round}c${client}`)
       const running = server
       // From before the first answers to deep into the load.
       const moment = yield* random.nextIntBetween(0, round % 5 === 0 ? 30 : 400)
@@ -92,7 +92,7 @@ it.scopedLive("kill -9 under load: all that was acknowledged is there, and nothi
     }
     const { allocated, happenedAnyway, released, unanswered } = ledger.counts
     yield* Console.log(
-      `crash: seed ${Scale.seed}, ${Scale.crash.kills} kills, ${allocated} allocations and ${released} releases acknowledged, ${unanswered} requests unanswered, of which ${happenedAnyway} had happened`
+      `crash: seed ${RunSize.seed}, ${RunSize.crash.kills} kills, ${allocated} allocations and ${released} releases acknowledged, ${unanswered} requests unanswered, of which ${happenedAnyway} had happened`
     )
   })
 )
@@ -140,7 +140,7 @@ it.scopedLive.skipIf(unable !== undefined)(
       const folder = yield* temporaryFolder
       const output = join(folder, "trace")
       const database = join(folder, "ports.db")
-      const { tracedAtOnce, tracedInOrder } = Scale.crash
+      const { tracedAtOnce, tracedInOrder } = RunSize.crash
       const server = yield* start("strace", traced(output, bin.portServer, ["--port", "0", "--db", database, ...args]))
       const [, digits] = yield* server.printed(/listening on http:\/\/127\.0\.0\.1:(\d+), /)
       const port = Number(digits)
@@ -151,10 +151,10 @@ it.scopedLive.skipIf(unable !== undefined)(
         )
       for (let index = 0; index < tracedInOrder; index++) {
         const id = yield* allocate(index)
-        if (index % 3 === 0) valueIn(yield* answered(port, "DELETE", `${allocations}/${id}`), Released)
+        if (index % 3 === 0) valueIn(yield* answered(port, "DELETE", `${allocations}/${id}`), ReleaseResult)
       }
       yield* Effect.forEach(Array.from({ length: tracedAtOnce }), (_, index) => allocate(tracedInOrder + index), {
-        concurrency: Scale.crash.clients
+        concurrency: RunSize.crash.clients
       })
       // Killed, not stopped: what a stop writes is no commit.
       server.process.kill("SIGKILL")
@@ -211,7 +211,7 @@ const flipped = (wal: Uint8Array, byte: number, bit: number): Uint8Array => {
 const flips = (wal: Uint8Array) =>
   Effect.gen(function* () {
     const { commitsThrough, size } = framesOf(wal)
-    const random = Random.make(Scale.seed)
+    const random = Random.make(RunSize.seed)
     const found: Array<{ readonly text: string; readonly wal: Uint8Array; readonly commits: number }> = []
     const flip = (from: number, to: number, commits: number) =>
       Effect.gen(function* () {
@@ -223,7 +223,7 @@ const flips = (wal: Uint8Array) =>
     for (let frame = 0; frame < commitsThrough.length; frame++) {
       const offset = walHeader + frame * size
       const commits = commitsThrough[frame - 1] ?? 0
-      for (let count = 0; count < Scale.crash.flipsPerFrame; count++) {
+      for (let count = 0; count < RunSize.crash.flipsPerFrame; count++) {
         yield* count % 2 === 0 ? flip(offset, offset + 24, commits) : flip(offset + 24, offset + size, commits)
       }
     }
@@ -248,10 +248,10 @@ it.scopedLive("a log that is cut or damaged anywhere opens to the state after it
     const server = yield* startServer({ args })
     // What the list said after each commit.
     const states: Array<ReadonlyArray<Allocation>> = [[]]
-    for (let index = 0; states.length <= Scale.crash.commitsInOrder; index++) {
+    for (let index = 0; states.length <= RunSize.crash.commitsInOrder; index++) {
       const [oldest] = states.at(-1) ?? []
       if (index % 4 === 3 && oldest !== undefined) {
-        valueIn(yield* answered(server.port, "DELETE", `${allocations}/${oldest.id}`), Released)
+        valueIn(yield* answered(server.port, "DELETE", `${allocations}/${oldest.id}`), ReleaseResult)
       } else {
         const owner = { app: "a", instance: "i", service: "s".repeat(1 + ((index * 37) % 255)) }
         valueIn(yield* answered(server.port, "POST", allocations, owner), Allocation)
@@ -279,12 +279,12 @@ it.scopedLive("a log that is copied under load, and cut or damaged anywhere, ope
     const allocate = Effect.gen(function* () {
       const owner = { app: "a", instance: "i", service: "s" }
       acknowledged.add(valueIn(yield* answered(server.port, "POST", allocations, owner), Allocation).id)
-      if (acknowledged.size !== Scale.crash.allocationsAtOnce / 2) return
+      if (acknowledged.size !== RunSize.crash.allocationsAtOnce / 2) return
       acknowledgedBefore = [...acknowledged]
       files = yield* Effect.flatMap(copy(server.database), filesOf)
     })
-    yield* Effect.replicateEffect(allocate, Scale.crash.allocationsAtOnce, {
-      concurrency: Scale.crash.clients,
+    yield* Effect.replicateEffect(allocate, RunSize.crash.allocationsAtOnce, {
+      concurrency: RunSize.crash.clients,
       discard: true
     })
     const { database, wal } = files ?? { database: new Uint8Array(), wal: new Uint8Array() }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
-import { PortStatus, Released, ReleasedCount } from "@port-server/domain/api/PortServerApi"
+import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
 import { AllocationNotFound, PortTaken, RangeExhausted, StorageUnavailable } from "@port-server/domain/Errors"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -23,7 +23,7 @@ import {
   releasedOneOf,
   unused
 } from "./PortHistory.ts"
-import * as Scale from "./RunSize.ts"
+import * as RunSize from "./RunSize.ts"
 
 const fits = (history: ReadonlyArray<PortOperation>) => "order" in linearize(unused, history, keyOf)
 
@@ -103,9 +103,9 @@ describe("the checker", () => {
         if (expected) accepted++
         expect(fits(history)).toBe(expected)
       }),
-      { seed: Scale.seed, numRuns: Scale.linearizable.tinyHistories }
+      { seed: RunSize.seed, numRuns: RunSize.linearizable.tinyHistories }
     )
-    expect(accepted).toBeGreaterThan(Scale.linearizable.tinyHistories / 20)
+    expect(accepted).toBeGreaterThan(RunSize.linearizable.tinyHistories / 20)
   })
 })
 
@@ -233,7 +233,7 @@ const perform = (recorder: Recorder, server: number, plan: Plan): Effect.Effect<
         if (Schema.is(AllocationNotFound.body)(got.answer.value)) {
           recorder.says(port, notHeldBy(id)(got.interval))
         } else {
-          valueIn(got.answer, Released)
+          valueIn(got.answer, ReleaseResult)
           recorder.live = recorder.live.filter((other) => other !== id)
           recorder.says(port, released(id)(got.interval))
         }
@@ -243,7 +243,7 @@ const perform = (recorder: Recorder, server: number, plan: Plan): Effect.Effect<
         const { app, port } = plan
         const got = yield* timed(recorder, server, "DELETE", allocations, app === undefined ? { port } : { app, port })
         if (got === undefined) return
-        const { deleted } = valueIn(got.answer, ReleasedCount)
+        const { deleted } = valueIn(got.answer, ReleaseManyResult)
         expect(deleted).toBeLessThanOrEqual(1)
         // Read when the history is checked: by then every id of the app is known.
         const ids = (app === undefined ? undefined : recorder.idsOfApp.get(app)) ?? recorder.allIds
@@ -274,7 +274,7 @@ for (const processes of [1, 2]) {
   const who = processes === 1 ? "one server" : `${processes} servers on one database`
   it.scopedLive(`${who}: every port's answers fit one order`, () =>
     Effect.gen(function* () {
-      const { clients, operations, rounds } = Scale.linearizable
+      const { clients, operations, rounds } = RunSize.linearizable
       const totals = { operations: 0, said: 0, allocated: 0, refused: 0 }
       for (let round = 0; round < rounds; round++) {
         yield* Effect.gen(function* () {
@@ -283,7 +283,7 @@ for (const processes of [1, 2]) {
           const servers = yield* Effect.forEach(Array.from({ length: processes }), () => startServer({ folder, args }))
           const recorder = new Recorder()
           const plans = fc.sample(fc.array(plan, { minLength: operations, maxLength: operations, size: "max" }), {
-            seed: Scale.seed + round,
+            seed: RunSize.seed + round,
             numRuns: clients
           })
           yield* Effect.forEach(
@@ -300,7 +300,7 @@ for (const processes of [1, 2]) {
             if ("stuck" in verdict) {
               const told = JSON.stringify(verdict.stuck, null, 2)
               throw new Error(
-                `seed ${Scale.seed}, round ${round}: the answers about port ${port} fit no order: ${told}`
+                `seed ${RunSize.seed}, round ${round}: the answers about port ${port} fit no order: ${told}`
               )
             }
             totals.said += history.length
@@ -311,7 +311,7 @@ for (const processes of [1, 2]) {
         }).pipe(Effect.scoped)
       }
       yield* Console.log(
-        `linearizable, ${who}: seed ${Scale.seed}, ${rounds} histories, ${totals.operations} operations (${totals.allocated} allocated, ${totals.refused} refused as locked), ${totals.said} sayings about ports`
+        `linearizable, ${who}: seed ${RunSize.seed}, ${rounds} histories, ${totals.operations} operations (${totals.allocated} allocated, ${totals.refused} refused as locked), ${totals.said} sayings about ports`
       )
     })
   )

@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
-import { PortStatus, Released, ReleasedCount } from "@port-server/domain/api/PortServerApi"
-import { Ensured } from "@port-server/domain/Ensure"
+import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
+import { EnsureResult } from "@port-server/domain/Ensure"
 import { AllocationNotFound, InvalidRequest, PortTaken, RangeExhausted } from "@port-server/domain/Errors"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { type PortServer, startServer, temporaryFolder } from "../support/Programs.ts"
 import { allocations, answered, listPath, valueIn } from "./Api.ts"
-import * as Scale from "./RunSize.ts"
+import * as RunSize from "./RunSize.ts"
 
 // Twelve ports, some of which browsers refuse: a sequence fills them, and meets every order of handing them out.
 const range = { first: 6660, last: 6671 }
@@ -112,7 +112,7 @@ const release = (which: number) =>
       const id = (which === 0 ? undefined : model.ids.at(-which)) ?? model.lastId + 1000
       const answer = yield* answered(real.port(), "DELETE", `${allocations}/${id}`)
       const rest = model.rows.filter((row) => row.id !== id)
-      if (rest.length < model.rows.length) valueIn(answer, Released)
+      if (rest.length < model.rows.length) valueIn(answer, ReleaseResult)
       else valueIn(answer, AllocationNotFound.body)
       model.rows = rest
     })
@@ -127,7 +127,7 @@ const releaseMatching = (filter: Filter) =>
         return
       }
       const matching = model.matching(filter)
-      expect(valueIn(answer, ReleasedCount)).toEqual({ deleted: matching.length })
+      expect(valueIn(answer, ReleaseManyResult)).toEqual({ deleted: matching.length })
       model.rows = model.rows.filter((row) => !matching.includes(row))
     })
   )
@@ -207,7 +207,7 @@ const ensure = (project: Omit<Owner, "service">, services: ReadonlyArray<Service
         valueIn(answer, RangeExhausted.body)
         return
       }
-      const given = valueIn(answer, Ensured)
+      const given = valueIn(answer, EnsureResult)
       expect(given).toMatchObject({ ...project, allocations: services.map(({ service }) => ({ service })) })
       const before = services.map((service) => current(model, project, service))
       services.forEach(({ service }, index) => {
@@ -283,7 +283,7 @@ const commands = fc.commands<Model, Real, false>(
       { weight: 1, arbitrary: fc.constantFrom<NodeJS.Signals>("SIGTERM", "SIGKILL").map(again) }
     )
   ],
-  { maxCommands: Scale.model.commands, size: "max" }
+  { maxCommands: RunSize.model.commands, size: "max" }
 )
 
 it.scopedLive("every answer is the model's, whatever is asked for, restarted or killed", () =>
@@ -331,14 +331,14 @@ it.scopedLive("every answer is the model's, whatever is asked for, restarted or 
     })
     yield* Effect.promise(() =>
       fc.assert(property, {
-        seed: Scale.seed,
-        numRuns: Scale.model.sequences,
+        seed: RunSize.seed,
+        numRuns: RunSize.model.sequences,
         interruptAfterTimeLimit: 600_000,
         markInterruptAsFailure: true
       })
     )
     yield* Console.log(
-      `model: seed ${Scale.seed}, ${sequences} sequences, ${operations} operations, ${starts.SIGTERM} restarts, ${starts.SIGKILL} kills`
+      `model: seed ${RunSize.seed}, ${sequences} sequences, ${operations} operations, ${starts.SIGTERM} restarts, ${starts.SIGKILL} kills`
     )
   })
 )

@@ -144,14 +144,14 @@ const filterFields = {
 }
 
 /** Which allocations are meant: those that equal every field given. An empty name or port 0 counts as not given. */
-export const Selector = Schema.Struct({
+export const AllocationFilter = Schema.Struct({
   ...filterFields,
   port: Schema.optionalWith(RequestedPort, { exact: true })
-}).annotations({ identifier: "Selector", ...exact })
+}).annotations({ identifier: "AllocationFilter", ...exact })
 /** Which allocations are meant: those that equal every field given. */
-export type Selector = typeof Selector.Type
+export type AllocationFilter = typeof AllocationFilter.Type
 
-/** {@link Selector} as the query of a URL. */
+/** {@link AllocationFilter} as the query of a URL. */
 export const SelectorFromQuery = Schema.Struct({
   ...filterFields,
   port: Schema.optionalWith(
@@ -165,11 +165,11 @@ export const SelectorFromQuery = Schema.Struct({
 }).annotations(exact)
 
 /** Whether a selector means every allocation, because it gives no field. */
-export const selectsAll = (selector: Selector): boolean =>
+export const isEmptyFilter = (selector: AllocationFilter): boolean =>
   !(selector.app || selector.instance || selector.service || selector.port || selector.path)
 
-/** {@link Selector} that gives at least one field, so that nothing can release everything by accident. */
-export const NarrowSelector = Selector.pipe(
-  Schema.filter((selector) => (selectsAll(selector) ? "at least one filter is required" : undefined)),
-  Schema.annotations({ identifier: "NarrowSelector" })
+/** {@link AllocationFilter} that gives at least one field, so that nothing can release everything by accident. */
+export const NonEmptyFilter = AllocationFilter.pipe(
+  Schema.filter((selector) => (isEmptyFilter(selector) ? "at least one filter is required" : undefined)),
+  Schema.annotations({ identifier: "NonEmptyFilter" })
 )

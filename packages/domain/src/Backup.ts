@@ -11,7 +11,7 @@ const isTime = (text: string) =>
  * An allocation in a backup. Its names are as wide as what a registry may hold, because another program may have stored
  * what no request would get through. Without `created_at` it is allocated as of the import; its `id` says nothing.
  */
-export const Saved = Schema.Struct({
+export const BackupEntry = Schema.Struct({
   ...Allocation.fields,
   id: Schema.optionalWith(Schema.Int, { exact: true }),
   created_at: Schema.optionalWith(Schema.String, { exact: true })
@@ -24,7 +24,7 @@ export const Saved = Schema.Struct({
     }
     return undefined
   }),
-  Schema.annotations({ identifier: "Saved" })
+  Schema.annotations({ identifier: "BackupEntry" })
 )
 
 /**
@@ -33,7 +33,7 @@ export const Saved = Schema.Struct({
  */
 export const Backup = Schema.Struct({
   version: Schema.Literal(1).annotations({ message: () => "version must be 1, the only one that there is" }),
-  allocations: Schema.Array(Saved)
+  allocations: Schema.Array(BackupEntry)
 }).annotations({ identifier: "Backup", parseOptions: { onExcessProperty: "error" } })
 /** All allocations of a registry, to be kept in a file. */
 export type Backup = typeof Backup.Type
@@ -52,9 +52,9 @@ export const ImportRequest = Schema.Struct({
 export type ImportRequest = typeof ImportRequest.Type
 
 /** What an import did: how many allocations are new, and how many were there already with the same owner and port. */
-export const Imported = Schema.Struct({
+export const ImportResult = Schema.Struct({
   imported: Schema.NonNegativeInt,
   unchanged: Schema.NonNegativeInt
-}).annotations({ identifier: "Imported" })
+}).annotations({ identifier: "ImportResult" })
 /** What an import did. */
-export type Imported = typeof Imported.Type
+export type ImportResult = typeof ImportResult.Type

@@ -89,10 +89,10 @@ export const EnsureRequest = Schema.Struct({
 export type EnsureRequest = typeof EnsureRequest.Type
 
 /** The ports of a project's services, in the order in which they were asked for. */
-export const Ensured = Schema.Struct({
+export const EnsureResult = Schema.Struct({
   app: Schema.String,
   instance: Schema.String,
   allocations: Schema.Array(Allocation)
-}).annotations({ identifier: "Ensured" })
+}).annotations({ identifier: "EnsureResult" })
 /** The ports of a project's services. */
-export type Ensured = typeof Ensured.Type
+export type EnsureResult = typeof EnsureResult.Type

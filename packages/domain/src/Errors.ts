@@ -3,7 +3,7 @@ import * as Data from "effect/Data"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Allocation, escapeControls } from "./Allocation.ts"
-import { Saved } from "./Backup.ts"
+import { BackupEntry } from "./Backup.ts"
 import type { PortRange } from "./Port.ts"
 
 // Each error has a class, which programs catch, and a `body`, which is the wire: `{"error": "<sentence>"}` and a status.
@@ -103,7 +103,7 @@ export class RangeExhausted extends Data.TaggedError("RangeExhausted")<{ readonl
 }
 
 /** A port of a backup that belongs to another owner already. */
-export const Conflict = Schema.Struct({ port: Schema.Int, wanted: Saved, holder: Allocation }).annotations({
+export const Conflict = Schema.Struct({ port: Schema.Int, wanted: BackupEntry, holder: Allocation }).annotations({
   identifier: "Conflict"
 })
 

@@ -17,6 +17,8 @@ export const PruneRequest = Schema.Struct({
 export type PruneRequest = typeof PruneRequest.Type
 
 /** The stale allocations: with `dry_run` those that there are, otherwise those that were released. */
-export const Pruned = Schema.Struct({ allocations: Schema.Array(Allocation) }).annotations({ identifier: "Pruned" })
+export const PruneResult = Schema.Struct({ allocations: Schema.Array(Allocation) }).annotations({
+  identifier: "PruneResult"
+})
 /** The stale allocations. */
-export type Pruned = typeof Pruned.Type
+export type PruneResult = typeof PruneResult.Type

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import {
   Allocation,
+  AllocationFilter,
   AllocationId,
   AllocationIdFromDigits,
   AllocationRequest,
   escapeControls,
-  NarrowSelector,
-  Selector,
-  SelectorFromQuery,
-  selectsAll
+  isEmptyFilter,
+  NonEmptyFilter,
+  SelectorFromQuery
 } from "@port-server/domain/Allocation"
-import { Health, PortStatus, Released, ReleasedCount } from "@port-server/domain/api/PortServerApi"
+import { Health, PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
 import {
   AllocationNotFound,
   InvalidRequest,
@@ -89,16 +89,16 @@ const wires: ReadonlyArray<readonly [title: string, schema: Schema.Schema.AnyNoC
       )
     ],
     ["Allocation", Allocation, allocations],
-    ["Selector", Selector, selectors],
-    ["NarrowSelector", NarrowSelector, selectors.map((selector) => ({ ...selector, app: "a" }))],
+    ["AllocationFilter", AllocationFilter, selectors],
+    ["NonEmptyFilter", NonEmptyFilter, selectors.map((selector) => ({ ...selector, app: "a" }))],
     [
       "SelectorFromQuery",
       SelectorFromQuery,
       selectors.map(({ port, ...rest }) => (port === undefined ? rest : { ...rest, port: String(port) }))
     ],
     ["Health", Health, FastCheck.constant({ status: "ok" })],
-    ["Released", Released, FastCheck.constant({ status: "deleted" })],
-    ["ReleasedCount", ReleasedCount, FastCheck.record({ deleted: FastCheck.nat() })],
+    ["ReleaseResult", ReleaseResult, FastCheck.constant({ status: "deleted" })],
+    ["ReleaseManyResult", ReleaseManyResult, FastCheck.record({ deleted: FastCheck.nat() })],
     [
       "PortStatus",
       PortStatus,
@@ -154,8 +154,8 @@ describe("on the wire", () => {
   generated("Port", Port)
   generated("RequestedPort", RequestedPort)
   generated("AllocationId", AllocationId)
-  generated("ReleasedCount", ReleasedCount)
-  generated("Selector", Selector)
+  generated("ReleaseManyResult", ReleaseManyResult)
+  generated("AllocationFilter", AllocationFilter)
 })
 
 describe("a name", () => {
@@ -273,17 +273,17 @@ describe("a selector", () => {
   it.prop("selects all exactly when each field is absent, empty or 0", { selector: selectors }, ({ selector }) => {
     const given = [selector.app, selector.instance, selector.service].some((text) => text !== undefined && text !== "")
     const narrow = given || (selector.port !== undefined && selector.port !== 0)
-    expect(selectsAll(Schema.decodeUnknownSync(Selector)(selector))).toBe(!narrow)
-    expect(Either.isRight(Schema.decodeUnknownEither(NarrowSelector)(selector))).toBe(narrow)
+    expect(isEmptyFilter(Schema.decodeUnknownSync(AllocationFilter)(selector))).toBe(!narrow)
+    expect(Either.isRight(Schema.decodeUnknownEither(NonEmptyFilter)(selector))).toBe(narrow)
   })
 
   it("that selects all says that at least one filter is required", () => {
-    const error = Either.getOrThrow(Either.flip(Schema.decodeUnknownEither(NarrowSelector)({ app: "" })))
+    const error = Either.getOrThrow(Either.flip(Schema.decodeUnknownEither(NonEmptyFilter)({ app: "" })))
     expect(InvalidRequest.fromParseError(error).message).toBe("at least one filter is required")
   })
 
   it("refuses a field that it does not know", () => {
-    const error = Either.getOrThrow(Either.flip(Schema.decodeUnknownEither(Selector)({ ap: "x" })))
+    const error = Either.getOrThrow(Either.flip(Schema.decodeUnknownEither(AllocationFilter)({ ap: "x" })))
     expect(InvalidRequest.fromParseError(error).message).toBe('unknown field "ap"')
   })
 })

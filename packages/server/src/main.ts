@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { HttpLive } from "./http/Api.ts"
-import * as HttpListener from "./http/LoopbackHttpServer.ts"
+import * as LoopbackHttpServer from "./http/LoopbackHttpServer.ts"
 import { Projects } from "./registry/Projects.ts"
 import { Registry } from "./registry/Registry.ts"
 import * as LogFile from "./runtime/LogFile.ts"
@@ -48,7 +48,7 @@ const serve = (flags: Flags) =>
     Layer.provide(Layer.merge(Registry.Default, Projects.Default)),
     Layer.tapError(logFailure),
     Layer.provide(Log),
-    Layer.provideMerge(HttpListener.layer),
+    Layer.provideMerge(LoopbackHttpServer.layer),
     Layer.provide(
       Layer.effect(
         ServerConfig,

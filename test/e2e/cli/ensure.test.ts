@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Ensured } from "@port-server/domain/Ensure"
+import { EnsureResult } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { allocate, listed } from "../../support/Api.ts"
@@ -11,7 +11,7 @@ import { git, realFolder, temporaryRepository, worktree } from "../../support/Gi
 import { type PortServer, portctl, startServer } from "../../support/Programs.ts"
 import { listener } from "../../support/Sockets.ts"
 
-const decode = Schema.decodeUnknownSync(Schema.parseJson(Ensured))
+const decode = Schema.decodeUnknownSync(Schema.parseJson(EnsureResult))
 
 /** A server and a repository named `proj`. */
 const project = Effect.all({ server: startServer(), top: temporaryRepository("proj") })

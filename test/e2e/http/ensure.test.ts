@@ -10,12 +10,12 @@ import { type Answer, call } from "../../support/Wire.ts"
 const path = "/v1/ensure"
 const project = { app: "shop", instance: "main" }
 
-const Ensured = Schema.Struct({
+const EnsureResult = Schema.Struct({
   app: Schema.String,
   instance: Schema.String,
   allocations: Schema.Array(Schema.Struct({ ...allocationFields, path: Schema.optional(Schema.String) }))
 })
-const decode = Schema.decodeUnknownSync(Ensured, { onExcessProperty: "error" })
+const decode = Schema.decodeUnknownSync(EnsureResult, { onExcessProperty: "error" })
 
 const ensured = (answer: Answer) => {
   expect(answer.status, answer.body).toBe(200)
@@ -29,7 +29,7 @@ const ask = (port: number, services: ReadonlyArray<Service>, more: object = {}) 
 
 const ensure = (...args: Parameters<typeof ask>) => Effect.map(ask(...args), ensured)
 
-const portsOf = ({ allocations }: typeof Ensured.Type) => allocations.map(({ port }) => port)
+const portsOf = ({ allocations }: typeof EnsureResult.Type) => allocations.map(({ port }) => port)
 
 const web = { service: "web" }
 const db = { service: "db" }

@@ -1,5 +1,5 @@
 import type { Candidate, Values } from "@port-server/command-line/completion/Completion"
-import type { Allocation, Selector } from "@port-server/domain/Allocation"
+import type { Allocation, AllocationFilter } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -28,7 +28,7 @@ const known: Readonly<Record<string, Known>> = {
 /** Commands whose `--port` is that of an allocation; for the others it is one that is to be free, or the server's. */
 const ofAllocations = new Set(["check", "release", "why"])
 
-const allocations = (selector: Selector) =>
+const allocations = (selector: AllocationFilter) =>
   Effect.flatMap(PortServerClient, (client) => client.list(selector)).pipe(
     Effect.timeout(patience),
     Effect.provide(PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.layer))),

@@ -5,7 +5,7 @@ import * as Either from "effect/Either"
 import { cannotRead, cannotWrite, codeOf } from "../errors/FileError.ts"
 import * as Output from "../output/Output.ts"
 import * as AtomicFile from "../platform/AtomicFile.ts"
-import * as MarkedBlock from "./ManagedBlock.ts"
+import * as ManagedBlock from "./ManagedBlock.ts"
 
 /** The file that a path leads to, through links, whether it is there or not. */
 const targetOf = (file: string): string => {
@@ -38,7 +38,7 @@ const look = (file: string) =>
       try: () => read(target),
       catch: (error) => Output.failed(cannotRead(file, error))
     })
-    const found = MarkedBlock.find(bytes ?? new Uint8Array())
+    const found = ManagedBlock.find(bytes ?? new Uint8Array())
     if (Either.isLeft(found)) return yield* Output.failed(`${file} ${found.left}; it was left as it is`)
     return { target, bytes, found: found.right }
   })
@@ -50,7 +50,7 @@ export const check = (file: string): Effect.Effect<void, Output.Failure> => Effe
 export interface Written {
   readonly changed: boolean
   /** The lines outside the block that set a variable of it too. */
-  readonly setters: ReturnType<typeof MarkedBlock.settersOutside>
+  readonly setters: ReturnType<typeof ManagedBlock.assignmentsOutside>
 }
 
 /** Give the block of a file a title, and the lines that set the variables. */
@@ -61,8 +61,8 @@ export const write = (
 ): Effect.Effect<Written, Output.Failure> =>
   Effect.flatMap(look(file), ({ bytes, found, target }) =>
     Effect.suspend(() => {
-      const wanted = MarkedBlock.withBlock(found, title, [...variables.values()])
-      const setters = MarkedBlock.settersOutside(wanted, [...variables.keys()])
+      const wanted = ManagedBlock.withBlock(found, title, [...variables.values()])
+      const setters = ManagedBlock.assignmentsOutside(wanted, [...variables.keys()])
       if (bytes !== undefined && wanted.equals(bytes)) return Effect.succeed({ changed: false, setters })
       try {
         if (bytes === undefined) AtomicFile.create(target, wanted)

@@ -61,7 +61,7 @@ export const withBlock = ({ after, before, lineBreak }: Found, title: string, li
 }
 
 /** The lines outside the block that set one of the variables too, by their numbers in the file. */
-export const settersOutside = (
+export const assignmentsOutside = (
   bytes: Uint8Array,
   variables: ReadonlyArray<string>
 ): ReadonlyArray<{ readonly variable: string; readonly line: number }> => {

@@ -19,7 +19,7 @@ export const hintOf = (error: ClientError): string | undefined => {
     case "StorageFull":
     case "StorageUnavailable":
       return "portctl status tells which database it is"
-    case "UnexpectedAnswer":
+    case "UnexpectedResponse":
       return "portctl status, or set PORT_SERVER_ADDR to where port-server listens"
     case "InvalidRequest":
       return undefined

@@ -1,6 +1,6 @@
 import * as Terminal from "@port-server/command-line/terminal/Terminal"
 import type { Allocation } from "@port-server/domain/Allocation"
-import type { ServerUnreachable, UnexpectedAnswer } from "@port-server/domain/api/PortServerClient"
+import type { ServerUnreachable, UnexpectedResponse } from "@port-server/domain/api/PortServerClient"
 import {
   AllocationNotFound,
   ImportConflict,
@@ -39,7 +39,7 @@ export type ClientError =
   | ServerUnreachable
   | StorageFull
   | StorageUnavailable
-  | UnexpectedAnswer
+  | UnexpectedResponse
 
 const Body = Schema.Union(
   PortTaken.body,
@@ -80,7 +80,7 @@ const failure = (error: ClientError | Failure, sentences: Sentences): Failure =>
         error.reason === undefined ? hint : undefined
       )
     }
-    case "UnexpectedAnswer":
+    case "UnexpectedResponse":
       return failed(error.message, hint)
     default:
       return new Failure({ message: sentences[error._tag] ?? error.message, body: encodeBody(error), hint })

@@ -17,16 +17,16 @@ const ended = (opener: ChildProcess): Effect.Effect<boolean> =>
  * Whether a browser could show itself. Without a display xdg-open takes one for terminals, which ends at once as if all
  * were well. Under WSL it is the browser of Windows, and who sets BROWSER knows better.
  */
-const hasScreen = Effect.sync(() => {
+const hasDisplay = Effect.sync(() => {
   const { BROWSER, DISPLAY, WAYLAND_DISPLAY, WSL_DISTRO_NAME } = process.env
   return process.platform !== "linux" || Boolean(DISPLAY || WAYLAND_DISPLAY || BROWSER || WSL_DISTRO_NAME)
 })
 
 /** Open a URL in the user's browser; whether there was one to do it. */
 export const open = (url: string): Effect.Effect<boolean> =>
-  Effect.if(hasScreen, { onTrue: () => handedOver(url), onFalse: () => Effect.succeed(false) })
+  Effect.if(hasDisplay, { onTrue: () => openInBrowser(url), onFalse: () => Effect.succeed(false) })
 
-const handedOver = (url: string): Effect.Effect<boolean> =>
+const openInBrowser = (url: string): Effect.Effect<boolean> =>
   Effect.tryPromise(() => openUrl(url)).pipe(
     Effect.flatMap((opener) =>
       Effect.timeoutTo(ended(opener), { duration: patience, onSuccess: (done) => done, onTimeout: () => true })

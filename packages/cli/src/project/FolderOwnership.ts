@@ -19,7 +19,7 @@ export const isGone = (path: string): boolean => real(path) === undefined
  * The folder that an instance belongs to, where that is not the current one: the folder that the oldest of its
  * allocations was ensured for, of those whose folder is there.
  */
-export const otherOwner = (
+export const conflictingFolder = (
   { folder }: Pick<Here, "folder">,
   allocations: ReadonlyArray<Allocation>
 ): string | undefined => {

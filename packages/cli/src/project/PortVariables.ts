@@ -1,14 +1,14 @@
-import type { AskedService, Ensured } from "@port-server/domain/Ensure"
+import type { AskedService, EnsureResult } from "@port-server/domain/Ensure"
 import { projectFileName, variablesOf } from "@port-server/domain/ProjectFile"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Output from "../output/Output.ts"
 import type { Here } from "./ProjectContext.ts"
-import { ensureServices, placeOf, settingsOf } from "./ProjectPorts.ts"
+import { ensureServices, instanceLabel, settingsOf } from "./ProjectPorts.ts"
 
 /** The ports of a project's services, and the variables that carry them. */
 export interface Variables {
-  readonly ensured: Ensured
+  readonly ensured: EnsureResult
   /** The services with the variable and the port of each. */
   readonly services: ReadonlyArray<{ readonly service: string; readonly variable: string; readonly port: number }>
 }
@@ -20,13 +20,13 @@ export const known = Effect.fnUntraced(function* (here: Here) {
 })
 
 /** {@link known}, of a project that has at least one. */
-export const knownSome = (here: Here) =>
+export const requireServices = (here: Here) =>
   Effect.filterOrFail(
     known(here),
     (services) => services.length > 0,
     () =>
       Output.failed(
-        `${placeOf(here)} has no ports yet: name services with --service, or in a ${projectFileName} (portctl init writes one)`
+        `${instanceLabel(here)} has no ports yet: name services with --service, or in a ${projectFileName} (portctl init writes one)`
       )
   )
 

@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Output from "../output/Output.ts"
-import * as Worktree from "./GitLocation.ts"
-import * as Project from "./ProjectFileLoader.ts"
+import * as GitLocation from "./GitLocation.ts"
+import * as ProjectFileLoader from "./ProjectFileLoader.ts"
 
 /** Where a verb runs: which instance of which app, and its folder. */
 export interface Here {
@@ -22,7 +22,7 @@ export interface Here {
   /** The real path of the worktree's top level; outside git, of the project file's folder or the current one. */
   readonly folder: string
   /** The project file that goes for the current folder. */
-  readonly project: Project.Project | undefined
+  readonly project: ProjectFileLoader.Project | undefined
 }
 
 /** What the command line says of it. */
@@ -58,7 +58,7 @@ const nameOf = (field: "app" | "instance", folder: string, name: string) =>
   })
 
 /** What the folder says where nobody else does: its repository, or, outside git, its name. */
-const appOf = (folder: string, git: Worktree.Answer) => {
+const appOf = (folder: string, git: GitLocation.Answer) => {
   if (git._tag === "Refused") return Output.failed(`${git.reason}; say --app and --instance, or ${git.remedy}`)
   if (git._tag === "Outside") return nameOf("app", folder, basename(folder))
   return git.app === ""
@@ -66,7 +66,7 @@ const appOf = (folder: string, git: Worktree.Answer) => {
     : nameOf("app", git._tag === "Worktree" ? folder : git.repository, git.app)
 }
 
-const instanceOf = (folder: string, git: Worktree.Answer) => {
+const instanceOf = (folder: string, git: GitLocation.Answer) => {
   switch (git._tag) {
     case "Refused":
       return Output.failed(`${git.reason}; say --app and --instance, or ${git.remedy}`)
@@ -82,14 +82,14 @@ const instanceOf = (folder: string, git: Worktree.Answer) => {
 /** Where a verb runs, of what the command line says, the environment, the project file and the repository, in this order. */
 export const here: (given: Given) => Effect.Effect<Here, Output.Failure> = Effect.fnUntraced(function* (given) {
   const cwd = yield* currentFolder
-  const project = yield* Project.find(cwd)
+  const project = yield* ProjectFileLoader.find(cwd)
   const saidApp =
     Option.getOrElse(given.app, () => "") ||
     (yield* fromEnvironment("PORTCTL_APP", "app")) ||
     (project?.contents.app ?? "")
   const saidInstance =
     Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("PORTCTL_INSTANCE", "instance"))
-  const git = yield* Worktree.of(cwd)
+  const git = yield* GitLocation.of(cwd)
   const folder = git._tag === "Worktree" ? git.folder : (project?.folder ?? cwd)
   const app = saidApp || (yield* appOf(folder, git))
   const instance = saidInstance || (yield* instanceOf(folder, git))

@@ -42,10 +42,11 @@ const textOf = (file: string): Effect.Effect<string | undefined, Output.Failure>
   })
 
 /** Whether a field of this name would be lost: JavaScript takes it for something else. */
-export const isStrange = (name: string): boolean => name === "__proto__"
+export const isReservedKey = (name: string): boolean => name === "__proto__"
 
 /** Why there can be no such field. */
-export const strangeName = (name: string): string => `${JSON.stringify(name)} cannot be a name in ${projectFileName}`
+export const reservedKeyMessage = (name: string): string =>
+  `${JSON.stringify(name)} cannot be a name in ${projectFileName}`
 
 /** Where the text of a JSON document goes wrong: the character that `message` is about, counted from 0. */
 const wrongAt = (text: string, message: string): number => {
@@ -86,10 +87,10 @@ const parse = (file: string, text: string): Effect.Effect<unknown, Output.Failur
     let strange: string | undefined
     try {
       const value: unknown = JSON.parse(text, (name, value: unknown) => {
-        if (isStrange(name)) strange = name
+        if (isReservedKey(name)) strange = name
         return value
       })
-      return strange === undefined ? Effect.succeed(value) : Output.failed(`${file}: ${strangeName(strange)}`)
+      return strange === undefined ? Effect.succeed(value) : Output.failed(`${file}: ${reservedKeyMessage(strange)}`)
     } catch (error) {
       return Output.failed(`${file}:${notJson(text, error)}`)
     }

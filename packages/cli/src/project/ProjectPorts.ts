@@ -7,13 +7,13 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Output from "../output/Output.ts"
-import { otherOwner } from "./FolderOwnership.ts"
+import { conflictingFolder } from "./FolderOwnership.ts"
 import type { Here } from "./ProjectContext.ts"
 
 const decode = Schema.decodeUnknown(EnsureRequest)
 
 /** The instance of an app, as answers name it: `myapp/main`. */
-export const placeOf = ({ app, instance }: Pick<Here, "app" | "instance">): string =>
+export const instanceLabel = ({ app, instance }: Pick<Here, "app" | "instance">): string =>
   escapeControls(`${app}/${instance}`)
 
 /** What the project file says of each service; nothing where there is no file. */
@@ -26,22 +26,22 @@ export const noServices = Output.failed(
 )
 
 /** The services asked for, or those of the project file. */
-export const askedIn = (here: Here, asked: ReadonlyArray<AskedService>): ReadonlyArray<AskedService> =>
+export const requestedServices = (here: Here, asked: ReadonlyArray<AskedService>): ReadonlyArray<AskedService> =>
   asked.length > 0 ? asked : [...settingsOf(here).keys()].map((service) => ({ service }))
 
 /** Fails when an instance belongs to another folder, unless it was said: that is how one shares it. */
 const own = (here: Here, allocations: ReadonlyArray<Allocation>) => {
-  const other = here.isSaid ? undefined : otherOwner(here, allocations)
+  const other = here.isSaid ? undefined : conflictingFolder(here, allocations)
   return other === undefined
     ? Effect.void
     : Output.failed(
-        `${placeOf(here)} belongs to ${other}; give this folder its own with --instance or PORTCTL_INSTANCE`,
+        `${instanceLabel(here)} belongs to ${other}; give this folder its own with --instance or PORTCTL_INSTANCE`,
         `--instance ${here.instance} shares the ports`
       )
 }
 
 /** Say which ports a service has beside one that it was given now because exactly that one was asked for. */
-const sayWhatIsLeft = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArray<Allocation>) => {
+const noteOtherPorts = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArray<Allocation>) => {
   const added = allocations.filter(({ id }) => !held.some((other) => other.id === id))
   const left = held.filter(({ service }) => added.some((other) => other.service === service))
   return Effect.forEach(
@@ -53,7 +53,7 @@ const sayWhatIsLeft = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArr
 }
 
 /** Say so when the ports were those of a folder that is gone: it may be away for a while only. */
-const sayWhoseTheyWere = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArray<Allocation>) => {
+const noteTakeover = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArray<Allocation>) => {
   const [gone] = held.flatMap(({ id, path }) =>
     path !== undefined && allocations.some((other) => other.id === id && other.path !== path) ? [path] : []
   )
@@ -82,7 +82,7 @@ export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: Re
   const ensured = yield* client.ensure(request)
   // Another folder may have asked in the meantime.
   yield* own(here, [...held, ...ensured.allocations])
-  yield* sayWhoseTheyWere(held, ensured.allocations)
-  yield* sayWhatIsLeft(held, ensured.allocations)
+  yield* noteTakeover(held, ensured.allocations)
+  yield* noteOtherPorts(held, ensured.allocations)
   return ensured
 })

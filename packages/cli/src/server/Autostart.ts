@@ -4,8 +4,8 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Daemon from "./ServerProbe.ts"
-import * as DaemonStart from "./ServerStart.ts"
+import * as ServerProbe from "./ServerProbe.ts"
+import * as ServerStart from "./ServerStart.ts"
 
 /**
  * Start the server that a command did not find, unless it would be on another machine or `PORTCTL_AUTOSTART=0` forbids
@@ -19,16 +19,16 @@ export const autostart = Effect.fnUntraced(function* (error: ServerUnreachable) 
   // Nothing more is known of one that takes the connection and does not answer in time.
   if (error.code === undefined) return yield* error
   if (!error.isRefused) {
-    const standing = yield* Daemon.look(asked)
+    const standing = yield* ServerProbe.look(asked)
     return yield* standing._tag === "Running" || standing._tag === "Down"
       ? error
-      : unstarted(Daemon.refusal(standing, asked).message)
+      : unstarted(ServerProbe.refusal(standing, asked).message)
   }
-  if (said === "0" || !Daemon.isLoopback(asked.host)) return yield* error
-  const address = yield* Effect.mapError(Daemon.localAddress(Option.none()), ({ message }) => unstarted(message))
+  if (said === "0" || !ServerProbe.isLoopback(asked.host)) return yield* error
+  const address = yield* Effect.mapError(ServerProbe.localAddress(Option.none()), ({ message }) => unstarted(message))
   const started = yield* Effect.mapError(
-    DaemonStart.start({ address, database: Option.none(), range: Option.none(), noProbe: false }),
+    ServerStart.start({ address, database: Option.none(), range: Option.none(), noProbe: false }),
     ({ message }) => unstarted(message)
   )
-  if (started.isNew) yield* Console.error(DaemonStart.sentence("started", address, started))
+  if (started.isNew) yield* Console.error(ServerStart.sentence("started", address, started))
 })

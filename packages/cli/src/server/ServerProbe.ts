@@ -86,7 +86,7 @@ export const look = (address: ServerAddress): Effect.Effect<Standing> =>
       Effect.map((info): Standing => ({ _tag: "Running", info })),
       Effect.catchTags({
         ServerUnreachable: (error) => Effect.succeed(withoutAnswer(address, error)),
-        UnexpectedAnswer: ({ message, status }) => {
+        UnexpectedResponse: ({ message, status }) => {
           const strange = notUnderstood(address, status)
           const said = foreign(message === strange ? strange : `${strange}: ${message}`)
           return status !== 404

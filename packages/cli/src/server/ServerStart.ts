@@ -13,11 +13,11 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { failed } from "../output/Output.ts"
-import * as DaemonFiles from "./ServerPaths.ts"
+import * as ServerPaths from "./ServerPaths.ts"
 import { look, refusal } from "./ServerProbe.ts"
 
 /** The server that is wanted at an address. */
-export interface Wanted {
+export interface ServerSpec {
   readonly address: ServerAddress
   /** Path of its database, absolute; none: the server's default. */
   readonly database: Option.Option<string>
@@ -35,7 +35,7 @@ export interface Started extends ServerInfo {
 const patience = "10 seconds"
 
 /** The port was somebody else's when the server came to it, and is free again. */
-class LostRace extends Schema.TaggedError<LostRace>()("LostRace", { message: Schema.String }) {}
+class PortRaceLost extends Schema.TaggedError<PortRaceLost>()("PortRaceLost", { message: Schema.String }) {}
 
 /**
  * What a server has of the environment that it is started from. It outlives that: the secrets in it, and the debugger
@@ -52,7 +52,7 @@ const environment = (): Record<string, string> => {
 }
 
 /** The command line of the server that is wanted. */
-export const argsOf = ({ address, database, noProbe, range }: Wanted): ReadonlyArray<string> => [
+export const toArguments = ({ address, database, noProbe, range }: ServerSpec): ReadonlyArray<string> => [
   "--port",
   String(address.port),
   ...Option.match(database, { onNone: () => [], onSome: (file) => ["--db", file] }),
@@ -61,7 +61,7 @@ export const argsOf = ({ address, database, noProbe, range }: Wanted): ReadonlyA
 ]
 
 /** A file without a name, for what a server says before it has a log. A pipe would break when this program ends. */
-const scratch = (folder: string) =>
+const unlinkedTempFile = (folder: string) =>
   Effect.acquireRelease(
     Effect.try({
       try: () => {
@@ -81,7 +81,7 @@ const textOf = (descriptor: number): string => {
 }
 
 /** The sentence that a server ended with. */
-const lastWords = (text: string): string => {
+const exitMessage = (text: string): string => {
   const lines = text.split("\n").filter((line) => line !== "")
   return (lines.find((line) => line.startsWith("error: ")) ?? lines.at(-1) ?? "it ended without a word").replace(
     /^error: /,
@@ -90,11 +90,11 @@ const lastWords = (text: string): string => {
 }
 
 /** The process of a server, in a session of its own; ended with the scope unless it is let go. */
-const launch = Effect.fnUntraced(function* (wanted: Wanted, log: string, errors: number) {
-  const program = yield* DaemonFiles.program
+const launch = Effect.fnUntraced(function* (wanted: ServerSpec, log: string, errors: number) {
+  const program = yield* ServerPaths.program
   return yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(process.execPath, [program, ...argsOf(wanted), "--log", log], {
+      const child = spawn(process.execPath, [program, ...toArguments(wanted), "--log", log], {
         cwd: "/",
         detached: true,
         env: environment(),
@@ -110,7 +110,7 @@ const launch = Effect.fnUntraced(function* (wanted: Wanted, log: string, errors:
       return {
         pid: child.pid,
         hasEnded: () => hasFailed || child.exitCode !== null || child.signalCode !== null,
-        letGo: () => {
+        detach: () => {
           isWanted = true
         },
         end: () => {
@@ -123,23 +123,23 @@ const launch = Effect.fnUntraced(function* (wanted: Wanted, log: string, errors:
 })
 
 /** Start a server and wait until it is that very one that answers, or another one that was faster. */
-const race = Effect.fnUntraced(function* (wanted: Wanted, folder: string) {
+const race = Effect.fnUntraced(function* (wanted: ServerSpec, folder: string) {
   const { address } = wanted
-  const log = DaemonFiles.logFile(folder, address.port)
-  const errors = yield* scratch(folder)
+  const log = ServerPaths.logFile(folder, address.port)
+  const errors = yield* unlinkedTempFile(folder)
   const child = yield* launch(wanted, log, errors)
   const settled = Effect.gen(function* () {
     // Before the look: what answers after the child's end is another one.
     const ended = child.hasEnded()
     const standing = yield* look(address)
     if (standing._tag === "Running" && (ended || standing.info.pid === child.pid)) {
-      child.letGo()
+      child.detach()
       return Option.some<Started>({ ...standing.info, isNew: standing.info.pid === child.pid, log })
     }
     if (!ended || standing._tag === "Unwell") return Option.none()
-    const words = lastWords(textOf(errors))
+    const words = exitMessage(textOf(errors))
     const message = `port-server did not start: ${words} (log: ${log})`
-    if (standing._tag === "Down" && /already in use/.test(words)) return yield* new LostRace({ message })
+    if (standing._tag === "Down" && /already in use/.test(words)) return yield* new PortRaceLost({ message })
     return yield* failed(standing._tag === "Foreign" ? standing.message : message)
   })
   return yield* settled.pipe(
@@ -157,7 +157,10 @@ const samePath = (one: string, other: string) =>
       )
 
 /** Fails when a server runs otherwise than it is wanted. */
-const agrees = Effect.fnUntraced(function* ({ address, database, noProbe, range }: Wanted, info: ServerInfo) {
+const assertSameSettings = Effect.fnUntraced(function* (
+  { address, database, noProbe, range }: ServerSpec,
+  info: ServerInfo
+) {
   const { port: usual } = yield* Effect.orDie(addressFromEnv)
   const which = address.port === usual ? "" : ` --port ${address.port}`
   const differs = (how: string, flag: string) =>
@@ -174,26 +177,26 @@ const agrees = Effect.fnUntraced(function* ({ address, database, noProbe, range 
 })
 
 /** See to it that a server runs at the address, and wait until it answers. */
-export const start = Effect.fnUntraced(function* (wanted: Wanted) {
+export const start = Effect.fnUntraced(function* (wanted: ServerSpec) {
   const { address } = wanted
   const standing = yield* look(address)
   if (standing._tag === "Foreign" || standing._tag === "Away") return yield* refusal(standing, address)
-  const folder = yield* DaemonFiles.dataFolder
+  const folder = yield* ServerPaths.dataFolder
   const started: Started =
     standing._tag === "Running"
-      ? { ...standing.info, isNew: false, log: DaemonFiles.logFile(folder, address.port) }
+      ? { ...standing.info, isNew: false, log: ServerPaths.logFile(folder, address.port) }
       : yield* race(wanted, folder).pipe(
-          Effect.retry({ while: (error) => error._tag === "LostRace", schedule: Schedule.spaced("200 millis") }),
-          Effect.catchTag("LostRace", ({ message }) => failed(message)),
+          Effect.retry({ while: (error) => error._tag === "PortRaceLost", schedule: Schedule.spaced("200 millis") }),
+          Effect.catchTag("PortRaceLost", ({ message }) => failed(message)),
           Effect.timeoutFail({
             duration: patience,
             onTimeout: () =>
               failed(
-                `port-server was started and is not healthy after ${patience} (log: ${DaemonFiles.logFile(folder, address.port)})`
+                `port-server was started and is not healthy after ${patience} (log: ${ServerPaths.logFile(folder, address.port)})`
               )
           })
         )
-  if (!started.isNew) yield* agrees(wanted, started)
+  if (!started.isNew) yield* assertSameSettings(wanted, started)
   return started
 })
 

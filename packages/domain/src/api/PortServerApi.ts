@@ -8,12 +8,12 @@ import {
   Allocation,
   AllocationIdFromDigits,
   AllocationRequest,
-  NarrowSelector,
+  NonEmptyFilter,
   SelectorFromQuery
 } from "../Allocation.ts"
-import { Imported, ImportRequest } from "../Backup.ts"
+import { ImportRequest, ImportResult } from "../Backup.ts"
 import { version } from "../Defaults.ts"
-import { Ensured, EnsureRequest } from "../Ensure.ts"
+import { EnsureRequest, EnsureResult } from "../Ensure.ts"
 import {
   AllocationNotFound,
   ImportConflict,
@@ -25,7 +25,7 @@ import {
 } from "../Errors.ts"
 import { Listener, ListeningPort } from "../Listener.ts"
 import { Port, PortFromDigits } from "../Port.ts"
-import { Pruned, PruneRequest } from "../Prune.ts"
+import { PruneRequest, PruneResult } from "../Prune.ts"
 import { ServerInfo } from "../ServerInfo.ts"
 import { asAnswered } from "./OpenApiDocument.ts"
 
@@ -46,11 +46,13 @@ export const PortStatus = Schema.Struct({
 export type PortStatus = typeof PortStatus.Type
 
 /** Answer of `DELETE /v1/allocations/{id}`. */
-export const Released = Schema.Struct({ status: Schema.Literal("deleted") }).annotations({ identifier: "Released" })
+export const ReleaseResult = Schema.Struct({ status: Schema.Literal("deleted") }).annotations({
+  identifier: "ReleaseResult"
+})
 
 /** Answer of `DELETE /v1/allocations`: how many allocations were released. */
-export const ReleasedCount = Schema.Struct({ deleted: Schema.NonNegativeInt }).annotations({
-  identifier: "ReleasedCount"
+export const ReleaseManyResult = Schema.Struct({ deleted: Schema.NonNegativeInt }).annotations({
+  identifier: "ReleaseManyResult"
 })
 
 const PortPath = Schema.Struct({
@@ -93,20 +95,20 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
   .add(
     HttpApiEndpoint.del("release", "/v1/allocations/:id")
       .setPath(IdPath)
-      .addSuccess(Released)
+      .addSuccess(ReleaseResult)
       .addError(AllocationNotFound.body)
       .annotate(OpenApi.Summary, "Release one allocation")
   )
   .add(
     HttpApiEndpoint.del("releaseMatching", "/v1/allocations")
-      .setPayload(NarrowSelector)
-      .addSuccess(ReleasedCount)
+      .setPayload(NonEmptyFilter)
+      .addSuccess(ReleaseManyResult)
       .annotate(OpenApi.Summary, "Release the allocations that match every filter given")
   )
   .add(
     HttpApiEndpoint.post("ensure", "/v1/ensure")
       .setPayload(EnsureRequest)
-      .addSuccess(Ensured)
+      .addSuccess(EnsureResult)
       .addError(PortTaken.body)
       .addError(RangeExhausted.body)
       .annotate(OpenApi.Summary, "Give every service of a project its port")
@@ -120,7 +122,7 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
   .add(
     HttpApiEndpoint.post("prune", "/v1/prune")
       .setPayload(PruneRequest)
-      .addSuccess(Pruned)
+      .addSuccess(PruneResult)
       .annotate(OpenApi.Summary, "Release what is stale")
       .annotate(
         OpenApi.Description,
@@ -135,7 +137,7 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
   .add(
     HttpApiEndpoint.post("import", "/v1/import")
       .setPayload(ImportRequest)
-      .addSuccess(Imported)
+      .addSuccess(ImportResult)
       .addError(ImportConflict.body)
       .annotate(OpenApi.Summary, "Allocate everything in a backup, or nothing")
       // Some 25,000 allocations.

@@ -13,7 +13,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import type { AllocationId, AllocationRequest, Selector } from "../Allocation.ts"
+import type { AllocationFilter, AllocationId, AllocationRequest } from "../Allocation.ts"
 import type { ImportRequest } from "../Backup.ts"
 import { serverAddress } from "../Defaults.ts"
 import type { EnsureRequest } from "../Ensure.ts"
@@ -54,7 +54,7 @@ export class WhenUnreachable extends Context.Reference<WhenUnreachable>()("@port
  * Something answered, but not as this API does: another program listens there, or another version. `status` is its
  * HTTP status; `message` its own `error` sentence where it gave one.
  */
-export class UnexpectedAnswer extends Data.TaggedError("UnexpectedAnswer")<{
+export class UnexpectedResponse extends Data.TaggedError("UnexpectedResponse")<{
   readonly status: number
   readonly message: string
 }> {}
@@ -75,7 +75,7 @@ const ErrorBody = Schema.Struct({ error: Schema.String })
 
 /**
  * The API of a running port-server, derived from {@link PortServerApi}. Every method fails with
- * {@link ServerUnreachable}, {@link UnexpectedAnswer}, `InvalidRequest` (also before anything is sent), `StorageFull`
+ * {@link ServerUnreachable}, {@link UnexpectedResponse}, `InvalidRequest` (also before anything is sent), `StorageFull`
  * or `StorageUnavailable`; further errors are named at each. Wants an `HttpClient`, for example
  * `FetchHttpClient.layer`. The address comes from `PORT_SERVER_ADDR`; {@link PortServerClient.at} fixes one.
  */
@@ -105,7 +105,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
   const unreachable = (code?: string) =>
     new ServerUnreachable({ address: address.toString(), ...(code === undefined ? {} : { code }) })
   const whenUnreachable = yield* WhenUnreachable
-  const stranger = (status: number) => new UnexpectedAnswer({ status, message: notUnderstood(address, status) })
+  const stranger = (status: number) => new UnexpectedResponse({ status, message: notUnderstood(address, status) })
 
   // The status of the answer to the call that runs; 0 as long as there is none.
   const answered = FiberRef.unsafeMake(0)
@@ -132,7 +132,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
       Effect.flatMap(Schema.decodeUnknown(ErrorBody)),
       Effect.matchEffect({
         onFailure: () => stranger(response.status),
-        onSuccess: ({ error }) => new UnexpectedAnswer({ status: response.status, message: error.slice(0, 300) })
+        onSuccess: ({ error }) => new UnexpectedResponse({ status: response.status, message: error.slice(0, 300) })
       })
     )
 
@@ -141,12 +141,12 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     call: Effect.Effect<A, E | HttpApiDecodeError | HttpClientError.HttpClientError | ParseResult.ParseError>
   ) =>
     call.pipe(
-      Effect.catchAll((error): Effect.Effect<never, E | InvalidRequest | ServerUnreachable | UnexpectedAnswer> => {
+      Effect.catchAll((error): Effect.Effect<never, E | InvalidRequest | ServerUnreachable | UnexpectedResponse> => {
         if (error instanceof HttpApiDecodeError) return new InvalidRequest({ message: error.message })
         if (ParseResult.isParseError(error)) {
           return Effect.flatMap(
             FiberRef.get(answered),
-            (status): Effect.Effect<never, InvalidRequest | UnexpectedAnswer> =>
+            (status): Effect.Effect<never, InvalidRequest | UnexpectedResponse> =>
               status === 0 ? InvalidRequest.fromParseError(error) : stranger(status)
           )
         }
@@ -204,7 +204,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     server: () => answer(Effect.flatMap(server, (call) => call({}))),
 
     /** The allocations that equal every field of the selector, all without one; in the order of their ids. */
-    list: (selector: Selector = {}) => answer(Effect.flatMap(list, (call) => call({ urlParams: selector }))),
+    list: (selector: AllocationFilter = {}) => answer(Effect.flatMap(list, (call) => call({ urlParams: selector }))),
 
     /** Whether the registry has allocated `port`, and to whom. */
     check: (port: Port) => answer(Effect.flatMap(check, (call) => call({ path: { port } }))),
@@ -216,7 +216,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     import: (request: ImportRequest) => answer(Effect.flatMap(importAll, (call) => call({ payload: request }))),
 
     /** Release what equals every field of the selector, which must give one; how many were released. */
-    releaseMatching: (selector: Selector) =>
+    releaseMatching: (selector: AllocationFilter) =>
       answer(Effect.flatMap(releaseMatching, (call) => call({ payload: selector })))
   } as const
 })

@@ -86,11 +86,11 @@ describe("what answers is no port-server", () => {
   ]
   for (const [title, status, body, type] of strangers) {
     for (const [name, call] of calls) {
-      it.scopedLive(`${title}: ${name} fails with UnexpectedAnswer and the status`, () =>
+      it.scopedLive(`${title}: ${name} fails with UnexpectedResponse and the status`, () =>
         Effect.gen(function* () {
           const client = yield* clientOf(yield* answering(status, body, type))
           const error = yield* Effect.flip(call(client))
-          expect(error).toMatchObject({ _tag: "UnexpectedAnswer", status })
+          expect(error).toMatchObject({ _tag: "UnexpectedResponse", status })
           expect(String(Reflect.get(error, "message"))).toMatch(/^.{5,300}$/)
         })
       )
@@ -105,10 +105,14 @@ describe("what answers is no port-server", () => {
     [426, "no upgrade"],
     [500, "internal error"]
   ] as const) {
-    it.scopedLive(`${status} with a sentence that the API does not declare is passed on as UnexpectedAnswer`, () =>
+    it.scopedLive(`${status} with a sentence that the API does not declare is passed on as UnexpectedResponse`, () =>
       Effect.gen(function* () {
         const client = yield* clientOf(yield* answering(status, JSON.stringify({ error: sentence })))
-        expect(yield* Effect.flip(client.list())).toMatchObject({ _tag: "UnexpectedAnswer", status, message: sentence })
+        expect(yield* Effect.flip(client.list())).toMatchObject({
+          _tag: "UnexpectedResponse",
+          status,
+          message: sentence
+        })
       })
     )
   }

@@ -13,12 +13,12 @@ import * as Schema from "effect/Schema"
 import { Projects } from "../registry/Projects.ts"
 import { Registry } from "../registry/Registry.ts"
 import * as EventLoop from "../runtime/EventLoop.ts"
-import { DocumentsLive } from "./StaticFiles.ts"
+import { StaticFilesLive } from "./StaticFiles.ts"
 
 const encodePage = Schema.encode(Schema.parseJson(Schema.Array(Allocation)))
 
 /** The bytes of a page's items, without the brackets around them; then others are served. */
-const itemsOf = (page: ReadonlyArray<Allocation>) =>
+const encodeItems = (page: ReadonlyArray<Allocation>) =>
   Effect.orDie(encodePage(page)).pipe(
     Effect.map((text) => Buffer.from(text.slice(1, -1))),
     Effect.zipLeft(EventLoop.turn)
@@ -28,7 +28,7 @@ const itemsOf = (page: ReadonlyArray<Allocation>) =>
 const encodePages = Effect.fnUntraced(function* (pages: ReadonlyArray<ReadonlyArray<Allocation>>) {
   const [first = [], ...others] = pages
   if (others.length === 0) return first
-  const encoded = yield* Effect.forEach(pages, itemsOf)
+  const encoded = yield* Effect.forEach(pages, encodeItems)
   const items = encoded.filter(({ length }) => length > 0)
   const parts = items.flatMap((item, index) => [Buffer.from(index === 0 ? "[" : ","), item])
   return HttpServerResponse.uint8Array(Buffer.concat([...parts, Buffer.from("]")]), { contentType: "application/json" })
@@ -58,7 +58,7 @@ const encodeUnavailable = Schema.encodeSync(StorageUnavailable.body)
 const internalError = HttpServerResponse.unsafeJson({ error: "internal error" }, { status: 500 })
 
 /** Every failure as `{"error": …}`: those that the API declares are encoded by it; this is for the others. */
-const PlainErrors = HttpApiBuilder.middleware(PortServerApi, (app) =>
+const ErrorMiddleware = HttpApiBuilder.middleware(PortServerApi, (app) =>
   Effect.catchAllCause(app, (cause): Effect.Effect<HttpServerResponse.HttpServerResponse, InvalidRequest> => {
     const error: unknown = Cause.squash(cause)
     if (error instanceof HttpApiDecodeError) return InvalidRequest.fromIssue(error.issues[0])
@@ -73,10 +73,10 @@ const PlainErrors = HttpApiBuilder.middleware(PortServerApi, (app) =>
 
 /** The API of port-server on the {@link HttpServer.HttpServer}. */
 export const HttpLive = HttpApiBuilder.serve().pipe(
-  Layer.provide(PlainErrors),
+  Layer.provide(ErrorMiddleware),
   Layer.provide(HttpApiBuilder.api(PortServerApi)),
   Layer.provide(Handlers),
-  Layer.provide(DocumentsLive),
+  Layer.provide(StaticFilesLive),
   Layer.provide(HttpServer.layerContext),
   // The router would take a longer path parameter for an unknown path; what one may be is the schema's affair.
   Layer.provide(HttpRouter.setRouterConfig({ maxParamLength: Number.POSITIVE_INFINITY }))

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { type Refusal, refuse, refuseRaw } from "./ErrorResponse.ts"
+import { type ErrorResponse, sendError, sendErrorAndClose } from "./ErrorResponse.ts"
 
 /** How long a connection may go without a request, in ms, whatever else it sends. */
 const idleTimeout = 10_000
@@ -12,7 +12,7 @@ interface Connection {
   /** Nothing more that comes on it is listened to. */
   isClosing: boolean
   /** What to say once everything in flight is answered. */
-  last?: Refusal
+  last?: ErrorResponse
   idleSince: number
 }
 
@@ -44,7 +44,7 @@ export class Connections {
     response.on("close", () => {
       connection.inFlight.delete(response)
       connection.idleSince = Date.now()
-      if (connection.inFlight.size === 0 && connection.last !== undefined) refuseRaw(socket, connection.last)
+      if (connection.inFlight.size === 0 && connection.last !== undefined) sendErrorAndClose(socket, connection.last)
     })
     return true
   }
@@ -56,20 +56,20 @@ export class Connections {
   }
 
   /** What came on the socket cannot be read as a request: say so, after the answers that are due, and close it. */
-  reject(socket: Duplex, refusal: Refusal): void {
+  reject(socket: Duplex, refusal: ErrorResponse): void {
     const connection = this.#connections.get(socket)
     if (connection === undefined) {
-      refuseRaw(socket, refusal)
+      sendErrorAndClose(socket, refusal)
       return
     }
     const unread = [...connection.inFlight].find(([response, request]) => !request.complete && !response.headersSent)
     if (unread !== undefined) {
       connection.isClosing = true
       const [response, request] = unread
-      refuse(request, response, refusal)
+      sendError(request, response, refusal)
     } else if (!connection.isClosing) {
       connection.isClosing = true
-      if (connection.inFlight.size === 0) refuseRaw(socket, refusal)
+      if (connection.inFlight.size === 0) sendErrorAndClose(socket, refusal)
       else connection.last = refusal
     } else if (connection.inFlight.size === 0 && socket.writable) {
       socket.end()

@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import type { Duplex } from "node:stream"
 
 /** A request that does not reach the API, and the answer to it. */
-export interface Refusal {
+export interface ErrorResponse {
   readonly status: number
   /** The `error` sentence of the JSON body; an answer without it has no body. */
   readonly error?: string
@@ -21,19 +21,19 @@ export const fixedHeaders: Readonly<Record<string, string>> = {
 /** How long what a refused client still sends is read and dropped, so that it gets to read its answer, in ms. */
 const lingerTimeout = 1_000
 
-const bodyOf = ({ error }: Refusal) => (error === undefined ? "" : JSON.stringify({ error }))
+const bodyOf = ({ error }: ErrorResponse) => (error === undefined ? "" : JSON.stringify({ error }))
 
-const headersOf = (refusal: Refusal, body: string) => ({
+const headersOf = (refusal: ErrorResponse, body: string) => ({
   ...fixedHeaders,
   ...(body === "" ? {} : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)) }),
   ...refusal.headers
 })
 
 /** Whether a refusal ends its connection. */
-export const isClosing = ({ headers }: Refusal): boolean => headers?.["Connection"] === "close"
+export const isClosing = ({ headers }: ErrorResponse): boolean => headers?.["Connection"] === "close"
 
 /** Answer a request with a refusal. */
-export const refuse = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void => {
+export const sendError = (request: IncomingMessage, response: ServerResponse, refusal: ErrorResponse): void => {
   const body = bodyOf(refusal)
   response.writeHead(refusal.status, headersOf(refusal, body))
   if (request.complete || !isClosing(refusal)) {
@@ -51,7 +51,7 @@ export const refuse = (request: IncomingMessage, response: ServerResponse, refus
 }
 
 /** Answer on a connection for which Node has no response, and close it. */
-export const refuseRaw = (socket: Duplex, refusal: Refusal): void => {
+export const sendErrorAndClose = (socket: Duplex, refusal: ErrorResponse): void => {
   if (!socket.writable) {
     socket.destroy()
     return

@@ -30,7 +30,7 @@ const literalPath = (target: string): string => {
  * whatever its `Content-Type` says; the platform's own request would read it later, with another decoder for each type
  * and without a limit.
  */
-export class ApiRequest extends Inspectable.Class implements HttpServerRequest.HttpServerRequest {
+export class JsonRequest extends Inspectable.Class implements HttpServerRequest.HttpServerRequest {
   readonly [HttpServerRequest.TypeId]: HttpServerRequest.TypeId = HttpServerRequest.TypeId
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
   readonly source: IncomingMessage
@@ -107,8 +107,8 @@ export class ApiRequest extends Inspectable.Class implements HttpServerRequest.H
     return new RequestError({ request: this, reason: "Decode", description: "the guard refuses upgrades" })
   }
 
-  modify(overrides: Overrides): ApiRequest {
-    return new ApiRequest(this.source, this.#body, { ...this.#overrides, ...overrides })
+  modify(overrides: Overrides): JsonRequest {
+    return new JsonRequest(this.source, this.#body, { ...this.#overrides, ...overrides })
   }
 
   toJSON(): unknown {

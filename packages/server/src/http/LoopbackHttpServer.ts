@@ -15,9 +15,9 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ServerConfig } from "../ServerConfig.ts"
 import { Connections } from "./Connections.ts"
-import { closing, fixedHeaders, isClosing, type Refusal, refuse } from "./ErrorResponse.ts"
-import { ApiRequest } from "./JsonRequest.ts"
-import { admit, invalidJson, parseBody, stranger, tooLarge } from "./RequestGuard.ts"
+import { closing, type ErrorResponse, fixedHeaders, isClosing, sendError } from "./ErrorResponse.ts"
+import { JsonRequest } from "./JsonRequest.ts"
+import { checkHostAndOrigin, checkRequest, invalidJson, parseBody, tooLarge } from "./RequestGuard.ts"
 
 /** The address cannot be listened on; `message` is a sentence that names the port. */
 export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { message: Schema.String }) {}
@@ -34,7 +34,7 @@ const limits = {
 }
 
 /** How long a connection may be without a byte either way, in ms: also one whose client does not read its answer. */
-const silenceTimeout = 20_000
+const idleTimeout = 20_000
 
 /** Node drops the headers after so many without a word, and the guard must see them all; 0: no such limit. */
 const maxHeadersCount = 0
@@ -43,7 +43,7 @@ const maxHeadersCount = 0
 const drainTimeout = 4_000
 
 /** What Node's parser gave up on. */
-const parserRefusal = (error: unknown): Refusal => {
+const parserError = (error: unknown): ErrorResponse => {
   switch (Predicate.hasProperty(error, "code") ? error.code : undefined) {
     case "HPE_HEADER_OVERFLOW":
       return { status: 431, error: `the request headers are larger than ${limits.maxHeaderSize} bytes` }
@@ -54,16 +54,16 @@ const parserRefusal = (error: unknown): Refusal => {
   }
 }
 
-const starting: Refusal = {
+const starting: ErrorResponse = {
   status: 503,
   error: stillStarting,
   headers: { ...closing, "Retry-After": "1" }
 }
-const stopping: Refusal = { status: 503, error: "port-server is stopping", headers: closing }
-const unknownExpectation: Refusal = { status: 417, error: "unknown expectation", headers: closing }
-const notForTunnels: Refusal = { status: 400, error: "this server opens no tunnels" }
+const stopping: ErrorResponse = { status: 503, error: "port-server is stopping", headers: closing }
+const unknownExpectation: ErrorResponse = { status: 417, error: "unknown expectation", headers: closing }
+const notForTunnels: ErrorResponse = { status: 400, error: "this server opens no tunnels" }
 
-type Handler = (request: ApiRequest, response: ServerResponse) => void
+type Handler = (request: JsonRequest, response: ServerResponse) => void
 
 /** Read a JSON body of at most so many bytes, then go on. */
 const readBody = (
@@ -82,15 +82,15 @@ const readBody = (
     } else {
       request.off("data", onData).off("end", onEnd)
       connections.end(request.socket)
-      refuse(request, response, tooLarge(maxBody))
+      sendError(request, response, tooLarge(maxBody))
     }
   }
   const onEnd = () => {
     const body = parseBody(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
     if (body === undefined) {
-      refuse(request, response, invalidJson)
+      sendError(request, response, invalidJson)
     } else {
-      handler(new ApiRequest(request, body), response)
+      handler(new JsonRequest(request, body), response)
     }
   }
   // A client that went away half-way is not an error of anybody here.
@@ -121,13 +121,13 @@ const contentOf = (body: HttpBody): string | Buffer | undefined => {
   }
 }
 
-const internalError: Refusal = { status: 500, error: "internal error" }
+const internalError: ErrorResponse = { status: 500, error: "internal error" }
 
 /** Send what the API answers. */
-const respond = (request: ApiRequest, response: ServerResponse, answer: HttpServerResponse): void => {
+const respond = (request: JsonRequest, response: ServerResponse, answer: HttpServerResponse): void => {
   const content = contentOf(answer.body)
   if (content === undefined) {
-    refuse(request.source, response, internalError)
+    sendError(request.source, response, internalError)
     return
   }
   const headers = ["content-length", String(content.length)]
@@ -165,7 +165,7 @@ const answering =
     Runtime.runFork(Runtime.make({ ...runtime, context }), app).addObserver((exit) =>
       together(() => {
         if (Exit.isSuccess(exit)) respond(request, response, exit.value)
-        else refuse(request.source, response, internalError)
+        else sendError(request.source, response, internalError)
       })
     )
   }
@@ -174,15 +174,15 @@ const guarded =
   (connections: Connections, isStopping: () => boolean, handler: Handler) =>
   (request: IncomingMessage, response: ServerResponse): void => {
     if (!connections.begin(request, response)) return
-    const decision = isStopping() ? stopping : admit(request)
+    const decision = isStopping() ? stopping : checkRequest(request)
     if ("status" in decision) {
       if (isClosing(decision)) connections.end(request.socket)
-      refuse(request, response, decision)
+      sendError(request, response, decision)
       return
     }
     if (request.headers.expect !== undefined && request.httpVersion === "1.1") response.writeContinue()
     if (decision.maxBody > 0) readBody(request, response, connections, decision.maxBody, handler)
-    else handler(new ApiRequest(request), response)
+    else handler(new JsonRequest(request), response)
   }
 
 const listen = (server: Server, port: number) =>
@@ -235,20 +235,20 @@ export const layer: Layer.Layer<HttpServer.HttpServer, CannotListen, ServerConfi
       close
     )
     server.maxHeadersCount = maxHeadersCount
-    server.timeout = silenceTimeout
+    server.timeout = idleTimeout
     const connections = new Connections(server)
     let isStopping = false
     const listener = (handler: Handler) => guarded(connections, () => isStopping, handler)
-    let current = listener((request, response) => refuse(request.source, response, starting))
+    let current = listener((request, response) => sendError(request.source, response, starting))
     const onRequest = (request: IncomingMessage, response: ServerResponse) => current(request, response)
     server.on("request", onRequest).on("checkContinue", onRequest)
     server.on("checkExpectation", (request, response) => {
       if (!connections.begin(request, response)) return
       connections.end(request.socket)
-      refuse(request, response, stranger(request) ?? unknownExpectation)
+      sendError(request, response, checkHostAndOrigin(request) ?? unknownExpectation)
     })
-    server.on("clientError", (error, socket) => connections.reject(socket, parserRefusal(error)))
-    server.on("connect", (request, socket) => connections.reject(socket, stranger(request) ?? notForTunnels))
+    server.on("clientError", (error, socket) => connections.reject(socket, parserError(error)))
+    server.on("connect", (request, socket) => connections.reject(socket, checkHostAndOrigin(request) ?? notForTunnels))
     const port = yield* listen(server, config.port)
     return HttpServer.make({
       address: { _tag: "TcpAddress", hostname: serverHost, port },

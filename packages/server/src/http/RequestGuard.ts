@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http"
-import { closing, type Refusal } from "./ErrorResponse.ts"
-import * as Routes from "./RouteTable.ts"
+import { closing, type ErrorResponse } from "./ErrorResponse.ts"
+import * as RouteTable from "./RouteTable.ts"
 
 /** A request that may go on to the API. */
-export interface Admission {
+export interface AcceptedRequest {
   /** Largest JSON body that the API reads from it, in bytes; 0 when it reads none. */
   readonly maxBody: number
 }
@@ -19,7 +19,11 @@ const crossSite = /^\s*(cross-site|same-site)\s*$/i
  * Who may talk to the server: any local program, and web pages that it served itself; no other page in the user's
  * browser, whether it sends requests across sites or has rebound a name of its own to this address.
  */
-export const stranger = ({ httpVersion, rawHeaders, url = "" }: IncomingMessage): Refusal | undefined => {
+export const checkHostAndOrigin = ({
+  httpVersion,
+  rawHeaders,
+  url = ""
+}: IncomingMessage): ErrorResponse | undefined => {
   if (httpVersion !== "1.1" && httpVersion !== "1.0") {
     return { status: 505, error: "this server speaks HTTP/1.1 and HTTP/1.0 only", headers: closing }
   }
@@ -65,9 +69,9 @@ const isDecodable = (url: string): boolean => {
 }
 
 /** Decide over a request by its line and its headers alone, before its body is read. */
-export const admit = (request: IncomingMessage): Refusal | Admission => {
+export const checkRequest = (request: IncomingMessage): ErrorResponse | AcceptedRequest => {
   const { headers, method = "", url = "" } = request
-  const refused = stranger(request)
+  const refused = checkHostAndOrigin(request)
   if (refused !== undefined) return refused
   if (headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? "")) {
     return {
@@ -80,7 +84,7 @@ export const admit = (request: IncomingMessage): Refusal | Admission => {
     return { status: 400, error: "the request target is not valid percent-encoded UTF-8" }
   }
   const query = url.indexOf("?")
-  const route = Routes.find(query === -1 ? url : url.slice(0, query))
+  const route = RouteTable.find(query === -1 ? url : url.slice(0, query))
   if (route === undefined) return { status: 404, error: "not found" }
   const allow = { Allow: [...route.methods, "OPTIONS"].join(", ") }
   if (method === "OPTIONS") return { status: 204, headers: allow }
@@ -94,14 +98,14 @@ export const admit = (request: IncomingMessage): Refusal | Admission => {
 }
 
 /** Said of a body over so many bytes. */
-export const tooLarge = (maxBody: number): Refusal => ({
+export const tooLarge = (maxBody: number): ErrorResponse => ({
   status: 413,
   error: `the body is larger than ${maxBody} bytes`,
   headers: closing
 })
 
 /** Said of a body that is not one JSON object. */
-export const invalidJson: Refusal = { status: 400, error: "invalid JSON" }
+export const invalidJson: ErrorResponse = { status: 400, error: "invalid JSON" }
 
 const nestsDeeper = (value: unknown, levels: number): boolean =>
   typeof value === "object" &&

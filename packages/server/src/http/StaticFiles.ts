@@ -44,7 +44,7 @@ export const documents: ReadonlyMap<string, Document> = new Map([
 const folder = () => dirname(realpathSync(process.argv[1] ?? ""))
 
 /** The {@link documents}: each is read when it is asked for, so that one that nobody asks for costs nothing. */
-export const DocumentsLive = HttpApiBuilder.Router.use((router) =>
+export const StaticFilesLive = HttpApiBuilder.Router.use((router) =>
   Effect.forEach(
     documents,
     ([path, { contentType, file, headers = {} }]) =>

@@ -1,7 +1,7 @@
 import { createServer } from "node:net"
 import type { PortRange } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
-import type { ListenerSource } from "./PortScanner.ts"
+import type { PortScanner } from "./PortScanner.ts"
 
 /** Where a program of this machine can be reached: the wildcard and the loopback address of each family. */
 const hosts = ["0.0.0.0", "127.0.0.1", "::", "::1"]
@@ -31,7 +31,7 @@ const isListenedOn = (port: number): Effect.Effect<boolean> =>
  * What listens, found by trying to listen. It tells neither who, nor on which address. Two probes of one port would
  * see each other, so each port is tried once a picture, by one at a time.
  */
-export const make = ({ first, last }: PortRange): Effect.Effect<ListenerSource> =>
+export const make = ({ first, last }: PortRange): Effect.Effect<PortScanner> =>
   Effect.map(Effect.makeSemaphore(1), (one) =>
     Effect.sync(() => {
       const tried = new Map<number, boolean>()

@@ -2,22 +2,22 @@ import type { Listener, ListeningPort } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import { ServerConfig } from "../ServerConfig.ts"
 import * as BindProbe from "./BindProbe.ts"
-import * as LsofTables from "./Lsof.ts"
-import type { ListenerSource } from "./PortScanner.ts"
-import * as ProcTables from "./ProcNetTcp.ts"
-import * as SharedReading from "./SingleFlight.ts"
+import * as Lsof from "./Lsof.ts"
+import type { PortScanner } from "./PortScanner.ts"
+import * as ProcNetTcp from "./ProcNetTcp.ts"
+import * as SingleFlight from "./SingleFlight.ts"
 
 /** The best way to look at this machine that it has. */
 const source = Effect.gen(function* () {
   const { range } = yield* ServerConfig
-  if (yield* ProcTables.isAvailable) return yield* ProcTables.make
-  if (yield* LsofTables.isAvailable) return yield* LsofTables.make(range)
+  if (yield* ProcNetTcp.isAvailable) return yield* ProcNetTcp.make
+  if (yield* Lsof.isAvailable) return yield* Lsof.make(range)
   return yield* BindProbe.make(range)
 })
 
-const make = Effect.fnUntraced(function* (look: ListenerSource) {
+const make = Effect.fnUntraced(function* (look: PortScanner) {
   /** What listens right now. One picture serves all who ask for it together. */
-  const picture = yield* SharedReading.make(look)
+  const picture = yield* SingleFlight.make(look)
 
   return {
     picture,

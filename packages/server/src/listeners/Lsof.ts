@@ -3,7 +3,7 @@ import type { Listener } from "@port-server/domain/Listener"
 import type { PortRange } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
 import * as BindProbe from "./BindProbe.ts"
-import type { ListenerSource, Picture } from "./PortScanner.ts"
+import type { ListenerSnapshot, PortScanner } from "./PortScanner.ts"
 
 /** How long lsof may take, in ms: it can hang on a network disk that is gone. */
 const patience = 5_000
@@ -68,7 +68,7 @@ const foldersOf = (pids: ReadonlySet<number>) =>
     return folders
   })
 
-const picture = (sockets: ReadonlyMap<number, ReadonlyArray<Socket>>, others: Picture): Picture => {
+const picture = (sockets: ReadonlyMap<number, ReadonlyArray<Socket>>, others: ListenerSnapshot): ListenerSnapshot => {
   const at = (port: number) => sockets.get(port) ?? []
   return {
     listens: (port) => (sockets.has(port) ? Effect.succeed(true) : others.listens(port)),
@@ -94,7 +94,7 @@ const picture = (sockets: ReadonlyMap<number, ReadonlyArray<Socket>>, others: Pi
  * What listens, as lsof tells it. That is what its user may see, on macOS only what is the user's own: a port that it does
  * not name is tried by binding it.
  */
-export const make = (range: PortRange): Effect.Effect<ListenerSource> =>
+export const make = (range: PortRange): Effect.Effect<PortScanner> =>
   Effect.map(BindProbe.make(range), (probe) =>
     Effect.zipWith(lsof("-w", "-nP", "+c0", "-iTCP", "-sTCP:LISTEN", "-FpcLtn"), probe, (output, others) =>
       picture(parse(output), others)

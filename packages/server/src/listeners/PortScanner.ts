@@ -2,7 +2,7 @@ import type { Listener } from "@port-server/domain/Listener"
 import type * as Effect from "effect/Effect"
 
 /** What listened on this machine's ports at one moment. */
-export interface Picture {
+export interface ListenerSnapshot {
   /** Whether something listened on the port, on any address, IPv4 or IPv6. */
   readonly listens: (port: number) => Effect.Effect<boolean>
   /** The local addresses that it listened on, as far as known. */
@@ -14,4 +14,4 @@ export interface Picture {
 }
 
 /** One way to look at the machine: reads what listens now. */
-export type ListenerSource = Effect.Effect<Picture>
+export type PortScanner = Effect.Effect<ListenerSnapshot>

@@ -2,8 +2,8 @@ import { open } from "node:fs/promises"
 import { SocketAddress } from "node:net"
 import { endianness } from "node:os"
 import * as Effect from "effect/Effect"
-import type { ListenerSource, Picture } from "./PortScanner.ts"
-import * as ProcOwners from "./ProcSocketOwners.ts"
+import type { ListenerSnapshot, PortScanner } from "./PortScanner.ts"
+import * as ProcSocketOwners from "./ProcSocketOwners.ts"
 
 /** The kernel's tables of TCP sockets, IPv4 and IPv6. */
 const tables = ["/proc/net/tcp", "/proc/net/tcp6"]
@@ -15,7 +15,7 @@ const row = /^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) \S+ ([0-9A-F]{2}) \S+ \S+ \S+ +(\
 const LISTEN = "0A"
 
 /** A socket that listens. */
-interface Socket extends ProcOwners.Owned {
+interface Socket extends ProcSocketOwners.Owned {
   readonly port: number
   readonly address: string
 }
@@ -82,8 +82,8 @@ export const isAvailable: Effect.Effect<boolean> = Effect.tryPromise(() => liste
 )
 
 /** What listens, from Linux's own tables; its owners as far as `/proc` may be read. */
-export const make: Effect.Effect<ListenerSource> = Effect.map(ProcOwners.make, (owners) => {
-  const picture = (sockets: ReadonlyArray<Socket>): Picture => {
+export const make: Effect.Effect<PortScanner> = Effect.map(ProcSocketOwners.make, (owners) => {
+  const picture = (sockets: ReadonlyArray<Socket>): ListenerSnapshot => {
     const byPort = new Map<number, Array<Socket>>()
     for (const socket of sockets) {
       const others = byPort.get(socket.port)

@@ -1,14 +1,14 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import type { Allocation } from "@port-server/domain/Allocation"
-import type { Ensured, EnsureRequest, ServiceRequest } from "@port-server/domain/Ensure"
+import type { EnsureRequest, EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
 import { PortTaken, type RangeExhausted } from "@port-server/domain/Errors"
-import type { Pruned, PruneRequest } from "@port-server/domain/Prune"
+import type { PruneRequest, PruneResult } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
 import { Listeners } from "../listeners/Listeners.ts"
-import { AllocationStore, type Write } from "../storage/AllocationRepository.ts"
-import { PortSet } from "../storage/PortBitSet.ts"
-import { AutoAssign, type Chooser } from "./PortAllocator.ts"
+import { AllocationRepository, type Write } from "../storage/AllocationRepository.ts"
+import { PortBitSet } from "../storage/PortBitSet.ts"
+import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
 
 /** How long a folder may take to say whether it is there. */
 const folderPatience = "1 second"
@@ -24,12 +24,12 @@ const current = (own: ReadonlyArray<Allocation>, { port, service }: ServiceReque
 }
 
 /** Choose a port for each of the services, before anything is written. */
-const choose = Effect.fnUntraced(function* (write: Write, services: ReadonlyArray<ServiceRequest>, chooser: Chooser) {
+const choose = Effect.fnUntraced(function* (write: Write, services: ReadonlyArray<ServiceRequest>, picker: PortPicker) {
   const asked = services.flatMap(({ port }) => (port ? [port] : []))
   const [holder] = yield* write.holders(asked)
   if (holder !== undefined) return yield* new PortTaken({ holder })
   const preferred = yield* write.holders(services.flatMap(({ prefer }) => (prefer ? [prefer] : [])))
-  const taken = new PortSet([...asked, ...preferred.map(({ port }) => port)])
+  const taken = new PortBitSet([...asked, ...preferred.map(({ port }) => port)])
   const chosen = new Map<ServiceRequest, number>()
   const take = (request: ServiceRequest, port: number) => {
     chosen.set(request, port)
@@ -38,10 +38,10 @@ const choose = Effect.fnUntraced(function* (write: Write, services: ReadonlyArra
   for (const request of services) {
     const { port, prefer } = request
     if (port) take(request, port)
-    else if (prefer && !taken.has(prefer) && (yield* chooser.accepts(prefer))) take(request, prefer)
+    else if (prefer && !taken.has(prefer) && (yield* picker.accepts(prefer))) take(request, prefer)
   }
   for (const request of services) {
-    if (!chosen.has(request)) take(request, yield* chooser.next(write, taken))
+    if (!chosen.has(request)) take(request, yield* picker.next(write, taken))
   }
   return chosen
 })
@@ -49,8 +49,8 @@ const choose = Effect.fnUntraced(function* (write: Write, services: ReadonlyArra
 /** The rules for what belongs to a project's folder. All methods can also fail with a `StorageError`. */
 export class Projects extends Effect.Service<Projects>()("@port-server/server/registry/Projects", {
   effect: Effect.gen(function* () {
-    const store = yield* AllocationStore
-    const assign = yield* AutoAssign
+    const store = yield* AllocationRepository
+    const assign = yield* PortAllocator
     const listeners = yield* Listeners
     const fs = yield* FileSystem.FileSystem
     const { dirname } = yield* Path.Path
@@ -98,7 +98,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         const placed = path === undefined ? owner : { ...owner, path }
 
         // Also where nothing is missing: a prune comes wholly before it or sees the folder that asks.
-        return yield* store.write<Ensured, PortTaken | RangeExhausted>(
+        return yield* store.write<EnsureResult, PortTaken | RangeExhausted>(
           Effect.fnUntraced(function* (write) {
             const held = yield* write.matching(owner)
             const missing = lacking(held)
@@ -127,7 +127,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         const all = yield* matching({})
         const allocations = yield* stale(all.filter(({ id }) => wanted === undefined || wanted.has(id)))
         if (dry_run || allocations.length === 0) return { allocations }
-        return yield* store.write<Pruned, never>(
+        return yield* store.write<PruneResult, never>(
           Effect.fnUntraced(function* (write) {
             // One may have been released, or its folder made anew, since it was looked at.
             const held = new Map(
@@ -143,5 +143,5 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
       })
     } as const
   }),
-  dependencies: [AllocationStore.Default, AutoAssign.Default, Listeners.Default]
+  dependencies: [AllocationRepository.Default, PortAllocator.Default, Listeners.Default]
 }) {}

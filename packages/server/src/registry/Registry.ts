@@ -1,4 +1,4 @@
-import type { AllocationId, AllocationRequest, Selector } from "@port-server/domain/Allocation"
+import type { AllocationFilter, AllocationId, AllocationRequest } from "@port-server/domain/Allocation"
 import type { PortStatus } from "@port-server/domain/api/PortServerApi"
 import type { ImportRequest } from "@port-server/domain/Backup"
 import { version } from "@port-server/domain/Defaults"
@@ -12,14 +12,14 @@ import * as Option from "effect/Option"
 import { Listeners } from "../listeners/Listeners.ts"
 import * as EventLoop from "../runtime/EventLoop.ts"
 import { ServerConfig } from "../ServerConfig.ts"
-import { AllocationStore } from "../storage/AllocationRepository.ts"
-import { AutoAssign } from "./PortAllocator.ts"
+import { AllocationRepository } from "../storage/AllocationRepository.ts"
+import { PortAllocator } from "./PortAllocator.ts"
 
 /** The rules of the registry: who gets which port, and who has it. All methods can also fail with a `StorageError`. */
 export class Registry extends Effect.Service<Registry>()("@port-server/server/registry/Registry", {
   effect: Effect.gen(function* () {
-    const store = yield* AllocationStore
-    const assign = yield* AutoAssign
+    const store = yield* AllocationRepository
+    const assign = yield* PortAllocator
     const { database, probe, range } = yield* ServerConfig
     const listeners = yield* Listeners
     const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
@@ -30,10 +30,10 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
        * asked one has a holder, with `RangeExhausted` when no port of the range is free.
        */
       allocate: Effect.fnUntraced(function* (request: AllocationRequest) {
-        const chooser = request.port ? undefined : yield* assign.look
+        const picker = request.port ? undefined : yield* assign.look
         return yield* store.write(
           Effect.fnUntraced(function* (write) {
-            const port = chooser === undefined ? (request.port ?? 0) : yield* chooser.next(write)
+            const port = picker === undefined ? (request.port ?? 0) : yield* picker.next(write)
             const allocation = yield* write.insert(request, port)
             if (allocation !== undefined) return allocation
             const holder = yield* write.holder(port)
@@ -132,8 +132,8 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
         ),
 
       /** Release everything that equals the selector; how many there were. */
-      releaseMatching: (selector: Selector) => store.write<number, never>((write) => write.remove(selector))
+      releaseMatching: (selector: AllocationFilter) => store.write<number, never>((write) => write.remove(selector))
     } as const
   }),
-  dependencies: [AllocationStore.Default, AutoAssign.Default, Listeners.Default]
+  dependencies: [AllocationRepository.Default, PortAllocator.Default, Listeners.Default]
 }) {}

@@ -106,7 +106,7 @@ const logger = (write: (text: string) => void): Logger.Logger<unknown, void> =>
   })
 
 /** What Node itself says of this process, also when it is about to die, which no stream would live to write. */
-const takeNodesWords = (file: string, write: (text: string) => void): void => {
+const logProcessWarnings = (file: string, write: (text: string) => void): void => {
   process.on("warning", (warning) => write(`${warning.name}: ${warning.message}`))
   process.on("uncaughtExceptionMonitor", (error) => appendFileSync(file, line(error.stack ?? error.message), { mode }))
 }
@@ -120,7 +120,7 @@ export const layer = (file: string, database: string): Layer.Layer<never, LogUnu
     Effect.gen(function* () {
       const write = yield* make(file, database)
       const console = yield* Console.consoleWith(Effect.succeed)
-      takeNodesWords(file, write)
+      logProcessWarnings(file, write)
       return Layer.merge(
         Console.setConsole(logged(console, write)),
         Logger.replace(Logger.defaultLogger, logger(write))

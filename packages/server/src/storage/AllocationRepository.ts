@@ -1,6 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Allocation, type Selector } from "@port-server/domain/Allocation"
+import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
 import type { StorageError } from "@port-server/domain/Errors"
 import type { PortRange } from "@port-server/domain/Port"
 import * as Chunk from "effect/Chunk"
@@ -12,7 +12,7 @@ import * as EventLoop from "../runtime/EventLoop.ts"
 import { Database } from "./Database.ts"
 import { FreePortIndex } from "./FreePortIndex.ts"
 import * as GroupCommit from "./GroupCommit.ts"
-import type { PortSet } from "./PortBitSet.ts"
+import type { PortBitSet } from "./PortBitSet.ts"
 import { type Parameter, query, run } from "./Query.ts"
 import { storageError } from "./SqliteError.ts"
 
@@ -45,7 +45,7 @@ const pageSize = 500
 const beforeAll = Number.MIN_SAFE_INTEGER
 
 /** The condition of a selector, after another one, and its parameters. An empty name and port 0 give no condition. */
-const and = ({ app, instance, service, port, path }: Selector) => {
+const and = ({ app, instance, service, port, path }: AllocationFilter) => {
   const given: Array<readonly [condition: string, value: Parameter]> = []
   if (app) given.push(["app = ?", app])
   if (instance) given.push(["instance = ?", instance])
@@ -59,7 +59,7 @@ const and = ({ app, instance, service, port, path }: Selector) => {
 }
 
 /** The next allocations that equal the selector, by id, after the one with the id `last`. */
-const page = (connection: Connection, selector: Selector, last: number) => {
+const page = (connection: Connection, selector: AllocationFilter, last: number) => {
   const { condition, parameters } = and(selector)
   return allocations(
     connection,
@@ -69,7 +69,7 @@ const page = (connection: Connection, selector: Selector, last: number) => {
 }
 
 /** All allocations that equal the selector, in pages, as of one moment. */
-const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, selector: Selector) =>
+const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, selector: AllocationFilter) =>
   Effect.gen(function* () {
     const connection = yield* snapshot
     const all: Array<ReadonlyArray<Allocation>> = []
@@ -96,9 +96,9 @@ export interface Write {
   /** The allocation that holds the port. */
   readonly holder: (port: number) => Effect.Effect<Allocation | undefined, SqlError>
   /** The next port of the range for auto-assignment but for those to skip, if one is left. */
-  readonly freePort: (range: PortRange, skip: PortSet | undefined) => Effect.Effect<number | undefined, SqlError>
+  readonly freePort: (range: PortRange, skip: PortBitSet | undefined) => Effect.Effect<number | undefined, SqlError>
   /** The allocations that equal the selector, by id. */
-  readonly matching: (selector: Selector) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
+  readonly matching: (selector: AllocationFilter) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** The allocations that hold any of the ports. */
   readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** Allocate the port, as of now or of another time, unless it has a holder: then nothing. */
@@ -110,7 +110,7 @@ export interface Write {
   /** Remember the project folder of an allocation that is there. */
   readonly place: (allocation: Allocation, path: string) => Effect.Effect<Allocation, SqlError>
   /** Release what equals the selector, or the one with the id; how many there were. */
-  readonly remove: (which: Selector | Allocation["id"]) => Effect.Effect<number, SqlError>
+  readonly remove: (which: AllocationFilter | Allocation["id"]) => Effect.Effect<number, SqlError>
 }
 
 const place = (connection: Connection, allocation: Allocation, path: string) =>
@@ -169,7 +169,7 @@ const writing = (connection: Connection, index: FreePortIndex): Write => ({
 })
 
 /** The allocations in SQLite: the only place that knows its tables. */
-export class AllocationStore extends Effect.Service<AllocationStore>()(
+export class AllocationRepository extends Effect.Service<AllocationRepository>()(
   "@port-server/server/storage/AllocationRepository",
   {
     scoped: Effect.gen(function* () {
@@ -209,7 +209,7 @@ export class AllocationStore extends Effect.Service<AllocationStore>()(
         ),
 
         /** The allocations that equal the selector, by id, as of one moment. Many come in pages, which block nobody. */
-        list: (selector: Selector): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
+        list: (selector: AllocationFilter): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
           Effect.flatMap(connections, ({ reader, snapshot }) =>
             page(reader, selector, beforeAll).pipe(
               Effect.flatMap((first) =>

@@ -12,14 +12,14 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { ServerConfig } from "../ServerConfig.ts"
 import {
-  arePlaced,
+  currentFileIds,
   type DatabaseUnusable,
   type Files,
-  filesOf,
   identity,
+  isSameFile,
   prepare,
   protect,
-  removeOrphanedLog,
+  removeStaleWal,
   unusable
 } from "./DatabaseFile.ts"
 import { type ForeignDatabase, isOutdated, migrate } from "./Migrations.ts"
@@ -72,7 +72,7 @@ const assertDurable = Effect.fnUntraced(function* (connection: Connection) {
 const findings = query(Schema.Struct({ quick_check: Schema.String }))
 
 /** What an error of SQLite or of the schema means for the file as a whole. */
-export const asUnusable =
+export const toDatabaseUnusable =
   (filename: string) =>
   (error: SqlError | ForeignDatabase | DatabaseUnusable): DatabaseUnusable => {
     switch (error._tag) {
@@ -101,12 +101,12 @@ interface OpenFile {
  * A connection to look at a database with, which changes nothing: closing one that may write would merge a log that
  * another program left behind, and closing one that may not would leave the log that it made itself.
  */
-export const connectToLook = (filename: string) =>
+export const connectForInspection = (filename: string) =>
   connect(filename, { readonly: identity(`${filename}-wal`) !== undefined })
 
 /** Whether the database that has the name is ours and of an older version. */
 const inspectSchema = (filename: string) =>
-  connectToLook(filename).pipe(
+  connectForInspection(filename).pipe(
     Effect.flatMap((connection) => whileLocked(isOutdated(connection))),
     Effect.scoped
   )
@@ -118,7 +118,7 @@ const open = Effect.fnUntraced(function* (filename: string) {
     const outdated = yield* inspectSchema(filename)
     let files: Files = { database: undefined, log: undefined }
     // Last of all, once the connections are closed.
-    yield* Effect.addFinalizer(() => Effect.sync(() => removeOrphanedLog(filename, files)))
+    yield* Effect.addFinalizer(() => Effect.sync(() => removeStaleWal(filename, files)))
     const writer = yield* connect(filename)
     const [first] = yield* findings(writer, "PRAGMA quick_check(1)")
     if (first?.quick_check !== "ok") return yield* unusable(filename, `it is damaged: ${first?.quick_check}`)
@@ -130,12 +130,12 @@ const open = Effect.fnUntraced(function* (filename: string) {
     yield* protect(filename)
     yield* assertDurable(writer)
     const reader = yield* connect(filename)
-    files = filesOf(filename)
+    files = currentFileIds(filename)
     // First of all: what is in the log goes into the database file, wherever that is by now.
     yield* Effect.addFinalizer(() => Effect.ignore(run(writer, "PRAGMA wal_checkpoint(TRUNCATE)")))
     const opened: OpenFile = { writer, reader, snapshot: connect(filename), files }
     return opened
-  }).pipe(Effect.mapError(asUnusable(filename)))
+  }).pipe(Effect.mapError(toDatabaseUnusable(filename)))
 })
 
 /**
@@ -166,7 +166,7 @@ export class Database extends Effect.Service<Database>()("@port-server/server/st
     })
 
     const look = () =>
-      opened !== undefined && arePlaced(filename, opened.file.files) ? Effect.succeed(opened.file) : lost
+      opened !== undefined && isSameFile(filename, opened.file.files) ? Effect.succeed(opened.file) : lost
     const current = Effect.suspend(look)
 
     // Requests that were read together look at the files once.

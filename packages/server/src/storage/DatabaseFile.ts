@@ -33,20 +33,20 @@ export interface Files {
 }
 
 /** The files that have the names now. */
-export const filesOf = (filename: string): Files => ({
+export const currentFileIds = (filename: string): Files => ({
   database: identity(filename),
   log: identity(`${filename}-wal`)
 })
 
 /** Whether the names still belong to these very files. */
-export const arePlaced = (filename: string, { database, log }: Files): boolean =>
+export const isSameFile = (filename: string, { database, log }: Files): boolean =>
   database !== undefined && database === identity(filename) && log === identity(`${filename}-wal`)
 
 /**
  * Remove a write-ahead log that outlived its database file's name: SQLite would take it for that of the next file of the
  * name (https://sqlite.org/howtocorrupt.html, section 1.4). One that is not these files' is left alone.
  */
-export const removeOrphanedLog = (filename: string, { database, log }: Files): void => {
+export const removeStaleWal = (filename: string, { database, log }: Files): void => {
   if (database === identity(filename) || log === undefined || log !== identity(`${filename}-wal`)) return
   for (const suffix of ["-wal", "-shm"]) rmSync(`${filename}${suffix}`, { force: true })
 }

@@ -1,17 +1,17 @@
 import { badPorts, type PortRange } from "@port-server/domain/Port"
-import { PortSet } from "./PortBitSet.ts"
+import { PortBitSet } from "./PortBitSet.ts"
 
-const bad = new PortSet(badPorts)
+const bad = new PortBitSet(badPorts)
 
 /**
  * Which ports are held. It only remembers what SQLite said: its owner discards it when anybody else may have changed the
  * database.
  */
 export class FreePorts {
-  readonly #held: PortSet
+  readonly #held: PortBitSet
 
   constructor(held: Iterable<number>) {
-    this.#held = new PortSet(held)
+    this.#held = new PortBitSet(held)
   }
 
   hold(port: number): void {
@@ -23,7 +23,10 @@ export class FreePorts {
   }
 
   /** The first free port of the range but for those to skip; one that browsers refuse to open only when nothing else is left. */
-  first(range: PortRange, ...skip: ReadonlyArray<PortSet>): number | undefined {
-    return PortSet.firstOutside(range, [this.#held, bad, ...skip]) ?? PortSet.firstOutside(range, [this.#held, ...skip])
+  first(range: PortRange, ...skip: ReadonlyArray<PortBitSet>): number | undefined {
+    return (
+      PortBitSet.firstOutside(range, [this.#held, bad, ...skip]) ??
+      PortBitSet.firstOutside(range, [this.#held, ...skip])
+    )
   }
 }

@@ -36,7 +36,7 @@ interface Pending {
  * The outcome of a body as a value. What dooms the whole transaction is none: an error of the storage, and a defect,
  * after which nobody knows what the body has written.
  */
-const outcomeOf = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.Exit<A, E>, SqlError> =>
+const toExit = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.Exit<A, E>, SqlError> =>
   body.pipe(
     Effect.map((value): Exit.Exit<A, E> => Exit.succeed(value)),
     Effect.catchAll((error) => (error instanceof SqlError ? Effect.fail(error) : Effect.succeed(Exit.fail(error))))
@@ -87,7 +87,7 @@ export const make = Effect.fnUntraced(function* ({ confirm, connection, onBegin,
     Effect.flatMap(Deferred.make<A, E | StorageError>(), (answer) =>
       Effect.zipRight(
         Queue.offer(queue, {
-          apply: (open) => Effect.map(outcomeOf(body(open)), (outcome) => Deferred.done(answer, outcome)),
+          apply: (open) => Effect.map(toExit(body(open)), (outcome) => Deferred.done(answer, outcome)),
           abandon: (cause) =>
             Deferred.complete(answer, Effect.catchTag(Effect.failCause(cause), "SqlError", storageError))
         }),

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { asUnusable, connectToLook } from "./Database.ts"
+import { connectForInspection, toDatabaseUnusable } from "./Database.ts"
 import { inspect, unusable } from "./DatabaseFile.ts"
 import { isOutdated } from "./Migrations.ts"
 import { query } from "./Query.ts"
@@ -15,7 +15,7 @@ const counts = query(Schema.Struct({ count: Schema.Int }))
 export const integrityCheck = Effect.fnUntraced(function* (filename: string) {
   if (!(yield* inspect(filename))) return yield* unusable(filename, "there is no such file")
   return yield* Effect.gen(function* () {
-    const connection = yield* connectToLook(filename)
+    const connection = yield* connectForInspection(filename)
     const outdated = yield* isOutdated(connection)
     const [first, ...others] = yield* findings(connection, "PRAGMA integrity_check")
     if (first?.integrity_check !== "ok") {
@@ -24,5 +24,5 @@ export const integrityCheck = Effect.fnUntraced(function* (filename: string) {
     }
     const [row] = outdated ? [{ count: 0 }] : yield* counts(connection, "SELECT count(*) AS count FROM allocations")
     return `the database ${filename} is sound: ${row?.count ?? 0} allocation(s)`
-  }).pipe(Effect.mapError(asUnusable(filename)), Effect.scoped)
+  }).pipe(Effect.mapError(toDatabaseUnusable(filename)), Effect.scoped)
 })

@@ -5,7 +5,7 @@ const words = 65536 / 32
 const isPort = (port: number): boolean => port >= 0 && port <= 65535
 
 /** A set of ports, one bit each, so that the first one in none of several sets is found in a few hundred steps. */
-export class PortSet {
+export class PortBitSet {
   readonly #bits = new Uint32Array(words)
 
   constructor(ports: Iterable<number> = []) {
@@ -25,7 +25,7 @@ export class PortSet {
   }
 
   /** The first port of the range that is in none of the sets. */
-  static firstOutside({ first, last }: PortRange, sets: ReadonlyArray<PortSet>): number | undefined {
+  static firstOutside({ first, last }: PortRange, sets: ReadonlyArray<PortBitSet>): number | undefined {
     for (let word = first >>> 5; word <= last >>> 5; word++) {
       let taken = 0
       for (const set of sets) taken |= set.#bits[word] ?? 0

@@ -10,9 +10,9 @@ import { freePorts, hasIpv6, hosts, listen, listeningProgram } from "../../../..
 import { start, temporaryFolder } from "../../../../test/support/Programs.ts"
 import { connected, listener } from "../../../../test/support/Sockets.ts"
 import * as BindProbe from "../../src/listeners/BindProbe.ts"
-import * as LsofTables from "../../src/listeners/Lsof.ts"
-import type { ListenerSource } from "../../src/listeners/PortScanner.ts"
-import * as ProcTables from "../../src/listeners/ProcNetTcp.ts"
+import * as Lsof from "../../src/listeners/Lsof.ts"
+import type { PortScanner } from "../../src/listeners/PortScanner.ts"
+import * as ProcNetTcp from "../../src/listeners/ProcNetTcp.ts"
 
 const range = Schema.decodeSync(PortRangeFromText)
 const promise = <A>(run: () => Promise<A>) => Effect.promise(run)
@@ -22,9 +22,9 @@ const missing: Readonly<Record<string, boolean>> = {
   lsof: spawnSync("lsof", ["-v"]).error !== undefined
 }
 
-const sources: ReadonlyArray<readonly [name: string, make: (first: number) => Effect.Effect<ListenerSource>]> = [
-  ["/proc/net/tcp", () => ProcTables.make],
-  ["lsof", (first) => LsofTables.make(range(`${first}-${first + 7}`))],
+const sources: ReadonlyArray<readonly [name: string, make: (first: number) => Effect.Effect<PortScanner>]> = [
+  ["/proc/net/tcp", () => ProcNetTcp.make],
+  ["lsof", (first) => Lsof.make(range(`${first}-${first + 7}`))],
   ["the bind probe", (first) => BindProbe.make(range(`${first}-${first + 7}`))]
 ]
 
@@ -92,7 +92,7 @@ describe("an address of the kernel's table", () => {
     ["000080FE00000000FF00525401000000", "fe80::5452:ff:0:1"]
   ] as const
   for (const [hex, address] of cases) {
-    it(`${hex} is ${address}`, () => expect(ProcTables.addressOf(hex)).toBe(address))
+    it(`${hex} is ${address}`, () => expect(ProcNetTcp.addressOf(hex)).toBe(address))
   }
 })
 
@@ -139,7 +139,7 @@ for (const [name, make] of tables) {
 describing("/proc/net/tcp")("the name of a program in /proc", () => {
   const commandOf = (port: number) =>
     Effect.gen(function* () {
-      const { owners } = yield* yield* ProcTables.make
+      const { owners } = yield* yield* ProcNetTcp.make
       return (yield* owners([port])).get(port)?.command
     })
 
@@ -173,7 +173,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
   it.scopedLive("many that come or go between two looks are all seen, whatever was expected", () =>
     Effect.gen(function* () {
       const first = yield* freePorts(60)
-      const source = yield* ProcTables.make
+      const source = yield* ProcNetTcp.make
       yield* source
       // Beyond a page of either table, with connections behind them.
       const opened = yield* Effect.forEach(
@@ -194,7 +194,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
     Effect.gen(function* () {
       const { port } = yield* listener()
       const near = yield* connected(port)
-      const { listens, ports } = yield* yield* ProcTables.make
+      const { listens, ports } = yield* yield* ProcNetTcp.make
       expect(yield* listens(port)).toBe(true)
       expect(yield* listens(near.port)).toBe(false)
       expect(yield* ports([])).not.toContain(near.port)
@@ -207,7 +207,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
       yield* promise(() => mkdir(cwd))
       const { port } = yield* listeningProgram({ cwd })
       yield* promise(() => rm(cwd, { recursive: true }))
-      const { owners } = yield* yield* ProcTables.make
+      const { owners } = yield* yield* ProcNetTcp.make
       expect((yield* owners([port])).get(port)?.cwd).toBe(`${cwd} (deleted)`)
     })
   )
@@ -219,7 +219,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
       yield* start("sh", ["-c", "while :; do true & true & true & true & sh -c : & sh -c : & wait; done"])
       for (let round = 0; round < 20; round++) {
         // A source that remembers nothing looks through everything.
-        const { owners } = yield* yield* ProcTables.make
+        const { owners } = yield* yield* ProcNetTcp.make
         expect((yield* owners([port])).get(port)).toMatchObject({ pid, cwd })
       }
     })
@@ -228,7 +228,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
   it.scopedLive("an owner that is gone is not told from memory", () =>
     Effect.gen(function* () {
       const cwd = yield* temporaryFolder
-      const source = yield* ProcTables.make
+      const source = yield* ProcNetTcp.make
       const one = yield* listeningProgram({ cwd })
       expect((yield* (yield* source).owners([one.port])).get(one.port)).toMatchObject({ pid: one.pid })
       one.process.kill("SIGKILL")

@@ -4,14 +4,14 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as TestClock from "effect/TestClock"
-import * as SharedReading from "../../src/listeners/SingleFlight.ts"
+import * as SingleFlight from "../../src/listeners/SingleFlight.ts"
 import * as EventLoop from "../../src/runtime/EventLoop.ts"
 
 /** Readings that the test ends one by one, each with its number, and looks at what is read. */
 const setup = Effect.gen(function* () {
   const ends = yield* Queue.unbounded<void>()
   let begun = 0
-  const look = yield* SharedReading.make(
+  const look = yield* SingleFlight.make(
     Effect.suspend(() => {
       const number = ++begun
       return Effect.as(Queue.take(ends), number)
@@ -79,7 +79,7 @@ it.scoped("those who ask during a reading wait for the next one, and share it", 
 it.scoped("one who asks one thing after another gets a reading of its own each time, however fast it is", () =>
   Effect.gen(function* () {
     const { end, looks, settle } = yield* setup
-    const rounds = 3 * SharedReading.manyLooks
+    const rounds = 3 * SingleFlight.manyLooks
     for (let round = 1; round <= rounds; round++) {
       const one = yield* looks(1)
       yield* settle
@@ -94,16 +94,16 @@ it.scoped(
   () =>
     Effect.gen(function* () {
       const { begun, end, looks, settle } = yield* setup
-      const many = yield* looks(SharedReading.manyLooks)
+      const many = yield* looks(SingleFlight.manyLooks)
       yield* settle
       yield* end
       expect(new Set(yield* Fiber.join(many))).toEqual(new Set([1]))
 
       yield* TestClock.adjust("10 millis")
-      expect(new Set(yield* Fiber.join(yield* looks(SharedReading.crowd)))).toEqual(new Set([1]))
+      expect(new Set(yield* Fiber.join(yield* looks(SingleFlight.crowd)))).toEqual(new Set([1]))
       expect(begun()).toBe(1)
 
-      const few = yield* looks(SharedReading.crowd - 1)
+      const few = yield* looks(SingleFlight.crowd - 1)
       yield* settle
       expect(begun()).toBe(2)
       yield* end
@@ -114,15 +114,15 @@ it.scoped(
 it.scoped("under load the next reading begins before the last one is too old, and serves once it is there", () =>
   Effect.gen(function* () {
     const { begun, end, looks, settle } = yield* setup
-    yield* looks(SharedReading.manyLooks)
+    yield* looks(SingleFlight.manyLooks)
     yield* settle
     yield* end
     yield* TestClock.adjust("76 millis")
-    expect(new Set(yield* Fiber.join(yield* looks(SharedReading.manyLooks)))).toEqual(new Set([1]))
+    expect(new Set(yield* Fiber.join(yield* looks(SingleFlight.manyLooks)))).toEqual(new Set([1]))
     yield* settle
     expect(begun()).toBe(2)
     yield* end
-    expect(new Set(yield* Fiber.join(yield* looks(SharedReading.crowd)))).toEqual(new Set([2]))
+    expect(new Set(yield* Fiber.join(yield* looks(SingleFlight.crowd)))).toEqual(new Set([2]))
     expect(begun()).toBe(2)
   })
 )
@@ -130,11 +130,11 @@ it.scoped("under load the next reading begins before the last one is too old, an
 it.scoped("a reading older than 100 ms serves nobody, nor does any when few ask", () =>
   Effect.gen(function* () {
     const { end, looks, settle } = yield* setup
-    yield* looks(SharedReading.manyLooks)
+    yield* looks(SingleFlight.manyLooks)
     yield* settle
     yield* end
     yield* TestClock.adjust("101 millis")
-    const late = yield* looks(SharedReading.manyLooks)
+    const late = yield* looks(SingleFlight.manyLooks)
     yield* settle
     yield* end
     expect(new Set(yield* Fiber.join(late))).toEqual(new Set([2]))
@@ -152,7 +152,7 @@ it.scoped("a reading older than 100 ms serves nobody, nor does any when few ask"
 it.scoped("a reading that fails fails those who wait for it, and the next one is another", () =>
   Effect.gen(function* () {
     let count = 0
-    const look = yield* SharedReading.make(
+    const look = yield* SingleFlight.make(
       Effect.suspend(() => (++count === 1 ? Effect.dieMessage("broken") : Effect.succeed(count)))
     )
     expect(Exit.isFailure(yield* Effect.exit(look))).toBe(true)

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { isListening } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 const request = Schema.decodeUnknown(AllocationRequest)
 
@@ -24,12 +24,12 @@ const sayWhoListens = Effect.fnUntraced(function* (client: PortServerClient, por
 export const allocate = Command.make(
   "allocate",
   {
-    app: Flags.app,
-    instance: Flags.instance,
-    service: Flags.service,
-    port: Flags.wantedPort,
-    json: Flags.json,
-    quiet: Flags.quiet
+    app: Options.app,
+    instance: Options.instance,
+    service: Options.service,
+    port: Options.wantedPort,
+    json: Options.json,
+    quiet: Options.quiet
   },
   Effect.fnUntraced(function* ({ json, quiet, ...wanted }) {
     if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })

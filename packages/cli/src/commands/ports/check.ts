@@ -6,12 +6,12 @@ import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
 import { isListening } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 /** `portctl check` */
 export const check = Command.make(
   "check",
-  { port: Flags.port, json: Flags.json },
+  { port: Options.port, json: Options.json },
   Effect.fnUntraced(function* ({ port, json }) {
     const client = yield* PortServerClient
     const { available, listener } = yield* Output.answer(PortStatus, { json })(

@@ -4,10 +4,10 @@ import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { Backup } from "@port-server/domain/Backup"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 /** `portctl export` */
-export const exportAll = Command.make("export", { json: Flags.json }, ({ json }) =>
+export const exportAll = Command.make("export", { json: Options.json }, ({ json }) =>
   Effect.flatMap(PortServerClient, (client) =>
     Output.answer(Backup, { json, indent: 2 })(
       Effect.map(client.list(), (allocations) => ({ version: 1, allocations }) as const),

@@ -4,13 +4,13 @@ import * as Command from "@effect/cli/Command"
 import { describe } from "@port-server/command-line/command/Description"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { BackupFromText, Imported } from "@port-server/domain/Backup"
+import { BackupFromText, ImportResult } from "@port-server/domain/Backup"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { cannotRead } from "../../errors/FileError.ts"
 import * as Output from "../../output/Output.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 const decode = Schema.decode(BackupFromText)
 
@@ -41,11 +41,11 @@ export const importAll = Command.make(
       Args.withDescription("What portctl export printed; - for the standard input")
     ),
     dryRun: Flag.boolean("dry-run", "Say what would happen, and change nothing"),
-    json: Flags.json
+    json: Options.json
   },
   Effect.fnUntraced(function* ({ dryRun, file, json }) {
     const client = yield* PortServerClient
-    yield* Output.answer(Imported, { json })(
+    yield* Output.answer(ImportResult, { json })(
       Effect.flatMap(backupIn(file), (backup) => client.import({ ...backup, dry_run: dryRun })),
       ({ imported, unchanged }) =>
         dryRun

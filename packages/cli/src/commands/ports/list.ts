@@ -1,21 +1,21 @@
 import * as Command from "@effect/cli/Command"
 import { describe } from "@port-server/command-line/command/Description"
 import * as Flag from "@port-server/command-line/command/Flag"
-import { Allocation, type Selector } from "@port-server/domain/Allocation"
+import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { Listener } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { listenerName } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 const LiveAllocation = Schema.Struct({
   ...Allocation.fields,
   listener: Schema.optionalWith(Listener, { exact: true })
 })
 
-const live = Effect.fnUntraced(function* (client: PortServerClient, selector: Selector) {
+const live = Effect.fnUntraced(function* (client: PortServerClient, selector: AllocationFilter) {
   const allocations = yield* client.list(selector)
   const listeners = new Map((yield* client.listeners()).map(({ listener, port }) => [port, listener]))
   return allocations.map((allocation): typeof LiveAllocation.Type => {
@@ -28,11 +28,11 @@ const live = Effect.fnUntraced(function* (client: PortServerClient, selector: Se
 export const list = Command.make(
   "list",
   {
-    app: Flags.appFilter,
-    instance: Flags.instanceFilter,
-    service: Flags.serviceFilter,
+    app: Options.appFilter,
+    instance: Options.instanceFilter,
+    service: Options.serviceFilter,
     live: Flag.boolean("live", "Tell also what is listening on each port"),
-    json: Flags.json
+    json: Options.json
   },
   Effect.fnUntraced(function* ({ json, live: isLive, ...selector }) {
     const client = yield* PortServerClient

@@ -7,12 +7,12 @@ import * as Flag from "@port-server/command-line/command/Flag"
 import { Negative } from "@port-server/command-line/Program"
 import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { Pruned } from "@port-server/domain/Prune"
+import { PruneResult } from "@port-server/domain/Prune"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
 import { isGone } from "../../project/FolderOwnership.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 const sentences = (verb: string) => (allocations: ReadonlyArray<Allocation>) =>
   allocations
@@ -39,7 +39,7 @@ const confirm = (question: string) =>
   )
 
 /** Say what is never stale because the folder that its folder was in is gone too: that may be on a disk that is not there. */
-const sayWhatIsOut = (client: PortServerClient) =>
+const noteUnprunable = (client: PortServerClient) =>
   Effect.flatMap(client.list(), (allocations) => {
     const isOut = ({ path }: Allocation) => path !== undefined && isGone(path) && isGone(dirname(path))
     const out = allocations.filter(isOut)
@@ -57,7 +57,7 @@ export const prune = Command.make(
   {
     dryRun: Flag.boolean("dry-run", "Show what is stale, and release nothing"),
     yes: Flag.boolean("yes", "Release what is stale without asking"),
-    json: Flags.json
+    json: Options.json
   },
   Effect.fnUntraced(function* ({ dryRun, json, yes }) {
     if (dryRun && yes) return yield* new UsageError({ message: "--dry-run and --yes exclude each other" })
@@ -65,23 +65,23 @@ export const prune = Command.make(
     const answer = (dry_run: boolean, ids?: ReadonlyArray<Allocation["id"]>) =>
       client.prune(ids === undefined ? { dry_run } : { dry_run, ids })
     if (yes || dryRun) {
-      yield* Output.answer(Pruned, { json })(answer(dryRun), ({ allocations }) =>
+      yield* Output.answer(PruneResult, { json })(answer(dryRun), ({ allocations }) =>
         sentences(dryRun ? "would release" : "released")(allocations)
       )
-      yield* Effect.ignore(sayWhatIsOut(client))
+      yield* Effect.ignore(noteUnprunable(client))
       return
     }
     if (json) return yield* new UsageError({ message: "--json cannot ask; it needs --yes or --dry-run" })
-    const { allocations } = yield* Output.answer(Pruned, { json })(answer(true), ({ allocations }) =>
+    const { allocations } = yield* Output.answer(PruneResult, { json })(answer(true), ({ allocations }) =>
       sentences("stale:")(allocations)
     )
-    yield* Effect.ignore(sayWhatIsOut(client))
+    yield* Effect.ignore(noteUnprunable(client))
     if (allocations.length === 0) return
     if (!(yield* confirm(`Release ${allocations.length} port(s)? [y/N] `))) {
       yield* Console.log("released nothing")
       return yield* new Negative({ status: 1 })
     }
-    yield* Output.answer(Pruned, { json })(
+    yield* Output.answer(PruneResult, { json })(
       answer(
         false,
         allocations.map(({ id }) => id)

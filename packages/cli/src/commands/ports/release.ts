@@ -3,18 +3,18 @@ import { UsageError } from "@port-server/command-line/command/Command"
 import { describe } from "@port-server/command-line/command/Description"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { escapeControls } from "@port-server/domain/Allocation"
-import { Released, ReleasedCount } from "@port-server/domain/api/PortServerApi"
+import { ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Output from "../../output/Output.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 /** Release what was ensured for the current worktree; `other` is a folder that its instance still has ports of. */
 const releaseHere = Effect.gen(function* () {
   // Loaded only when it is asked for.
-  const [{ here }, { placeOf }, { otherOwner }] = yield* Effect.promise(() =>
+  const [{ here }, { instanceLabel }, { conflictingFolder }] = yield* Effect.promise(() =>
     Promise.all([
       import("../../project/ProjectContext.ts"),
       import("../../project/ProjectPorts.ts"),
@@ -26,21 +26,21 @@ const releaseHere = Effect.gen(function* () {
   const client = yield* PortServerClient
   const own = yield* client.list({ path: folder })
   const { deleted } = yield* client.releaseMatching({ path: folder })
-  const places = own.length === 0 ? [placeOf(place)] : [...new Set(own.map(placeOf))]
-  return { deleted, folder, places, place: placeOf(place), other: otherOwner(place, yield* held) }
+  const places = own.length === 0 ? [instanceLabel(place)] : [...new Set(own.map(instanceLabel))]
+  return { deleted, folder, places, place: instanceLabel(place), other: conflictingFolder(place, yield* held) }
 })
 
 /** `portctl release` */
 export const release = Command.make(
   "release",
   {
-    id: Flags.id,
+    id: Options.id,
     here: Flag.boolean("here", "What was ensured for the current worktree, and no filter"),
-    app: Flags.appFilter,
-    instance: Flags.instanceFilter,
-    service: Flags.serviceFilter,
-    port: Flags.portFilter,
-    json: Flags.json
+    app: Options.appFilter,
+    instance: Options.instanceFilter,
+    service: Options.serviceFilter,
+    port: Options.portFilter,
+    json: Options.json
   },
   Effect.fnUntraced(function* ({ here, id, json, ...selector }) {
     const client = yield* PortServerClient
@@ -49,7 +49,7 @@ export const release = Command.make(
       if (filtered || Option.isSome(id)) {
         return yield* new UsageError({ message: "--here goes without --id and filters" })
       }
-      const { other, place } = yield* Output.answer(ReleasedCount, { json })(
+      const { other, place } = yield* Output.answer(ReleaseManyResult, { json })(
         releaseHere,
         ({ deleted, folder, places }) =>
           `released ${deleted} allocation(s) of ${escapeControls(folder)} (${places.join(", ")})`
@@ -59,7 +59,7 @@ export const release = Command.make(
     }
     if (Option.isSome(id)) {
       if (filtered) return yield* new UsageError({ message: "--id and filters exclude each other" })
-      yield* Output.answer(Released, { json })(client.release(id.value), () => `released allocation ${id.value}`, {
+      yield* Output.answer(ReleaseResult, { json })(client.release(id.value), () => `released allocation ${id.value}`, {
         AllocationNotFound: `allocation ${id.value} not found`
       })
       return
@@ -67,7 +67,7 @@ export const release = Command.make(
     if (!selector.app && !selector.port) {
       return yield* new UsageError({ message: "--id, --here, or at least --app or --port, is required" })
     }
-    yield* Output.answer(ReleasedCount, { json })(
+    yield* Output.answer(ReleaseManyResult, { json })(
       client.releaseMatching(selector),
       ({ deleted }) => `released ${deleted} allocation(s)`
     )

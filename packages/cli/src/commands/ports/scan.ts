@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Output from "../../output/Output.ts"
 import { type Column, table } from "../../output/Table.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 /** What listens and nobody registered, but for the port-server that tells it. */
 const unregistered = Effect.fnUntraced(function* (client: PortServerClient) {
@@ -27,7 +27,7 @@ const columns: ReadonlyArray<Column<ListeningPort>> = [
 ]
 
 /** `portctl scan` */
-export const scan = Command.make("scan", { json: Flags.json }, ({ json }) =>
+export const scan = Command.make("scan", { json: Options.json }, ({ json }) =>
   Effect.flatMap(PortServerClient, (client) =>
     Output.answer(Schema.Array(ListeningPort), { json, indent: 2 })(unregistered(client), (listening, terminal) =>
       listening.length === 0 ? "nothing is listening that nobody registered" : table(columns, listening, terminal)

@@ -9,7 +9,7 @@ import type { Listener } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import { isListening } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 /** A folder as the machine names it; one that is gone, as it was written. */
 const resolved = (folder: string): string => {
@@ -56,7 +56,7 @@ const story = ({ holder, listener, port }: PortStatus): string =>
   ].join("\n")
 
 /** `portctl why` */
-export const why = Command.make("why", { port: Flags.port, json: Flags.json }, ({ json, port }) =>
+export const why = Command.make("why", { port: Options.port, json: Options.json }, ({ json, port }) =>
   Effect.flatMap(PortServerClient, (client) => Output.answer(PortStatus, { json })(client.check(port), story))
 ).pipe(
   describe("Tell who holds a port, and who is listening on it", "portctl why --port 3000", [

@@ -3,13 +3,13 @@ import { UsageError } from "@port-server/command-line/command/Command"
 import { describe } from "@port-server/command-line/command/Description"
 import * as Flag from "@port-server/command-line/command/Flag"
 import type { Allocation } from "@port-server/domain/Allocation"
-import { Ensured } from "@port-server/domain/Ensure"
+import { EnsureResult } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
 import { type Column, table } from "../../output/Table.ts"
 import { here } from "../../project/ProjectContext.ts"
-import { askedIn, ensureServices, placeOf } from "../../project/ProjectPorts.ts"
-import * as Flags from "../Options.ts"
+import { ensureServices, instanceLabel, requestedServices } from "../../project/ProjectPorts.ts"
+import * as Options from "../Options.ts"
 
 const columns: ReadonlyArray<Column<Allocation>> = [
   { heading: "", cell: ({ service }) => service, shorten: "end" },
@@ -20,19 +20,19 @@ const columns: ReadonlyArray<Column<Allocation>> = [
 export const ensure = Command.make(
   "ensure",
   {
-    service: Flags.services,
-    ...Flags.place,
-    json: Flags.json,
+    service: Options.services,
+    ...Options.place,
+    json: Options.json,
     quiet: Flag.boolean("quiet", "Print the ports alone, one a line")
   },
   Effect.fnUntraced(function* ({ json, quiet, service, ...given }) {
     if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })
-    yield* Output.answer(Ensured, { json })(
-      Effect.flatMap(here(given), (place) => ensureServices(place, askedIn(place, service))),
+    yield* Output.answer(EnsureResult, { json })(
+      Effect.flatMap(here(given), (place) => ensureServices(place, requestedServices(place, service))),
       (ensured, terminal) =>
         quiet
           ? ensured.allocations.map(({ port }) => port).join("\n")
-          : `${placeOf(ensured)}\n${table(columns, ensured.allocations, terminal)}`
+          : `${instanceLabel(ensured)}\n${table(columns, ensured.allocations, terminal)}`
     )
   })
 ).pipe(
@@ -42,6 +42,6 @@ export const ensure = Command.make(
     [
       "The app is the repository's name, and the instance the worktree's folder, or main in the main worktree. Without --service, the services of portctl.json."
     ],
-    { environment: Flags.placeVariables }
+    { environment: Options.placeVariables }
   )
 )

@@ -10,9 +10,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as EnvFile from "../../dotenv/EnvFile.ts"
 import * as Output from "../../output/Output.ts"
-import { ensureVariables, knownSome, type Variables } from "../../project/PortVariables.ts"
+import { ensureVariables, requireServices, type Variables } from "../../project/PortVariables.ts"
 import { currentFolder, here } from "../../project/ProjectContext.ts"
-import { placeOf } from "../../project/ProjectPorts.ts"
+import { instanceLabel } from "../../project/ProjectPorts.ts"
 import * as Flags from "../Options.ts"
 
 const formats = ["dotenv", "export", "json"] as const
@@ -46,12 +46,12 @@ export const env = Command.make(
       )
     const variables = Effect.gen(function* () {
       const place = yield* here(given)
-      const asked = service.length > 0 ? service : (yield* knownSome(place)).map((name) => ({ service: name }))
+      const asked = service.length > 0 ? service : (yield* requireServices(place)).map((name) => ({ service: name }))
       return yield* ensureVariables(place, asked)
     })
     if (Option.isNone(write)) {
       yield* Output.answer(Answer, { json: format === "json" })(Effect.map(variables, answerOf), (answer) =>
-        [`# ${placeOf(answer)}`, ...lines(answer).values()].join("\n")
+        [`# ${instanceLabel(answer)}`, ...lines(answer).values()].join("\n")
       )
       return
     }
@@ -63,12 +63,12 @@ export const env = Command.make(
       yield* currentFolder
       yield* EnvFile.check(write.value)
       const answer = answerOf(yield* variables)
-      const { changed, setters } = yield* EnvFile.write(write.value, placeOf(answer), lines(answer))
+      const { changed, setters } = yield* EnvFile.write(write.value, instanceLabel(answer), lines(answer))
       const name = escapeControls(write.value)
       yield* Console.log(
         changed
-          ? `wrote ${Object.keys(answer.env).join(", ")} of ${placeOf(answer)} to ${name}`
-          : `${name} has the ports of ${placeOf(answer)} already`
+          ? `wrote ${Object.keys(answer.env).join(", ")} of ${instanceLabel(answer)} to ${name}`
+          : `${name} has the ports of ${instanceLabel(answer)} already`
       )
       for (const { line, variable } of setters) {
         yield* Console.error(

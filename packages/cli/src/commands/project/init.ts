@@ -11,11 +11,11 @@ import * as Schema from "effect/Schema"
 import { cannotWrite, codeOf } from "../../errors/FileError.ts"
 import * as Output from "../../output/Output.ts"
 import * as AtomicFile from "../../platform/AtomicFile.ts"
-import * as Worktree from "../../project/GitLocation.ts"
+import * as GitLocation from "../../project/GitLocation.ts"
 import { currentFolder, here } from "../../project/ProjectContext.ts"
-import { isStrange, strangeName } from "../../project/ProjectFileLoader.ts"
-import { placeOf } from "../../project/ProjectPorts.ts"
-import * as Flags from "../Options.ts"
+import { isReservedKey, reservedKeyMessage } from "../../project/ProjectFileLoader.ts"
+import { instanceLabel } from "../../project/ProjectPorts.ts"
+import * as Options from "../Options.ts"
 
 /** What was written; the place where it counts, unless that is beside the worktrees of a bare repository. */
 const Written = Schema.Struct({
@@ -27,7 +27,7 @@ const Written = Schema.Struct({
 /** The folder that a new project file belongs in: the top of the worktree, or the current one. */
 const home = Effect.gen(function* () {
   const cwd = yield* currentFolder
-  const git = yield* Worktree.of(cwd)
+  const git = yield* GitLocation.of(cwd)
   if (git._tag === "Refused") return yield* Output.failed(`${git.reason}; ${git.remedy} first`)
   if (git._tag === "Repository" && !relative(git.repository, cwd).startsWith("..")) {
     return yield* Output.failed(`${git.reason}; go to one first`)
@@ -49,7 +49,7 @@ const write = (file: string, contents: ProjectFile) =>
 /** `portctl init` */
 export const init = Command.make(
   "init",
-  { app: Flags.place.app, service: Flags.newServices, json: Flags.json },
+  { app: Options.place.app, service: Options.newServices, json: Options.json },
   Effect.fnUntraced(function* ({ app, json, service }) {
     const asked = service.length === 0 ? [{ service: "web" }] : service
     const wanted = {
@@ -58,8 +58,8 @@ export const init = Command.make(
       services: Object.fromEntries(asked.map((each) => [each.service, settings(each)]))
     }
     const writing = Effect.gen(function* () {
-      const strange = asked.map((each) => each.service).find(isStrange)
-      if (strange !== undefined) return yield* Output.failed(strangeName(strange))
+      const strange = asked.map((each) => each.service).find(isReservedKey)
+      if (strange !== undefined) return yield* Output.failed(reservedKeyMessage(strange))
       const port = twice(asked.flatMap((each) => each.port || []))
       if (port !== undefined) return yield* Output.failed(`port ${port} is asked for twice`)
       const file = join(yield* home, projectFileName)
@@ -70,7 +70,9 @@ export const init = Command.make(
     })
     yield* Output.answer(Written, { json, indent: 2 })(writing, ({ contents, file, place }) => {
       const named = Object.entries(contents.services).map(([name, { env }]) => `${name} (${env})`)
-      return escapeControls(`wrote ${file}${place === undefined ? "" : ` for ${placeOf(place)}`}: ${named.join(", ")}`)
+      return escapeControls(
+        `wrote ${file}${place === undefined ? "" : ` for ${instanceLabel(place)}`}: ${named.join(", ")}`
+      )
     })
   })
 ).pipe(

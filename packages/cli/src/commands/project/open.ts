@@ -9,10 +9,10 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Output from "../../output/Output.ts"
 import * as Browser from "../../platform/Browser.ts"
-import { knownSome } from "../../project/PortVariables.ts"
+import { requireServices } from "../../project/PortVariables.ts"
 import { type Given, type Here, here } from "../../project/ProjectContext.ts"
-import { ensureServices, placeOf } from "../../project/ProjectPorts.ts"
-import * as Flags from "../Options.ts"
+import { ensureServices, instanceLabel } from "../../project/ProjectPorts.ts"
+import * as Options from "../Options.ts"
 
 /** Which of a project's services is meant: the one named, the only one, or `web`. */
 const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Option<string>) => {
@@ -22,8 +22,8 @@ const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Opti
   if (services.includes(service)) return Effect.succeed(service)
   return Output.failed(
     Option.isSome(named)
-      ? `${placeOf(place)} has no service ${escapeControls(service)}, only ${names}`
-      : `${placeOf(place)} has several services; say one with --service: ${names}`
+      ? `${instanceLabel(place)} has no service ${escapeControls(service)}, only ${names}`
+      : `${instanceLabel(place)} has several services; say one with --service: ${names}`
   )
 }
 
@@ -38,7 +38,7 @@ const Opened = Schema.Struct({
 
 const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<string>) {
   const place = yield* here(given)
-  const service = yield* chosen(place, yield* knownSome(place), named)
+  const service = yield* chosen(place, yield* requireServices(place), named)
   const { allocations } = yield* ensureServices(place, [{ service }])
   const port = yield* Effect.orDie(Schema.decodeUnknown(Port)(allocations[0]?.port))
   const answer = { url: `http://localhost:${port}`, app: place.app, instance: place.instance, service, port }
@@ -51,12 +51,13 @@ const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<s
   return answer
 })
 
-const nameOf = ({ service, ...place }: typeof Opened.Type): string => `${placeOf(place)} ${escapeControls(service)}`
+const nameOf = ({ service, ...place }: typeof Opened.Type): string =>
+  `${instanceLabel(place)} ${escapeControls(service)}`
 
 /** `portctl open` */
 export const open = Command.make(
   "open",
-  { service: Flags.oneService, ...Flags.place, json: Flags.json },
+  { service: Options.oneService, ...Options.place, json: Options.json },
   Effect.fnUntraced(function* ({ json, service, ...given }) {
     yield* Output.answer(Opened, { json })(
       opened(given, service),
@@ -68,6 +69,6 @@ export const open = Command.make(
     "Open a service of this project in the browser",
     "portctl open --service web",
     ["On Linux that takes a display, DISPLAY or WAYLAND_DISPLAY, or a browser that BROWSER names."],
-    { environment: Flags.placeVariables }
+    { environment: Options.placeVariables }
   )
 )

@@ -8,10 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Output from "../../output/Output.ts"
 import * as ForegroundProcess from "../../platform/ForegroundProcess.ts"
-import { ensureVariables, knownSome, type Variables } from "../../project/PortVariables.ts"
+import { ensureVariables, requireServices, type Variables } from "../../project/PortVariables.ts"
 import { type Given, here } from "../../project/ProjectContext.ts"
-import { placeOf, settingsOf } from "../../project/ProjectPorts.ts"
-import * as Flags from "../Options.ts"
+import { instanceLabel, settingsOf } from "../../project/ProjectPorts.ts"
+import * as Options from "../Options.ts"
 
 /** The variables that a command gets, beside those that it finds. */
 const variablesFor = ({ services }: Variables, named: ReadonlyArray<string>): ReadonlyMap<string, string> => {
@@ -23,11 +23,11 @@ const variablesFor = ({ services }: Variables, named: ReadonlyArray<string>): Re
 }
 
 /** The variable that tells a run inside of which variables, with which values, this one set. */
-const ownList = "PORTCTL_RUN"
+const runMarker = "PORTCTL_RUN"
 
 /** The variables that an outer run set and nobody changed since: they are not the user's. */
-const fromOuterRun = (env: NodeJS.ProcessEnv): ReadonlyMap<string, string> => {
-  const pairs = (env[ownList] ?? "").split(" ").map((pair) => {
+const inheritedFromRun = (env: NodeJS.ProcessEnv): ReadonlyMap<string, string> => {
+  const pairs = (env[runMarker] ?? "").split(" ").map((pair) => {
     const [name = "", value = ""] = pair.split("=")
     return [name, value] as const
   })
@@ -38,21 +38,21 @@ const pairsText = (pairs: Iterable<readonly [string, string]>) => [...pairs].map
 
 /** The variables for the command, where those that the user has set stay; and what is to be said of it. */
 const prepare = (wanted: ReadonlyMap<string, string>, env: NodeJS.ProcessEnv, place: string) => {
-  const outer = fromOuterRun(env)
+  const outer = inheritedFromRun(env)
   const isUsers = (name: string) => (env[name] ?? "") !== "" && !outer.has(name)
   const isKept = ([name, port]: readonly [string, string]) => isUsers(name) && env[name] !== port
   const kept = [...wanted].filter(isKept)
   const given = [...wanted].filter((pair) => !isKept(pair))
   // A command listens on PORT: that of another project's service is not for this one.
-  const isAnothers = !wanted.has("PORT") && ![undefined, ...wanted.values()].includes(outer.get("PORT"))
-  const passed = [...outer].filter(([name]) => !(isAnothers && name === "PORT"))
+  const isForeignPort = !wanted.has("PORT") && ![undefined, ...wanted.values()].includes(outer.get("PORT"))
+  const passed = [...outer].filter(([name]) => !(isForeignPort && name === "PORT"))
   const listed = new Map([...passed, ...given.filter(([name]) => !isUsers(name))])
   return {
     env: {
       ...env,
-      ...(isAnothers ? { PORT: undefined } : {}),
+      ...(isForeignPort ? { PORT: undefined } : {}),
       ...Object.fromEntries(given),
-      [ownList]: listed.size === 0 ? undefined : pairsText(listed)
+      [runMarker]: listed.size === 0 ? undefined : pairsText(listed)
     },
     lines: [
       ...(given.length === 0 ? [] : [`${place}: ${pairsText(given)}`]),
@@ -74,8 +74,8 @@ const said = ({ app, instance }: Given): NodeJS.ProcessEnv => ({
 export const run = Command.make(
   "run",
   {
-    service: Flags.moreServices,
-    ...Flags.place,
+    service: Options.moreServices,
+    ...Options.place,
     quiet: Flag.boolean("quiet", "Say nothing about the variables")
   },
   Effect.fnUntraced(function* ({ quiet, service, ...given }) {
@@ -84,12 +84,12 @@ export const run = Command.make(
     const named = service.map((each) => each.service)
     const variables = Effect.gen(function* () {
       const place = yield* here(given)
-      const others = service.length === 0 ? yield* knownSome(place) : [...settingsOf(place).keys()]
+      const others = service.length === 0 ? yield* requireServices(place) : [...settingsOf(place).keys()]
       const more = others.filter((name) => !named.includes(name)).map((name) => ({ service: name }))
       return yield* ensureVariables(place, [...more, ...service])
     })
     const ensured = yield* Output.inWords(variables)
-    const { env, lines } = prepare(variablesFor(ensured, named), process.env, placeOf(ensured.ensured))
+    const { env, lines } = prepare(variablesFor(ensured, named), process.env, instanceLabel(ensured.ensured))
     if (!quiet) yield* Effect.forEach(lines, (line) => Console.error(line), { discard: true })
     yield* ForegroundProcess.run(command, args, { ...env, ...said(given) })
   })
@@ -101,7 +101,10 @@ export const run = Command.make(
       "The variables are those of portctl env, and PORT for the one service that is named or that there is. One that you have set stays as it is, unless it is empty; one that an outer portctl run has set does not. What --app and --instance say goes for a portctl inside, too."
     ],
     {
-      environment: [...Flags.placeVariables, [ownList, "What an outer portctl run has set; it is set for the command"]],
+      environment: [
+        ...Options.placeVariables,
+        [runMarker, "What an outer portctl run has set; it is set for the command"]
+      ],
       exits: {
         0: "As the command ends",
         1: "As the command ends, or stderr says why it did not start",

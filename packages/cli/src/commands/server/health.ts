@@ -4,10 +4,10 @@ import { Health } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 /** `portctl health` */
-export const health = Command.make("health", { json: Flags.json }, ({ json }) =>
+export const health = Command.make("health", { json: Options.json }, ({ json }) =>
   Effect.flatMap(PortServerClient, (client) => Output.answer(Health, { json })(client.health(), ({ status }) => status))
 ).pipe(
   describe("Check that the server is reachable", "portctl health", [], {

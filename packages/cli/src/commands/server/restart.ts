@@ -6,31 +6,31 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Output from "../../output/Output.ts"
-import * as DaemonFlags from "../../server/ServerOptions.ts"
-import * as Daemon from "../../server/ServerProbe.ts"
-import * as DaemonStart from "../../server/ServerStart.ts"
-import * as DaemonStop from "../../server/ServerStop.ts"
-import * as Flags from "../Options.ts"
+import * as ServerOptions from "../../server/ServerOptions.ts"
+import * as ServerProbe from "../../server/ServerProbe.ts"
+import * as ServerStart from "../../server/ServerStart.ts"
+import * as ServerStop from "../../server/ServerStop.ts"
+import * as Options from "../Options.ts"
 
 /** Stop what runs and start what is wanted, which is the same where nothing else is; where that cannot be, the same again. */
-const restarted = Effect.fnUntraced(function* (wanted: DaemonStart.Wanted) {
-  const stopped = yield* DaemonStop.stop(wanted.address)
-  if (Option.isNone(stopped)) return yield* DaemonStart.start(wanted)
+const restarted = Effect.fnUntraced(function* (wanted: ServerStart.ServerSpec) {
+  const stopped = yield* ServerStop.stop(wanted.address)
+  if (Option.isNone(stopped)) return yield* ServerStart.start(wanted)
   const { database, probe, range } = stopped.value
-  const before: DaemonStart.Wanted = {
+  const before: ServerStart.ServerSpec = {
     address: wanted.address,
     database: Option.some(database),
     range: Schema.decodeOption(PortRangeFromText)(range),
     noProbe: probe === false
   }
-  return yield* DaemonStart.start({
+  return yield* ServerStart.start({
     address: wanted.address,
     database: Option.orElse(wanted.database, () => before.database),
     range: Option.orElse(wanted.range, () => before.range),
     noProbe: wanted.noProbe || before.noProbe
   }).pipe(
     Effect.catchAll((error) =>
-      Effect.flatMap(Effect.isSuccess(DaemonStart.start(before)), (again) =>
+      Effect.flatMap(Effect.isSuccess(ServerStart.start(before)), (again) =>
         again ? Output.failed(`${error.message}; it runs again as it did before`) : error
       )
     )
@@ -40,11 +40,11 @@ const restarted = Effect.fnUntraced(function* (wanted: DaemonStart.Wanted) {
 /** `portctl restart` */
 export const restart = Command.make(
   "restart",
-  { ...DaemonFlags.settings, json: Flags.json },
+  { ...ServerOptions.settings, json: Options.json },
   Effect.fnUntraced(function* ({ db: database, json, noProbe, port, range }) {
-    const address = yield* Daemon.localAddress(port)
+    const address = yield* ServerProbe.localAddress(port)
     yield* Output.answer(ServerInfo, { json })(restarted({ address, database, noProbe, range }), (started) =>
-      DaemonStart.sentence("restarted", address, started)
+      ServerStart.sentence("restarted", address, started)
     )
   })
 ).pipe(

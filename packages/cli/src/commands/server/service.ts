@@ -13,13 +13,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { failed } from "../../output/Output.ts"
-import * as DaemonFlags from "../../server/ServerOptions.ts"
-import * as DaemonFiles from "../../server/ServerPaths.ts"
-import * as Daemon from "../../server/ServerProbe.ts"
-import * as DaemonStart from "../../server/ServerStart.ts"
+import * as ServerOptions from "../../server/ServerOptions.ts"
+import * as ServerPaths from "../../server/ServerPaths.ts"
+import * as ServerProbe from "../../server/ServerProbe.ts"
+import * as ServerStart from "../../server/ServerStart.ts"
 import { type ServiceManager, serviceManager, typed } from "../../server/service/ServiceManager.ts"
 import * as ServiceUnit from "../../server/service/ServiceUnit.ts"
-import * as Service from "../../server/service/UserService.ts"
+import * as UserService from "../../server/service/UserService.ts"
 
 /** What the environment says where a flag does not: a service is not started from this environment. */
 const fromEnvironment = Effect.gen(function* () {
@@ -33,39 +33,39 @@ const fromEnvironment = Effect.gen(function* () {
 })
 
 /** The command line that the service runs. */
-const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, flags: DaemonStart.Wanted) {
-  const program = yield* DaemonFiles.program
+const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, flags: ServerStart.ServerSpec) {
+  const program = yield* ServerPaths.program
   const environment = yield* fromEnvironment
   const database = Option.orElse(flags.database, () => environment.database)
   const range = Option.orElse(flags.range, () => environment.range)
   // Of systemd's services the journal takes what they print.
   const log =
-    format === "launchd" ? ["--log", DaemonFiles.logFile(DaemonFiles.dataFolderPath(), flags.address.port)] : []
-  const command = [process.execPath, program, ...DaemonStart.argsOf({ ...flags, database, range }), ...log]
+    format === "launchd" ? ["--log", ServerPaths.logFile(ServerPaths.dataFolderPath(), flags.address.port)] : []
+  const command = [process.execPath, program, ...ServerStart.toArguments({ ...flags, database, range }), ...log]
   const bad = command.find((word) => !ServiceUnit.isWritable(word))
   if (bad !== undefined) return yield* failed(`a service cannot have ${JSON.stringify(bad)} on its command line`)
   return command
 })
 
-const install = Effect.fnUntraced(function* (manager: ServiceManager, flags: DaemonStart.Wanted, dryRun: boolean) {
+const install = Effect.fnUntraced(function* (manager: ServiceManager, flags: ServerStart.ServerSpec, dryRun: boolean) {
   const text = ServiceUnit.unit(manager.format, yield* commandOf(manager, flags))
   if (dryRun) {
     yield* Console.error([`would write ${manager.file} and run:`, ...manager.load.map(typed)].join("\n  "))
     return yield* Console.log(text.trimEnd())
   }
-  if (manager.format === "launchd") yield* DaemonFiles.dataFolder
-  const { database, pid } = yield* Service.install(manager, text, flags.address)
+  if (manager.format === "launchd") yield* ServerPaths.dataFolder
+  const { database, pid } = yield* UserService.install(manager, text, flags.address)
   yield* Console.log(
     `installed ${manager.name}: port-server runs at ${flags.address} (pid ${pid}), database ${database}, and will with every session; ${manager.file}`
   )
 })
 
 const uninstall = Effect.fnUntraced(function* (manager: ServiceManager, dryRun: boolean) {
-  if (!Service.isInstalled(manager)) {
+  if (!UserService.isInstalled(manager)) {
     return yield* Console.log(`${manager.name} is not installed: there is no ${manager.file}`)
   }
   if (dryRun) return yield* Console.log(`would run ${typed(manager.unload)}, and remove ${manager.file}`)
-  yield* Service.uninstall(manager)
+  yield* UserService.uninstall(manager)
   yield* Console.log(`uninstalled ${manager.name}, removed ${manager.file}`)
 })
 
@@ -74,7 +74,7 @@ export const service = Command.make(
   "service",
   {
     action: Args.text({ name: "install|uninstall" }).pipe(Args.withDescription("What to do with the service")),
-    ...DaemonFlags.settings,
+    ...ServerOptions.settings,
     dryRun: Flag.boolean("dry-run", "Print what would be installed, and change nothing"),
     format: Flag.choice("format", ["systemd", "launchd"], "With --dry-run: for which (default: this machine's)").pipe(
       Options.optional
@@ -87,7 +87,7 @@ export const service = Command.make(
     if (Option.isSome(format) && !dryRun) return yield* new UsageError({ message: "--format goes with --dry-run" })
     const manager = serviceManager(Option.getOrUndefined(format))
     if (action === "install") {
-      const address = yield* Daemon.localAddress(port)
+      const address = yield* ServerProbe.localAddress(port)
       return yield* install(manager, { address, database, range, noProbe }, dryRun)
     }
     if (Option.isSome(database) || Option.isSome(port) || Option.isSome(range) || noProbe) {

@@ -5,19 +5,19 @@ import { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
-import * as DaemonFlags from "../../server/ServerOptions.ts"
-import * as Daemon from "../../server/ServerProbe.ts"
-import * as DaemonStart from "../../server/ServerStart.ts"
-import * as Flags from "../Options.ts"
+import * as ServerOptions from "../../server/ServerOptions.ts"
+import * as ServerProbe from "../../server/ServerProbe.ts"
+import * as ServerStart from "../../server/ServerStart.ts"
+import * as Options from "../Options.ts"
 
 /** `portctl start` */
 export const start = Command.make(
   "start",
-  { ...DaemonFlags.settings, json: Flags.json },
+  { ...ServerOptions.settings, json: Options.json },
   Effect.fnUntraced(function* ({ db: database, json, noProbe, port, range }) {
-    const address = yield* Daemon.localAddress(port)
-    yield* Output.answer(ServerInfo, { json })(DaemonStart.start({ address, database, noProbe, range }), (started) =>
-      DaemonStart.sentence("started", address, started)
+    const address = yield* ServerProbe.localAddress(port)
+    yield* Output.answer(ServerInfo, { json })(ServerStart.start({ address, database, noProbe, range }), (started) =>
+      ServerStart.sentence("started", address, started)
     )
     const usual = yield* addressFromEnv
     if (usual.port !== address.port) {

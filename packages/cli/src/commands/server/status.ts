@@ -11,9 +11,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Output from "../../output/Output.ts"
 import * as Table from "../../output/Table.ts"
-import * as DaemonFlags from "../../server/ServerOptions.ts"
-import * as Daemon from "../../server/ServerProbe.ts"
-import * as Flags from "../Options.ts"
+import * as ServerOptions from "../../server/ServerOptions.ts"
+import * as ServerProbe from "../../server/ServerProbe.ts"
+import * as Options from "../Options.ts"
 
 /** The exit status of what does not run, as init scripts have it (LSB 3.1, "Init Script Actions"). */
 const down = 3
@@ -63,19 +63,19 @@ const lines = (address: ServerAddress, info: ServerInfo, now: number, terminal: 
 /** `portctl status` */
 export const status = Command.make(
   "status",
-  { port: DaemonFlags.port, json: Flags.json },
+  { port: ServerOptions.port, json: Options.json },
   Effect.fnUntraced(function* ({ json, port }) {
     const usual = yield* addressFromEnv
     const address = new ServerAddress({ host: usual.host, port: Option.getOrElse(port, () => usual.port) })
-    const standing = yield* Daemon.look(address)
+    const standing = yield* ServerProbe.look(address)
     if (standing._tag === "Down") {
-      const error = Daemon.notRunning(address)
+      const error = ServerProbe.notRunning(address)
       yield* Console.log(json ? JSON.stringify({ error }) : error)
       return yield* new Negative({ status: down })
     }
     const now = yield* Clock.currentTimeMillis
     yield* Output.answer(ServerInfo, { json })(
-      standing._tag === "Running" ? Effect.succeed(standing.info) : Daemon.refusal(standing, address),
+      standing._tag === "Running" ? Effect.succeed(standing.info) : ServerProbe.refusal(standing, address),
       (info, terminal) => lines(address, info, now, terminal)
     )
   })

@@ -4,10 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Output from "../../output/Output.ts"
-import * as DaemonFlags from "../../server/ServerOptions.ts"
-import * as Daemon from "../../server/ServerProbe.ts"
-import * as DaemonStop from "../../server/ServerStop.ts"
-import * as Flags from "../Options.ts"
+import * as ServerOptions from "../../server/ServerOptions.ts"
+import * as ServerProbe from "../../server/ServerProbe.ts"
+import * as ServerStop from "../../server/ServerStop.ts"
+import * as Options from "../Options.ts"
 
 /** Whether a server was stopped at the address; its process, where one was. */
 const Stopped = Schema.Struct({
@@ -19,19 +19,19 @@ const Stopped = Schema.Struct({
 /** `portctl stop` */
 export const stop = Command.make(
   "stop",
-  { port: DaemonFlags.port, json: Flags.json },
+  { port: ServerOptions.port, json: Options.json },
   Effect.fnUntraced(function* ({ json, port }) {
-    const server = yield* Daemon.localAddress(port)
+    const server = yield* ServerProbe.localAddress(port)
     const address = String(server)
     const stopping = Effect.map(
-      DaemonStop.stop(server),
+      ServerStop.stop(server),
       Option.match({
         onNone: (): typeof Stopped.Type => ({ stopped: false, address }),
         onSome: ({ pid }) => ({ stopped: true, pid, address })
       })
     )
     yield* Output.answer(Stopped, { json })(stopping, ({ pid, stopped }) =>
-      stopped ? `stopped port-server (pid ${pid})` : Daemon.notRunning(server)
+      stopped ? `stopped port-server (pid ${pid})` : ServerProbe.notRunning(server)
     )
   })
 ).pipe(

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process"
 import { isAbsolute, join } from "node:path"
 import * as Effect from "effect/Effect"
 import { type Failure, failed } from "../../output/Output.ts"
-import * as DaemonFiles from "../ServerPaths.ts"
+import * as ServerPaths from "../ServerPaths.ts"
 import { type Format, names } from "./ServiceUnit.ts"
 
 type Command = readonly [program: string, ...args: ReadonlyArray<string>]
@@ -28,7 +28,7 @@ export interface ServiceManager {
 const configFolder = (): string => {
   const folder = process.env["XDG_CONFIG_HOME"] ?? ""
   // A relative one is to be ignored (XDG Base Directory Specification).
-  return isAbsolute(folder) ? folder : join(DaemonFiles.home(), ".config")
+  return isAbsolute(folder) ? folder : join(ServerPaths.home(), ".config")
 }
 
 const systemctl = (...args: ReadonlyArray<string>): Command => ["systemctl", "--user", ...args]
@@ -46,7 +46,7 @@ const systemd = (): ServiceManager => ({
 
 const launchd = (): ServiceManager => {
   const domain = `gui/${process.getuid?.() ?? 0}`
-  const file = join(DaemonFiles.home(), "Library/LaunchAgents", `${names.launchd}.plist`)
+  const file = join(ServerPaths.home(), "Library/LaunchAgents", `${names.launchd}.plist`)
   return {
     format: "launchd",
     name: names.launchd,
@@ -55,7 +55,7 @@ const launchd = (): ServiceManager => {
     load: [["launchctl", "bootstrap", domain, file]],
     unload: ["launchctl", "bootout", `${domain}/${names.launchd}`],
     forget: [],
-    says: (port) => DaemonFiles.logFile(DaemonFiles.dataFolderPath(), port)
+    says: (port) => ServerPaths.logFile(ServerPaths.dataFolderPath(), port)
   }
 }
 

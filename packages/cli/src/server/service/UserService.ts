@@ -5,7 +5,7 @@ import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { type Failure, failed } from "../../output/Output.ts"
-import * as Daemon from "../ServerProbe.ts"
+import * as ServerProbe from "../ServerProbe.ts"
 import { perform, type ServiceManager } from "./ServiceManager.ts"
 
 /** How long the service may take until it is healthy. */
@@ -38,9 +38,9 @@ const takeAway = (manager: ServiceManager) =>
   )
 
 const healthy = (address: ServerAddress, manager: ServiceManager): Effect.Effect<ServerInfo, Failure> =>
-  Daemon.look(address).pipe(
+  ServerProbe.look(address).pipe(
     Effect.repeat({ until: ({ _tag }) => _tag === "Running", schedule: Schedule.spaced("50 millis") }),
-    Effect.zipRight(Daemon.look(address)),
+    Effect.zipRight(ServerProbe.look(address)),
     Effect.flatMap((standing) =>
       standing._tag === "Running" ? Effect.succeed(standing.info) : failed("it did not stay up")
     ),
@@ -60,13 +60,13 @@ export const install = Effect.fnUntraced(function* (manager: ServiceManager, tex
       : Effect.zipRight(write(manager.file, before), performAll(manager.load)).pipe(Effect.ignore)
   if (before !== undefined) yield* takeAway(manager)
   return yield* Effect.gen(function* () {
-    const standing = yield* Daemon.look(address)
+    const standing = yield* ServerProbe.look(address)
     if (standing._tag === "Running") {
       return yield* failed(
         `port-server is already running at ${address} (pid ${standing.info.pid}), and not as this service: run portctl stop first`
       )
     }
-    if (standing._tag !== "Down") return yield* Daemon.refusal(standing, address)
+    if (standing._tag !== "Down") return yield* ServerProbe.refusal(standing, address)
     return yield* Effect.gen(function* () {
       yield* write(manager.file, text)
       yield* performAll(manager.load)
