@@ -1,38 +1,28 @@
-// Start NAME.cjs with V8's compiled code of an earlier run, which is kept beside it. The code is used only where the
-// very bundle, Node and processor match and its bytes are whole; where it is missing, this run leaves it behind if the
-// folder can be written. Nothing here can fail the program.
+// Start NAME.bundle with V8's compiled code of an earlier run, which is kept beside it. The code is used only where the
+// very bundle, Node and processor match and its bytes are whole; where it is missing or spoilt, this run writes it anew
+// if the folder can be written. Syntax that an old Node reads, too: it ends here, in one line.
 "use strict"
-// Put aside by the first line; what is run from here has it again.
-const { NODE_EXTRA_CA_CERTS: left, PORT_SERVER_CA_CERTS: certificates } = process.env
-if (left === "" && certificates !== undefined) {
-  delete process.env.PORT_SERVER_CA_CERTS
-  if (certificates === "") delete process.env.NODE_EXTRA_CA_CERTS
-  else process.env.NODE_EXTRA_CA_CERTS = certificates
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+const [neededMajor = 0, neededMinor = 0] = "NEEDED".split(".").map(Number)
+if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
+  console.error(`error: NAME needs Node NEEDED or newer, this is Node ${process.versions.node} (${process.execPath})`)
+  process.exit(1)
 }
 
 const fs = require("node:fs")
 const { Script } = require("node:vm")
+const { crc32 } = require("node:zlib")
 
-const bundle = `${__dirname}/NAME.cjs`
+const bundle = `${__dirname}/NAME.bundle`
 const cache = `${__dirname}/NAME-HASH-${process.version}-${process.arch}.cache`
 
-/**
- * V8 does not check these bytes. One word in 16 tells a file that was cut or overwritten; an array of words, because
- * `readInt32LE` costs a call for each, in all a tenth of what a short command does.
- */
-const sum = (/** @type {Buffer} */ bytes, /** @type {number} */ length) => {
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, length >> 2)
-  let result = length | 0
-  for (let at = 0; at < words.length; at += 16) result = (Math.imul(result, 31) + (words[at] ?? 0)) | 0
-  return result
-}
-
+// V8 does not check these bytes, and code that was spoilt can do anything.
 const read = () => {
   try {
     const bytes = fs.readFileSync(cache)
     const length = bytes.length - 4
-    return length > 0 && bytes.readInt32LE(length) === sum(bytes, length) ? bytes.subarray(0, length) : undefined
-  } catch {
+    return bytes.readUInt32LE(length) === crc32(bytes.subarray(0, length)) ? bytes.subarray(0, length) : undefined
+  } catch (_) {
     return undefined
   }
 }
@@ -46,12 +36,12 @@ if (cachedData === undefined || script.cachedDataRejected) {
     try {
       const code = script.createCachedData()
       const end = Buffer.alloc(4)
-      end.writeInt32LE(sum(code, code.length))
+      end.writeUInt32LE(crc32(code))
       const temporary = `${cache}.${process.pid}`
       fs.writeFileSync(temporary, Buffer.concat([code, end]))
       fs.chmodSync(temporary, 0o644)
       fs.renameSync(temporary, cache)
-    } catch {
+    } catch (_) {
       // A folder that cannot be written: the next start compiles again.
     }
   })

@@ -17,7 +17,7 @@ const run = (command, purpose) => {
 }
 
 if (!isInstalled()) {
-  run("npm ci", "installing, which takes a minute or two where SQLite has to be compiled")
+  run("npm ci", "installing")
   markInstalled()
 }
 if (!isBuilt()) run("npm run --silent build", "building")

@@ -2,7 +2,7 @@
 import "./ready.js"
 import { spawn } from "node:child_process"
 
-const server = spawn(process.execPath, ["bin/port-server", ...process.argv.slice(2)], { stdio: "inherit" })
+const server = spawn("bin/port-server", process.argv.slice(2), { stdio: "inherit" })
 for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) process.on(signal, () => server.kill(signal))
 server.on("exit", (code, signal) => {
   process.exitCode = code ?? (signal === null ? 0 : 1)

@@ -75,9 +75,9 @@ describe.concurrent("the compiled code beside a program", () => {
   it.scopedLive("of another bundle is ignored, whatever its size", () =>
     Effect.gen(function* () {
       const { cache, caches, place, run } = yield* copy
-      const loader = readFileSync(join(place, "portctl"), "utf8")
+      const loader = readFileSync(join(place, "portctl.cjs"), "utf8")
       const hash = /portctl-([0-9a-f]{12})-/.exec(cache)?.[1] ?? ""
-      writeFileSync(join(place, "portctl"), loader.replaceAll(hash, "0123456789ab"))
+      writeFileSync(join(place, "portctl.cjs"), loader.replaceAll(hash, "0123456789ab"))
       expect((yield* run).stdout).toMatch(version)
       expect(caches()).toHaveLength(2)
     })

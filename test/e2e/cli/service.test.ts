@@ -194,8 +194,8 @@ describe.concurrent("portctl service install --dry-run", () => {
       expectClean(ended)
       const [program, ...args] = execStart(ended.stdout)
       // The colon keeps systemd from looking for variables.
-      expect(program).toBe(`:${process.execPath}`)
-      expect(args).toEqual([bin.portServer, "--port", String(me.port), "--db", join(cwd, "x.db"), "--no-probe"])
+      expect(program).toBe(`:${bin.portServer}`)
+      expect(args).toEqual(["--port", String(me.port), "--db", join(cwd, "x.db"), "--no-probe"])
       expect(ended.stdout).toMatch(/^Restart=on-failure$/m)
       expect(ended.stdout).toMatch(/^WantedBy=default.target$/m)
       expect(ended.stderr).toMatch(
@@ -217,7 +217,6 @@ describe.concurrent("portctl service install --dry-run", () => {
       )
       expect(words).toEqual([
         "dev.port-server",
-        process.execPath,
         bin.portServer,
         "--port",
         String(me.port),
@@ -244,7 +243,7 @@ describe.concurrent("portctl service install --dry-run", () => {
       const me = yield* user
       const env = { PORT_SERVER_DB: "/var/x.db", PORT_SERVER_RANGE: "7000-7999" }
       const { stdout } = yield* me.portctl("service install --dry-run --format systemd", { env })
-      expect(execStart(stdout).slice(4)).toEqual(["--db", "/var/x.db", "--range", "7000-7999"])
+      expect(execStart(stdout).slice(3)).toEqual(["--db", "/var/x.db", "--range", "7000-7999"])
     })
   )
 

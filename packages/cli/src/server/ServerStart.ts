@@ -94,7 +94,7 @@ const launch = Effect.fnUntraced(function* (wanted: ServerSpec, log: string, err
   const program = yield* ServerPaths.program
   return yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(process.execPath, [program, ...toArguments(wanted), "--log", log], {
+      const child = spawn(program, [...toArguments(wanted), "--log", log], {
         cwd: "/",
         detached: true,
         env: environment(),

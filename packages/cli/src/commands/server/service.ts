@@ -41,7 +41,7 @@ const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, flags
   // Of systemd's services the journal takes what they print.
   const log =
     format === "launchd" ? ["--log", ServerPaths.logFile(ServerPaths.dataFolderPath(), flags.address.port)] : []
-  const command = [process.execPath, program, ...ServerStart.toArguments({ ...flags, database, range }), ...log]
+  const command = [program, ...ServerStart.toArguments({ ...flags, database, range }), ...log]
   const bad = command.find((word) => !ServiceUnit.isWritable(word))
   if (bad !== undefined) return yield* failed(`a service cannot have ${JSON.stringify(bad)} on its command line`)
   return command

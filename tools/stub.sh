@@ -1,0 +1,23 @@
+#!/bin/sh
+# Start NAME on the Node that it was built with, or where that is gone on the first one on PATH.
+file=$0
+while [ -h "$file" ]; do
+  target=$(readlink -- "$file"; echo .) target=${target%??}
+  case $target in
+    /*) file=$target ;;
+    *) case $file in */*) file=${file%/*}/$target ;; *) file=$target ;; esac ;;
+  esac
+done
+case $file in
+  /*) folder=${file%/*} ;;
+  */*) folder=./${file%/*} ;;
+  *) folder=. ;;
+esac
+node=NODE
+[ -x "$node" ] || node=$(command -v node) || {
+  echo "error: NAME needs Node NEEDED or newer, and there is no node on PATH" >&2
+  exit 127
+}
+# What makes Node itself start otherwise is meant for other programs.
+[ "${1-}" = run ] || unset HIDDEN
+exec "$node" "$folder/NAME.cjs" "$@"
