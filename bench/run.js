@@ -1,4 +1,4 @@
-// Measure every figure of the README's section "Speed", both sides in one run, and write them down.
+// Measure every figure of docs/performance.md, both sides in one run, and write them down.
 // npm run bench            all of it, a few minutes
 // npm run bench -- quick   fewer rounds, for a look; writes nothing
 import { spawn } from "node:child_process"

@@ -1,11 +1,12 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError } from "../support/Expectations.ts"
+import { codeBlocks, documentPath, readDocument } from "../support/Markdown.ts"
 import { start, startServer } from "../support/Programs.ts"
 import { closedAddress } from "../support/Sockets.ts"
 import { call } from "../support/Wire.ts"
 
-const script = new URL("../../examples/dist/allocate.js", import.meta.url).pathname
+const script = documentPath("examples/dist/allocate.js")
 
 const example = (address: string) =>
   Effect.flatMap(start(process.execPath, [script], { env: { PORT_SERVER_ADDR: address } }), ({ ended }) => ended)
@@ -30,3 +31,7 @@ it.scopedLive("the example fails in one line without a server, and with an addre
     )
   })
 )
+
+it("docs/client.md shows the example as it is", () => {
+  expect(codeBlocks(readDocument("docs/client.md"), "ts")).toEqual([readDocument("examples/allocate.ts")])
+})

@@ -4,9 +4,8 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { temporaryFolder } from "./Programs.ts"
 
-// Nothing of the machine's own settings; a submodule may be cloned from a folder.
-const environment = {
-  PATH: process.env["PATH"] ?? "",
+/** An author, and nothing of the machine's own settings; a submodule may be cloned from a folder. */
+export const gitEnvironment = {
   GIT_CONFIG_GLOBAL: "/dev/null",
   GIT_CONFIG_NOSYSTEM: "1",
   GIT_AUTHOR_NAME: "Test",
@@ -20,7 +19,12 @@ const environment = {
 
 /** Run git in a folder to its end; its standard output. */
 export const git = (cwd: string, ...args: ReadonlyArray<string>): string =>
-  execFileSync("git", args, { cwd, env: environment, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+  execFileSync("git", args, {
+    cwd,
+    env: { PATH: process.env["PATH"] ?? "", ...gitEnvironment },
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"]
+  })
 
 /** Make a repository with a first commit. */
 export const repository = (folder: string, ...options: ReadonlyArray<string>): string => {

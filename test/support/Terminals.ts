@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process"
 import * as Effect from "effect/Effect"
-import { type Ended, start } from "./Programs.ts"
+import type * as Scope from "effect/Scope"
+import { type Ended, type Running, start } from "./Programs.ts"
 
 /** What is typed once something is on the screen. */
 export type Typing = readonly [after: string, keys: string]
@@ -36,24 +37,28 @@ const works = spawnSync("python3", ["-c", "import pty"]).status === 0
 /** Why no terminal can be had here; `undefined` when one can. */
 export const noTerminal: string | undefined = works ? undefined : "python3 is not installed"
 
-/** Run a program on a terminal to its end; `stdout` is everything that was on it, errors too. */
-export const onTerminal = (
+interface TerminalOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** Default: 80. */
+  readonly columns?: number
+  readonly typing?: ReadonlyArray<Typing>
+  readonly cwd?: string
+}
+
+/** Start a program on a terminal; its `stdout` is everything on the screen, errors too, with the terminal's `\r\n`. */
+export const startOnTerminal = (
   command: ReadonlyArray<string>,
-  options: {
-    readonly env?: Readonly<Record<string, string>>
-    /** Default: 80. */
-    readonly columns?: number
-    readonly typing?: ReadonlyArray<Typing>
-    readonly cwd?: string
-  } = {}
-): Effect.Effect<Ended> => {
-  const { columns = 80, cwd, env = {}, typing = [] } = options
-  return start("python3", ["-c", driver, String(columns), JSON.stringify(typing), ...command], {
+  { columns = 80, cwd, env = {}, typing = [] }: TerminalOptions = {}
+): Effect.Effect<Running, never, Scope.Scope> =>
+  start("python3", ["-c", driver, String(columns), JSON.stringify(typing), ...command], {
     env: { TERM: "xterm-256color", ...env },
     ...(cwd === undefined ? {} : { cwd })
-  }).pipe(
+  })
+
+/** Run a program on a terminal to its end; `stdout` is everything that was on it, errors too. */
+export const onTerminal = (command: ReadonlyArray<string>, options: TerminalOptions = {}): Effect.Effect<Ended> =>
+  startOnTerminal(command, options).pipe(
     Effect.flatMap((running) => running.ended),
     Effect.map((ended) => ({ ...ended, stdout: ended.stdout.replaceAll("\r\n", "\n") })),
     Effect.scoped
   )
-}

@@ -1,5 +1,5 @@
 /**
- * What both programs assume when nothing else was said. Source: the README's table "Configuration".
+ * What both programs assume when nothing else was said. Source: the table "Settings" in docs/daemon.md.
  */
 
 /** The version that both programs report and the API document carries; the same as in `package.json`. */
