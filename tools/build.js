@@ -2,12 +2,13 @@
 import { execFileSync, spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
+import { writeStarter } from "./starter.js"
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)))
 
@@ -21,43 +22,11 @@ for (const file of readdirSync("bin")) rmSync(join("bin", file))
 // The bundles are CommonJS: Node starts it faster than ES modules.
 writeFileSync("bin/package.json", '{ "type": "commonjs" }\n')
 
-/** @type {{ engines: { node: string } }} */
-const { engines } = JSON.parse(readFileSync("package.json", "utf8"))
-
 // A Node that was fetched into the checkout moves with it.
 const node = process.execPath.startsWith(`${process.cwd()}/`)
   ? `"$folder"/../${quoted(process.execPath.slice(process.cwd().length + 1))}`
   : quoted(process.execPath)
 
-// What Node reads when it starts, by its documentation. Certificates alone take it longer than a short command, and neither
-// program speaks TLS.
-const hidden = [
-  "NODE_CHANNEL_FD",
-  "NODE_CHANNEL_SERIALIZATION_MODE",
-  "NODE_COMPILE_CACHE",
-  "NODE_COMPILE_CACHE_PORTABLE",
-  "NODE_DEBUG",
-  "NODE_DEBUG_NATIVE",
-  "NODE_DISABLE_COMPILE_CACHE",
-  "NODE_EXTRA_CA_CERTS",
-  "NODE_ICU_DATA",
-  "NODE_NO_WARNINGS",
-  "NODE_OPTIONS",
-  "NODE_PATH",
-  "NODE_PENDING_DEPRECATION",
-  "NODE_PRESERVE_SYMLINKS",
-  "NODE_PRESERVE_SYMLINKS_MAIN",
-  "NODE_REDIRECT_WARNINGS",
-  "NODE_REPL_EXTERNAL_MODULE",
-  "NODE_TLS_REJECT_UNAUTHORIZED",
-  "NODE_UNIQUE_ID",
-  "NODE_USE_ENV_PROXY",
-  "NODE_USE_SYSTEM_CA",
-  "NODE_V8_COVERAGE",
-  "OPENSSL_CONF"
-]
-
-const files = { stub: readFileSync("tools/stub.sh", "utf8"), loader: readFileSync("tools/loader.cjs", "utf8") }
 const programs = { "port-server": "packages/server/src/main.ts", portctl: "packages/cli/src/main.ts" }
 
 for (const [name, entry] of Object.entries(programs)) {
@@ -80,22 +49,7 @@ for (const [name, entry] of Object.entries(programs)) {
   })
   const code = outputFiles[0]?.contents ?? new Uint8Array()
   writeFileSync(`bin/${name}.bundle`, code)
-  const values = {
-    NAME: name,
-    HASH: createHash("sha256").update(code).digest("hex").slice(0, 12),
-    NEEDED: engines.node.replace(">=", ""),
-    NODE: node,
-    HIDDEN: hidden.join(" ")
-  }
-  /** @param {string} text */
-  const filled = (text) =>
-    text.replace(
-      /\b(NAME|HASH|NEEDED|HIDDEN)\b|(?<==)NODE\b/g,
-      (word) => values[/** @type {keyof typeof values} */ (word)]
-    )
-  writeFileSync(`bin/${name}`, filled(files.stub))
-  writeFileSync(`bin/${name}.cjs`, filled(files.loader))
-  chmodSync(`bin/${name}`, 0o755)
+  writeStarter("bin", name, createHash("sha256").update(code).digest("hex").slice(0, 12), node)
 }
 
 const { writeDocuments } = await import("./documents.js")

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 
 const root = new URL("../", import.meta.url)
-const files = ["package-lock.json", "tools/node/package-lock.json"]
+const files = ["package-lock.json", "tools/node/package-lock.json", "tools/nodes/package-lock.json"]
 
 const problems = files.flatMap((file) => {
   /** @type {{ packages: Record<string, { link?: boolean, integrity?: string, resolved?: string }> }} */

@@ -1,0 +1,62 @@
+// What starts a program: a shell stub, and the loader that it starts a Node with.
+import { chmodSync, readFileSync, writeFileSync } from "node:fs"
+
+const root = new URL("../", import.meta.url)
+
+/** @type {{ engines: { node: string } }} */
+const { engines } = JSON.parse(readFileSync(new URL("package.json", root), "utf8"))
+
+// What Node reads when it starts, by its documentation. Certificates alone take it longer than a short command, and neither
+// program speaks TLS.
+const hidden = [
+  "NODE_CHANNEL_FD",
+  "NODE_CHANNEL_SERIALIZATION_MODE",
+  "NODE_COMPILE_CACHE",
+  "NODE_COMPILE_CACHE_PORTABLE",
+  "NODE_DEBUG",
+  "NODE_DEBUG_NATIVE",
+  "NODE_DISABLE_COMPILE_CACHE",
+  "NODE_EXTRA_CA_CERTS",
+  "NODE_ICU_DATA",
+  "NODE_NO_WARNINGS",
+  "NODE_OPTIONS",
+  "NODE_PATH",
+  "NODE_PENDING_DEPRECATION",
+  "NODE_PRESERVE_SYMLINKS",
+  "NODE_PRESERVE_SYMLINKS_MAIN",
+  "NODE_REDIRECT_WARNINGS",
+  "NODE_REPL_EXTERNAL_MODULE",
+  "NODE_TLS_REJECT_UNAUTHORIZED",
+  "NODE_UNIQUE_ID",
+  "NODE_USE_ENV_PROXY",
+  "NODE_USE_SYSTEM_CA",
+  "NODE_V8_COVERAGE",
+  "OPENSSL_CONF"
+]
+
+/**
+ * Write the stub and the loader of a program into a folder.
+ *
+ * @param {string} folder
+ * @param {string} name
+ * @param {string} hash tells the compiled code of one bundle from that of another
+ * @param {string} node the Node to prefer, as a word of the shell
+ */
+export const writeStarter = (folder, name, hash, node) => {
+  const values = {
+    NAME: name,
+    HASH: hash,
+    NEEDED: engines.node.replace(">=", ""),
+    NODE: node,
+    HIDDEN: hidden.join(" ")
+  }
+  /** @param {string} file */
+  const filled = (file) =>
+    readFileSync(new URL(`tools/${file}`, root), "utf8").replace(
+      /\b(NAME|HASH|NEEDED|HIDDEN)\b|(?<==)NODE\b/g,
+      (word) => values[/** @type {keyof typeof values} */ (word)]
+    )
+  writeFileSync(`${folder}/${name}`, filled("stub.sh"))
+  writeFileSync(`${folder}/${name}.cjs`, filled("loader.cjs"))
+  chmodSync(`${folder}/${name}`, 0o755)
+}
