@@ -5,10 +5,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync
 } from "node:fs"
 import { dirname, join } from "node:path"
+import { crc32 } from "node:zlib"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer } from "../support/Expectations.ts"
@@ -71,6 +73,40 @@ describe.concurrent("the compiled code beside a program", () => {
       })
     )
   }
+
+  it.scopedLive("is written anew when any byte of it was spoilt, and left alone when none was", () =>
+    Effect.gen(function* () {
+      const { cache, run } = yield* copy
+      const whole = readFileSync(cache)
+      // Beginning, end, every place within a word, and the checksum itself.
+      const places = [0, 1, 2, 3, 100_001, 200_002, 300_003, whole.length - 6, whole.length - 5, whole.length - 1]
+      for (const place of places) {
+        const spoilt = Buffer.from(whole)
+        spoilt[place] = (spoilt[place] ?? 0) ^ 1
+        writeFileSync(cache, spoilt)
+        expect((yield* run).stdout).toMatch(version)
+        expect(readFileSync(cache).equals(spoilt)).toBe(false)
+        const { ino } = statSync(cache)
+        expect((yield* run).stdout).toMatch(version)
+        expect(statSync(cache).ino).toBe(ino)
+      }
+    })
+  )
+
+  it.scopedLive("is written anew when V8 does not take it", () =>
+    Effect.gen(function* () {
+      const { cache, run } = yield* copy
+      // Whole, by its checksum, and compiled for another V8.
+      const foreign = Buffer.from(readFileSync(cache).subarray(0, -4))
+      foreign.fill(0, 0, 16)
+      const end = Buffer.alloc(4)
+      end.writeUInt32LE(crc32(foreign))
+      const file = Buffer.concat([foreign, end])
+      writeFileSync(cache, file)
+      expect((yield* run).stdout).toMatch(version)
+      expect(readFileSync(cache).equals(file)).toBe(false)
+    })
+  )
 
   it.scopedLive("of another bundle is ignored, whatever its size", () =>
     Effect.gen(function* () {

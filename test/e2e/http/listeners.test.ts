@@ -161,8 +161,7 @@ describe("GET /v1/ports/{port}", () => {
   ] as const
   for (const [whose, rights] of lesser) {
     const canDrop =
-      process.getuid?.() === 0 &&
-      spawnSync("setpriv", [...rights, process.execPath, bin.portServer, "--version"]).status === 0
+      process.getuid?.() === 0 && spawnSync("setpriv", [...rights, bin.portServer, "--version"]).status === 0
     const name = `tells a listener ${whose} without what it may not read`
     const test = canDrop ? it.scopedLive : it.scopedLive.skip
     test(canDrop ? name : `${name} (skipped: needs root and setpriv)`, () =>
