@@ -1,11 +1,13 @@
-// Start NAME.bundle with V8's compiled code of an earlier run, which is kept beside it. The code is used only where the
+// Start @NAME@.bundle with V8's compiled code of an earlier run, which is kept beside it. The code is used only where the
 // very bundle, Node and processor match and its bytes are whole; where it is missing or spoilt, this run writes it anew
 // if the folder can be written. Syntax that an old Node reads, too: it ends here, in one line.
 "use strict"
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
-const [neededMajor = 0, neededMinor = 0] = "NEEDED".split(".").map(Number)
+const [neededMajor = 0, neededMinor = 0] = "@NEEDED@".split(".").map(Number)
 if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
-  console.error(`error: NAME needs Node NEEDED or newer, this is Node ${process.versions.node} (${process.execPath})`)
+  console.error(
+    `error: @NAME@ needs Node @NEEDED@ or newer, this is Node ${process.versions.node} (${process.execPath})`
+  )
   process.exit(1)
 }
 
@@ -13,8 +15,8 @@ const fs = require("node:fs")
 const { Script } = require("node:vm")
 const { crc32 } = require("node:zlib")
 
-const bundle = `${__dirname}/NAME.bundle`
-const cache = `${__dirname}/NAME-HASH-${process.version}-${process.arch}.cache`
+const bundle = `${__dirname}/@NAME@.bundle`
+const cache = `${__dirname}/@NAME@-@HASH@-${process.version}-${process.arch}.cache`
 
 // V8 does not check these bytes, and code that was spoilt can do anything.
 const read = () => {

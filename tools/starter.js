@@ -43,6 +43,7 @@ const hidden = [
  * @param {string} node the Node to prefer, as a word of the shell
  */
 export const writeStarter = (folder, name, hash, node) => {
+  /** @type {Record<string, string>} */
   const values = {
     NAME: name,
     HASH: hash,
@@ -52,10 +53,8 @@ export const writeStarter = (folder, name, hash, node) => {
   }
   /** @param {string} file */
   const filled = (file) =>
-    readFileSync(new URL(`tools/${file}`, root), "utf8").replace(
-      /\b(NAME|HASH|NEEDED|HIDDEN)\b|(?<==)NODE\b/g,
-      (word) => values[/** @type {keyof typeof values} */ (word)]
-    )
+    readFileSync(new URL(`tools/${file}`, root), "utf8").replace(/@([A-Z]+)@/g, (_, word) => values[word] ?? "")
+  values["RUN"] = name === "portctl" ? filled("stub-run.sh") : ""
   writeFileSync(`${folder}/${name}`, filled("stub.sh"))
   writeFileSync(`${folder}/${name}.cjs`, filled("loader.cjs"))
   chmodSync(`${folder}/${name}`, 0o755)

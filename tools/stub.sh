@@ -1,5 +1,6 @@
 #!/bin/sh
-# Start NAME on the Node that it was built with, or where that is gone on the first one on PATH.
+# Start @NAME@ on the Node that it was built with, or where that is gone on the first one on PATH.
+unset file folder node target
 file=$0
 while [ -h "$file" ]; do
   target=$(readlink -- "$file"; echo .) target=${target%??}
@@ -13,11 +14,12 @@ case $file in
   */*) folder=./${file%/*} ;;
   *) folder=. ;;
 esac
-node=NODE
+node=@NODE@
 [ -x "$node" ] || node=$(command -v node) || {
-  echo "error: NAME needs Node NEEDED or newer, and there is no node on PATH" >&2
+  echo "error: @NAME@ needs Node @NEEDED@ or newer, and there is no node on PATH" >&2
   exit 127
 }
+@RUN@
 # What makes Node itself start otherwise is meant for other programs.
-[ "${1-}" = run ] || unset HIDDEN
-exec "$node" "$folder/NAME.cjs" "$@"
+unset @HIDDEN@
+exec "$node" "$folder/@NAME@.cjs" "$@"

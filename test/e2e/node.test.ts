@@ -15,6 +15,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError } from "../support/Expectations.ts"
 import { bin, start, temporaryFolder } from "../support/Programs.ts"
+import { shells } from "../support/Shells.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const path = process.env["PATH"] ?? ""
@@ -41,14 +42,6 @@ const copy = (name = "bin") =>
     for (const name of ["portctl", "port-server"]) change(join(place, name), /^node=.*$/gm, "node=/nowhere/node")
     return place
   })
-
-/** A shell, by the words that start it. */
-const shells: ReadonlyArray<readonly [name: string, ...args: ReadonlyArray<string>]> = [
-  ["sh"],
-  ["dash"],
-  ["bash"],
-  ["busybox", "sh"]
-]
 
 describe.concurrent("a program", () => {
   for (const name of ["portctl", "port-server"]) {

@@ -36,39 +36,12 @@ const started = (server: PortServer, cwd: string, script: string, ...args: Reado
 const print = ["--", "sh", "-c", 'echo "WEB=$WEB PGPORT=$PGPORT PORT=$PORT WEB_PORT=$WEB_PORT"']
 
 describe.concurrent("portctl run: the variables", () => {
-  it.scopedLive("leave every other one as it is", () =>
-    Effect.gen(function* () {
-      const { server, top } = yield* project
-      const env = {
-        OTHER: "kept",
-        EMPTY: ""
-      }
-      const shown = yield* run(server, top, ["--quiet", "--", process.execPath, "-p", "JSON.stringify(process.env)"], {
-        env
-      })
-      expect(JSON.parse(shown.stdout)).toMatchObject(env)
-      expect(shown.stderr).toBe("")
-    })
-  )
-
   it.scopedLive("--app and --instance go for a portctl inside, too", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
       const said = ["--quiet", "--app", "other", "--instance", "two", "--", bin.portctl, "ensure", "--json"]
       const { stdout } = yield* run(server, top, said)
       expect(JSON.parse(stdout)).toMatchObject({ app: "other", instance: "two" })
-    })
-  )
-
-  it.scopedLive("include NODE_EXTRA_CA_CERTS", () =>
-    Effect.gen(function* () {
-      const { server, top } = yield* project
-      const show = ["--quiet", "--", "sh", "-c", "printenv NODE_EXTRA_CA_CERTS || echo unset; env | grep -c CA_CERTS"]
-      const missing = { NODE_EXTRA_CA_CERTS: join(top, "missing.pem") }
-      const set = yield* run(server, top, show, { env: missing })
-      expect(set).toMatchObject({ code: 0, stdout: `${missing.NODE_EXTRA_CA_CERTS}\n1\n` })
-      const unset = yield* run(server, top, show)
-      expect(unset).toMatchObject({ stdout: "unset\n0\n", stderr: "" })
     })
   )
 

@@ -7,10 +7,11 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Output from "../../output/Output.ts"
-import * as ForegroundProcess from "../../platform/ForegroundProcess.ts"
 import { ensureVariables, requireServices, type Variables } from "../../project/PortVariables.ts"
 import { type Given, here } from "../../project/ProjectContext.ts"
 import { instanceLabel, settingsOf } from "../../project/ProjectPorts.ts"
+import { type Changes, inherited, textOf } from "../../run/CommandEnvironment.ts"
+import { handOver } from "../../run/Handover.ts"
 import * as Options from "../Options.ts"
 
 /** The variables that a command gets, beside those that it finds. */
@@ -26,7 +27,7 @@ const variablesFor = ({ services }: Variables, named: ReadonlyArray<string>): Re
 const runMarker = "PORTCTL_RUN"
 
 /** The variables that an outer run set and nobody changed since: they are not the user's. */
-const inheritedFromRun = (env: NodeJS.ProcessEnv): ReadonlyMap<string, string> => {
+const inheritedFromRun = (env: Readonly<Record<string, string>>): ReadonlyMap<string, string> => {
   const pairs = (env[runMarker] ?? "").split(" ").map((pair) => {
     const [name = "", value = ""] = pair.split("=")
     return [name, value] as const
@@ -36,8 +37,8 @@ const inheritedFromRun = (env: NodeJS.ProcessEnv): ReadonlyMap<string, string> =
 
 const pairsText = (pairs: Iterable<readonly [string, string]>) => [...pairs].map((pair) => pair.join("=")).join(" ")
 
-/** The variables for the command, where those that the user has set stay; and what is to be said of it. */
-const prepare = (wanted: ReadonlyMap<string, string>, env: NodeJS.ProcessEnv, place: string) => {
+/** What changes in the environment for the command, where what the user has set stays; and what is to be said of it. */
+const prepare = (wanted: ReadonlyMap<string, string>, env: Readonly<Record<string, string>>, place: string) => {
   const outer = inheritedFromRun(env)
   const isUsers = (name: string) => (env[name] ?? "") !== "" && !outer.has(name)
   const isKept = ([name, port]: readonly [string, string]) => isUsers(name) && env[name] !== port
@@ -48,12 +49,11 @@ const prepare = (wanted: ReadonlyMap<string, string>, env: NodeJS.ProcessEnv, pl
   const passed = [...outer].filter(([name]) => !(isForeignPort && name === "PORT"))
   const listed = new Map([...passed, ...given.filter(([name]) => !isUsers(name))])
   return {
-    env: {
-      ...env,
-      ...(isForeignPort ? { PORT: undefined } : {}),
-      ...Object.fromEntries(given),
-      [runMarker]: listed.size === 0 ? undefined : pairsText(listed)
-    },
+    changes: new Map<string, string | undefined>([
+      ...(isForeignPort ? [["PORT", undefined] as const] : []),
+      ...given,
+      [runMarker, listed.size === 0 ? undefined : pairsText(listed)]
+    ]),
     lines: [
       ...(given.length === 0 ? [] : [`${place}: ${pairsText(given)}`]),
       ...kept.map(([name, port]) => {
@@ -65,10 +65,11 @@ const prepare = (wanted: ReadonlyMap<string, string>, env: NodeJS.ProcessEnv, pl
 }
 
 /** What the command line said of the place, in the variables by which a portctl inside comes to the same one. */
-const said = ({ app, instance }: Given): NodeJS.ProcessEnv => ({
-  ...Option.match(app, { onNone: () => ({}), onSome: (name) => ({ PORTCTL_APP: name }) }),
-  ...Option.match(instance, { onNone: () => ({}), onSome: (name) => ({ PORTCTL_INSTANCE: name }) })
-})
+const said = ({ app, instance }: Given): Changes =>
+  new Map([
+    ...Option.match(app, { onNone: () => [], onSome: (name) => [["PORTCTL_APP", name] as const] }),
+    ...Option.match(instance, { onNone: () => [], onSome: (name) => [["PORTCTL_INSTANCE", name] as const] })
+  ])
 
 /** `portctl run` */
 export const run = Command.make(
@@ -79,8 +80,7 @@ export const run = Command.make(
     quiet: Flag.boolean("quiet", "Say nothing about the variables")
   },
   Effect.fnUntraced(function* ({ quiet, service, ...given }) {
-    const [command = "", ...args] = yield* Rest
-    yield* ForegroundProcess.endOnSignal
+    const command = yield* Rest
     const named = service.map((each) => each.service)
     const variables = Effect.gen(function* () {
       const place = yield* here(given)
@@ -89,9 +89,14 @@ export const run = Command.make(
       return yield* ensureVariables(place, [...more, ...service])
     })
     const ensured = yield* Output.inWords(variables)
-    const { env, lines } = prepare(variablesFor(ensured, named), process.env, instanceLabel(ensured.ensured))
+    const environment = inherited()
+    const { changes, lines } = prepare(
+      variablesFor(ensured, named),
+      textOf(environment),
+      instanceLabel(ensured.ensured)
+    )
     if (!quiet) yield* Effect.forEach(lines, (line) => Console.error(line), { discard: true })
-    yield* ForegroundProcess.run(command, args, { ...env, ...said(given) })
+    yield* handOver(command, environment, new Map([...changes, ...said(given)]))
   })
 ).pipe(
   describe(

@@ -1,0 +1,33 @@
+import { accessSync, constants, statSync } from "node:fs"
+import { codeOf } from "../errors/FileError.ts"
+import { type Bytes, toBytes } from "./CommandEnvironment.ts"
+
+/** Why a file cannot be executed, as an error code; none: it can. */
+const refusal = (file: Buffer): string | undefined => {
+  try {
+    if (!statSync(file).isFile()) return "EACCES"
+    accessSync(file, constants.X_OK)
+    return undefined
+  } catch (error) {
+    return codeOf(error)
+  }
+}
+
+/** Why a command cannot be started, with the exit status that shells give it; none: nothing speaks against it. */
+export const problemOf = (
+  command: string,
+  variables: Bytes
+): { readonly status: number; readonly message: string } | undefined => {
+  const path = variables.get("PATH")
+  // Its bytes are lost here, or the system has its own idea of where to search.
+  if (command.includes("\ufffd") || (path === undefined && !command.includes("/"))) return undefined
+  const folders = command.includes("/") ? [""] : (path ?? "").split(":")
+  const refusals = folders.map((folder) =>
+    refusal(Buffer.from(`${folder === "" ? "" : `${folder}/`}${toBytes(command)}`, "latin1"))
+  )
+  if (refusals.includes(undefined)) return undefined
+  const name = JSON.stringify(command)
+  return refusals.includes("EACCES")
+    ? { status: 126, message: `cannot run ${name}: it is not an executable file` }
+    : { status: 127, message: `command not found: ${name}` }
+}

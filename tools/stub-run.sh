@@ -1,0 +1,51 @@
+if [ "${1-}" = run ]; then
+  # This process becomes the command, so that signals, job control, descriptors, limits and status are the command's own.
+  # Node works out the variables beside it and writes shell commands into a file that has no name any more. In the
+  # background, because only then does a shell act on a signal at once.
+  unset mask name pid scratch script status
+  pid=
+  finish() {
+    [ -z "$pid" ] || { kill "$pid"; wait "$pid"; } 2> /dev/null || :
+    trap - "$1"
+    kill -s "$1" "$$"
+    # Some shells live on after a QUIT.
+    exit "$2"
+  }
+  trap 'finish HUP 129' HUP
+  trap 'finish INT 130' INT
+  trap 'finish QUIT 131' QUIT
+  trap 'finish TERM 143' TERM
+  # Whether an exit status tells of a signal that this process ignores; Node does not.
+  ignored() {
+    case $1 in 129 | 130 | 131 | 143) ;; *) return 1 ;; esac
+    while read -r name mask; do
+      case $name in SigIgn:) return $((!(0x${mask#????????} >> $1 - 129 & 1))) ;; esac
+    done 2> /dev/null < "/proc/$$/status"
+    return 1
+  }
+  scratch=$(mktemp -d "${TMPDIR:-/tmp}/portctl-XXXXXX" 2> /dev/null) || {
+    printf 'error: cannot make a folder for temporary files in %s\n' "${TMPDIR:-/tmp}" >&2
+    exit 1
+  }
+  {
+    rm -rf "$scratch"
+    while :; do
+      (
+        unset @HIDDEN@
+        PORTCTL_EXEC_FD=9
+        export PORTCTL_EXEC_FD
+        exec "$node" "$folder/@NAME@.cjs" "$@"
+      ) &
+      pid=$!
+      status=0
+      # Shells tell on stderr how it ended.
+      wait "$pid" 2> /dev/null || status=$?
+      ignored "$status" || break
+    done
+    pid=
+    script=$(cat <&8)
+  } 9> "$scratch/script" 8< "$scratch/script"
+  [ "$status" = 0 ] && [ -n "$script" ] || exit "$status"
+  eval "$script"
+  exec "$@"
+fi
