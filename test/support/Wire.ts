@@ -1,6 +1,7 @@
-import { request as httpRequest } from "node:http"
+import { Agent, request as httpRequest } from "node:http"
 import { connect } from "node:net"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 
 /** What came back over a socket: everything until the other side closed, or until `enough` says so. */
 export const exchange = (
@@ -59,25 +60,38 @@ export const send = (port: number, head: string, body: string | Uint8Array = "")
   return Effect.map(exchange(port, Buffer.concat([Buffer.from(lines, "latin1"), content])), parseAnswer)
 }
 
-/** An ordinary request with Node's own client. */
-export const call = (port: number, method: string, path: string, body?: unknown): Effect.Effect<Answer> =>
-  Effect.async((resume) => {
-    const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body)
-    // Node sends the body of a DELETE without any length by itself.
-    const headers = text === undefined ? {} : { "Content-Length": Buffer.byteLength(text) }
-    const request = httpRequest({ host: "127.0.0.1", port, method, path, headers, agent: false }, (response) => {
-      let received = ""
-      response.setEncoding("utf8").on("data", (chunk: string) => {
-        received += chunk
+const callBy =
+  (agent: Agent | false) =>
+  (port: number, method: string, path: string, body?: unknown): Effect.Effect<Answer> =>
+    Effect.async((resume) => {
+      const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body)
+      // Node sends the body of a DELETE without any length by itself.
+      const headers = text === undefined ? {} : { "Content-Length": Buffer.byteLength(text) }
+      const request = httpRequest({ host: "127.0.0.1", port, method, path, headers, agent }, (response) => {
+        let received = ""
+        response.setEncoding("utf8").on("data", (chunk: string) => {
+          received += chunk
+        })
+        response.on("end", () => {
+          const headers = Object.fromEntries(
+            Object.entries(response.headers).map(([name, value]) => [name, String(value)])
+          )
+          const json: unknown = received === "" ? undefined : JSON.parse(received)
+          resume(Effect.succeed({ status: response.statusCode ?? 0, headers, body: received, json }))
+        })
       })
-      response.on("end", () => {
-        const headers = Object.fromEntries(
-          Object.entries(response.headers).map(([name, value]) => [name, String(value)])
-        )
-        const json: unknown = received === "" ? undefined : JSON.parse(received)
-        resume(Effect.succeed({ status: response.statusCode ?? 0, headers, body: received, json }))
-      })
+      request.on("error", (error) => resume(Effect.die(error)))
+      request.end(text)
     })
-    request.on("error", (error) => resume(Effect.die(error)))
-    request.end(text)
-  })
+
+/** An ordinary request with Node's own client, on a connection of its own. */
+export const call = callBy(false)
+
+/** {@link call} on one connection, which stays open as long as the scope. */
+export const callOnOneConnection: Effect.Effect<typeof call, never, Scope.Scope> = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => new Agent({ keepAlive: true, maxSockets: 1 })),
+    (agent) => Effect.sync(() => agent.destroy())
+  ),
+  callBy
+)

@@ -141,11 +141,37 @@ export class StorageUnavailable extends Data.TaggedError("StorageUnavailable")<{
   /** Seconds after which another try makes sense, when waiting helps. */
   readonly retryAfter?: number
 }> {
-  static readonly body = Schema.transform(sentenceBody, Schema.instanceOf(StorageUnavailable), {
-    strict: true,
-    decode: ({ error }) => new StorageUnavailable({ message: error }),
-    encode: ({ message }) => ({ error: message })
-  }).annotations(wire(503, "StorageUnavailable"))
+  static readonly body = Schema.transform(
+    // As with RangeExhausted: without this key is what tells it from ListenersUnavailable.
+    Schema.Struct({ error: sentence, unavailable: Schema.optionalWith(Schema.Never, { exact: true }) }),
+    Schema.instanceOf(StorageUnavailable),
+    {
+      strict: true,
+      decode: ({ error }) => new StorageUnavailable({ message: error }),
+      encode: ({ message }) => ({ error: message })
+    }
+  ).annotations(wire(503, "StorageUnavailable"))
+}
+
+/**
+ * 503: what listens on this machine's ports cannot be read right now, so nothing that depends on it was done; `message`
+ * is why.
+ */
+export class ListenersUnavailable extends Data.TaggedError("ListenersUnavailable")<{ readonly message: string }> {
+  static of(reason: string): ListenersUnavailable {
+    return new ListenersUnavailable({ message: `what listens on this machine's ports cannot be read: ${reason}` })
+  }
+
+  static readonly body = Schema.transform(
+    // This key is what StorageUnavailable does not have.
+    Schema.Struct({ error: sentence, unavailable: Schema.Literal("listeners") }),
+    Schema.instanceOf(ListenersUnavailable),
+    {
+      strict: true,
+      decode: ({ error }) => new ListenersUnavailable({ message: error }),
+      encode: ({ message }) => ({ error: message, unavailable: "listeners" as const })
+    }
+  ).annotations(wire(503, "ListenersUnavailable"))
 }
 
 /** Said, as {@link StorageUnavailable}, by a server that listens and has not opened its database yet. */

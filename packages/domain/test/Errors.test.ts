@@ -5,6 +5,7 @@ import { sentenceOf, variable } from "@port-server/domain/EnvConfig"
 import {
   AllocationNotFound,
   InvalidRequest,
+  ListenersUnavailable,
   PortTaken,
   RangeExhausted,
   StorageFull,
@@ -39,6 +40,12 @@ const errors: ReadonlyArray<
   ],
   [409, RangeExhausted.body, RangeExhausted.of(range), { error: "no free ports in range 3000-9999" }],
   [507, StorageFull.body, new StorageFull({ message: "the disk is full" }), { error: "the disk is full" }],
+  [
+    503,
+    ListenersUnavailable.body,
+    ListenersUnavailable.of("denied"),
+    { error: "what listens on this machine's ports cannot be read: denied", unavailable: "listeners" }
+  ],
   [503, StorageUnavailable.body, new StorageUnavailable({ message: "locked" }), { error: "locked" }],
   [503, StorageUnavailable.body, new StorageUnavailable({ message: "locked", retryAfter: 1 }), { error: "locked" }]
 ]

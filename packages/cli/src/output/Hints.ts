@@ -22,6 +22,7 @@ export const hintOf = (error: ClientError): string | undefined => {
     case "UnexpectedResponse":
       return "portctl status, or set PORT_SERVER_ADDR to where port-server listens"
     case "InvalidRequest":
+    case "ListenersUnavailable":
       return undefined
   }
 }

@@ -5,6 +5,7 @@ import {
   AllocationNotFound,
   ImportConflict,
   InvalidRequest,
+  ListenersUnavailable,
   PortTaken,
   RangeExhausted,
   StorageFull,
@@ -34,6 +35,7 @@ export type ClientError =
   | AllocationNotFound
   | ImportConflict
   | InvalidRequest
+  | ListenersUnavailable
   | PortTaken
   | RangeExhausted
   | ServerUnreachable
@@ -47,6 +49,7 @@ const Body = Schema.Union(
   AllocationNotFound.body,
   InvalidRequest.body,
   RangeExhausted.body,
+  ListenersUnavailable.body,
   StorageFull.body,
   StorageUnavailable.body
 )

@@ -18,12 +18,13 @@ import {
   AllocationNotFound,
   ImportConflict,
   InvalidRequest,
+  ListenersUnavailable,
   PortTaken,
   RangeExhausted,
   StorageFull,
   StorageUnavailable
 } from "../Errors.ts"
-import { Listener, ListeningPort } from "../Listener.ts"
+import { Listener, ListeningPort, listenerError } from "../Listener.ts"
 import { Port, PortFromDigits } from "../Port.ts"
 import { PruneRequest, PruneResult } from "../Prune.ts"
 import { ServerInfo } from "../ServerInfo.ts"
@@ -34,13 +35,14 @@ export const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotation
 
 /**
  * Answer of `GET /v1/ports/{port}`; `available` means that the registry has not allocated it, `listener` is there when
- * something on this machine listens on it.
+ * something on this machine listens on it, `listener_error` when that could not be read.
  */
 export const PortStatus = Schema.Struct({
   port: Port,
   available: Schema.Boolean,
   holder: Schema.optionalWith(Allocation, { exact: true }),
-  listener: Schema.optionalWith(Listener, { exact: true })
+  listener: Schema.optionalWith(Listener, { exact: true }),
+  listener_error: listenerError
 }).annotations({ identifier: "PortStatus" })
 /** Answer of `GET /v1/ports/{port}`. */
 export type PortStatus = typeof PortStatus.Type
@@ -76,6 +78,7 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
       .addSuccess(Allocation, { status: 201 })
       .addError(PortTaken.body)
       .addError(RangeExhausted.body)
+      .addError(ListenersUnavailable.body)
       .annotate(OpenApi.Summary, "Allocate a port")
       .annotate(OpenApi.Description, "Exactly `port` where one is given, else the first free one of the range.")
   )
@@ -111,18 +114,21 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
       .addSuccess(EnsureResult)
       .addError(PortTaken.body)
       .addError(RangeExhausted.body)
+      .addError(ListenersUnavailable.body)
       .annotate(OpenApi.Summary, "Give every service of a project its port")
       .annotate(OpenApi.Description, "The one that it has already, or a new one; all of them or none.")
   )
   .add(
     HttpApiEndpoint.get("listeners", "/v1/listeners")
       .addSuccess(Schema.Array(ListeningPort))
+      .addError(ListenersUnavailable.body)
       .annotate(OpenApi.Summary, "The ports that something on this machine listens on")
   )
   .add(
     HttpApiEndpoint.post("prune", "/v1/prune")
       .setPayload(PruneRequest)
       .addSuccess(PruneResult)
+      .addError(ListenersUnavailable.body)
       .annotate(OpenApi.Summary, "Release what is stale")
       .annotate(
         OpenApi.Description,

@@ -182,6 +182,11 @@ describe("each declared error", () => {
     [409, { error: "port already allocated", holder }, { _tag: "PortTaken", holder }],
     [409, { error: "no free ports in range 1-2" }, { _tag: "RangeExhausted", message: "no free ports in range 1-2" }],
     [503, { error: "the database is locked" }, { _tag: "StorageUnavailable", message: "the database is locked" }],
+    [
+      503,
+      { error: "too many open files", unavailable: "listeners" },
+      { _tag: "ListenersUnavailable", message: "too many open files" }
+    ],
     [507, { error: "the disk is full" }, { _tag: "StorageFull", message: "the disk is full" }]
   ] as const) {
     it.scopedLive(`${status} ${JSON.stringify(body)} is ${expected._tag}`, () =>

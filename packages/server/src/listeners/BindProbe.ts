@@ -1,6 +1,8 @@
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
+import { ListenersUnavailable } from "@port-server/domain/Errors"
 import type { PortRange } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
+import * as SystemError from "../runtime/SystemError.ts"
 import type { PortScanner } from "./PortScanner.ts"
 
 /** Where a program of this machine can be reached: the wildcard and the loopback address of each family. */
@@ -9,27 +11,53 @@ const hosts = ["0.0.0.0", "127.0.0.1", "::", "::1"]
 /** How many ports are tried at a time when a whole range is. */
 const concurrency = 16
 
-/** Whether somebody else has the port at the address. What cannot be tried for another reason counts as free. */
+const cannotTry = (port: number, error: unknown) =>
+  ListenersUnavailable.of(`port ${port} cannot be tried: ${SystemError.errorReason(error)}`)
+
+/** Whether a connection to the port is accepted: how to probe a port that only the superuser may bind. */
+const accepts = (host: string, port: number) =>
+  Effect.async<boolean, ListenersUnavailable>((resume) => {
+    const socket = connect({ host, port })
+    socket.on("connect", () => resume(Effect.succeed(true)))
+    socket.on("error", (error) =>
+      resume(SystemError.errorCode(error) === "ECONNREFUSED" ? Effect.succeed(false) : cannotTry(port, error))
+    )
+    return Effect.sync(() => socket.destroy())
+  })
+
+/** Whether another socket has the port at the address. */
 const isTaken = (host: string, port: number) =>
-  Effect.async<boolean>((resume) => {
+  Effect.async<boolean, ListenersUnavailable>((resume) => {
     const server = createServer((connection) => connection.destroy())
     const close = Effect.async<void>((done) => void server.close(() => done(Effect.void)))
-    // EADDRNOTAVAIL and EAFNOSUPPORT: the machine does not have the family; EACCES: the port is for the superuser.
-    server.on("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(error.code === "EADDRINUSE")))
+    server.on("error", (error) => {
+      switch (SystemError.errorCode(error)) {
+        case "EADDRINUSE":
+          return resume(Effect.succeed(true))
+        // The machine does not have the address, or not its family.
+        case "EADDRNOTAVAIL":
+        case "EAFNOSUPPORT":
+          return resume(Effect.succeed(false))
+        case "EACCES":
+          return resume(accepts(host, port))
+        default:
+          return resume(cannotTry(port, error))
+      }
+    })
     server.listen({ host, port, exclusive: true, ipv6Only: host.includes(":") }, () => resume(Effect.as(close, false)))
     return close
   })
 
 /** Whether something has the port on any of the addresses, tried one after another. */
-const isListenedOn = (port: number): Effect.Effect<boolean> =>
+const isListenedOn = (port: number): Effect.Effect<boolean, ListenersUnavailable> =>
   // What has begun is brought to its end: a probe that was left alone would itself be a listener.
   Effect.uninterruptible(
     Effect.reduce(hosts, false, (taken, host) => (taken ? Effect.succeed(true) : isTaken(host, port)))
   )
 
 /**
- * What listens, found by trying to listen. It tells neither who, nor on which address. Two probes of one port would
- * see each other, so each port is tried once a picture, by one at a time.
+ * What listens, found by trying to listen: neither who, nor on which address. Two probes of one port would find each
+ * other, so each port is tried once a snapshot, by one at a time.
  */
 export const make = ({ first, last }: PortRange): Effect.Effect<PortScanner> =>
   Effect.map(Effect.makeSemaphore(1), (one) =>
@@ -46,8 +74,8 @@ export const make = ({ first, last }: PortRange): Effect.Effect<PortScanner> =>
         listens: (port) => one.withPermits(1)(listens(port)),
         addresses: () => [],
         owners: () => Effect.succeed(new Map()),
-        ports: (likely) => {
-          const ports = new Set(likely)
+        ports: (candidates) => {
+          const ports = new Set(candidates)
           for (let port: number = first; port <= last; port++) ports.add(port)
           return one.withPermits(1)(
             Effect.filter(

@@ -1,13 +1,13 @@
-import type { Listener, ListeningPort } from "@port-server/domain/Listener"
+import type { ListeningPort } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import { ServerConfig } from "../ServerConfig.ts"
 import * as BindProbe from "./BindProbe.ts"
 import * as Lsof from "./Lsof.ts"
-import type { PortScanner } from "./PortScanner.ts"
+import type { ListenerInfo, PortScanner } from "./PortScanner.ts"
 import * as ProcNetTcp from "./ProcNetTcp.ts"
 import * as SingleFlight from "./SingleFlight.ts"
 
-/** The best way to look at this machine that it has. */
+/** The best source that this machine has. */
 const source = Effect.gen(function* () {
   const { range } = yield* ServerConfig
   if (yield* ProcNetTcp.isAvailable) return yield* ProcNetTcp.make
@@ -15,31 +15,34 @@ const source = Effect.gen(function* () {
   return yield* BindProbe.make(range)
 })
 
-const make = Effect.fnUntraced(function* (look: PortScanner) {
-  /** What listens right now. One picture serves all who ask for it together. */
-  const picture = yield* SingleFlight.make(look)
+const make = Effect.fnUntraced(function* (scan: PortScanner) {
+  /** What listens right now. One scan serves all who ask for it together. */
+  const snapshot = yield* SingleFlight.make(scan)
+
+  const listenerAt = Effect.fnUntraced(function* (port: number) {
+    const { listens, owners } = yield* snapshot
+    if (!(yield* listens(port))) return {}
+    const info: ListenerInfo = (yield* owners([port])).get(port) ?? { listener: {} }
+    return info
+  })
 
   return {
-    picture,
+    snapshot,
 
-    /** Who listens on the port, as far as known; nothing when nobody does. */
-    at: Effect.fnUntraced(function* (port: number) {
-      const { listens, owners } = yield* picture
-      if (!(yield* listens(port))) return undefined
-      const listener: Listener = (yield* owners([port])).get(port) ?? {}
-      return listener
-    }),
+    /** Who listens on the port, as far as known; empty when nobody does. `listener_error` is why it is not known. */
+    at: (port: number): Effect.Effect<Partial<ListenerInfo>> =>
+      Effect.catchAll(listenerAt(port), ({ message }) => Effect.succeed({ listener_error: message })),
 
-    /** The ports that something listens on, in their order, and who does; `likely` are such as may be among them. */
-    all: Effect.fnUntraced(function* (likely: Iterable<number>) {
-      const { addresses, owners, ports } = yield* picture
-      const found = yield* ports(likely)
+    /** The ports that something listens on, ascending, and who does. The candidates may be among them. */
+    all: Effect.fnUntraced(function* (candidates: Iterable<number>) {
+      const { addresses, owners, ports } = yield* snapshot
+      const found = yield* ports(candidates)
       const listeners = yield* owners(found)
       return found.map(
         (port): Omit<ListeningPort, "holder"> => ({
           port,
           addresses: addresses(port),
-          listener: listeners.get(port) ?? {}
+          ...(listeners.get(port) ?? { listener: {} })
         })
       )
     })

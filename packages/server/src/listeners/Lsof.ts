@@ -1,26 +1,40 @@
 import { execFile } from "node:child_process"
+import { ListenersUnavailable } from "@port-server/domain/Errors"
 import type { Listener } from "@port-server/domain/Listener"
 import type { PortRange } from "@port-server/domain/Port"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as SystemError from "../runtime/SystemError.ts"
 import * as BindProbe from "./BindProbe.ts"
-import type { ListenerSnapshot, PortScanner } from "./PortScanner.ts"
+import { type ListenerInfo, type ListenerSnapshot, ownerError, type PortScanner } from "./PortScanner.ts"
 
-/** How long lsof may take, in ms: it can hang on a network disk that is gone. */
-const patience = 5_000
+/** How long lsof may take, in ms: it can hang on a network disk that does not respond. */
+const timeout = 5_000
 
-/** What lsof prints; it ends with an error also when it merely found nothing. */
+/** lsof did not give what there is. */
+class LsofFailed extends Data.TaggedError("LsofFailed")<{ readonly reason: string }> {}
+
+/** What lsof prints. Where it finds nothing it exits with 1 and prints nothing; an error has a message besides. */
 const lsof = (...args: ReadonlyArray<string>) =>
-  Effect.async<string>((resume) => {
-    const options = { timeout: patience, maxBuffer: 64 * 1024 * 1024 }
-    const child = execFile("lsof", args, options, (_, stdout) => resume(Effect.succeed(stdout)))
+  Effect.async<string, LsofFailed>((resume) => {
+    const child = execFile("lsof", args, { timeout, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      if (error === null || (error.code === 1 && stderr === "")) return resume(Effect.succeed(stdout))
+      const [message = ""] = stderr.trim().split("\n")
+      if (error.killed === true) resume(new LsofFailed({ reason: `lsof took longer than ${timeout / 1_000} s` }))
+      else if (message !== "") resume(new LsofFailed({ reason: message }))
+      else if (error.signal) resume(new LsofFailed({ reason: `lsof was ended by ${error.signal}` }))
+      else if (typeof error.code === "number")
+        resume(new LsofFailed({ reason: `lsof exited with status ${error.code}` }))
+      else resume(new LsofFailed({ reason: SystemError.errorReason(error) }))
+    })
     return Effect.sync(() => child.kill())
   })
 
 /** Whether this machine has lsof. */
-export const isAvailable: Effect.Effect<boolean> = Effect.map(
+export const isAvailable: Effect.Effect<boolean> = Effect.match(
   // Of this process alone, which has a working folder.
   lsof("-w", "-a", "-p", String(process.pid), "-d", "cwd", "-Fn"),
-  (output) => output !== ""
+  { onFailure: () => false, onSuccess: (output) => output !== "" }
 )
 
 /** Text as it was before lsof wrote what is not plain ASCII as `\xc3\xa4`. */
@@ -68,7 +82,9 @@ const foldersOf = (pids: ReadonlySet<number>) =>
     return folders
   })
 
-const picture = (sockets: ReadonlyMap<number, ReadonlyArray<Socket>>, others: ListenerSnapshot): ListenerSnapshot => {
+const noFolders: ReadonlyMap<number, string> = new Map()
+
+const snapshot = (sockets: ReadonlyMap<number, ReadonlyArray<Socket>>, others: ListenerSnapshot): ListenerSnapshot => {
   const at = (port: number) => sockets.get(port) ?? []
   return {
     listens: (port) => (sockets.has(port) ? Effect.succeed(true) : others.listens(port)),
@@ -78,11 +94,15 @@ const picture = (sockets: ReadonlyMap<number, ReadonlyArray<Socket>>, others: Li
         const listener = at(port)[0]?.listener
         return listener === undefined ? [] : [[port, listener] as const]
       })
-      const folders = found.length === 0 ? undefined : yield* foldersOf(new Set(found.map(([, { pid }]) => pid)))
+      const pids = new Set(found.map(([, { pid }]) => pid))
+      const { error, folders } = yield* Effect.match(pids.size === 0 ? Effect.succeed(noFolders) : foldersOf(pids), {
+        onFailure: ({ reason }) => ({ error: ownerError(reason), folders: noFolders }),
+        onSuccess: (folders) => ({ error: {}, folders })
+      })
       return new Map(
-        found.map(([port, listener]) => {
-          const cwd = folders?.get(listener.pid)
-          return [port, cwd === undefined ? listener : { ...listener, cwd }]
+        found.map(([port, listener]): readonly [number, ListenerInfo] => {
+          const cwd = folders.get(listener.pid)
+          return [port, { listener: cwd === undefined ? listener : { ...listener, cwd }, ...error }]
         })
       )
     }),
@@ -91,12 +111,13 @@ const picture = (sockets: ReadonlyMap<number, ReadonlyArray<Socket>>, others: Li
 }
 
 /**
- * What listens, as lsof tells it. That is what its user may see, on macOS only what is the user's own: a port that it does
- * not name is tried by binding it.
+ * What listens, by lsof: what its user may inspect, on macOS only the user's own sockets. A port that it does not list is
+ * probed by binding it.
  */
 export const make = (range: PortRange): Effect.Effect<PortScanner> =>
   Effect.map(BindProbe.make(range), (probe) =>
-    Effect.zipWith(lsof("-w", "-nP", "+c0", "-iTCP", "-sTCP:LISTEN", "-FpcLtn"), probe, (output, others) =>
-      picture(parse(output), others)
+    lsof("-w", "-nP", "+c0", "-iTCP", "-sTCP:LISTEN", "-FpcLtn").pipe(
+      Effect.mapError(({ reason }) => ListenersUnavailable.of(reason)),
+      Effect.zipWith(probe, (output, others) => snapshot(parse(output), others))
     )
   )

@@ -1,17 +1,28 @@
+import type { ListenersUnavailable } from "@port-server/domain/Errors"
 import type { Listener } from "@port-server/domain/Listener"
 import type * as Effect from "effect/Effect"
 
-/** What listened on this machine's ports at one moment. */
-export interface ListenerSnapshot {
-  /** Whether something listened on the port, on any address, IPv4 or IPv6. */
-  readonly listens: (port: number) => Effect.Effect<boolean>
-  /** The local addresses that it listened on, as far as known. */
-  readonly addresses: (port: number) => ReadonlyArray<string>
-  /** Who listened on each of the ports; whoever cannot be told is not there. */
-  readonly owners: (ports: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, Listener>>
-  /** The ports that something listened on, in their order; the likely ones are tried where no table tells them all. */
-  readonly ports: (likely: Iterable<number>) => Effect.Effect<ReadonlyArray<number>>
+/** Who listens on a port, as far as known. */
+export interface ListenerInfo {
+  readonly listener: Listener
+  /** Why it is not known better: reading failed. What this user may not read is no failure. */
+  readonly listener_error?: string
 }
 
-/** One way to look at the machine: reads what listens now. */
-export type PortScanner = Effect.Effect<ListenerSnapshot>
+/** For a {@link ListenerInfo} whose owner could not be read. */
+export const ownerError = (reason: string) => ({ listener_error: `who listens cannot be read: ${reason}` })
+
+/** Snapshot of the machine's listening sockets. */
+export interface ListenerSnapshot {
+  /** Whether something listened on the port, on any address, IPv4 or IPv6. */
+  readonly listens: (port: number) => Effect.Effect<boolean, ListenersUnavailable>
+  /** The local addresses that it listened on, as far as known. */
+  readonly addresses: (port: number) => ReadonlyArray<string>
+  /** Who listened on each of the ports; a port without a known listener is missing. */
+  readonly owners: (ports: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, ListenerInfo>>
+  /** The ports that something listened on, ascending. The candidates are probed where no table lists all. */
+  readonly ports: (candidates: Iterable<number>) => Effect.Effect<ReadonlyArray<number>, ListenersUnavailable>
+}
+
+/** A source of listening sockets: reads what listens now, or fails; it never takes a failed reading for an empty one. */
+export type PortScanner = Effect.Effect<ListenerSnapshot, ListenersUnavailable>

@@ -1,12 +1,14 @@
 import { open } from "node:fs/promises"
 import { SocketAddress } from "node:net"
 import { endianness } from "node:os"
+import { ListenersUnavailable } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
+import * as SystemError from "../runtime/SystemError.ts"
 import type { ListenerSnapshot, PortScanner } from "./PortScanner.ts"
 import * as ProcSocketOwners from "./ProcSocketOwners.ts"
 
-/** The kernel's tables of TCP sockets, IPv4 and IPv6. */
-const tables = ["/proc/net/tcp", "/proc/net/tcp6"]
+/** The kernel's tables of TCP sockets. A machine without IPv6 has only the first. */
+const tables = { ipv4: "/proc/net/tcp", ipv6: "/proc/net/tcp6" }
 
 // Slot, local address:port, remote address:port, state, queues, timer, retransmissions, user, timeout, inode.
 const row = /^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) \S+ ([0-9A-F]{2}) \S+ \S+ \S+ +(\d+) +\d+ (\d+)/
@@ -15,7 +17,7 @@ const row = /^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) \S+ ([0-9A-F]{2}) \S+ \S+ \S+ +(\
 const LISTEN = "0A"
 
 /** A socket that listens. */
-interface Socket extends ProcSocketOwners.Owned {
+interface Socket extends ProcSocketOwners.SocketInode {
   readonly port: number
   readonly address: string
 }
@@ -54,6 +56,7 @@ const listening = async (table: string, expected: number): Promise<ReadonlyArray
       rest = lines.pop() ?? ""
       for (const line of isHeading ? lines.slice(1) : lines) {
         const [, hex = "", port = "", state, uid, inode = ""] = row.exec(line) ?? []
+        if (state === undefined) throw new Error(`${table} has a line of an unknown form`)
         if (state !== LISTEN) return sockets
         sockets.push({ port: Number.parseInt(port, 16), address: addressOf(hex), uid: Number(uid), inode })
       }
@@ -66,24 +69,36 @@ const listening = async (table: string, expected: number): Promise<ReadonlyArray
   }
 }
 
-/** The sockets that listen, of a table, again and again. */
-const reader = (table: string): (() => Promise<ReadonlyArray<Socket>>) => {
+/** Reads the sockets that listen, of a table, again and again. */
+const reader = (table: string): Effect.Effect<ReadonlyArray<Socket>, ListenersUnavailable> => {
   let expected = 0
-  return async () => {
-    const sockets = await listening(table, expected)
-    expected = sockets.length
-    return sockets
-  }
+  return Effect.tryPromise({
+    try: async () => {
+      const sockets = await listening(table, expected)
+      expected = sockets.length
+      return sockets
+    },
+    catch: (error) => error
+  }).pipe(
+    Effect.catchAll((error) =>
+      table === tables.ipv6 && SystemError.errorCode(error) === "ENOENT"
+        ? Effect.succeed([])
+        : ListenersUnavailable.of(SystemError.errorReason(error))
+    )
+  )
 }
 
-/** Whether this machine has the tables. */
-export const isAvailable: Effect.Effect<boolean> = Effect.tryPromise(() => listening(tables[0] ?? "", 0)).pipe(
-  Effect.isSuccess
+/** Whether this machine has the tables and lets its users read them; also when that is impossible for the moment. */
+export const isAvailable: Effect.Effect<boolean> = Effect.promise(() =>
+  listening(tables.ipv4, 0).then(
+    () => true,
+    (error: unknown) => !["ENOENT", "EACCES", "EPERM"].includes(SystemError.errorCode(error) ?? "")
+  )
 )
 
 /** What listens, from Linux's own tables; its owners as far as `/proc` may be read. */
 export const make: Effect.Effect<PortScanner> = Effect.map(ProcSocketOwners.make, (owners) => {
-  const picture = (sockets: ReadonlyArray<Socket>): ListenerSnapshot => {
+  const snapshot = (sockets: ReadonlyArray<Socket>): ListenerSnapshot => {
     const byPort = new Map<number, Array<Socket>>()
     for (const socket of sockets) {
       const others = byPort.get(socket.port)
@@ -91,23 +106,17 @@ export const make: Effect.Effect<PortScanner> = Effect.map(ProcSocketOwners.make
       else others.push(socket)
     }
     const at = (port: number) => byPort.get(port) ?? []
-    const look = owners.look()
+    const ownersOf = owners.atOneMoment()
     return {
       listens: (port) => Effect.succeed(byPort.has(port)),
       addresses: (port) => [...new Set(at(port).map(({ address }) => address))],
-      owners: (ports) => look(new Map(ports.map((port) => [port, at(port)]))),
+      owners: (ports) => ownersOf(new Map(ports.map((port) => [port, at(port)]))),
       ports: () => Effect.succeed([...byPort.keys()].sort((one, other) => one - other))
     }
   }
 
   return Effect.map(
-    Effect.forEach(
-      tables.map(reader),
-      (read) =>
-        // A machine without IPv6 has no table for it.
-        Effect.orElseSucceed(Effect.tryPromise(read), () => []),
-      { concurrency: "unbounded" }
-    ),
-    (found) => picture(found.flat())
+    Effect.forEach([reader(tables.ipv4), reader(tables.ipv6)], (read) => read, { concurrency: "unbounded" }),
+    (found) => snapshot(found.flat())
   )
 })

@@ -3,11 +3,12 @@ import { readFile, readlink } from "node:fs/promises"
 import { basename } from "node:path"
 import type { Listener } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as EventLoop from "../runtime/EventLoop.ts"
+import * as SystemError from "../runtime/SystemError.ts"
+import { type ListenerInfo, ownerError } from "./PortScanner.ts"
 
-/** What tells whose a socket is. */
-export interface Owned {
+/** A socket of the kernel's tables. */
+export interface SocketInode {
   /** The number that its file descriptor leads to. */
   readonly inode: string
   /** The user who opened it. */
@@ -23,63 +24,76 @@ const sliceLength = 1
 /** Most characters of a program's name that the kernel keeps. */
 const commLength = 15
 
-/** What `read` gives, or nothing where it may not be read or is gone by now. */
-const readable = <A>(read: () => A): A | undefined => {
+/** Called with an error that is no property of what was read, such as too many open files. */
+type OnFailure = (error: unknown) => void
+
+/** A process that has ended, or that this user may not inspect: to be expected of any process. */
+const isGoneOrForbidden = (error: unknown) =>
+  ["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(SystemError.errorCode(error) ?? "")
+
+const isForbidden = (error: unknown) => ["EACCES", "EPERM"].includes(SystemError.errorCode(error) ?? "")
+
+/** The result of `read`, or nothing where the process has ended or may not be inspected, or where reading failed. */
+const readable = <A>(read: () => A, onFailure: OnFailure): A | undefined => {
   try {
     return read()
-  } catch {
+  } catch (error) {
+    if (!isGoneOrForbidden(error)) onFailure(error)
     return undefined
   }
 }
 
-/** Of a process whose descriptors may not be looked at, each one says so. */
-const isForbidden = (error: unknown) =>
-  Predicate.hasProperty(error, "code") && (error.code === "EACCES" || error.code === "EPERM")
-
 const socket = /^socket:\[(\d+)\]$/
 
 /** The sockets that a process has open, with the path that leads to each; goes on at every `yield`. */
-function* socketsOf(pid: string): Generator<readonly [inode: string, link: string] | undefined> {
+function* socketsOf(pid: string, onFailure: OnFailure): Generator<readonly [inode: string, link: string] | undefined> {
   yield undefined
-  for (const descriptor of readable(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
+  for (const descriptor of readable(() => readdirSync(`/proc/${pid}/fd`), onFailure) ?? []) {
     const link = `/proc/${pid}/fd/${descriptor}`
     try {
       const [, inode] = socket.exec(readlinkSync(link)) ?? []
       yield inode === undefined ? undefined : [inode, link]
     } catch (error) {
+      // Every other descriptor of the process is as forbidden as this one.
       if (isForbidden(error)) return
+      if (!isGoneOrForbidden(error)) onFailure(error)
     }
   }
 }
 
 const pidOf = (link: string): number => Number(link.split("/")[2])
 
-/** What is read of a process, or nothing where it may not be read or is gone. */
-const text = (read: () => Promise<string>) =>
-  Effect.orElseSucceed(Effect.tryPromise(read), (): string | undefined => undefined)
+/** {@link readable}, without waiting for it in this thread. */
+const text = (read: () => Promise<string>, onFailure: OnFailure): Effect.Effect<string | undefined> =>
+  Effect.promise(() =>
+    read().catch((error: unknown) => {
+      if (!isGoneOrForbidden(error)) onFailure(error)
+      return undefined
+    })
+  )
 
 /** The name of a process's program. */
-const commandOf = Effect.fnUntraced(function* (pid: number) {
-  const comm = (yield* text(() => readFile(`/proc/${pid}/comm`, "utf8")))?.replace(/\n$/, "")
+const commandOf = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure) {
+  const comm = (yield* text(() => readFile(`/proc/${pid}/comm`, "utf8"), onFailure))?.replace(/\n$/, "")
   if (comm === undefined || (comm !== "MainThread" && Buffer.byteLength(comm) < commLength)) return comm || undefined
-  const [argument = ""] = ((yield* text(() => readFile(`/proc/${pid}/cmdline`, "utf8"))) ?? "").split("\0")
+  const [argument = ""] = ((yield* text(() => readFile(`/proc/${pid}/cmdline`, "utf8"), onFailure)) ?? "").split("\0")
   const name = basename(argument)
   // Node calls its first thread MainThread; any other name that is not the start of the argument was chosen on purpose.
   return name !== "" && (comm === "MainThread" || name.startsWith(comm)) ? name : comm
 })
 
 /** The name of a user in the machine's own list, or the number. */
-const userOf = Effect.fnUntraced(function* (uid: number) {
-  const users = (yield* text(() => readFile("/etc/passwd", "utf8"))) ?? ""
+const userOf = Effect.fnUntraced(function* (uid: number, onFailure: OnFailure) {
+  const users = (yield* text(() => readFile("/etc/passwd", "utf8"), onFailure)) ?? ""
   const entry = users.split("\n").find((line) => line.split(":")[2] === String(uid))
   return entry?.split(":")[0] || String(uid)
 })
 
-const listenerOf = Effect.fnUntraced(function* ({ uid }: Owned, pid: number | undefined) {
-  const user = yield* userOf(uid)
+const listenerOf = Effect.fnUntraced(function* (uid: number, pid: number | undefined, onFailure: OnFailure) {
+  const user = yield* userOf(uid, onFailure)
   if (pid === undefined) return { user }
-  const command = yield* commandOf(pid)
-  const cwd = yield* text(() => readlink(`/proc/${pid}/cwd`))
+  const command = yield* commandOf(pid, onFailure)
+  const cwd = yield* text(() => readlink(`/proc/${pid}/cwd`), onFailure)
   const listener: Listener = {
     pid,
     ...(command === undefined ? {} : { command }),
@@ -89,24 +103,31 @@ const listenerOf = Effect.fnUntraced(function* ({ uid }: Owned, pid: number | un
   return listener
 })
 
+const infoOf = (listener: Listener, failure: unknown): ListenerInfo =>
+  failure === undefined ? { listener } : { listener, ...ownerError(SystemError.errorReason(failure)) }
+
 /** Whose the sockets of this machine are, found among the file descriptors of all processes. */
 export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
   /** The descriptors that led to sockets when they were last looked for. */
   const links = new Map<string, string>()
 
-  const leads = (link: string, inode: string) => readable(() => readlinkSync(link)) === `socket:[${inode}]`
+  const leads = (link: string, inode: string) =>
+    readable(
+      () => readlinkSync(link),
+      () => {}
+    ) === `socket:[${inode}]`
 
-  /** Find a descriptor for each of the sockets, and remember it. */
-  const search = Effect.fnUntraced(function* (inodes: ReadonlySet<string>) {
+  /** Find a descriptor for each of the sockets, and remember it. Whatever fails meanwhile, the search goes on. */
+  const search = Effect.fnUntraced(function* (inodes: ReadonlySet<string>, onFailure: OnFailure) {
     const missing = new Set(inodes)
     for (const [inode, link] of links) {
       if (!leads(link, inode)) links.delete(inode)
       else missing.delete(inode)
     }
     let since = performance.now()
-    for (const pid of missing.size === 0 ? [] : (readable(() => readdirSync("/proc")) ?? [])) {
+    for (const pid of missing.size === 0 ? [] : (readable(() => readdirSync("/proc"), onFailure) ?? [])) {
       if (!/^\d+$/.test(pid)) continue
-      for (const found of socketsOf(pid)) {
+      for (const found of socketsOf(pid, onFailure)) {
         if (found !== undefined && missing.delete(found[0])) links.set(...found)
         if (missing.size === 0) return
         if (performance.now() - since < sliceLength) continue
@@ -117,28 +138,36 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
   })
 
   return {
-    /** Look at the owners of sockets as of one moment: each is looked for once. */
-    look: () => {
-      const listeners = new Map<string, Listener>()
+    /** The owners of sockets as of one moment: each is looked for once. */
+    atOneMoment: () => {
+      const known = new Map<string, ListenerInfo>()
 
-      return (sockets: ReadonlyMap<number, ReadonlyArray<Owned>>) =>
+      return (sockets: ReadonlyMap<number, ReadonlyArray<SocketInode>>) =>
         Effect.gen(function* () {
-          const all = [...sockets.values()].flat()
-          const unseen = all.filter(({ inode }) => !listeners.has(inode))
-          if (unseen.length > 0) yield* search(new Set(unseen.map(({ inode }) => inode)))
+          const unknown = [...sockets.values()].flat().filter(({ inode }) => !known.has(inode))
+          let searchFailure: unknown
+          if (unknown.length > 0) {
+            yield* search(new Set(unknown.map(({ inode }) => inode)), (error) => {
+              searchFailure ??= error
+            })
+          }
           yield* Effect.forEach(
-            unseen,
-            Effect.fnUntraced(function* (owned) {
-              const link = links.get(owned.inode)
-              listeners.set(owned.inode, yield* listenerOf(owned, link === undefined ? undefined : pidOf(link)))
+            unknown,
+            Effect.fnUntraced(function* ({ inode, uid }) {
+              const link = links.get(inode)
+              let failure = link === undefined ? searchFailure : undefined
+              const listener = yield* listenerOf(uid, link === undefined ? undefined : pidOf(link), (error) => {
+                failure ??= error
+              })
+              known.set(inode, infoOf(listener, failure))
             }),
             { concurrency: 8, discard: true }
           )
           return new Map(
             [...sockets].flatMap(([port, each]) => {
-              const found = each.flatMap(({ inode }) => listeners.get(inode) ?? [])
-              const listener = found.find(({ pid }) => pid !== undefined) ?? found[0]
-              return listener === undefined ? [] : [[port, listener] as const]
+              const found = each.flatMap(({ inode }) => known.get(inode) ?? [])
+              const info = found.find(({ listener }) => listener.pid !== undefined) ?? found[0]
+              return info === undefined ? [] : [[port, info] as const]
             })
           )
         }).pipe(one.withPermits(1))

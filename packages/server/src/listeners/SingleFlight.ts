@@ -34,7 +34,7 @@ interface Done<A> {
  * they asked, always for one who asks alone; those who ask while one runs share the next one. Under load, which is
  * {@link manyLooks} and a {@link crowd} in the same turn of the event loop, it may be up to {@link longestAge} old.
  */
-export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
+export const make = Effect.fnUntraced(function* <A, E>(read: Effect.Effect<A, E>) {
   const scope = yield* Effect.scope
   const clock = yield* Effect.clock
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
@@ -44,9 +44,9 @@ export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
   let looks = 0
   /** How many ask in this turn, and those of them who have no answer yet. */
   let together = 0
-  let asking: Array<Deferred.Deferred<A>> = []
+  let asking: Array<Deferred.Deferred<A, E>> = []
   /** Those who wait for a reading that has not begun. */
-  let waiting: Array<Deferred.Deferred<A>> = []
+  let waiting: Array<Deferred.Deferred<A, E>> = []
   let isReading = false
   let latest: Done<A> | undefined
 
@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function* <A>(read: Effect.Effect<A>) {
       // The first of this turn wait for others, and see to the next reading; once they are many, nobody needs to wait.
       const found = recent()
       if (found !== undefined) return Effect.succeed(found.value)
-      const answer = Deferred.unsafeMake<A>(FiberId.none)
+      const answer = Deferred.unsafeMake<A, E>(FiberId.none)
       const isFirst = asking.push(answer) === 1
       return Effect.zipRight(
         isFirst ? Effect.forkIn(Effect.interruptible(serve), scope) : Effect.void,

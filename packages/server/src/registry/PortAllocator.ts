@@ -1,5 +1,5 @@
 import type { SqlError } from "@effect/sql/SqlError"
-import { RangeExhausted } from "@port-server/domain/Errors"
+import { type ListenersUnavailable, RangeExhausted } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import { Listeners } from "../listeners/Listeners.ts"
 import type { ListenerSnapshot } from "../listeners/PortScanner.ts"
@@ -7,15 +7,18 @@ import { ServerConfig } from "../ServerConfig.ts"
 import type { Write } from "../storage/AllocationRepository.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
 
-/** How ports are chosen, as of one look at the machine. */
+/** Picks ports by one snapshot of the machine's listeners. Fails rather than pick a port of which nothing is known. */
 export interface PortPicker {
   /** Whether nothing listens on the port. */
-  readonly accepts: (port: number) => Effect.Effect<boolean>
+  readonly isAvailable: (port: number) => Effect.Effect<boolean, ListenersUnavailable>
   /** The first port of the range that is free, that nothing listens on, and that is not among the taken. */
-  readonly next: (write: Write, taken?: PortBitSet) => Effect.Effect<number, RangeExhausted | SqlError>
+  readonly nextFree: (
+    write: Write,
+    taken?: PortBitSet
+  ) => Effect.Effect<number, ListenersUnavailable | RangeExhausted | SqlError>
 }
 
-const unseen: Pick<ListenerSnapshot, "listens"> = { listens: () => Effect.succeed(false) }
+const noListeners: Pick<ListenerSnapshot, "listens"> = { listens: () => Effect.succeed(false) }
 
 /** The rule by which ports are handed out to those who ask for any. */
 export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server/server/registry/PortAllocator", {
@@ -23,9 +26,9 @@ export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server
     const { range, probe } = yield* ServerConfig
     const listeners = yield* Listeners
 
-    const choosing = ({ listens }: Pick<ListenerSnapshot, "listens">): PortPicker => ({
-      accepts: (port) => Effect.map(listens(port), (busy) => !busy),
-      next: Effect.fnUntraced(function* (write, taken) {
+    const pickerOf = ({ listens }: Pick<ListenerSnapshot, "listens">): PortPicker => ({
+      isAvailable: (port) => Effect.map(listens(port), (busy) => !busy),
+      nextFree: Effect.fnUntraced(function* (write, taken) {
         for (let skip = taken; ; ) {
           const port = yield* write.freePort(range, skip)
           if (port === undefined) return yield* RangeExhausted.of(range)
@@ -37,8 +40,8 @@ export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server
     })
 
     return {
-      /** Look at the machine, before a write begins, and choose by what was seen. */
-      look: Effect.map(probe ? listeners.picture : Effect.succeed(unseen), choosing)
+      /** Scan the machine, before a write begins, and pick by the result. */
+      snapshot: Effect.map(probe ? listeners.snapshot : Effect.succeed(noListeners), pickerOf)
     } as const
   }),
   dependencies: [Listeners.Default]

@@ -2,7 +2,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import type { Allocation } from "@port-server/domain/Allocation"
 import type { EnsureRequest, EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
-import { PortTaken, type RangeExhausted } from "@port-server/domain/Errors"
+import { type ListenersUnavailable, PortTaken, type RangeExhausted } from "@port-server/domain/Errors"
 import type { PruneRequest, PruneResult } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
 import { Listeners } from "../listeners/Listeners.ts"
@@ -38,19 +38,22 @@ const choose = Effect.fnUntraced(function* (write: Write, services: ReadonlyArra
   for (const request of services) {
     const { port, prefer } = request
     if (port) take(request, port)
-    else if (prefer && !taken.has(prefer) && (yield* picker.accepts(prefer))) take(request, prefer)
+    else if (prefer && !taken.has(prefer) && (yield* picker.isAvailable(prefer))) take(request, prefer)
   }
   for (const request of services) {
-    if (!chosen.has(request)) take(request, yield* picker.next(write, taken))
+    if (!chosen.has(request)) take(request, yield* picker.nextFree(write, taken))
   }
   return chosen
 })
 
-/** The rules for what belongs to a project's folder. All methods can also fail with a `StorageError`. */
+/**
+ * The rules for what belongs to a project's folder. All methods can also fail with a `StorageError`, and with
+ * `ListenersUnavailable` when it cannot be read what listens: then nothing is allocated or released.
+ */
 export class Projects extends Effect.Service<Projects>()("@port-server/server/registry/Projects", {
   effect: Effect.gen(function* () {
     const store = yield* AllocationRepository
-    const assign = yield* PortAllocator
+    const allocator = yield* PortAllocator
     const listeners = yield* Listeners
     const fs = yield* FileSystem.FileSystem
     const { dirname } = yield* Path.Path
@@ -75,7 +78,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
       const placed = allocations.filter(({ path }) => path !== undefined)
       const paths = new Set(placed.map(({ path = "" }) => path))
       const gone = new Set(yield* Effect.filter(paths, isGone, { concurrency: 16 }))
-      const { listens } = yield* listeners.picture
+      const { listens } = yield* listeners.snapshot
       return yield* Effect.filter(placed, ({ path = "", port }) =>
         gone.has(path) ? Effect.map(listens(port), (busy) => !busy) : Effect.succeed(false)
       )
@@ -94,11 +97,11 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         const lost = new Set(yield* Effect.filter(others, (other) => Effect.map(isThere(other), (there) => !there)))
         const lacking = (held: ReadonlyArray<Allocation>) =>
           services.filter((request) => current(held, request) === undefined)
-        const look = lacking(known).length > 0 ? Effect.succeed(yield* assign.look) : assign.look
+        const look = lacking(known).length > 0 ? Effect.succeed(yield* allocator.snapshot) : allocator.snapshot
         const placed = path === undefined ? owner : { ...owner, path }
 
         // Also where nothing is missing: a prune comes wholly before it or sees the folder that asks.
-        return yield* store.write<EnsureResult, PortTaken | RangeExhausted>(
+        return yield* store.write<EnsureResult, ListenersUnavailable | PortTaken | RangeExhausted>(
           Effect.fnUntraced(function* (write) {
             const held = yield* write.matching(owner)
             const missing = lacking(held)

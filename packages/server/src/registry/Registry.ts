@@ -19,7 +19,7 @@ import { PortAllocator } from "./PortAllocator.ts"
 export class Registry extends Effect.Service<Registry>()("@port-server/server/registry/Registry", {
   effect: Effect.gen(function* () {
     const store = yield* AllocationRepository
-    const assign = yield* PortAllocator
+    const allocator = yield* PortAllocator
     const { database, probe, range } = yield* ServerConfig
     const listeners = yield* Listeners
     const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
@@ -27,13 +27,14 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
     return {
       /**
        * Give a port to a service: the one asked for, or the first free one of the range. Fails with `PortTaken` when the
-       * asked one has a holder, with `RangeExhausted` when no port of the range is free.
+       * asked one has a holder, with `RangeExhausted` when no port of the range is free, with `ListenersUnavailable` when it
+       * cannot be read which ones are.
        */
       allocate: Effect.fnUntraced(function* (request: AllocationRequest) {
-        const picker = request.port ? undefined : yield* assign.look
+        const picker = request.port ? undefined : yield* allocator.snapshot
         return yield* store.write(
           Effect.fnUntraced(function* (write) {
-            const port = picker === undefined ? (request.port ?? 0) : yield* picker.next(write)
+            const port = picker === undefined ? (request.port ?? 0) : yield* picker.nextFree(write)
             const allocation = yield* write.insert(request, port)
             if (allocation !== undefined) return allocation
             const holder = yield* write.holder(port)
@@ -47,20 +48,20 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
       /** The allocations that equal every field of the selector, by id. */
       list: store.list,
 
-      /** Whether a port is allocated, and to whom; and who listens on it, where somebody does. */
+      /** Whether a port is allocated, and to whom; and who listens on it, or why that is unknown. */
       check: Effect.fnUntraced(function* (port: Port) {
         const holder = yield* store.holder(port)
-        const listener = yield* listeners.at(port)
+        const found = yield* listeners.at(port)
         const status: PortStatus = {
           port,
           available: holder === undefined,
           ...(holder === undefined ? {} : { holder }),
-          ...(listener === undefined ? {} : { listener })
+          ...found
         }
         return status
       }),
 
-      /** The ports that something on this machine listens on, and their holders. */
+      /** The ports that something on this machine listens on, and their holders; fails with `ListenersUnavailable`. */
       listeners: Effect.gen(function* () {
         const holders = new Map((yield* store.list({})).flat().map((allocation) => [allocation.port, allocation]))
         const found = yield* listeners.all(holders.keys())

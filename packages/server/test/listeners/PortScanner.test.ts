@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { mkdir, rm, symlink } from "node:fs/promises"
+import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises"
 import { userInfo } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -79,6 +79,78 @@ it.scopedLive("many probes of one port at a time do not see each other", () =>
   })
 )
 
+describe("lsof", () => {
+  /** A source whose lsof is a shell script. */
+  const scripted = (script: string) =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const file = join(folder, "lsof")
+      yield* promise(() => writeFile(file, `#!/bin/sh\n${script}\n`))
+      yield* promise(() => chmod(file, 0o755))
+      const before = process.env["PATH"] ?? ""
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          process.env["PATH"] = folder
+        }),
+        () =>
+          Effect.sync(() => {
+            process.env["PATH"] = before
+          })
+      )
+      return { first: yield* freePorts(1), file }
+    })
+
+  for (const [title, script, reason] of [
+    ["prints an error", "echo 'lsof: no memory' >&2; exit 1", "lsof: no memory"],
+    [
+      "prints an error after some sockets",
+      "echo p1; echo n*:80; echo 'lsof: no memory' >&2; exit 1",
+      "lsof: no memory"
+    ],
+    ["is killed", "kill -9 $$", "lsof was ended by SIGKILL"],
+    ["exits with another status", "exit 3", "lsof exited with status 3"]
+  ] as const) {
+    it.scopedLive(`is a failed reading where it ${title}`, () =>
+      Effect.gen(function* () {
+        const { first } = yield* scripted(script)
+        const error = yield* Effect.flip(yield* Lsof.make(range(`${first}-${first}`)))
+        expect(error._tag).toBe("ListenersUnavailable")
+        expect(error.message).toBe(`what listens on this machine's ports cannot be read: ${reason}`)
+      })
+    )
+  }
+
+  it.scopedLive("is a failed reading where it cannot be started", () =>
+    Effect.gen(function* () {
+      const { file, first } = yield* scripted("exit 0")
+      yield* promise(() => writeFile(file, "#!/nowhere/sh\n"))
+      const error = yield* Effect.flip(yield* Lsof.make(range(`${first}-${first}`)))
+      expect(error.message).toMatch(/: no such file or directory \(ENOENT\)$/)
+    })
+  )
+
+  it.scopedLive("has found nothing where it exits with 1 and prints nothing", () =>
+    Effect.gen(function* () {
+      const { first } = yield* scripted("exit 1")
+      const { listens, ports } = yield* yield* Lsof.make(range(`${first}-${first}`))
+      expect(yield* ports([])).toEqual([])
+      expect(yield* listens(first)).toBe(false)
+    })
+  )
+
+  it.scopedLive("tells who listens also where the folders cannot be read, and why", () =>
+    Effect.gen(function* () {
+      const script = 'case "$*" in *cwd*) echo "lsof: no memory" >&2; exit 1;; *) printf "p1\\ncinit\\nn*:80\\n";; esac'
+      const { first } = yield* scripted(script)
+      const { owners } = yield* yield* Lsof.make(range(`${first}-${first}`))
+      expect((yield* owners([80])).get(80)).toEqual({
+        listener: { pid: 1, command: "init" },
+        listener_error: "who listens cannot be read: lsof: no memory"
+      })
+    })
+  )
+})
+
 describe("an address of the kernel's table", () => {
   const cases = [
     ["0100007F", "127.0.0.1"],
@@ -104,7 +176,7 @@ for (const [name, make] of tables) {
     const who = (port: number) =>
       Effect.gen(function* () {
         const { addresses, owners } = yield* yield* make(port)
-        return { addresses: addresses(port), listener: (yield* owners([port])).get(port) }
+        return { addresses: addresses(port), listener: (yield* owners([port])).get(port)?.listener }
       })
 
     it.scopedLive("tells the process, its program, its folder and its user", () =>
@@ -140,7 +212,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
   const commandOf = (port: number) =>
     Effect.gen(function* () {
       const { owners } = yield* yield* ProcNetTcp.make
-      return (yield* owners([port])).get(port)?.command
+      return (yield* owners([port])).get(port)?.listener.command
     })
 
   const linked = (name: string) =>
@@ -208,7 +280,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
       const { port } = yield* listeningProgram({ cwd })
       yield* promise(() => rm(cwd, { recursive: true }))
       const { owners } = yield* yield* ProcNetTcp.make
-      expect((yield* owners([port])).get(port)?.cwd).toBe(`${cwd} (deleted)`)
+      expect((yield* owners([port])).get(port)?.listener.cwd).toBe(`${cwd} (deleted)`)
     })
   )
 
@@ -220,7 +292,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
       for (let round = 0; round < 20; round++) {
         // A source that remembers nothing looks through everything.
         const { owners } = yield* yield* ProcNetTcp.make
-        expect((yield* owners([port])).get(port)).toMatchObject({ pid, cwd })
+        expect((yield* owners([port])).get(port)).toMatchObject({ listener: { pid, cwd } })
       }
     })
   )
@@ -230,12 +302,12 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
       const cwd = yield* temporaryFolder
       const source = yield* ProcNetTcp.make
       const one = yield* listeningProgram({ cwd })
-      expect((yield* (yield* source).owners([one.port])).get(one.port)).toMatchObject({ pid: one.pid })
+      expect((yield* (yield* source).owners([one.port])).get(one.port)).toMatchObject({ listener: { pid: one.pid } })
       one.process.kill("SIGKILL")
       yield* one.ended
       const other = yield* listeningProgram({ cwd, port: one.port })
       const found = yield* (yield* source).owners([one.port])
-      expect(found.get(one.port)).toMatchObject({ pid: other.pid })
+      expect(found.get(one.port)).toMatchObject({ listener: { pid: other.pid } })
     })
   )
 })

@@ -1,7 +1,7 @@
 import * as Command from "@effect/cli/Command"
 import { UsageError } from "@port-server/command-line/command/Command"
 import { describe } from "@port-server/command-line/command/Description"
-import { Allocation, AllocationRequest } from "@port-server/domain/Allocation"
+import { Allocation, AllocationRequest, escapeControls } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { Port } from "@port-server/domain/Port"
@@ -16,8 +16,9 @@ const request = Schema.decodeUnknown(AllocationRequest)
 
 /** Say that the port is in use: by the service itself, or by somebody who is in its way. */
 const sayWhoListens = Effect.fnUntraced(function* (client: PortServerClient, port: number) {
-  const { listener } = yield* client.check(yield* Schema.decode(Port)(port))
+  const { listener, listener_error } = yield* client.check(yield* Schema.decode(Port)(port))
   if (listener !== undefined) yield* Console.error(`note: ${isListening(listener, `port ${port}`)}`)
+  else if (listener_error !== undefined) yield* Console.error(`note: ${escapeControls(listener_error)}`)
 })
 
 /** `portctl allocate` */

@@ -1,6 +1,7 @@
 import * as Command from "@effect/cli/Command"
 import { describe } from "@port-server/command-line/command/Description"
 import { Negative } from "@port-server/command-line/Program"
+import { escapeControls } from "@port-server/domain/Allocation"
 import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
@@ -14,22 +15,23 @@ export const check = Command.make(
   { port: Options.port, json: Options.json },
   Effect.fnUntraced(function* ({ port, json }) {
     const client = yield* PortServerClient
-    const { available, listener } = yield* Output.answer(PortStatus, { json })(
+    const { available, listener, listener_error } = yield* Output.answer(PortStatus, { json })(
       client.check(port),
-      ({ holder, listener }) => {
+      ({ holder, listener, listener_error }) => {
         if (holder !== undefined) return `port ${port} is allocated to ${Output.ownerAndId(holder)}`
-        return listener === undefined
+        if (listener !== undefined) return `port ${port} is not allocated, but ${isListening(listener, "it")}`
+        return listener_error === undefined
           ? `port ${port} is available`
-          : `port ${port} is not allocated, but ${isListening(listener, "it")}`
+          : `port ${port} is not allocated, but ${escapeControls(listener_error)}`
       }
     )
-    if (!available || listener !== undefined) return yield* new Negative({ status: 1 })
+    if (!available || listener !== undefined || listener_error !== undefined) return yield* new Negative({ status: 1 })
   })
 ).pipe(
   describe("Check whether a port is allocated, or listened on without being so", "portctl check --port 5432", [], {
     exits: {
       0: "The port is available",
-      1: "It is allocated, something is listening on it, or the server could not be asked"
+      1: "It is allocated, something is listening on it or may be, or the server could not be asked"
     }
   })
 )

@@ -37,17 +37,19 @@ const held = (port: number, holder: Allocation): ReadonlyArray<string> => [
   told("project", holder.path)
 ]
 
-const listened = (listener: Listener): ReadonlyArray<string> => [
-  isListening(listener, "it"),
-  told("user", listener.user),
-  told("folder", listener.cwd)
-]
+const unknown = (error: string | undefined): ReadonlyArray<string> =>
+  error === undefined ? [] : [`unknown: ${escapeControls(error)}`]
+
+const listened = (listener: Listener | undefined, error: string | undefined): ReadonlyArray<string> => {
+  if (listener === undefined) return error === undefined ? ["nothing is listening on it"] : unknown(error)
+  return [isListening(listener, "it"), told("user", listener.user), told("folder", listener.cwd), ...unknown(error)]
+}
 
 /** What is known of a port, in a few lines. */
-const story = ({ holder, listener, port }: PortStatus): string =>
+const story = ({ holder, listener, listener_error, port }: PortStatus): string =>
   [
     ...(holder === undefined ? [`port ${port} is not allocated`] : held(port, holder)),
-    ...(listener === undefined ? ["nothing is listening on it"] : listened(listener)),
+    ...listened(listener, listener_error),
     ...(listener === undefined
       ? []
       : holder === undefined

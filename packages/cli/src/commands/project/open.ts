@@ -43,11 +43,12 @@ const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<s
   const port = yield* Effect.orDie(Schema.decodeUnknown(Port)(allocations[0]?.port))
   const answer = { url: `http://localhost:${port}`, app: place.app, instance: place.instance, service, port }
   const client = yield* PortServerClient
-  const { listener } = yield* client.check(port)
+  const { listener, listener_error } = yield* client.check(port)
   if (!(yield* Browser.open(answer.url))) {
     return yield* Output.failed(`there is no browser to open ${answer.url} in (${nameOf(answer)})`)
   }
-  if (listener === undefined) yield* Console.error(`note: nothing listens on port ${port} yet`)
+  if (listener_error !== undefined) yield* Console.error(`note: ${escapeControls(listener_error)}`)
+  else if (listener === undefined) yield* Console.error(`note: nothing listens on port ${port} yet`)
   return answer
 })
 

@@ -1,0 +1,16 @@
+import { getSystemErrorMap } from "node:util"
+import * as Predicate from "effect/Predicate"
+
+/** The system's code of an error, such as `EMFILE`. */
+export const errorCode = (error: unknown): string | undefined =>
+  Predicate.hasProperty(error, "code") && typeof error.code === "string" ? error.code : undefined
+
+const descriptions: ReadonlyMap<string, string> = new Map(getSystemErrorMap().values())
+
+/** An error in the system's own words: `too many open files (EMFILE)`. */
+export const errorReason = (error: unknown): string => {
+  const code = errorCode(error)
+  const description = code === undefined ? undefined : descriptions.get(code)
+  if (description !== undefined) return `${description} (${code})`
+  return error instanceof Error ? error.message : String(error)
+}

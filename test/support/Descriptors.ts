@@ -1,0 +1,32 @@
+import { execFileSync, spawnSync } from "node:child_process"
+import { readdirSync } from "node:fs"
+import * as Effect from "effect/Effect"
+
+/** Why the descriptors of a running process cannot be limited here, if they cannot. */
+export const noDescriptorLimits: string | undefined =
+  process.platform === "linux" && spawnSync("prlimit", ["--version"]).status === 0
+    ? undefined
+    : "it needs Linux and prlimit"
+
+const limit = (pid: number, soft: number) =>
+  Effect.sync(() => execFileSync("prlimit", ["--pid", String(pid), `--nofile=${soft}:`]))
+
+/** Let a process open so many more files; the next one fails with EMFILE. */
+export const leaveDescriptors = (pid: number, count: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
+    let soft = 0
+    for (let free = 0; free < count || used.has(soft); soft++) if (!used.has(soft)) free++
+    return limit(pid, soft)
+  })
+
+/** Let a process open as many files as it likes again. */
+export const restoreDescriptors = (pid: number): Effect.Effect<void> => limit(pid, 1024)
+
+/** Wait until a process has as few files open as it had at some time before. */
+export const settledDescriptors = (pid: number, most: number): Effect.Effect<void> =>
+  Effect.sync(() => readdirSync(`/proc/${pid}/fd`).length).pipe(
+    Effect.delay("10 millis"),
+    Effect.repeat({ until: (open) => open <= most }),
+    Effect.asVoid
+  )
