@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { Listeners } from "../listeners/Listeners.ts"
 import type { ListenerSnapshot } from "../listeners/PortScanner.ts"
 import { ServerConfig } from "../ServerConfig.ts"
-import type { Write } from "../storage/AllocationRepository.ts"
+import type { TransactionOps } from "../storage/AllocationRepository.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
 
 /** Picks ports by one snapshot of the machine's listeners. Fails rather than pick a port of which nothing is known. */
@@ -13,7 +13,7 @@ export interface PortPicker {
   readonly isAvailable: (port: number) => Effect.Effect<boolean, ListenersUnavailable>
   /** The first port of the range that is free, that nothing listens on, and that is not among the taken. */
   readonly nextFree: (
-    write: Write,
+    write: TransactionOps,
     taken?: PortBitSet
   ) => Effect.Effect<number, ListenersUnavailable | RangeExhausted | SqlError>
 }

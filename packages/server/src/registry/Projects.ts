@@ -6,7 +6,7 @@ import { type ListenersUnavailable, PortTaken, type RangeExhausted } from "@port
 import type { PruneRequest, PruneResult } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
 import { Listeners } from "../listeners/Listeners.ts"
-import { AllocationRepository, type Write } from "../storage/AllocationRepository.ts"
+import { AllocationRepository, type TransactionOps } from "../storage/AllocationRepository.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
 import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
 
@@ -24,7 +24,11 @@ const current = (own: ReadonlyArray<Allocation>, { port, service }: ServiceReque
 }
 
 /** Choose a port for each of the services, before anything is written. */
-const choose = Effect.fnUntraced(function* (write: Write, services: ReadonlyArray<ServiceRequest>, picker: PortPicker) {
+const choose = Effect.fnUntraced(function* (
+  write: TransactionOps,
+  services: ReadonlyArray<ServiceRequest>,
+  picker: PortPicker
+) {
   const asked = services.flatMap(({ port }) => (port ? [port] : []))
   const [holder] = yield* write.holders(asked)
   if (holder !== undefined) return yield* new PortTaken({ holder })
@@ -114,7 +118,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
                 current(held, request) ?? (yield* write.insert({ ...placed, service: request.service }, port))
               if (found === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
               const isPlaced = path === undefined || (found.path !== undefined && !lost.has(found.path))
-              allocations.push(isPlaced ? found : yield* write.place(found, path))
+              allocations.push(isPlaced ? found : yield* write.setProjectPath(found, path))
             }
             return { ...owner, allocations }
           })

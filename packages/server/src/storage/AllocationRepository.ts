@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as EventLoop from "../runtime/EventLoop.ts"
 import { Database } from "./Database.ts"
-import { FreePortIndex } from "./FreePortIndex.ts"
+import { FreePorts, firstFree } from "./FreePorts.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import type { PortBitSet } from "./PortBitSet.ts"
 import { type Parameter, query, run } from "./Query.ts"
@@ -44,7 +44,7 @@ const pageSize = 500
 /** Below every id, also those that another program may have given. */
 const beforeAll = Number.MIN_SAFE_INTEGER
 
-/** The condition of a selector, after another one, and its parameters. An empty name and port 0 give no condition. */
+/** The condition of a filter, after another one, and its parameters. An empty name and port 0 give no condition. */
 const and = ({ app, instance, service, port, path }: AllocationFilter) => {
   const given: Array<readonly [condition: string, value: Parameter]> = []
   if (app) given.push(["app = ?", app])
@@ -58,9 +58,9 @@ const and = ({ app, instance, service, port, path }: AllocationFilter) => {
   }
 }
 
-/** The next allocations that equal the selector, by id, after the one with the id `last`. */
-const page = (connection: Connection, selector: AllocationFilter, last: number) => {
-  const { condition, parameters } = and(selector)
+/** The next allocations that match the filter, by id, after the one with the id `last`. */
+const page = (connection: Connection, filter: AllocationFilter, last: number) => {
+  const { condition, parameters } = and(filter)
   return allocations(
     connection,
     `SELECT ${columns} FROM allocations WHERE id > ? ${condition} ORDER BY id LIMIT ${pageSize}`,
@@ -68,15 +68,15 @@ const page = (connection: Connection, selector: AllocationFilter, last: number) 
   )
 }
 
-/** All allocations that equal the selector, in pages, as of one moment. */
-const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, selector: AllocationFilter) =>
+/** All allocations that match the filter, in pages, as of one moment. */
+const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, filter: AllocationFilter) =>
   Effect.gen(function* () {
     const connection = yield* snapshot
     const all: Array<ReadonlyArray<Allocation>> = []
     // What one transaction reads is of one moment; closing the connection ends it.
     yield* run(connection, "BEGIN")
     for (let last = beforeAll, isFull = true; isFull; ) {
-      const next = yield* page(connection, selector, last)
+      const next = yield* page(connection, filter, last)
       all.push(next)
       isFull = next.length === pageSize
       last = next.at(-1)?.id ?? last
@@ -91,14 +91,14 @@ const holder = (connection: Connection, port: number) =>
 /** A time of the API as SQLite's `datetime()` writes it, `2025-02-08 15:04:05`; what is none stays as it is. */
 const sqliteTime = (time: string) => time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, "$1 $2")
 
-/** What can be done inside one write. */
-export interface Write {
+/** The operations of one transaction. */
+export interface TransactionOps {
   /** The allocation that holds the port. */
   readonly holder: (port: number) => Effect.Effect<Allocation | undefined, SqlError>
   /** The next port of the range for auto-assignment but for those to skip, if one is left. */
   readonly freePort: (range: PortRange, skip: PortBitSet | undefined) => Effect.Effect<number | undefined, SqlError>
-  /** The allocations that equal the selector, by id. */
-  readonly matching: (selector: AllocationFilter) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
+  /** The allocations that match the filter, by id. */
+  readonly matching: (filter: AllocationFilter) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** The allocations that hold any of the ports. */
   readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** Allocate the port, as of now or of another time, unless it has a holder: then nothing. */
@@ -108,25 +108,25 @@ export interface Write {
     createdAt?: string
   ) => Effect.Effect<Allocation | undefined, SqlError>
   /** Remember the project folder of an allocation that is there. */
-  readonly place: (allocation: Allocation, path: string) => Effect.Effect<Allocation, SqlError>
-  /** Release what equals the selector, or the one with the id; how many there were. */
+  readonly setProjectPath: (allocation: Allocation, path: string) => Effect.Effect<Allocation, SqlError>
+  /** Release what matches the filter, or the one with the id; how many there were. */
   readonly remove: (which: AllocationFilter | Allocation["id"]) => Effect.Effect<number, SqlError>
 }
 
-const place = (connection: Connection, allocation: Allocation, path: string) =>
+const setProjectPath = (connection: Connection, allocation: Allocation, path: string) =>
   Effect.as(
     run(connection, "INSERT OR REPLACE INTO folders (allocation, path) VALUES (?, ?)", [allocation.id, path]),
     new Allocation({ ...allocation, path })
   )
 
-const writing = (connection: Connection, index: FreePortIndex): Write => ({
+const transactionOps = (connection: Connection, freePorts: FreePorts): TransactionOps => ({
   holder: (port) => holder(connection, port),
 
   freePort: (range, skip) =>
-    Effect.map(index.read(connection), (free) => free.first(range, ...(skip === undefined ? [] : [skip]))),
+    Effect.map(freePorts.held(connection), (held) => firstFree(range, held, ...(skip === undefined ? [] : [skip]))),
 
-  matching: (selector) => {
-    const { condition, parameters } = and(selector)
+  matching: (filter) => {
+    const { condition, parameters } = and(filter)
     return allocations(connection, `SELECT ${columns} FROM allocations WHERE TRUE ${condition} ORDER BY id`, parameters)
   },
 
@@ -149,11 +149,11 @@ const writing = (connection: Connection, index: FreePortIndex): Write => ({
       [app, instance, service, port, sqliteTime(time)]
     )
     if (allocation === undefined) return undefined
-    index.hold(port)
-    return path === undefined ? allocation : yield* place(connection, allocation, path)
+    freePorts.hold(port)
+    return path === undefined ? allocation : yield* setProjectPath(connection, allocation, path)
   }),
 
-  place: (allocation, path) => place(connection, allocation, path),
+  setProjectPath: (allocation, path) => setProjectPath(connection, allocation, path),
 
   remove: Effect.fnUntraced(function* (which) {
     const { condition, parameters } =
@@ -163,38 +163,39 @@ const writing = (connection: Connection, index: FreePortIndex): Write => ({
       `DELETE FROM allocations WHERE TRUE ${condition} RETURNING port`,
       parameters
     )
-    for (const { port } of removed) index.free(port)
+    for (const { port } of removed) freePorts.free(port)
     return removed.length
   })
 })
 
-/** The allocations in SQLite: the only place that knows its tables. */
+/** The allocations in SQLite; the only file that knows its tables. */
 export class AllocationRepository extends Effect.Service<AllocationRepository>()(
   "@port-server/server/storage/AllocationRepository",
   {
     scoped: Effect.gen(function* () {
       const database = yield* Database
-      const index = new FreePortIndex()
+      const freePorts = new FreePorts()
 
       const submit = yield* GroupCommit.make({
-        connection: Effect.map(database.reopened, ({ writer }) => writer),
-        confirm: database.current,
-        onBegin: (connection) => index.begin(connection),
-        onLost: () => index.forget()
+        connection: Effect.map(database.reopenIfReplaced, ({ writer }) => writer),
+        verifyFile: database.connections,
+        onBegin: (connection) => freePorts.begin(connection),
+        onRollback: () => freePorts.invalidate()
       })
 
       /** The connections; when the file was replaced, those to the new one, which the writer opens. */
-      const connections = Effect.catchAll(database.forReads, () =>
+      const connections = Effect.catchAll(database.connectionsForRead, () =>
         Effect.zipRight(
           submit<void, never>(() => Effect.void),
-          database.current
+          database.connections
         )
       )
 
       return {
-        /** Run `body` in a transaction, and answer when what it wrote is durable. A body must not fail after it has written. */
-        write: <A, E>(body: (write: Write) => Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StorageError> =>
-          submit((connection) => body(writing(connection, index))),
+        /** Run `body` in a transaction; returns once what it wrote is durable. A body must not fail after it has written. */
+        write: <A, E>(
+          body: (write: TransactionOps) => Effect.Effect<A, E | SqlError>
+        ): Effect.Effect<A, E | StorageError> => submit((connection) => body(transactionOps(connection, freePorts))),
 
         /** The allocation that holds the port. */
         holder: (port: number): Effect.Effect<Allocation | undefined, StorageError> =>
@@ -208,13 +209,11 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
           )
         ),
 
-        /** The allocations that equal the selector, by id, as of one moment. Many come in pages, which block nobody. */
-        list: (selector: AllocationFilter): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
+        /** The allocations that match the filter, by id, as of one moment. Many come in pages, with other requests in between. */
+        list: (filter: AllocationFilter): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
           Effect.flatMap(connections, ({ reader, snapshot }) =>
-            page(reader, selector, beforeAll).pipe(
-              Effect.flatMap((first) =>
-                first.length < pageSize ? Effect.succeed([first]) : pages(snapshot, selector)
-              ),
+            page(reader, filter, beforeAll).pipe(
+              Effect.flatMap((first) => (first.length < pageSize ? Effect.succeed([first]) : pages(snapshot, filter))),
               Effect.catchTag("SqlError", storageError)
             )
           )

@@ -14,12 +14,12 @@ import { ServerConfig } from "../ServerConfig.ts"
 import {
   currentFileIds,
   type DatabaseUnusable,
-  type Files,
-  identity,
+  type FileIds,
+  fileId,
   isSameFile,
   prepare,
-  protect,
   removeStaleWal,
+  restrictPermissions,
   unusable
 } from "./DatabaseFile.ts"
 import { type ForeignDatabase, isOutdated, migrate } from "./Migrations.ts"
@@ -93,32 +93,31 @@ interface OpenFile {
   readonly reader: Connection
   /** A connection of its own, for as long as the scope is open, for reads that belong together. */
   readonly snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>
-  /** Which file it is. */
-  readonly files: Files
+  readonly ids: FileIds
 }
 
 /**
- * A connection to look at a database with, which changes nothing: closing one that may write would merge a log that
- * another program left behind, and closing one that may not would leave the log that it made itself.
+ * A connection to inspect a database with, which changes nothing: closing one that may write would merge a log that
+ * another program left behind, and closing a read-only one would leave the log that it created itself.
  */
 export const connectForInspection = (filename: string) =>
-  connect(filename, { readonly: identity(`${filename}-wal`) !== undefined })
+  connect(filename, { readonly: fileId(`${filename}-wal`) !== undefined })
 
-/** Whether the database that has the name is ours and of an older version. */
+/** Whether the database at the path has an older schema. */
 const inspectSchema = (filename: string) =>
   connectForInspection(filename).pipe(
     Effect.flatMap((connection) => whileLocked(isOutdated(connection))),
     Effect.scoped
   )
 
-/** Open the file that has the name now: its schema up to date, WAL, `synchronous=FULL`. */
+/** Open the file at the path: its schema up to date, WAL, `synchronous=FULL`. */
 const open = Effect.fnUntraced(function* (filename: string) {
   yield* prepare(filename)
   return yield* Effect.gen(function* () {
     const outdated = yield* inspectSchema(filename)
-    let files: Files = { database: undefined, log: undefined }
+    let ids: FileIds = { database: undefined, log: undefined }
     // Last of all, once the connections are closed.
-    yield* Effect.addFinalizer(() => Effect.sync(() => removeStaleWal(filename, files)))
+    yield* Effect.addFinalizer(() => Effect.sync(() => removeStaleWal(filename, ids)))
     const writer = yield* connect(filename)
     const [first] = yield* findings(writer, "PRAGMA quick_check(1)")
     if (first?.quick_check !== "ok") return yield* unusable(filename, `it is damaged: ${first?.quick_check}`)
@@ -127,20 +126,20 @@ const open = Effect.fnUntraced(function* (filename: string) {
     yield* whileLocked(run(writer, "PRAGMA journal_mode = WAL"))
     // Writing nothing tells a database that cannot be written, now and not with the first request.
     yield* transaction(writer, outdated ? migrate(writer) : run(writer, "DELETE FROM allocations WHERE FALSE"))
-    yield* protect(filename)
+    yield* restrictPermissions(filename)
     yield* assertDurable(writer)
     const reader = yield* connect(filename)
-    files = currentFileIds(filename)
+    ids = currentFileIds(filename)
     // First of all: what is in the log goes into the database file, wherever that is by now.
     yield* Effect.addFinalizer(() => Effect.ignore(run(writer, "PRAGMA wal_checkpoint(TRUNCATE)")))
-    const opened: OpenFile = { writer, reader, snapshot: connect(filename), files }
+    const opened: OpenFile = { writer, reader, snapshot: connect(filename), ids }
     return opened
   }).pipe(Effect.mapError(toDatabaseUnusable(filename)))
 })
 
 /**
- * The open SQLite database. It notices when its file is deleted, moved or replaced: nothing more is answered from a file
- * that has lost its name, and one that has taken the name is opened in its stead.
+ * The open SQLite database. If the file at the path is removed or replaced, requests fail until a database exists there
+ * again; it is then reopened.
  */
 export class Database extends Effect.Service<Database>()("@port-server/server/storage/Database", {
   scoped: Effect.gen(function* () {
@@ -160,34 +159,34 @@ export class Database extends Effect.Service<Database>()("@port-server/server/st
 
     let opened: Effect.Effect.Success<typeof openInScope> | undefined = yield* openInScope
 
-    const lost = new StorageUnavailable({
+    const fileReplaced = new StorageUnavailable({
       message: `the database file ${filename} was deleted, moved or replaced while port-server had it open`,
       retryAfter: 1
     })
 
-    const look = () =>
-      opened !== undefined && isSameFile(filename, opened.file.files) ? Effect.succeed(opened.file) : lost
-    const current = Effect.suspend(look)
+    const verify = () =>
+      opened !== undefined && isSameFile(filename, opened.file.ids) ? Effect.succeed(opened.file) : fileReplaced
+    const connections = Effect.suspend(verify)
 
-    // Requests that were read together look at the files once.
-    let looked: Effect.Effect<OpenFile, StorageUnavailable> | undefined
-    const forReads = Effect.suspend(() => {
-      if (looked === undefined) {
-        looked = look()
+    // Requests that were read together verify the file once.
+    let verified: Effect.Effect<OpenFile, StorageUnavailable> | undefined
+    const connectionsForRead = Effect.suspend(() => {
+      if (verified === undefined) {
+        verified = verify()
         setImmediate(() => {
-          looked = undefined
+          verified = undefined
         })
       }
-      return looked
+      return verified
     })
 
     const replace = Effect.gen(function* () {
-      // Without a file under the name, the connections are kept: the very file may come back.
-      if (identity(filename) === undefined) return yield* lost
+      // Without a file at the path, the connections are kept: the same file may come back.
+      if (fileId(filename) === undefined) return yield* fileReplaced
       if (opened !== undefined) {
         const { close } = opened
         opened = undefined
-        looked = undefined
+        verified = undefined
         yield* close
       }
       opened = yield* Effect.mapError(openInScope, ({ message }) => new StorageUnavailable({ message, retryAfter: 1 }))
@@ -195,14 +194,14 @@ export class Database extends Effect.Service<Database>()("@port-server/server/st
     })
 
     return {
-      /** The connections, as long as their file has its name; otherwise fails with a `StorageUnavailable`. */
-      current,
+      /** The connections, or `StorageUnavailable` if the file was removed or replaced. */
+      connections,
 
-      /** The same, as of this turn of the event loop: enough for what is only read. */
-      forReads,
+      /** The same, verified once in each turn of the event loop: enough for reads. */
+      connectionsForRead,
 
-      /** The same, but opens the file that has taken the name. For the one fiber that writes. */
-      reopened: Effect.uninterruptible(Effect.catchAll(current, () => replace))
+      /** The same, but opens the file that replaced the old one. For the one fiber that writes. */
+      reopenIfReplaced: Effect.uninterruptible(Effect.catchAll(connections, () => replace))
     } as const
   })
 }) {}

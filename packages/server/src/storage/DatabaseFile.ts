@@ -14,11 +14,11 @@ export class DatabaseUnusable extends Schema.TaggedError<DatabaseUnusable>()("Da
 export const unusable = (filename: string, reason: string): DatabaseUnusable =>
   new DatabaseUnusable({ message: `cannot open the database ${filename}: ${reason}` })
 
-/** A file as such, whatever its name: the same for as long as it is not another file; none when none can be seen. */
-export const identity = (filename: string): string | undefined => {
+/** Device and inode of a path, or undefined if it cannot be stat'ed. */
+export const fileId = (filename: string): string | undefined => {
   try {
-    // Synchronous: it stands between a commit and its answer, and in every read. It only looks; opening the file here
-    // would drop SQLite's locks (https://sqlite.org/howtocorrupt.html, section 2.2).
+    // Synchronous, because every commit and every read waits for it. Opening the file here instead would drop SQLite's
+    // locks (https://sqlite.org/howtocorrupt.html, section 2.2).
     const found = statSync(filename, { throwIfNoEntry: false })
     return found === undefined ? undefined : `${found.dev}:${found.ino}`
   } catch {
@@ -26,28 +26,27 @@ export const identity = (filename: string): string | undefined => {
   }
 }
 
-/** The database file and its write-ahead log, which is part of it, as {@link identity} knows them. */
-export interface Files {
+/** The database file and its write-ahead log, which is part of it, by {@link fileId}. */
+export interface FileIds {
   readonly database: string | undefined
   readonly log: string | undefined
 }
 
-/** The files that have the names now. */
-export const currentFileIds = (filename: string): Files => ({
-  database: identity(filename),
-  log: identity(`${filename}-wal`)
+export const currentFileIds = (filename: string): FileIds => ({
+  database: fileId(filename),
+  log: fileId(`${filename}-wal`)
 })
 
-/** Whether the names still belong to these very files. */
-export const isSameFile = (filename: string, { database, log }: Files): boolean =>
-  database !== undefined && database === identity(filename) && log === identity(`${filename}-wal`)
+/** Whether the paths still lead to these files. */
+export const isSameFile = (filename: string, { database, log }: FileIds): boolean =>
+  database !== undefined && database === fileId(filename) && log === fileId(`${filename}-wal`)
 
 /**
- * Remove a write-ahead log that outlived its database file's name: SQLite would take it for that of the next file of the
- * name (https://sqlite.org/howtocorrupt.html, section 1.4). One that is not these files' is left alone.
+ * Remove a write-ahead log that was left behind when its database file was moved: SQLite would take it for that of the
+ * next file at the path (https://sqlite.org/howtocorrupt.html, section 1.4). One of another file is left alone.
  */
-export const removeStaleWal = (filename: string, { database, log }: Files): void => {
-  if (database === identity(filename) || log === undefined || log !== identity(`${filename}-wal`)) return
+export const removeStaleWal = (filename: string, { database, log }: FileIds): void => {
+  if (database === fileId(filename) || log === undefined || log !== fileId(`${filename}-wal`)) return
   for (const suffix of ["-wal", "-shm"]) rmSync(`${filename}${suffix}`, { force: true })
 }
 
@@ -65,7 +64,7 @@ export const refuseForeignLink = Effect.fnUntraced(function* (filename: string, 
   }
 })
 
-/** Look at the database file, without changing anything; the result says whether there is one. */
+/** Inspect the database file without changing anything; whether there is one. */
 export const inspect = Effect.fnUntraced(function* (filename: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -81,7 +80,7 @@ export const inspect = Effect.fnUntraced(function* (filename: string) {
   return true
 })
 
-/** Make the database file where it is missing, for the user alone. */
+/** Create the database file where it is missing, readable only by its owner. */
 export const prepare = Effect.fnUntraced(function* (filename: string) {
   if (yield* inspect(filename)) return
   const fs = yield* FileSystem.FileSystem
@@ -94,8 +93,8 @@ export const prepare = Effect.fnUntraced(function* (filename: string) {
   )
 })
 
-/** Let only the user read the database. */
-export const protect = Effect.fnUntraced(function* (filename: string) {
+/** Make the database readable only by its owner. */
+export const restrictPermissions = Effect.fnUntraced(function* (filename: string) {
   const fs = yield* FileSystem.FileSystem
   yield* Effect.forEach([filename, `${filename}-wal`, `${filename}-shm`], (file) =>
     Effect.ignore(fs.chmod(file, 0o600))

@@ -1,32 +1,60 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
 import { badPorts, type PortRange } from "@port-server/domain/Port"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { PortBitSet } from "./PortBitSet.ts"
+import { query } from "./Query.ts"
+
+const ports = query(Schema.Struct({ port: Schema.Int }))
+const versions = query(Schema.Struct({ data_version: Schema.Int }))
 
 const bad = new PortBitSet(badPorts)
 
-/**
- * Which ports are held. It only remembers what SQLite said: its owner discards it when anybody else may have changed the
- * database.
- */
-export class FreePorts {
-  readonly #held: PortBitSet
+/** The first port of the range in none of the sets; one that browsers refuse to open only when nothing else is left. */
+export const firstFree = (range: PortRange, ...taken: ReadonlyArray<PortBitSet>): number | undefined =>
+  PortBitSet.firstOutside(range, [bad, ...taken]) ?? PortBitSet.firstOutside(range, taken)
 
-  constructor(held: Iterable<number>) {
-    this.#held = new PortBitSet(held)
+/** Cache of the allocated ports, kept from one transaction to the next as long as no other connection has written. */
+export class FreePorts {
+  #held: PortBitSet | undefined
+  #connection: Connection | undefined
+  #version = 0
+  #isCurrent = false
+
+  /** A transaction begins on the connection. */
+  begin(connection: Connection): void {
+    if (connection !== this.#connection) this.invalidate()
+    this.#connection = connection
+    this.#isCurrent = false
+  }
+
+  invalidate(): void {
+    this.#held = undefined
   }
 
   hold(port: number): void {
-    this.#held.add(port)
+    this.#held?.add(port)
   }
 
   free(port: number): void {
-    this.#held.delete(port)
+    this.#held?.delete(port)
   }
 
-  /** The first free port of the range but for those to skip; one that browsers refuse to open only when nothing else is left. */
-  first(range: PortRange, ...skip: ReadonlyArray<PortBitSet>): number | undefined {
-    return (
-      PortBitSet.firstOutside(range, [this.#held, bad, ...skip]) ??
-      PortBitSet.firstOutside(range, [this.#held, ...skip])
-    )
+  /** The allocated ports, inside the transaction that has begun. */
+  held(connection: Connection): Effect.Effect<PortBitSet, SqlError> {
+    return Effect.gen(this, function* () {
+      if (this.#held !== undefined && this.#isCurrent) return this.#held
+      // Changes when another connection has committed, and only then (https://sqlite.org/pragma.html#pragma_data_version).
+      const [row] = yield* versions(connection, "PRAGMA data_version")
+      const version = row?.data_version ?? 0
+      if (this.#held === undefined || version !== this.#version) {
+        const held = yield* ports(connection, "SELECT port FROM allocations")
+        this.#held = new PortBitSet(held.map(({ port }) => port))
+        this.#version = version
+      }
+      this.#isCurrent = true
+      return this.#held
+    })
   }
 }

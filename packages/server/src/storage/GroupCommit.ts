@@ -10,32 +10,29 @@ import * as EventLoop from "../runtime/EventLoop.ts"
 import { storageError } from "./SqliteError.ts"
 import { transaction } from "./Transaction.ts"
 
-/** Where the transactions happen. */
-export interface Place {
+/** What the writer needs. */
+export interface WriterOptions {
   /** The connection for the next transaction. */
   readonly connection: Effect.Effect<Connection, StorageError>
-  /** Fails when what was just committed is in a file that nobody will read again. */
-  readonly confirm: Effect.Effect<unknown, StorageError>
-  /** A transaction begins: others may have changed the database since the last one. */
+  /** Fails if the database file was replaced during the commit. */
+  readonly verifyFile: Effect.Effect<unknown, StorageError>
+  /** A transaction begins: other programs may have changed the database since the last one. */
   readonly onBegin: (connection: Connection) => void
-  /** A transaction is lost with all its writes; no later one has begun. */
-  readonly onLost: () => void
+  /** A transaction failed and its writes are undone; no later one has begun. */
+  readonly onRollback: () => void
 }
 
-/** Most writes that share one transaction: bounds how long one transaction keeps the event loop from other requests. */
+/** Most writes in one transaction: bounds how long it keeps the event loop from other requests. */
 const batchSize = 128
 
 interface Pending {
-  /** Does the work inside the transaction; the result answers the caller, to be run once the work is durable. */
-  readonly apply: (connection: Connection) => Effect.Effect<Effect.Effect<unknown>, SqlError>
-  /** Answers the caller that the transaction was lost, and why. */
-  readonly abandon: (cause: Cause.Cause<SqlError | StorageError>) => Effect.Effect<unknown>
+  /** Does the work inside the transaction; the result resumes the caller, to be run once the work is durable. */
+  readonly run: (connection: Connection) => Effect.Effect<Effect.Effect<unknown>, SqlError>
+  /** Fails the caller. */
+  readonly fail: (cause: Cause.Cause<SqlError | StorageError>) => Effect.Effect<unknown>
 }
 
-/**
- * The outcome of a body as a value. What dooms the whole transaction is none: an error of the storage, and a defect,
- * after which nobody knows what the body has written.
- */
+/** Captures a body's typed failure. Storage errors and defects are not captured: they roll back the whole batch. */
 const toExit = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.Exit<A, E>, SqlError> =>
   body.pipe(
     Effect.map((value): Exit.Exit<A, E> => Exit.succeed(value)),
@@ -43,14 +40,13 @@ const toExit = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.
   )
 
 /**
- * The one writer of a database. Writes that arrive while another is being committed share the next transaction, and so
- * share one wait for the disk. Nobody is answered before the commit.
+ * The one writer of a database. Writes that arrive during a commit share the next transaction and its wait for the disk.
  *
- * The result runs `body` in a transaction and answers when that is durable. A body that is going to fail must do so
- * before it writes: what it wrote is committed with the others' writes. A statement that fails for the storage's sake
- * fails every write of its transaction with a `StorageError`; a defect fails them all with it.
+ * The result runs `body` in a transaction and returns once that is durable. A body that is going to fail must do so
+ * before it writes: what it wrote is committed with the others' writes. A storage error fails every write of the batch
+ * with a `StorageError`; a defect fails them all with it.
  */
-export const make = Effect.fnUntraced(function* ({ confirm, connection, onBegin, onLost }: Place) {
+export const make = Effect.fnUntraced(function* ({ connection, onBegin, onRollback, verifyFile }: WriterOptions) {
   const queue = yield* Queue.unbounded<Pending>()
 
   const commit = (batch: ReadonlyArray<Pending>) =>
@@ -60,17 +56,17 @@ export const make = Effect.fnUntraced(function* ({ confirm, connection, onBegin,
           open,
           Effect.suspend(() => {
             onBegin(open)
-            return Effect.forEach(batch, ({ apply }) => apply(open))
+            return Effect.forEach(batch, ({ run }) => run(open))
           })
         )
       ),
-      Effect.zipLeft(confirm),
+      Effect.zipLeft(verifyFile),
       // Also a defect: the writer outlives whatever happens to one transaction.
       Effect.matchCauseEffect({
-        onSuccess: (answers) => Effect.forEach(answers, (answer) => answer, { discard: true }),
+        onSuccess: (resumptions) => Effect.forEach(resumptions, (resume) => resume, { discard: true }),
         onFailure: (cause) => {
-          onLost()
-          return Effect.forEach(batch, ({ abandon }) => abandon(cause), { discard: true })
+          onRollback()
+          return Effect.forEach(batch, ({ fail }) => fail(cause), { discard: true })
         }
       }),
       Effect.uninterruptible
@@ -84,14 +80,13 @@ export const make = Effect.fnUntraced(function* ({ confirm, connection, onBegin,
   }).pipe(Effect.forever, Effect.forkScoped)
 
   return <A, E>(body: (connection: Connection) => Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StorageError> =>
-    Effect.flatMap(Deferred.make<A, E | StorageError>(), (answer) =>
+    Effect.flatMap(Deferred.make<A, E | StorageError>(), (result) =>
       Effect.zipRight(
         Queue.offer(queue, {
-          apply: (open) => Effect.map(toExit(body(open)), (outcome) => Deferred.done(answer, outcome)),
-          abandon: (cause) =>
-            Deferred.complete(answer, Effect.catchTag(Effect.failCause(cause), "SqlError", storageError))
+          run: (open) => Effect.map(toExit(body(open)), (exit) => Deferred.done(result, exit)),
+          fail: (cause) => Deferred.complete(result, Effect.catchTag(Effect.failCause(cause), "SqlError", storageError))
         }),
-        Deferred.await(answer)
+        Deferred.await(result)
       )
     )
 })

@@ -2,12 +2,13 @@ import { describe, expect, it } from "@effect/vitest"
 import { badPorts, Port, PortRange } from "@port-server/domain/Port"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
-import { FreePorts } from "../../src/storage/FreePorts.ts"
+import { firstFree } from "../../src/storage/FreePorts.ts"
+import { PortBitSet } from "../../src/storage/PortBitSet.ts"
 
 const toPort = Schema.decodeSync(Port)
 const range = (first: number, last: number) => new PortRange({ first: toPort(first), last: toPort(last) })
 
-/** What {@link FreePorts} promises, said with a set and nothing clever. */
+/** What {@link firstFree} promises, with a plain set. */
 const firstOf = (held: ReadonlySet<number>, { first, last }: PortRange): number | undefined => {
   const all = Array.from({ length: last - first + 1 }, (_, index) => first + index).filter((port) => !held.has(port))
   return all.find((port) => !badPorts.has(port)) ?? all[0]
@@ -29,40 +30,40 @@ const operations = FastCheck.array(
   { maxLength: 150 }
 )
 
-describe("FreePorts", () => {
+describe("the first free port", () => {
   it.prop(
     "agrees with a plain set after any operations",
     { initial: FastCheck.array(interesting), operations },
     ({ initial, operations }) => {
       const model = new Set(initial)
-      const free = new FreePorts(initial)
+      const held = new PortBitSet(initial)
       for (const { action, port, range } of operations) {
         if (action === "hold") {
-          free.hold(port)
+          held.add(port)
           model.add(port)
         } else if (action === "free") {
-          free.free(port)
+          held.delete(port)
           model.delete(port)
         } else {
           const taken = firstOf(model, range)
-          expect(free.first(range)).toBe(taken)
+          expect(firstFree(range, held)).toBe(taken)
           if (taken !== undefined) {
-            free.hold(taken)
+            held.add(taken)
             model.add(taken)
           }
         }
       }
       const everything = range(1, 65_535)
-      expect(free.first(everything)).toBe(firstOf(model, everything))
+      expect(firstFree(everything, held)).toBe(firstOf(model, everything))
     },
     { fastCheck: { numRuns: 200 } }
   )
 
   it.prop("hands out every port of a range once, the browser-refused ones last", { range: ranges }, ({ range }) => {
-    const free = new FreePorts([])
+    const held = new PortBitSet([])
     const given: Array<number> = []
-    for (let port = free.first(range); port !== undefined; port = free.first(range)) {
-      free.hold(port)
+    for (let port = firstFree(range, held); port !== undefined; port = firstFree(range, held)) {
+      held.add(port)
       given.push(port)
     }
     const all = Array.from({ length: range.last - range.first + 1 }, (_, index) => range.first + index)
@@ -72,12 +73,12 @@ describe("FreePorts", () => {
 
   it("has none in a range that is all held", () => {
     const all = Array.from({ length: 65_535 }, (_, index) => index + 1)
-    expect(new FreePorts(all).first(range(1, 65_535))).toBeUndefined()
+    expect(firstFree(range(1, 65_535), new PortBitSet(all))).toBeUndefined()
   })
 
   it("finds the last port of all", () => {
     const all = Array.from({ length: 65_534 }, (_, index) => index + 1)
-    expect(new FreePorts(all).first(range(1, 65_535))).toBe(65_535)
+    expect(firstFree(range(1, 65_535), new PortBitSet(all))).toBe(65_535)
   })
 
   for (const [first, last] of [
@@ -88,28 +89,28 @@ describe("FreePorts", () => {
   ] as const) {
     it(`never leaves the range ${first}-${last}`, () => {
       const held = Array.from({ length: last - first + 1 }, (_, index) => first + index)
-      expect(new FreePorts(held).first(range(first, last))).toBeUndefined()
-      expect(new FreePorts(held.slice(0, -1)).first(range(first, last))).toBe(last)
-      expect(new FreePorts(held.slice(1)).first(range(first, last))).toBe(first)
+      expect(firstFree(range(first, last), new PortBitSet(held))).toBeUndefined()
+      expect(firstFree(range(first, last), new PortBitSet(held.slice(0, -1)))).toBe(last)
+      expect(firstFree(range(first, last), new PortBitSet(held.slice(1)))).toBe(first)
     })
   }
 
   it("takes a port that is held twice for held, and free after it was freed once", () => {
-    const free = new FreePorts([3000, 3000])
-    free.hold(3000)
-    expect(free.first(range(3000, 3001))).toBe(3001)
-    free.free(3000)
-    expect(free.first(range(3000, 3001))).toBe(3000)
+    const held = new PortBitSet([3000, 3000])
+    held.add(3000)
+    expect(firstFree(range(3000, 3001), held)).toBe(3001)
+    held.delete(3000)
+    expect(firstFree(range(3000, 3001), held)).toBe(3000)
   })
 
   for (const port of [-1, 0, 65_536, 70_000, 65_536 + 3000, 4_294_970_296, 2 ** 53]) {
     it(`a held ${port}, which an older program may have stored, hides no port`, () => {
-      const free = new FreePorts([port])
-      expect(free.first(range(1, 65_535))).toBe(2)
-      expect(free.first(range(3000, 3000))).toBe(3000)
-      expect(free.first(range(65_535, 65_535))).toBe(65_535)
-      free.free(port)
-      expect(free.first(range(3000, 3000))).toBe(3000)
+      const held = new PortBitSet([port])
+      expect(firstFree(range(1, 65_535), held)).toBe(2)
+      expect(firstFree(range(3000, 3000), held)).toBe(3000)
+      expect(firstFree(range(65_535, 65_535), held)).toBe(65_535)
+      held.delete(port)
+      expect(firstFree(range(3000, 3000), held)).toBe(3000)
     })
   }
 })
