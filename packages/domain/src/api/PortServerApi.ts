@@ -41,6 +41,10 @@ export const PortStatus = Schema.Struct({
   port: Port,
   available: Schema.Boolean,
   holder: Schema.optionalWith(Allocation, { exact: true }),
+  holder_error: Schema.optionalWith(
+    Schema.String.annotations({ description: "why the allocation that holds it cannot be shown" }),
+    { exact: true }
+  ),
   listener: Schema.optionalWith(Listener, { exact: true }),
   listener_error: listenerError
 }).annotations({ identifier: "PortStatus" })

@@ -2,7 +2,12 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import type { Allocation } from "@port-server/domain/Allocation"
 import type { EnsureRequest, EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
-import { type ListenersUnavailable, PortTaken, type RangeExhausted } from "@port-server/domain/Errors"
+import {
+  type ListenersUnavailable,
+  PortTaken,
+  type RangeExhausted,
+  type StorageError
+} from "@port-server/domain/Errors"
 import type { PruneRequest, PruneResult } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
 import { Listeners } from "../listeners/Listeners.ts"
@@ -32,8 +37,8 @@ const choose = Effect.fnUntraced(function* (
   const asked = services.flatMap(({ port }) => (port ? [port] : []))
   const [holder] = yield* write.holders(asked)
   if (holder !== undefined) return yield* new PortTaken({ holder })
-  const preferred = yield* write.holders(services.flatMap(({ prefer }) => (prefer ? [prefer] : [])))
-  const taken = new PortBitSet([...asked, ...preferred.map(({ port }) => port)])
+  const preferred = yield* write.held(services.flatMap(({ prefer }) => (prefer ? [prefer] : [])))
+  const taken = new PortBitSet([...asked, ...preferred])
   const chosen = new Map<ServiceRequest, number>()
   const take = (request: ServiceRequest, port: number) => {
     chosen.set(request, port)
@@ -105,7 +110,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         const placed = path === undefined ? owner : { ...owner, path }
 
         // Also where nothing is missing: a prune comes wholly before it or sees the folder that asks.
-        return yield* store.write<EnsureResult, ListenersUnavailable | PortTaken | RangeExhausted>(
+        return yield* store.write<EnsureResult, ListenersUnavailable | PortTaken | RangeExhausted | StorageError>(
           Effect.fnUntraced(function* (write) {
             const held = yield* write.matching(owner)
             const missing = lacking(held)
@@ -134,7 +139,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         const all = yield* matching({})
         const allocations = yield* stale(all.filter(({ id }) => wanted === undefined || wanted.has(id)))
         if (dry_run || allocations.length === 0) return { allocations }
-        return yield* store.write<PruneResult, never>(
+        return yield* store.write<PruneResult, StorageError>(
           Effect.fnUntraced(function* (write) {
             // One may have been released, or its folder made anew, since it was looked at.
             const held = new Map(

@@ -50,12 +50,15 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
 
       /** Whether a port is allocated, and to whom; and who listens on it, or why that is unknown. */
       check: Effect.fnUntraced(function* (port: Port) {
-        const holder = yield* store.holder(port)
+        const held = yield* store.holder(port).pipe(
+          Effect.map((holder) => (holder === undefined ? {} : { holder })),
+          Effect.catchTag("UnreadableRow", ({ message }) => Effect.succeed({ holder_error: message }))
+        )
         const found = yield* listeners.at(port)
         const status: PortStatus = {
           port,
-          available: holder === undefined,
-          ...(holder === undefined ? {} : { holder }),
+          available: Object.keys(held).length === 0,
+          ...held,
           ...found
         }
         return status

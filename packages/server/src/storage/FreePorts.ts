@@ -49,7 +49,11 @@ export class FreePorts {
       const [row] = yield* versions(connection, "PRAGMA data_version")
       const version = row?.data_version ?? 0
       if (this.#held === undefined || version !== this.#version) {
-        const held = yield* ports(connection, "SELECT port FROM allocations")
+        const held = yield* ports(
+          connection,
+          // Another program may have stored what is no port.
+          "SELECT port FROM allocations WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'"
+        )
         this.#held = new PortBitSet(held.map(({ port }) => port))
         this.#version = version
       }

@@ -34,6 +34,8 @@ export const stateOf = (error: unknown): string | undefined => {
 
 /** A failed statement as the typed error of its cause. One that only a bug can cause is a defect. */
 export const storageError = (error: SqlError): Effect.Effect<never, StorageError> => {
+  // Found by this program, and reported as a failed statement so that the transaction is undone.
+  if (error.cause instanceof StorageUnavailable) return error.cause
   const state = stateOf(error)
   if (state === undefined) return Effect.die(error)
   const message = `the database ${state}`

@@ -17,8 +17,9 @@ export const check = Command.make(
     const client = yield* PortServerClient
     const { available, listener, listener_error } = yield* Output.answer(PortStatus, { json })(
       client.check(port),
-      ({ holder, listener, listener_error }) => {
+      ({ holder, holder_error, listener, listener_error }) => {
         if (holder !== undefined) return `port ${port} is allocated to ${Output.ownerAndId(holder)}`
+        if (holder_error !== undefined) return escapeControls(holder_error)
         if (listener !== undefined) return `port ${port} is not allocated, but ${isListening(listener, "it")}`
         return listener_error === undefined
           ? `port ${port} is available`

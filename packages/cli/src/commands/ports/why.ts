@@ -46,14 +46,20 @@ const listened = (listener: Listener | undefined, error: string | undefined): Re
 }
 
 /** What is known of a port, in a few lines. */
-const story = ({ holder, listener, listener_error, port }: PortStatus): string =>
+const story = ({ available, holder, holder_error = "", listener, listener_error, port }: PortStatus): string =>
   [
-    ...(holder === undefined ? [`port ${port} is not allocated`] : held(port, holder)),
+    ...(available
+      ? [`port ${port} is not allocated`]
+      : holder === undefined
+        ? [escapeControls(holder_error)]
+        : held(port, holder)),
     ...listened(listener, listener_error),
     ...(listener === undefined
       ? []
       : holder === undefined
-        ? [`nobody registered it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`]
+        ? !available
+          ? []
+          : [`nobody registered it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`]
         : [`belongs to the allocation's project: ${belongs(holder, listener)}`])
   ].join("\n")
 

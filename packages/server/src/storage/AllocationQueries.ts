@@ -1,0 +1,197 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
+import { StorageUnavailable } from "@port-server/domain/Errors"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as EventLoop from "../runtime/EventLoop.ts"
+import * as AllocationRow from "./AllocationRow.ts"
+import { type Parameter, query, run } from "./Query.ts"
+
+const { columns, columnsWithoutPath } = AllocationRow
+
+const matches = query(Schema.Struct({ matches: Schema.Int }))
+
+/** Most allocations that are read or encoded at a time: a millisecond or two. */
+const pageSize = 500
+
+/** The ids that a JSON number holds exactly. */
+const ids = { below: Number.MIN_SAFE_INTEGER, last: Number.MAX_SAFE_INTEGER } as const
+
+/** The condition of a filter, after another one, and its parameters. An empty name and port 0 give no condition. */
+const and = ({ app, instance, service, port, path }: AllocationFilter) => {
+  const given: Array<readonly [condition: string, value: Parameter]> = []
+  if (app) given.push(["app = ?", app])
+  if (instance) given.push(["instance = ?", instance])
+  if (service) given.push(["service = ?", service])
+  if (port) given.push(["port = ?", port])
+  if (path) given.push(["id IN (SELECT allocation FROM folders WHERE path = ?)", path])
+  return {
+    condition: given.map(([condition]) => `AND ${condition}`).join(" "),
+    parameters: given.map(([, value]) => value)
+  }
+}
+
+const rowsOf = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter>) =>
+  connection.execute(sql, parameters, undefined)
+
+/** The readable ones of the rows that a query of the columns gives. */
+const allocations = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter>) =>
+  Effect.map(rowsOf(connection, sql, parameters), AllocationRow.decodeReadable)
+
+const idOf = (row: unknown): number =>
+  Predicate.hasProperty(row, "id") && typeof row.id === "number" ? row.id : ids.last
+
+interface Page {
+  readonly allocations: ReadonlyArray<Allocation>
+  /** The id to go on after, if there may be more. */
+  readonly next: number | undefined
+}
+
+/** The next allocations that match the filter, by id, after the id `last`. */
+const page = (connection: Connection, filter: AllocationFilter, last: number): Effect.Effect<Page, SqlError> => {
+  const { condition, parameters } = and(filter)
+  const sql = `SELECT ${columns} FROM allocations
+    WHERE id > ? AND id <= ${ids.last} ${condition} ORDER BY id LIMIT ${pageSize}`
+  return Effect.map(rowsOf(connection, sql, [last, ...parameters]), (rows) => ({
+    allocations: AllocationRow.decodeReadable(rows),
+    next: rows.length < pageSize ? undefined : idOf(rows.at(-1))
+  }))
+}
+
+/** All allocations that match the filter, in pages, as of one moment. */
+const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, filter: AllocationFilter) =>
+  Effect.gen(function* () {
+    const connection = yield* snapshot
+    const all: Array<ReadonlyArray<Allocation>> = []
+    // What one transaction reads is of one moment; closing the connection ends it.
+    yield* run(connection, "BEGIN")
+    for (let last: number | undefined = ids.below; last !== undefined; ) {
+      const found: Page = yield* page(connection, filter, last)
+      all.push(found.allocations)
+      last = found.next
+      yield* EventLoop.turn
+    }
+    return all
+  }).pipe(Effect.scoped)
+
+/** The allocations that match the filter, by id, as of one moment. Many come in pages, with other requests in between. */
+export const list = (
+  reader: Connection,
+  snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>,
+  filter: AllocationFilter
+): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, SqlError> =>
+  Effect.flatMap(page(reader, filter, ids.below), ({ allocations, next }) =>
+    next === undefined ? Effect.succeed([allocations]) : pages(snapshot, filter)
+  )
+
+/** The allocations that match the filter, by id. */
+export const matching = (connection: Connection, filter: AllocationFilter) => {
+  const { condition, parameters } = and(filter)
+  return allocations(connection, `SELECT ${columns} FROM allocations WHERE TRUE ${condition} ORDER BY id`, parameters)
+}
+
+/** The allocation that holds the port. */
+export const holder = (
+  connection: Connection,
+  port: number
+): Effect.Effect<Allocation | undefined, SqlError | AllocationRow.UnreadableRow> =>
+  Effect.flatMap(rowsOf(connection, `SELECT ${columns} FROM allocations WHERE port = ?`, [port]), ([row]) =>
+    row === undefined ? Effect.succeed(undefined) : AllocationRow.decode(row)
+  )
+
+/** The allocations that hold any of the ports. */
+export const holders = (connection: Connection, wanted: Iterable<number>) =>
+  Effect.forEach(Chunk.chunksOf(Chunk.fromIterable(wanted), pageSize), (some) =>
+    rowsOf(connection, `SELECT ${columns} FROM allocations WHERE port IN (SELECT value FROM json_each(?))`, [
+      JSON.stringify(Chunk.toReadonlyArray(some))
+    ]).pipe(
+      Effect.flatMap((rows) => Effect.forEach(rows, AllocationRow.decode)),
+      Effect.zipLeft(EventLoop.turn)
+    )
+  ).pipe(Effect.map((pages) => pages.flat()))
+
+/** What an allocation has besides its id. */
+export interface NewAllocation extends Pick<Allocation, "app" | "instance" | "service" | "path" | "created_at"> {
+  readonly port: number
+}
+
+/** A time of the API as SQLite's `datetime()` writes it, `2025-02-08 15:04:05`; what is none stays as it is. */
+const sqliteTime = (time: string) => time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, "$1 $2")
+
+const sequence = "(SELECT max(seq) FROM sqlite_sequence WHERE name = 'allocations')"
+const highestId = "(SELECT max(id) FROM allocations)"
+
+const insertRow = (
+  connection: Connection,
+  { app, created_at, instance, port, service }: NewAllocation,
+  id: string,
+  condition: string
+) =>
+  allocations(
+    connection,
+    `INSERT INTO allocations (id, app, instance, service, port, created_at) SELECT ${id}, ?, ?, ?, ?, ? WHERE ${condition}
+      ON CONFLICT (port) DO NOTHING RETURNING ${columnsWithoutPath}`,
+    [app, instance, service, port, sqliteTime(created_at)]
+  )
+
+const noIdsLeft = new StorageUnavailable({
+  message: "the database has no allocation ids left: its sqlite_sequence is at the end"
+})
+
+/** Insert beside a row whose id, which another program gave, is above all that can be given. */
+const insertBelow = Effect.fnUntraced(function* (connection: Connection, allocation: NewAllocation) {
+  const above = yield* matches(
+    connection,
+    `SELECT id IS NOT NULL AS matches FROM allocations WHERE id > ${ids.last} LIMIT 1`
+  )
+  if (above.length === 0) return []
+  const highest = `max(
+    coalesce((SELECT max(id) FROM allocations WHERE id <= ${ids.last}), 0),
+    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'allocations' AND seq <= ${ids.last}), 0))`
+  const inserted = yield* insertRow(connection, allocation, `${highest} + 1`, `${highest} < ${ids.last}`)
+  // What SQLite goes on from once that row is gone.
+  for (const { id } of inserted) {
+    yield* run(connection, "UPDATE sqlite_sequence SET seq = ? WHERE name = 'allocations'", [id])
+  }
+  return inserted
+})
+
+/** Insert an allocation, unless its port has a holder: then nothing. */
+export const insert = Effect.fnUntraced(function* (connection: Connection, allocation: NewAllocation) {
+  const [usual] = yield* insertRow(
+    connection,
+    allocation,
+    "NULL",
+    `coalesce(${highestId}, 0) < ${ids.last} AND coalesce(${sequence}, 0) < ${ids.last}`
+  )
+  if (usual !== undefined) return usual
+  if ((yield* holder(connection, allocation.port)) !== undefined) return undefined
+  const [below] = yield* insertBelow(connection, allocation)
+  return below ?? (yield* noIdsLeft)
+})
+
+/** Remember the project folder of an allocation that is there. */
+export const setProjectPath = (connection: Connection, allocation: Allocation, path: string) =>
+  Effect.as(
+    run(connection, "INSERT OR REPLACE INTO folders (allocation, path) VALUES (?, ?)", [allocation.id, path]),
+    new Allocation({ ...allocation, path })
+  )
+
+const ports = query(Schema.Struct({ port: Schema.Unknown }))
+
+/** Delete what matches the filter, or the one with the id; their ports. */
+export const remove = (connection: Connection, which: AllocationFilter | Allocation["id"]) => {
+  const { condition, parameters } =
+    typeof which === "number" ? { condition: "AND id = ?", parameters: [which] } : and(which)
+  return ports(connection, `DELETE FROM allocations WHERE TRUE ${condition} RETURNING port`, parameters)
+}
+
+const counts = query(Schema.Struct({ count: Schema.Int }))
+
+/** How many rows there are. */
+export const count = (connection: Connection) =>
+  Effect.map(counts(connection, "SELECT count(*) AS count FROM allocations"), ([row]) => row?.count ?? 0)

@@ -1,0 +1,85 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Allocation } from "@port-server/domain/Allocation"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+
+// A time of another form, which another program may have stored, is passed on as it is.
+const fields = `id, app, instance, service, port,
+  CASE WHEN created_at GLOB '????-??-?? ??:??:??' THEN replace(created_at, ' ', 'T') || 'Z' ELSE created_at END AS created_at`
+
+/** The columns of an allocation without a project folder. */
+export const columnsWithoutPath = `${fields}, NULL AS path`
+
+/** The columns of an allocation. */
+export const columns = `${fields}, (SELECT path FROM folders WHERE allocation = id) AS path`
+
+/** An allocation as its row: SQL's NULL is a field that is not there. */
+const AllocationFromRow = Schema.transform(
+  Schema.Struct({ ...Allocation.fields, path: Schema.NullOr(Schema.String) }),
+  Schema.typeSchema(Allocation),
+  {
+    strict: true,
+    decode: ({ path, ...fields }) =>
+      new Allocation(path === null ? fields : { ...fields, path }, { disableValidation: true }),
+    encode: ({ path = null, ...fields }) => ({ ...fields, path })
+  }
+)
+
+/**
+ * A row that no allocation can be read from: SQLite keeps a blob or a text in any column if another program stored one.
+ */
+export class UnreadableRow extends Data.TaggedError("UnreadableRow")<{
+  readonly port: unknown
+  /** The first column that is wrong. */
+  readonly column: string
+}> {
+  override get message(): string {
+    return `the row that holds port ${this.port} cannot be read; port-server --check names it`
+  }
+}
+
+const decodeRow = Schema.decodeUnknownEither(AllocationFromRow)
+
+/** The allocation in a row of the {@link columns}. */
+export const decode = (row: unknown): Either.Either<Allocation, UnreadableRow> =>
+  Either.mapLeft(decodeRow(row), ({ issue }) => {
+    const [first] = ParseResult.ArrayFormatter.formatIssueSync(issue)
+    const port = Predicate.hasProperty(row, "port") ? row.port : undefined
+    return new UnreadableRow({ port, column: String(first?.path[0]) })
+  })
+
+/** The allocations in rows, without those that cannot be read. */
+export const decodeReadable = (rows: ReadonlyArray<unknown>): ReadonlyArray<Allocation> =>
+  rows.flatMap((row) => Either.match(decodeRow(row), { onLeft: () => [], onRight: (allocation) => [allocation] }))
+
+const Shown = Schema.Struct({ shown_id: Schema.String, port_type: Schema.String })
+
+/** What is wrong with each row that cannot be read, such as `id 7 (its port is of type text)`. */
+export const describeUnreadable = (
+  connection: Connection,
+  columns: string
+): Effect.Effect<ReadonlyArray<string>, SqlError> =>
+  Effect.map(
+    connection.execute(
+      `SELECT ${columns}, CAST(id AS TEXT) AS shown_id, typeof(port) AS port_type FROM allocations ORDER BY id`,
+      [],
+      undefined
+    ),
+    (rows) =>
+      rows.flatMap((row) =>
+        Either.match(decode(row), {
+          onRight: () => [],
+          onLeft: ({ column }) => {
+            const { port_type, shown_id } = Schema.decodeUnknownSync(Shown)(row)
+            if (column === "id") return [`id ${shown_id} (its id is too large)`]
+            const is = column === "port" ? `of type ${port_type}` : "not text"
+            return [`id ${shown_id} (its ${column} is ${is})`]
+          }
+        })
+      )
+  )
