@@ -4,6 +4,7 @@ import { dirname, join } from "node:path"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
+import * as SystemError from "../runtime/SystemError.ts"
 
 /** A file that the build leaves beside the program. */
 interface Document {
@@ -40,22 +41,30 @@ export const documents: ReadonlyMap<string, Document> = new Map([
   ["/docs/swagger-ui.css", { file: "swagger-ui.css", contentType: "text/css; charset=utf-8" }]
 ])
 
-/** Where the build left them. */
-const folder = () => dirname(realpathSync(process.argv[1] ?? ""))
+/** The response in place of a file that cannot be read: the installation may have been removed under the server. */
+const unreadable = (file: string, error: unknown) =>
+  HttpServerResponse.unsafeJson(
+    {
+      error: `port-server's own file ${file} cannot be read: ${SystemError.errorReason(error)}; if port-server was upgraded or removed, restart it`
+    },
+    { status: 503 }
+  )
 
 /** The {@link documents}: each is read when it is asked for, so that one that nobody asks for costs nothing. */
-export const StaticFilesLive = HttpApiBuilder.Router.use((router) =>
-  Effect.forEach(
+export const StaticFilesLive = HttpApiBuilder.Router.use((router) => {
+  // Where the build left them.
+  const folder = dirname(realpathSync(process.argv[1] ?? ""))
+  return Effect.forEach(
     documents,
     ([path, { contentType, file, headers = {} }]) =>
       router.get(
         // Each is a path without parameters.
         `/${path.slice(1)}`,
-        Effect.map(
-          Effect.promise(() => readFile(join(folder(), file))),
-          (content) => HttpServerResponse.uint8Array(content, { contentType, headers })
-        )
+        Effect.match(Effect.tryPromise({ try: () => readFile(join(folder, file)), catch: (error) => error }), {
+          onFailure: (error) => unreadable(file, error),
+          onSuccess: (content) => HttpServerResponse.uint8Array(content, { contentType, headers })
+        })
       ),
     { discard: true }
   )
-)
+})

@@ -3,7 +3,6 @@ import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
@@ -13,7 +12,7 @@ import * as Scope from "effect/Scope"
 import { ServerConfig } from "../ServerConfig.ts"
 import {
   currentFileIds,
-  type DatabaseUnusable,
+  DatabaseUnusable,
   type FileIds,
   fileId,
   isSameFile,
@@ -24,6 +23,7 @@ import {
 } from "./DatabaseFile.ts"
 import { type ForeignDatabase, isOutdated, migrate } from "./Migrations.ts"
 import { query, run } from "./Query.ts"
+import * as SqliteDriver from "./SqliteDriver.ts"
 import { openingReason } from "./SqliteError.ts"
 import { transaction, whileLocked } from "./Transaction.ts"
 
@@ -38,20 +38,24 @@ const oldestSqlite = [3, 51, 3] as const
 const pragmas = query(Schema.Struct({ synchronous: Schema.Int, journal_mode: Schema.String, version: Schema.String }))
 
 /** A connection of its own for as long as the scope is open. Opening waits while another process holds a lock. */
-export const connect = (filename: string, options: { readonly readonly?: boolean } = {}) =>
-  SqliteClient.make({ filename, disableWAL: true, ...options }).pipe(
-    // The driver's constructor throws inside an effect that cannot fail.
-    Effect.catchAllDefect((cause) => Effect.fail(new SqlError({ cause, message: "Failed to open" }))),
-    Effect.flatMap((sql) => sql.reserve),
-    Effect.tap((connection) =>
-      Effect.forEach(
-        [`PRAGMA busy_timeout = ${busyTimeout}`, "PRAGMA foreign_keys = ON", "PRAGMA synchronous = FULL"],
-        (pragma) => run(connection, pragma)
+export const connect = Effect.fnUntraced(
+  function* (filename: string, options: { readonly readonly?: boolean } = {}) {
+    const SqliteClient = yield* SqliteDriver.load
+    const sql = yield* SqliteClient.make({ filename, disableWAL: true, ...options }).pipe(
+      // The driver's constructor throws inside an effect that cannot fail.
+      Effect.catchAllDefect((cause) =>
+        Effect.fail(SqliteDriver.toDriverUnusable(cause) ?? new SqlError({ cause, message: "Failed to open" }))
       )
-    ),
-    whileLocked,
-    Effect.provide(Reactivity.layer)
-  )
+    )
+    const connection = yield* sql.reserve
+    for (const pragma of [`busy_timeout = ${busyTimeout}`, "foreign_keys = ON", "synchronous = FULL"]) {
+      yield* run(connection, `PRAGMA ${pragma}`)
+    }
+    return connection
+  },
+  whileLocked,
+  Effect.provide(Reactivity.layer)
+)
 
 /** What the promises rest on: asserted once the connection has written, because SQLite may change it until then. */
 const assertDurable = Effect.fnUntraced(function* (connection: Connection) {
@@ -74,10 +78,12 @@ const findings = query(Schema.Struct({ quick_check: Schema.String }))
 /** What an error of SQLite or of the schema means for the file as a whole. */
 export const toDatabaseUnusable =
   (filename: string) =>
-  (error: SqlError | ForeignDatabase | DatabaseUnusable): DatabaseUnusable => {
+  (error: SqlError | ForeignDatabase | DatabaseUnusable | SqliteDriver.DriverUnusable): DatabaseUnusable => {
     switch (error._tag) {
       case "DatabaseUnusable":
         return error
+      case "DriverUnusable":
+        return new DatabaseUnusable({ message: error.message })
       case "ForeignDatabase":
         return unusable(filename, `it ${error.message}`)
       case "SqlError":
@@ -132,7 +138,9 @@ const open = Effect.fnUntraced(function* (filename: string) {
     ids = currentFileIds(filename)
     // First of all: what is in the log goes into the database file, wherever that is by now.
     yield* Effect.addFinalizer(() => Effect.ignore(run(writer, "PRAGMA wal_checkpoint(TRUNCATE)")))
-    const opened: OpenFile = { writer, reader, snapshot: connect(filename), ids }
+    // The driver is loaded by now.
+    const snapshot = Effect.catchTag(connect(filename), "DriverUnusable", Effect.die)
+    const opened: OpenFile = { writer, reader, snapshot, ids }
     return opened
   }).pipe(Effect.mapError(toDatabaseUnusable(filename)))
 })
