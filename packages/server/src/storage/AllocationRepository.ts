@@ -10,8 +10,9 @@ import type { UnreadableRow } from "./AllocationRow.ts"
 import { Database } from "./Database.ts"
 import { FreePorts, firstFree } from "./FreePorts.ts"
 import * as GroupCommit from "./GroupCommit.ts"
+import * as Migrations from "./Migrations.ts"
 import type { PortBitSet } from "./PortBitSet.ts"
-import { storageError } from "./SqliteError.ts"
+import { sqliteCode, storageError } from "./SqliteError.ts"
 
 type Failure = SqlError | StorageUnavailable
 
@@ -87,6 +88,12 @@ const transactionOps = (connection: Connection, freePorts: FreePorts): Transacti
   }
 }
 
+/** A failed read as the typed error of its cause: also of a schema that is not the one it was written for. */
+const readError = (reader: Connection) => (error: SqlError) =>
+  sqliteCode(error) === "SQLITE_ERROR"
+    ? Effect.zipRight(Effect.catchTag(Migrations.verifyVersion(reader), "SqlError", storageError), storageError(error))
+    : storageError(error)
+
 /** The allocations in SQLite. */
 export class AllocationRepository extends Effect.Service<AllocationRepository>()(
   "@port-server/server/storage/AllocationRepository",
@@ -98,7 +105,7 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
       const submit = yield* GroupCommit.make({
         connection: Effect.map(database.reopenIfReplaced, ({ writer }) => writer),
         verifyFile: database.connections,
-        onBegin: (connection) => freePorts.begin(connection),
+        onBegin: (connection) => Effect.tap(Migrations.verifyVersion(connection), () => freePorts.begin(connection)),
         onRollback: () => freePorts.invalidate()
       })
 
@@ -119,18 +126,18 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
         /** The allocation that holds the port. */
         holder: (port: number): Effect.Effect<Allocation | undefined, StorageError | UnreadableRow> =>
           Effect.flatMap(connections, ({ reader }) =>
-            Effect.catchTag(Queries.holder(reader, port), "SqlError", storageError)
+            Effect.catchTag(Queries.holder(reader, port), "SqlError", readError(reader))
           ),
 
         /** How many ports are allocated. */
         count: Effect.flatMap(connections, ({ reader }) =>
-          Effect.catchTag(Queries.count(reader), "SqlError", storageError)
+          Effect.catchTag(Queries.count(reader), "SqlError", readError(reader))
         ),
 
         /** The allocations that match the filter, by id, as of one moment. */
         list: (filter: AllocationFilter): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
           Effect.flatMap(connections, ({ reader, snapshot }) =>
-            Effect.catchTag(Queries.list(reader, snapshot, filter), "SqlError", storageError)
+            Effect.catchTag(Queries.list(reader, snapshot, filter), "SqlError", readError(reader))
           )
       } as const
     }),

@@ -17,7 +17,7 @@ export interface WriterOptions {
   /** Fails if the database file was replaced during the commit. */
   readonly verifyFile: Effect.Effect<unknown, StorageError>
   /** A transaction begins: other programs may have changed the database since the last one. */
-  readonly onBegin: (connection: Connection) => void
+  readonly onBegin: (connection: Connection) => Effect.Effect<void, SqlError | StorageError>
   /** A transaction failed and its writes are undone; no later one has begun. */
   readonly onRollback: () => void
 }
@@ -54,10 +54,10 @@ export const make = Effect.fnUntraced(function* ({ connection, onBegin, onRollba
       Effect.flatMap((open) =>
         transaction(
           open,
-          Effect.suspend(() => {
-            onBegin(open)
-            return Effect.forEach(batch, ({ run }) => run(open))
-          })
+          Effect.zipRight(
+            onBegin(open),
+            Effect.forEach(batch, ({ run }) => run(open))
+          )
         )
       ),
       Effect.zipLeft(verifyFile),

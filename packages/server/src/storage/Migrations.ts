@@ -1,4 +1,5 @@
 import type { Connection } from "@effect/sql/SqlConnection"
+import { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { query, run } from "./Query.ts"
@@ -62,6 +63,21 @@ export const isOutdated = Effect.fnUntraced(function* (connection: Connection) {
     return yield* new ForeignDatabase({ message: "was written by a newer port-server" })
   }
   return current < migrations.length
+})
+
+/**
+ * Fails unless the schema is this program's: another port-server may have migrated the database since it was opened.
+ * Cheap enough for every transaction.
+ */
+export const verifyVersion = Effect.fnUntraced(function* (connection: Connection) {
+  const current = yield* version(connection)
+  if (current === migrations.length) return
+  return yield* new StorageUnavailable({
+    message:
+      current > migrations.length
+        ? "the database was migrated by a newer port-server: restart port-server with that version"
+        : "the database was replaced by one of an older port-server: restart port-server"
+  })
 })
 
 /** Bring the schema up to date, inside a transaction of the caller's. */
