@@ -104,7 +104,7 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
 
       const submit = yield* GroupCommit.make({
         connection: Effect.map(database.reopenIfReplaced, ({ writer }) => writer),
-        verifyFile: database.connections,
+        verifyFile: database.connectionsAfterCommit,
         onBegin: (connection) => Effect.tap(Migrations.verifyVersion(connection), () => freePorts.begin(connection)),
         onRollback: () => freePorts.invalidate()
       })

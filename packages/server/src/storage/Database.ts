@@ -1,8 +1,7 @@
-import * as Reactivity from "@effect/experimental/Reactivity"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
 import type { Connection } from "@effect/sql/SqlConnection"
-import { SqlError } from "@effect/sql/SqlError"
+import type { SqlError } from "@effect/sql/SqlError"
 import { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
@@ -12,84 +11,27 @@ import * as Scope from "effect/Scope"
 import { ServerConfig } from "../ServerConfig.ts"
 import {
   currentFileIds,
-  DatabaseUnusable,
   type FileIds,
   fileId,
   isSameFile,
   prepare,
   removeStaleWal,
   restrictPermissions,
-  unusable
+  unusable,
+  walSize
 } from "./DatabaseFile.ts"
-import { type ForeignDatabase, isOutdated, migrate } from "./Migrations.ts"
+import { isOutdated, migrate } from "./Migrations.ts"
 import { query, run } from "./Query.ts"
-import * as SqliteDriver from "./SqliteDriver.ts"
-import { openingReason } from "./SqliteError.ts"
+import { assertDurable, connect, connectForInspection, toDatabaseUnusable } from "./SqliteConnection.ts"
 import { transaction, whileLocked } from "./Transaction.ts"
-
-/** How long SQLite itself waits for a lock, in ms: short, because it waits with the whole process. */
-const busyTimeout = 20
-
-/**
- * Oldest SQLite without the WAL-reset bug, which could corrupt a database (https://sqlite.org/wal.html#walresetbug).
- */
-const oldestSqlite = [3, 51, 3] as const
-
-const pragmas = query(Schema.Struct({ synchronous: Schema.Int, journal_mode: Schema.String, version: Schema.String }))
-
-/** A connection of its own for as long as the scope is open. Opening waits while another process holds a lock. */
-export const connect = Effect.fnUntraced(
-  function* (filename: string, options: { readonly readonly?: boolean } = {}) {
-    const SqliteClient = yield* SqliteDriver.load
-    const sql = yield* SqliteClient.make({ filename, disableWAL: true, ...options }).pipe(
-      // The driver's constructor throws inside an effect that cannot fail.
-      Effect.catchAllDefect((cause) =>
-        Effect.fail(SqliteDriver.toDriverUnusable(cause) ?? new SqlError({ cause, message: "Failed to open" }))
-      )
-    )
-    const connection = yield* sql.reserve
-    for (const pragma of [`busy_timeout = ${busyTimeout}`, "foreign_keys = ON", "synchronous = FULL"]) {
-      yield* run(connection, `PRAGMA ${pragma}`)
-    }
-    return connection
-  },
-  whileLocked,
-  Effect.provide(Reactivity.layer)
-)
-
-/** What the promises rest on: asserted once the connection has written, because SQLite may change it until then. */
-const assertDurable = Effect.fnUntraced(function* (connection: Connection) {
-  const [found] = yield* pragmas(
-    connection,
-    "SELECT synchronous, journal_mode, sqlite_version() AS version FROM pragma_synchronous, pragma_journal_mode"
-  )
-  const version = (found?.version ?? "").split(".").map(Number)
-  const older = oldestSqlite.findIndex((part, index) => part !== version[index])
-  if (older !== -1 && (version[older] ?? 0) < (oldestSqlite[older] ?? 0)) {
-    return yield* Effect.dieMessage(`SQLite ${found?.version} is older than ${oldestSqlite.join(".")}`)
-  }
-  if (found?.synchronous !== 2 || found.journal_mode !== "wal") {
-    return yield* Effect.dieMessage(`SQLite runs with ${JSON.stringify(found)}, not in WAL with synchronous=FULL`)
-  }
-})
 
 const findings = query(Schema.Struct({ quick_check: Schema.String }))
 
-/** What an error of SQLite or of the schema means for the file as a whole. */
-export const toDatabaseUnusable =
-  (filename: string) =>
-  (error: SqlError | ForeignDatabase | DatabaseUnusable | SqliteDriver.DriverUnusable): DatabaseUnusable => {
-    switch (error._tag) {
-      case "DatabaseUnusable":
-        return error
-      case "DriverUnusable":
-        return new DatabaseUnusable({ message: error.message })
-      case "ForeignDatabase":
-        return unusable(filename, `it ${error.message}`)
-      case "SqlError":
-        return unusable(filename, openingReason(error))
-    }
-  }
+/** From which size on the write-ahead log is truncated, in bytes. Without long readers, SQLite keeps it at half of this. */
+const largestWal = 8 * 1024 * 1024
+
+/** How often truncating is tried while a reader holds the log. */
+const truncationInterval = "1 second"
 
 /** Connections to one and the same file. */
 interface OpenFile {
@@ -101,13 +43,6 @@ interface OpenFile {
   readonly snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>
   readonly ids: FileIds
 }
-
-/**
- * A connection to inspect a database with, which changes nothing: closing one that may write would merge a log that
- * another program left behind, and closing a read-only one would leave the log that it created itself.
- */
-export const connectForInspection = (filename: string) =>
-  connect(filename, { readonly: fileId(`${filename}-wal`) !== undefined })
 
 /** Whether the database at the path has an older schema. */
 const inspectSchema = (filename: string) =>
@@ -188,6 +123,27 @@ export class Database extends Effect.Service<Database>()("@port-server/server/st
       return verified
     })
 
+    let isTruncating = false
+    const truncateWal = Effect.suspend(() => {
+      if (isTruncating || walSize(filename) <= largestWal) return Effect.void
+      isTruncating = true
+      return connections.pipe(
+        Effect.flatMap(({ reader }) => run(reader, "PRAGMA wal_checkpoint(TRUNCATE)")),
+        Effect.ignore,
+        Effect.delay(truncationInterval),
+        Effect.repeat({ while: () => walSize(filename) > largestWal }),
+        Effect.ensuring(
+          Effect.sync(() => {
+            isTruncating = false
+          })
+        ),
+        Effect.interruptible,
+        Effect.forkIn(scope),
+        Effect.asVoid
+      )
+    })
+    yield* truncateWal
+
     const replace = Effect.gen(function* () {
       // Without a file at the path, the connections are kept: the same file may come back.
       if (fileId(filename) === undefined) return yield* fileReplaced
@@ -204,6 +160,9 @@ export class Database extends Effect.Service<Database>()("@port-server/server/st
     return {
       /** The connections, or `StorageUnavailable` if the file was removed or replaced. */
       connections,
+
+      /** The same, after a commit. Gives the space of a large write-ahead log back once no reader holds it any more. */
+      connectionsAfterCommit: Effect.zipLeft(connections, truncateWal),
 
       /** The same, verified once in each turn of the event loop: enough for reads. */
       connectionsForRead,

@@ -26,6 +26,15 @@ export const fileId = (filename: string): string | undefined => {
   }
 }
 
+/** The size of the write-ahead log, in bytes. */
+export const walSize = (filename: string): number => {
+  try {
+    return statSync(`${filename}-wal`, { throwIfNoEntry: false })?.size ?? 0
+  } catch {
+    return 0
+  }
+}
+
 /** The database file and its write-ahead log, which is part of it, by {@link fileId}. */
 export interface FileIds {
   readonly database: string | undefined

@@ -2,10 +2,10 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as AllocationRow from "./AllocationRow.ts"
-import { connectForInspection, toDatabaseUnusable } from "./Database.ts"
 import { DatabaseUnusable, inspect, unusable } from "./DatabaseFile.ts"
 import { isOutdated } from "./Migrations.ts"
 import { query } from "./Query.ts"
+import { connectForInspection, toDatabaseUnusable } from "./SqliteConnection.ts"
 
 const findings = query(Schema.Struct({ integrity_check: Schema.String }))
 const tables = query(Schema.Struct({ name: Schema.String }))

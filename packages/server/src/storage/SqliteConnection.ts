@@ -1,0 +1,80 @@
+import * as Reactivity from "@effect/experimental/Reactivity"
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { DatabaseUnusable, fileId, unusable } from "./DatabaseFile.ts"
+import type { ForeignDatabase } from "./Migrations.ts"
+import { query, run } from "./Query.ts"
+import * as SqliteDriver from "./SqliteDriver.ts"
+import { openingReason } from "./SqliteError.ts"
+import { whileLocked } from "./Transaction.ts"
+
+/** How long SQLite itself waits for a lock, in ms: short, because it waits with the whole process. */
+const busyTimeout = 20
+
+/**
+ * Oldest SQLite without the WAL-reset bug, which could corrupt a database (https://sqlite.org/wal.html#walresetbug).
+ */
+const oldestSqlite = [3, 51, 3] as const
+
+const pragmas = query(Schema.Struct({ synchronous: Schema.Int, journal_mode: Schema.String, version: Schema.String }))
+
+/** A connection of its own for as long as the scope is open. Opening waits while another process holds a lock. */
+export const connect = Effect.fnUntraced(
+  function* (filename: string, options: { readonly readonly?: boolean } = {}) {
+    const SqliteClient = yield* SqliteDriver.load
+    const sql = yield* SqliteClient.make({ filename, disableWAL: true, ...options }).pipe(
+      // The driver's constructor throws inside an effect that cannot fail.
+      Effect.catchAllDefect((cause) =>
+        Effect.fail(SqliteDriver.toDriverUnusable(cause) ?? new SqlError({ cause, message: "Failed to open" }))
+      )
+    )
+    const connection = yield* sql.reserve
+    for (const pragma of [`busy_timeout = ${busyTimeout}`, "foreign_keys = ON", "synchronous = FULL"]) {
+      yield* run(connection, `PRAGMA ${pragma}`)
+    }
+    return connection
+  },
+  whileLocked,
+  Effect.provide(Reactivity.layer)
+)
+
+/** What the promises rest on: asserted once the connection has written, because SQLite may change it until then. */
+export const assertDurable = Effect.fnUntraced(function* (connection: Connection) {
+  const [found] = yield* pragmas(
+    connection,
+    "SELECT synchronous, journal_mode, sqlite_version() AS version FROM pragma_synchronous, pragma_journal_mode"
+  )
+  const version = (found?.version ?? "").split(".").map(Number)
+  const older = oldestSqlite.findIndex((part, index) => part !== version[index])
+  if (older !== -1 && (version[older] ?? 0) < (oldestSqlite[older] ?? 0)) {
+    return yield* Effect.dieMessage(`SQLite ${found?.version} is older than ${oldestSqlite.join(".")}`)
+  }
+  if (found?.synchronous !== 2 || found.journal_mode !== "wal") {
+    return yield* Effect.dieMessage(`SQLite runs with ${JSON.stringify(found)}, not in WAL with synchronous=FULL`)
+  }
+})
+
+/** What an error of SQLite or of the schema means for the file as a whole. */
+export const toDatabaseUnusable =
+  (filename: string) =>
+  (error: SqlError | ForeignDatabase | DatabaseUnusable | SqliteDriver.DriverUnusable): DatabaseUnusable => {
+    switch (error._tag) {
+      case "DatabaseUnusable":
+        return error
+      case "DriverUnusable":
+        return new DatabaseUnusable({ message: error.message })
+      case "ForeignDatabase":
+        return unusable(filename, `it ${error.message}`)
+      case "SqlError":
+        return unusable(filename, openingReason(error))
+    }
+  }
+
+/**
+ * A connection to inspect a database with, which changes nothing: closing one that may write would merge a log that
+ * another program left behind, and closing a read-only one would leave the log that it created itself.
+ */
+export const connectForInspection = (filename: string) =>
+  connect(filename, { readonly: fileId(`${filename}-wal`) !== undefined })
