@@ -1,19 +1,26 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { run } from "./Query.ts"
 import { isLocked } from "./SqliteError.ts"
 
-/** How long a write waits for another process to release its lock. A waiting write keeps no read from its answer. */
-const lockPatience = "3 seconds"
+/** How long a write waits for another process to release its lock, in ns. Reads are served meanwhile. */
+const lockTimeout = 3_000_000_000n
 
-/** Try again while another process holds a lock, for 3 seconds at most. */
+/**
+ * Try again while another process holds a lock, for 3 seconds at most: by the monotonic clock, because a schedule's
+ * `upTo` goes by the time of day, which may be set.
+ */
 export const whileLocked = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.retry(effect, {
-    schedule: Schedule.spaced("15 millis").pipe(Schedule.upTo(lockPatience)),
-    while: isLocked
-  })
+  Effect.flatMap(Clock.currentTimeNanos, (begun) =>
+    Effect.retry(effect, {
+      schedule: Schedule.spaced("15 millis"),
+      while: (error) =>
+        isLocked(error) ? Effect.map(Clock.currentTimeNanos, (now) => now - begun < lockTimeout) : Effect.succeed(false)
+    })
+  )
 
 /**
  * Run `body` in a transaction that takes the write lock at its start (`BEGIN IMMEDIATE`), so that what it read is still
