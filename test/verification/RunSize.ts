@@ -38,3 +38,6 @@ export const hostile = {
   /** Connections that send one byte a second. */
   slowConnections: 200
 }
+
+/** Readings that fail: rounds of requests for each kind of failure, and databases with rows of random types. */
+export const readings = { rounds: rounds(25, 4), databases: rounds(60, 6) }

@@ -117,7 +117,13 @@ const snapshot = (sockets: ReadonlyMap<number, ReadonlyArray<Socket>>, others: L
 export const make = (range: PortRange): Effect.Effect<PortScanner> =>
   Effect.map(BindProbe.make(range), (probe) =>
     lsof("-w", "-nP", "+c0", "-iTCP", "-sTCP:LISTEN", "-FpcLtn").pipe(
+      Effect.map(parse),
+      // What lsof cannot read it leaves out without a message; port-server itself listens.
+      Effect.filterOrFail(
+        (sockets) => [...sockets.values()].flat().some(({ listener }) => listener.pid === process.pid),
+        () => new LsofFailed({ reason: "lsof does not list port-server's own socket" })
+      ),
       Effect.mapError(({ reason }) => ListenersUnavailable.of(reason)),
-      Effect.zipWith(probe, (output, others) => snapshot(parse(output), others))
+      Effect.zipWith(probe, snapshot)
     )
   )
