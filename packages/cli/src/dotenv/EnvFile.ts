@@ -2,8 +2,8 @@ import * as NodeFs from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { CliError } from "../errors/CliError.ts"
 import { cannotRead, cannotWrite, codeOf } from "../errors/FileError.ts"
-import * as Output from "../output/Output.ts"
 import * as AtomicFile from "../platform/AtomicFile.ts"
 import * as ManagedBlock from "./ManagedBlock.ts"
 
@@ -32,19 +32,19 @@ const look = (file: string) =>
   Effect.gen(function* () {
     const target = yield* Effect.try({
       try: () => targetOf(resolve(file)),
-      catch: (error) => Output.failed(cannotWrite(file, error))
+      catch: (error) => CliError.make(cannotWrite(file, error))
     })
     const bytes = yield* Effect.try({
       try: () => read(target),
-      catch: (error) => Output.failed(cannotRead(file, error))
+      catch: (error) => CliError.make(cannotRead(file, error))
     })
     const found = ManagedBlock.find(bytes ?? new Uint8Array())
-    if (Either.isLeft(found)) return yield* Output.failed(`${file} ${found.left}; it was left as it is`)
+    if (Either.isLeft(found)) return yield* CliError.make(`${file} ${found.left}; it was left as it is`)
     return { target, bytes, found: found.right }
   })
 
 /** Whether a file can carry a block of variables: fails with what is wrong with it, and changes nothing. */
-export const check = (file: string): Effect.Effect<void, Output.Failure> => Effect.asVoid(look(file))
+export const check = (file: string): Effect.Effect<void, CliError> => Effect.asVoid(look(file))
 
 /** What became of a file. */
 export interface Written {
@@ -58,7 +58,7 @@ export const write = (
   file: string,
   title: string,
   variables: ReadonlyMap<string, string>
-): Effect.Effect<Written, Output.Failure> =>
+): Effect.Effect<Written, CliError> =>
   Effect.flatMap(look(file), ({ bytes, found, target }) =>
     Effect.suspend(() => {
       const wanted = ManagedBlock.withBlock(found, title, [...variables.values()])
@@ -72,7 +72,7 @@ export const write = (
         // Somebody else made it in the meantime.
         return codeOf(error) === "EEXIST" && bytes === undefined
           ? write(file, title, variables)
-          : Output.failed(cannotWrite(file, error))
+          : CliError.make(cannotWrite(file, error))
       }
     })
   )

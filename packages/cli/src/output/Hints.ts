@@ -1,5 +1,5 @@
 import { serverAddress } from "@port-server/domain/Defaults"
-import type { ClientError } from "./Output.ts"
+import type { ClientError } from "../errors/CliError.ts"
 
 /** What to do next after an error, for a person at a terminal; the commands in it can be run as they stand. */
 export const hintOf = (error: ClientError): string | undefined => {

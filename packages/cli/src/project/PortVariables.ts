@@ -2,7 +2,7 @@ import type { AskedService, EnsureResult } from "@port-server/domain/Ensure"
 import { projectFileName, variablesOf } from "@port-server/domain/ProjectFile"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Output from "../output/Output.ts"
+import { CliError } from "../errors/CliError.ts"
 import type { Here } from "./ProjectContext.ts"
 import { ensureServices, instanceLabel, settingsOf } from "./ProjectPorts.ts"
 
@@ -25,7 +25,7 @@ export const requireServices = (here: Here) =>
     known(here),
     (services) => services.length > 0,
     () =>
-      Output.failed(
+      CliError.make(
         `${instanceLabel(here)} has no ports yet: name services with --service, or in a ${projectFileName} (portctl init writes one)`
       )
   )
@@ -34,7 +34,7 @@ export const requireServices = (here: Here) =>
 export const ensureVariables = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<AskedService>) {
   const settings = settingsOf(here)
   const variables = variablesOf(asked.map(({ service }) => [service, settings.get(service)] as const))
-  if (Either.isLeft(variables)) return yield* Output.failed(variables.left)
+  if (Either.isLeft(variables)) return yield* CliError.make(variables.left)
   const ensured = yield* ensureServices(here, asked)
   const services = ensured.allocations.map(({ port, service }) => ({
     service,

@@ -7,7 +7,7 @@ import { InvalidRequest } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Output from "../output/Output.ts"
+import { CliError, type ClientError } from "../errors/CliError.ts"
 import * as GitLocation from "./GitLocation.ts"
 import * as ProjectFileLoader from "./ProjectFileLoader.ts"
 
@@ -18,7 +18,7 @@ export interface Here {
   /** Whether the command line or the environment said the instance: then another folder may have the same one on purpose. */
   readonly isSaid: boolean
   /** What the instance has, by id; the server is asked once. */
-  readonly held: Effect.Effect<ReadonlyArray<Allocation>, Output.ClientError, PortServerClient>
+  readonly held: Effect.Effect<ReadonlyArray<Allocation>, ClientError, PortServerClient>
   /** The real path of the worktree's top level; outside git, of the project file's folder or the current one. */
   readonly folder: string
   /** The project file that goes for the current folder. */
@@ -39,7 +39,7 @@ export const currentFolder = Effect.suspend(() => {
     return Effect.succeed(NodeFs.realpathSync(told))
   } catch {
     // Node puts this character for the bytes that are not UTF-8.
-    return Output.failed(
+    return CliError.make(
       told.includes("\uFFFD")
         ? `the path of the current folder, ${told}, is not UTF-8 text`
         : "the current folder is gone, or it is not yours to read"
@@ -48,30 +48,30 @@ export const currentFolder = Effect.suspend(() => {
 })
 
 const fromEnvironment = (name: string, field: "app" | "instance") =>
-  Effect.mapError(variable(name, nameText(field), ""), (error) => Output.failed(sentenceOf(error)))
+  Effect.mapError(variable(name, nameText(field), ""), (error) => CliError.make(sentenceOf(error)))
 
 /** The name that a folder gives. */
 const nameOf = (field: "app" | "instance", folder: string, name: string) =>
   Effect.mapError(Schema.validate(nameText(field))(name), (error) => {
     const problem = name === "" ? "it has none" : InvalidRequest.fromParseError(error).message
-    return Output.failed(`the name of the folder ${folder} cannot be the ${field}'s: ${problem}; say --${field}`)
+    return CliError.make(`the name of the folder ${folder} cannot be the ${field}'s: ${problem}; say --${field}`)
   })
 
 /** What the folder says where nobody else does: its repository, or, outside git, its name. */
 const appOf = (folder: string, git: GitLocation.Answer) => {
-  if (git._tag === "Refused") return Output.failed(`${git.reason}; say --app and --instance, or ${git.remedy}`)
+  if (git._tag === "Refused") return CliError.make(`${git.reason}; say --app and --instance, or ${git.remedy}`)
   if (git._tag === "Outside") return nameOf("app", folder, basename(folder))
   return git.app === ""
-    ? Output.failed(`nothing in ${git.repository} says where its main worktree is; say --app`)
+    ? CliError.make(`nothing in ${git.repository} says where its main worktree is; say --app`)
     : nameOf("app", git._tag === "Worktree" ? folder : git.repository, git.app)
 }
 
 const instanceOf = (folder: string, git: GitLocation.Answer) => {
   switch (git._tag) {
     case "Refused":
-      return Output.failed(`${git.reason}; say --app and --instance, or ${git.remedy}`)
+      return CliError.make(`${git.reason}; say --app and --instance, or ${git.remedy}`)
     case "Repository":
-      return Output.failed(`${git.reason}; go to one, or say --instance`)
+      return CliError.make(`${git.reason}; go to one, or say --instance`)
     case "Outside":
       return Effect.succeed("main")
     case "Worktree":
@@ -80,7 +80,7 @@ const instanceOf = (folder: string, git: GitLocation.Answer) => {
 }
 
 /** Where a verb runs, of what the command line says, the environment, the project file and the repository, in this order. */
-export const here: (given: Given) => Effect.Effect<Here, Output.Failure> = Effect.fnUntraced(function* (given) {
+export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUntraced(function* (given) {
   const cwd = yield* currentFolder
   const project = yield* ProjectFileLoader.find(cwd)
   const saidApp =

@@ -4,8 +4,8 @@ import { InvalidRequest } from "@port-server/domain/Errors"
 import { ProjectFile, projectFileName } from "@port-server/domain/ProjectFile"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { CliError } from "../errors/CliError.ts"
 import { cannotRead, codeOf } from "../errors/FileError.ts"
-import * as Output from "../output/Output.ts"
 
 const decode = Schema.decodeUnknown(ProjectFile)
 
@@ -21,7 +21,7 @@ export interface Project {
 }
 
 /** The text of a file; `undefined` where there is none. */
-const textOf = (file: string): Effect.Effect<string | undefined, Output.Failure> =>
+const textOf = (file: string): Effect.Effect<string | undefined, CliError> =>
   Effect.suspend(() => {
     try {
       // A pipe or a device would be waited for, without end.
@@ -29,15 +29,15 @@ const textOf = (file: string): Effect.Effect<string | undefined, Output.Failure>
       if (status === undefined) {
         // A link that leads nowhere is not there for most calls, and yet somebody's project file.
         const isLink = NodeFs.lstatSync(file, { throwIfNoEntry: false }) !== undefined
-        return isLink ? Output.failed(cannotRead(file, { code: "ELOOP" })) : Effect.succeed(undefined)
+        return isLink ? CliError.make(cannotRead(file, { code: "ELOOP" })) : Effect.succeed(undefined)
       }
-      if (!status.isFile() && !status.isDirectory()) return Output.failed(`${file} is not a file`)
+      if (!status.isFile() && !status.isDirectory()) return CliError.make(`${file} is not a file`)
       return Effect.succeed(utf8.decode(NodeFs.readFileSync(file)))
     } catch (error) {
       if (codeOf(error) === "ENOTDIR") return Effect.succeed(undefined)
       return codeOf(error) === "ERR_ENCODING_INVALID_ENCODED_DATA"
-        ? Output.failed(`${file} is not UTF-8 text`)
-        : Output.failed(cannotRead(file, error))
+        ? CliError.make(`${file} is not UTF-8 text`)
+        : CliError.make(cannotRead(file, error))
     }
   })
 
@@ -79,10 +79,10 @@ const notJson = (text: string, error: unknown): string => {
   return `${lines.length}:${(lines.at(-1)?.length ?? 0) + 1} is not JSON: ${reason}`
 }
 
-const parse = (file: string, text: string): Effect.Effect<unknown, Output.Failure> =>
+const parse = (file: string, text: string): Effect.Effect<unknown, CliError> =>
   Effect.suspend(() => {
     if (text.startsWith("\uFEFF")) {
-      return Output.failed(`${file} starts with a byte order mark; save it as UTF-8 without one`)
+      return CliError.make(`${file} starts with a byte order mark; save it as UTF-8 without one`)
     }
     let strange: string | undefined
     try {
@@ -90,23 +90,21 @@ const parse = (file: string, text: string): Effect.Effect<unknown, Output.Failur
         if (isReservedKey(name)) strange = name
         return value
       })
-      return strange === undefined ? Effect.succeed(value) : Output.failed(`${file}: ${reservedKeyMessage(strange)}`)
+      return strange === undefined ? Effect.succeed(value) : CliError.make(`${file}: ${reservedKeyMessage(strange)}`)
     } catch (error) {
-      return Output.failed(`${file}:${notJson(text, error)}`)
+      return CliError.make(`${file}:${notJson(text, error)}`)
     }
   })
 
 /** The project file of a folder, or of the nearest folder above it that has one. */
-export const find: (folder: string) => Effect.Effect<Project | undefined, Output.Failure> = Effect.fnUntraced(
+export const find: (folder: string) => Effect.Effect<Project | undefined, CliError> = Effect.fnUntraced(
   function* (start) {
     for (let folder = start; ; folder = dirname(folder)) {
       const file = join(folder, projectFileName)
       const text = yield* textOf(file)
       if (text !== undefined) {
         const contents = yield* Effect.mapError(Effect.flatMap(parse(file, text), decode), (error) =>
-          error instanceof Output.Failure
-            ? error
-            : Output.failed(`${file}: ${InvalidRequest.fromParseError(error).message}`)
+          error instanceof CliError ? error : CliError.make(`${file}: ${InvalidRequest.fromParseError(error).message}`)
         )
         return { file, folder, contents }
       }

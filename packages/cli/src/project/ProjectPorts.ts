@@ -6,7 +6,7 @@ import { projectFileName, type ServiceSettings } from "@port-server/domain/Proje
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Output from "../output/Output.ts"
+import { CliError } from "../errors/CliError.ts"
 import { conflictingFolder } from "./FolderOwnership.ts"
 import type { Here } from "./ProjectContext.ts"
 
@@ -21,7 +21,7 @@ export const settingsOf = ({ project }: Here): ReadonlyMap<string, ServiceSettin
   new Map(Object.entries(project?.contents.services ?? {}))
 
 /** Said where neither the command line nor a project file names a service. */
-export const noServices = Output.failed(
+export const noServices = CliError.make(
   `no services: name them with --service, or in a ${projectFileName} (portctl init writes one)`
 )
 
@@ -34,7 +34,7 @@ const own = (here: Here, allocations: ReadonlyArray<Allocation>) => {
   const other = here.isSaid ? undefined : conflictingFolder(here, allocations)
   return other === undefined
     ? Effect.void
-    : Output.failed(
+    : CliError.make(
         `${instanceLabel(here)} belongs to ${other}; give this folder its own with --instance or PORTCTL_INSTANCE`,
         `--instance ${here.instance} shares the ports`
       )

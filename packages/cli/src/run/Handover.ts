@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs"
 import { complain } from "@port-server/command-line/ErrorReport"
 import { Negative } from "@port-server/command-line/Program"
 import * as Effect from "effect/Effect"
-import { failed } from "../output/Output.ts"
+import { CliError } from "../errors/CliError.ts"
 import { type Bytes, type Changes, corrections, descriptorVariable } from "./CommandEnvironment.ts"
 import { problemOf } from "./CommandLookup.ts"
 
@@ -36,7 +36,7 @@ export const handOver = Effect.fnUntraced(function* (
 ) {
   const descriptor = Number(process.env[descriptorVariable] ?? "")
   if (descriptor === 0)
-    return yield* failed("portctl run needs the shell script bin/portctl, which becomes the command")
+    return yield* CliError.make("portctl run needs the shell script bin/portctl, which becomes the command")
   const problem = problemOf(command, inherited)
   if (problem !== undefined) {
     yield* complain(new Error(problem.message))
@@ -45,6 +45,6 @@ export const handOver = Effect.fnUntraced(function* (
   const words = process.argv.length - 2 - args.length - 1
   yield* Effect.try({
     try: () => writeFileSync(descriptor, Buffer.from(script(command, words, inherited, changes), "latin1")),
-    catch: () => failed("cannot write into the folder for temporary files (is the disk full?)")
+    catch: () => CliError.make("cannot write into the folder for temporary files (is the disk full?)")
   })
 })

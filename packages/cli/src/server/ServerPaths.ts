@@ -3,15 +3,15 @@ import { homedir, userInfo } from "node:os"
 import { dirname, join } from "node:path"
 import * as Defaults from "@port-server/domain/Defaults"
 import * as Effect from "effect/Effect"
+import { CliError } from "../errors/CliError.ts"
 import { codeOf } from "../errors/FileError.ts"
-import { failed } from "../output/Output.ts"
 
 /** The port-server that belongs to this portctl: the file beside it. */
 export const program = Effect.suspend(() => {
   const file = join(dirname(realpathSync(process.argv[1] ?? "")), "port-server")
   return existsSync(file)
     ? Effect.succeed(file)
-    : failed(`cannot start port-server: there is no ${file}; build or install it beside portctl`)
+    : CliError.make(`cannot start port-server: there is no ${file}; build or install it beside portctl`)
 })
 
 const own = (folder: string): boolean => {
@@ -34,11 +34,11 @@ export const dataFolder = Effect.suspend(() => {
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error
     }
-    if (!own(folder)) return failed(`the folder ${folder} belongs to another user (is HOME your own folder?)`)
+    if (!own(folder)) return CliError.make(`the folder ${folder} belongs to another user (is HOME your own folder?)`)
     chmodSync(folder, 0o700)
-    return statSync(folder).isDirectory() ? Effect.succeed(folder) : failed(`${folder} is not a folder`)
+    return statSync(folder).isDirectory() ? Effect.succeed(folder) : CliError.make(`${folder} is not a folder`)
   } catch {
-    return failed(`cannot make the folder ${folder} (is HOME your own folder?)`)
+    return CliError.make(`cannot make the folder ${folder} (is HOME your own folder?)`)
   }
 })
 

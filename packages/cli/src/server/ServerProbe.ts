@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as LoopbackHttpClient from "../client/LoopbackHttpClient.ts"
-import { type Failure, failed } from "../output/Output.ts"
+import { CliError } from "../errors/CliError.ts"
 
 /** What there is at an address. */
 export type Standing =
@@ -34,7 +34,7 @@ export const isLoopback = (host: string): boolean => /^(127\.0\.0\.1|localhost)$
 export const localAddress = Effect.fnUntraced(function* (port: Option.Option<Port>) {
   const usual = yield* addressFromEnv
   if (!isLoopback(usual.host)) {
-    return yield* failed(
+    return yield* CliError.make(
       `PORT_SERVER_ADDR is ${usual}, another machine than this: only a server at 127.0.0.1 or localhost can be started and stopped`
     )
   }
@@ -103,8 +103,8 @@ export const look = (address: ServerAddress): Effect.Effect<Standing> =>
 export const refusal = (
   standing: Exclude<Standing, { readonly _tag: "Running" | "Down" }>,
   address: ServerAddress
-): Failure =>
-  failed(
+): CliError =>
+  CliError.make(
     standing._tag === "Unwell"
       ? `the port-server at ${address} cannot answer right now: ${standing.message}`
       : standing.message

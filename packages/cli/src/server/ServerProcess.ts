@@ -5,7 +5,7 @@ import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
-import { type Failure, failed } from "../output/Output.ts"
+import { CliError } from "../errors/CliError.ts"
 
 /** How long a server may take to its end; it lets requests in flight finish for 5 s at most. */
 const patience = "15 seconds"
@@ -63,8 +63,8 @@ export const isIdentified = (pid: number, { port }: ServerAddress): boolean =>
   pid > 1 && (existsSync("/proc/self/cmdline") ? byProc : byTools)(pid, port)
 
 /** Said of a server whose process is not {@link isIdentified identified}. */
-export const foreign = (pid: number, address: ServerAddress): Failure =>
-  failed(
+export const foreign = (pid: number, address: ServerAddress): CliError =>
+  CliError.make(
     `the port-server at ${address} says that it is process ${pid}, which is no port-server of this machine that listens there (a forwarded port, or a container?): stop it where it runs`
   )
 
@@ -84,14 +84,14 @@ export const terminate = Effect.fnUntraced(function* (pid: number) {
     try: () => process.kill(pid, "SIGTERM"),
     catch: (error) =>
       Predicate.hasProperty(error, "code") && error.code === "EPERM"
-        ? failed(`port-server (pid ${pid}) belongs to another user: only they can stop it`)
+        ? CliError.make(`port-server (pid ${pid}) belongs to another user: only they can stop it`)
         : undefined
   }).pipe(Effect.catchAll((failure) => failure ?? Effect.void))
   yield* Effect.sync(() => isGone(pid)).pipe(
     Effect.repeat({ until: (gone) => gone, schedule: Schedule.spaced("20 millis") }),
     Effect.timeoutFail({
       duration: patience,
-      onTimeout: () => failed(`port-server (pid ${pid}) was asked to stop and still runs after ${patience}`)
+      onTimeout: () => CliError.make(`port-server (pid ${pid}) was asked to stop and still runs after ${patience}`)
     })
   )
 })

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { failed } from "../output/Output.ts"
+import { CliError } from "../errors/CliError.ts"
 import * as ServerPaths from "./ServerPaths.ts"
 import { look, refusal } from "./ServerProbe.ts"
 
@@ -70,7 +70,7 @@ const unlinkedTempFile = (folder: string) =>
         unlinkSync(file)
         return descriptor
       },
-      catch: () => failed(`cannot write into the folder ${folder}`)
+      catch: () => CliError.make(`cannot write into the folder ${folder}`)
     }),
     (descriptor) => Effect.sync(() => closeSync(descriptor))
   )
@@ -140,7 +140,7 @@ const race = Effect.fnUntraced(function* (wanted: ServerSpec, folder: string) {
     const words = exitMessage(textOf(errors))
     const message = `port-server did not start: ${words} (log: ${log})`
     if (standing._tag === "Down" && /already in use/.test(words)) return yield* new PortRaceLost({ message })
-    return yield* failed(standing._tag === "Foreign" ? standing.message : message)
+    return yield* CliError.make(standing._tag === "Foreign" ? standing.message : message)
   })
   return yield* settled.pipe(
     Effect.tap(Option.match({ onNone: () => Effect.sleep("20 millis"), onSome: () => Effect.void })),
@@ -164,7 +164,7 @@ const assertSameSettings = Effect.fnUntraced(function* (
   const { port: usual } = yield* Effect.orDie(addressFromEnv)
   const which = address.port === usual ? "" : ` --port ${address.port}`
   const differs = (how: string, flag: string) =>
-    failed(
+    CliError.make(
       `port-server is already running at ${address} (pid ${info.pid}) ${how}; to change that: portctl restart${which} ${flag}`
     )
   if (Option.isSome(database) && !(yield* samePath(database.value, info.database))) {
@@ -187,11 +187,11 @@ export const start = Effect.fnUntraced(function* (wanted: ServerSpec) {
       ? { ...standing.info, isNew: false, log: ServerPaths.logFile(folder, address.port) }
       : yield* race(wanted, folder).pipe(
           Effect.retry({ while: (error) => error._tag === "PortRaceLost", schedule: Schedule.spaced("200 millis") }),
-          Effect.catchTag("PortRaceLost", ({ message }) => failed(message)),
+          Effect.catchTag("PortRaceLost", ({ message }) => CliError.make(message)),
           Effect.timeoutFail({
             duration: patience,
             onTimeout: () =>
-              failed(
+              CliError.make(
                 `port-server was started and is not healthy after ${patience} (log: ${ServerPaths.logFile(folder, address.port)})`
               )
           })

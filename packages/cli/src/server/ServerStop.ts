@@ -2,12 +2,12 @@ import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Failure } from "../output/Output.ts"
+import type { CliError } from "../errors/CliError.ts"
 import * as ServerProbe from "./ServerProbe.ts"
 import * as ServerProcess from "./ServerProcess.ts"
 
 /** Stop the server at the address and wait until it is gone: what it was; none when none runs there. */
-export const stop = (address: ServerAddress): Effect.Effect<Option.Option<ServerInfo>, Failure> =>
+export const stop = (address: ServerAddress): Effect.Effect<Option.Option<ServerInfo>, CliError> =>
   Effect.gen(function* () {
     const standing = yield* ServerProbe.look(address)
     if (standing._tag === "Down") return Option.none()

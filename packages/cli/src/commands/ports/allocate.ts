@@ -39,7 +39,7 @@ export const allocate = Command.make(
       (error) => new UsageError({ message: InvalidRequest.fromParseError(error).message })
     )
     const client = yield* PortServerClient
-    const { port } = yield* Output.answer(Allocation, { json })(client.allocate(payload), (allocation) =>
+    const { port } = yield* Output.print(Allocation, { json })(client.allocate(payload), (allocation) =>
       quiet
         ? String(allocation.port)
         : `allocated port ${allocation.port} (id=${allocation.id}) for ${allocation.owner}`

@@ -5,6 +5,7 @@ import { escapeControls } from "@port-server/domain/Allocation"
 import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
+import * as AllocationTable from "../../output/AllocationTable.ts"
 import { isListening } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
@@ -15,10 +16,10 @@ export const check = Command.make(
   { port: Options.port, json: Options.json },
   Effect.fnUntraced(function* ({ port, json }) {
     const client = yield* PortServerClient
-    const { available, listener, listener_error } = yield* Output.answer(PortStatus, { json })(
+    const { available, listener, listener_error } = yield* Output.print(PortStatus, { json })(
       client.check(port),
       ({ holder, holder_error, listener, listener_error }) => {
-        if (holder !== undefined) return `port ${port} is allocated to ${Output.ownerAndId(holder)}`
+        if (holder !== undefined) return `port ${port} is allocated to ${AllocationTable.ownerAndId(holder)}`
         if (holder_error !== undefined) return escapeControls(holder_error)
         if (listener !== undefined) return `port ${port} is not allocated, but ${isListening(listener, "it")}`
         return listener_error === undefined

@@ -9,7 +9,7 @@ import * as Options from "../Options.ts"
 /** `portctl export` */
 export const exportAll = Command.make("export", { json: Options.json }, ({ json }) =>
   Effect.flatMap(PortServerClient, (client) =>
-    Output.answer(Backup, { json, indent: 2 })(
+    Output.print(Backup, { json, indent: 2 })(
       Effect.map(client.list(), (allocations) => ({ version: 1, allocations }) as const),
       (backup) => JSON.stringify(backup, undefined, 2)
     )

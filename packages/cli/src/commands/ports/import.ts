@@ -8,6 +8,7 @@ import { BackupFromText, ImportResult } from "@port-server/domain/Backup"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { CliError } from "../../errors/CliError.ts"
 import { cannotRead } from "../../errors/FileError.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
@@ -26,10 +27,10 @@ const backupIn = Effect.fnUntraced(function* (file: string) {
   // The platform's file system loads Node's crypto, which would cost every other command 3 ms.
   const text = yield* Effect.tryPromise({
     try: () => (file === "-" ? standardInput() : NodeFs.promises.readFile(file, "utf8")),
-    catch: (error) => Output.failed(cannotRead(file, error))
+    catch: (error) => CliError.make(cannotRead(file, error))
   })
   return yield* Effect.mapError(decode(text.replace(byteOrderMark, "")), (error) =>
-    Output.failed(`${file} is not a backup of portctl export: ${InvalidRequest.fromParseError(error).message}`)
+    CliError.make(`${file} is not a backup of portctl export: ${InvalidRequest.fromParseError(error).message}`)
   )
 })
 
@@ -45,7 +46,7 @@ export const importAll = Command.make(
   },
   Effect.fnUntraced(function* ({ dryRun, file, json }) {
     const client = yield* PortServerClient
-    yield* Output.answer(ImportResult, { json })(
+    yield* Output.print(ImportResult, { json })(
       Effect.flatMap(backupIn(file), (backup) => client.import({ ...backup, dry_run: dryRun })),
       ({ imported, unchanged }) =>
         dryRun

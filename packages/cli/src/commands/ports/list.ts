@@ -6,6 +6,7 @@ import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { Listener } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as AllocationTable from "../../output/AllocationTable.ts"
 import { listenerName } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
@@ -37,10 +38,10 @@ export const list = Command.make(
   Effect.fnUntraced(function* ({ json, live: isLive, ...selector }) {
     const client = yield* PortServerClient
     if (isLive) {
-      yield* Output.answer(Schema.Array(LiveAllocation), { json, indent: 2 })(
+      yield* Output.print(Schema.Array(LiveAllocation), { json, indent: 2 })(
         live(client, selector),
         (allocations, terminal) =>
-          Output.table(allocations, terminal, [
+          AllocationTable.table(allocations, terminal, [
             {
               heading: "LISTENING",
               cell: ({ listener }) => (listener === undefined ? "-" : listenerName(listener)),
@@ -50,9 +51,8 @@ export const list = Command.make(
       )
       return
     }
-    yield* Output.answer(Schema.Array(Allocation), { json, indent: 2 })(
-      client.list(selector),
-      (allocations, terminal) => Output.table(allocations, terminal)
+    yield* Output.print(Schema.Array(Allocation), { json, indent: 2 })(client.list(selector), (allocations, terminal) =>
+      AllocationTable.table(allocations, terminal)
     )
   })
 ).pipe(

@@ -10,6 +10,7 @@ import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { PruneResult } from "@port-server/domain/Prune"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as AllocationTable from "../../output/AllocationTable.ts"
 import * as Output from "../../output/Output.ts"
 import { isGone } from "../../project/FolderOwnership.ts"
 import * as Options from "../Options.ts"
@@ -18,7 +19,7 @@ const sentences = (verb: string) => (allocations: ReadonlyArray<Allocation>) =>
   allocations
     .map(
       (allocation) =>
-        `${verb} port ${allocation.port} of ${Output.ownerAndId(allocation)}: ${escapeControls(allocation.path ?? "")} is gone`
+        `${verb} port ${allocation.port} of ${AllocationTable.ownerAndId(allocation)}: ${escapeControls(allocation.path ?? "")} is gone`
     )
     .join("\n") || "nothing is stale"
 
@@ -65,14 +66,14 @@ export const prune = Command.make(
     const answer = (dry_run: boolean, ids?: ReadonlyArray<Allocation["id"]>) =>
       client.prune(ids === undefined ? { dry_run } : { dry_run, ids })
     if (yes || dryRun) {
-      yield* Output.answer(PruneResult, { json })(answer(dryRun), ({ allocations }) =>
+      yield* Output.print(PruneResult, { json })(answer(dryRun), ({ allocations }) =>
         sentences(dryRun ? "would release" : "released")(allocations)
       )
       yield* Effect.ignore(noteUnprunable(client))
       return
     }
     if (json) return yield* new UsageError({ message: "--json cannot ask; it needs --yes or --dry-run" })
-    const { allocations } = yield* Output.answer(PruneResult, { json })(answer(true), ({ allocations }) =>
+    const { allocations } = yield* Output.print(PruneResult, { json })(answer(true), ({ allocations }) =>
       sentences("stale:")(allocations)
     )
     yield* Effect.ignore(noteUnprunable(client))
@@ -81,7 +82,7 @@ export const prune = Command.make(
       yield* Console.log("released nothing")
       return yield* new Negative({ status: 1 })
     }
-    yield* Output.answer(PruneResult, { json })(
+    yield* Output.print(PruneResult, { json })(
       answer(
         false,
         allocations.map(({ id }) => id)

@@ -49,7 +49,7 @@ export const release = Command.make(
       if (filtered || Option.isSome(id)) {
         return yield* new UsageError({ message: "--here goes without --id and filters" })
       }
-      const { other, place } = yield* Output.answer(ReleaseManyResult, { json })(
+      const { other, place } = yield* Output.print(ReleaseManyResult, { json })(
         releaseHere,
         ({ deleted, folder, places }) =>
           `released ${deleted} allocation(s) of ${escapeControls(folder)} (${places.join(", ")})`
@@ -59,7 +59,7 @@ export const release = Command.make(
     }
     if (Option.isSome(id)) {
       if (filtered) return yield* new UsageError({ message: "--id and filters exclude each other" })
-      yield* Output.answer(ReleaseResult, { json })(client.release(id.value), () => `released allocation ${id.value}`, {
+      yield* Output.print(ReleaseResult, { json })(client.release(id.value), () => `released allocation ${id.value}`, {
         AllocationNotFound: `allocation ${id.value} not found`
       })
       return
@@ -67,7 +67,7 @@ export const release = Command.make(
     if (!selector.app && !selector.port) {
       return yield* new UsageError({ message: "--id, --here, or at least --app or --port, is required" })
     }
-    yield* Output.answer(ReleaseManyResult, { json })(
+    yield* Output.print(ReleaseManyResult, { json })(
       client.releaseMatching(selector),
       ({ deleted }) => `released ${deleted} allocation(s)`
     )

@@ -29,7 +29,7 @@ const columns: ReadonlyArray<Column<ListeningPort>> = [
 /** `portctl scan` */
 export const scan = Command.make("scan", { json: Options.json }, ({ json }) =>
   Effect.flatMap(PortServerClient, (client) =>
-    Output.answer(Schema.Array(ListeningPort), { json, indent: 2 })(unregistered(client), (listening, terminal) =>
+    Output.print(Schema.Array(ListeningPort), { json, indent: 2 })(unregistered(client), (listening, terminal) =>
       listening.length === 0 ? "nothing is listening that nobody registered" : table(columns, listening, terminal)
     )
   )

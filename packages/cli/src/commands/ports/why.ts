@@ -7,6 +7,7 @@ import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import type { Listener } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
+import * as AllocationTable from "../../output/AllocationTable.ts"
 import { isListening } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
@@ -32,8 +33,8 @@ const belongs = ({ path }: Allocation, { cwd }: Listener): string => {
 const told = (label: string, text = "-") => `  ${`${label}:`.padEnd(9)} ${escapeControls(text)}`
 
 const held = (port: number, holder: Allocation): ReadonlyArray<string> => [
-  `port ${port} is allocated to ${Output.ownerAndId(holder)}`,
-  told("since", `${Output.time(holder.created_at)} UTC`),
+  `port ${port} is allocated to ${AllocationTable.ownerAndId(holder)}`,
+  told("since", `${AllocationTable.formatTime(holder.created_at)} UTC`),
   told("project", holder.path)
 ]
 
@@ -65,7 +66,7 @@ const story = ({ available, holder, holder_error = "", listener, listener_error,
 
 /** `portctl why` */
 export const why = Command.make("why", { port: Options.port, json: Options.json }, ({ json, port }) =>
-  Effect.flatMap(PortServerClient, (client) => Output.answer(PortStatus, { json })(client.check(port), story))
+  Effect.flatMap(PortServerClient, (client) => Output.print(PortStatus, { json })(client.check(port), story))
 ).pipe(
   describe("Tell who holds a port, and who is listening on it", "portctl why --port 3000", [
     "A listener belongs to the allocation's project when it runs in its folder or below."

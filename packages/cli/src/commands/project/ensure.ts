@@ -27,7 +27,7 @@ export const ensure = Command.make(
   },
   Effect.fnUntraced(function* ({ json, quiet, service, ...given }) {
     if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })
-    yield* Output.answer(EnsureResult, { json })(
+    yield* Output.print(EnsureResult, { json })(
       Effect.flatMap(here(given), (place) => ensureServices(place, requestedServices(place, service))),
       (ensured, terminal) =>
         quiet

@@ -50,7 +50,7 @@ export const env = Command.make(
       return yield* ensureVariables(place, asked)
     })
     if (Option.isNone(write)) {
-      yield* Output.answer(Answer, { json: format === "json" })(Effect.map(variables, answerOf), (answer) =>
+      yield* Output.print(Answer, { json: format === "json" })(Effect.map(variables, answerOf), (answer) =>
         [`# ${instanceLabel(answer)}`, ...lines(answer).values()].join("\n")
       )
       return
@@ -76,7 +76,7 @@ export const env = Command.make(
         )
       }
     })
-    yield* Output.inWords(writing)
+    yield* Output.toCliError(writing)
   })
 ).pipe(
   describe(

@@ -8,6 +8,7 @@ import { ProjectFile, projectFileName, projectFileSchemaUrl, variableOf } from "
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { CliError } from "../../errors/CliError.ts"
 import { cannotWrite, codeOf } from "../../errors/FileError.ts"
 import * as Output from "../../output/Output.ts"
 import * as AtomicFile from "../../platform/AtomicFile.ts"
@@ -28,9 +29,9 @@ const Written = Schema.Struct({
 const home = Effect.gen(function* () {
   const cwd = yield* currentFolder
   const git = yield* GitLocation.of(cwd)
-  if (git._tag === "Refused") return yield* Output.failed(`${git.reason}; ${git.remedy} first`)
+  if (git._tag === "Refused") return yield* CliError.make(`${git.reason}; ${git.remedy} first`)
   if (git._tag === "Repository" && !relative(git.repository, cwd).startsWith("..")) {
-    return yield* Output.failed(`${git.reason}; go to one first`)
+    return yield* CliError.make(`${git.reason}; go to one first`)
   }
   return git._tag === "Worktree" ? git.folder : cwd
 })
@@ -43,7 +44,7 @@ const settings = ({ port, service }: AskedService) => {
 const write = (file: string, contents: ProjectFile) =>
   Effect.try({
     try: () => AtomicFile.create(file, Buffer.from(`${JSON.stringify(contents, undefined, 2)}\n`)),
-    catch: (error) => Output.failed(codeOf(error) === "EEXIST" ? `${file} is there already` : cannotWrite(file, error))
+    catch: (error) => CliError.make(codeOf(error) === "EEXIST" ? `${file} is there already` : cannotWrite(file, error))
   })
 
 /** `portctl init` */
@@ -59,16 +60,16 @@ export const init = Command.make(
     }
     const writing = Effect.gen(function* () {
       const strange = asked.map((each) => each.service).find(isReservedKey)
-      if (strange !== undefined) return yield* Output.failed(reservedKeyMessage(strange))
+      if (strange !== undefined) return yield* CliError.make(reservedKeyMessage(strange))
       const port = twice(asked.flatMap((each) => each.port || []))
-      if (port !== undefined) return yield* Output.failed(`port ${port} is asked for twice`)
+      if (port !== undefined) return yield* CliError.make(`port ${port} is asked for twice`)
       const file = join(yield* home, projectFileName)
       const contents = yield* Effect.mapError(Schema.decode(ProjectFile)(wanted), InvalidRequest.fromParseError)
       yield* write(file, contents)
       const place = yield* Effect.option(here({ app, instance: Option.none() }))
       return { place: Option.getOrUndefined(place), file, contents }
     })
-    yield* Output.answer(Written, { json, indent: 2 })(writing, ({ contents, file, place }) => {
+    yield* Output.print(Written, { json, indent: 2 })(writing, ({ contents, file, place }) => {
       const named = Object.entries(contents.services).map(([name, { env }]) => `${name} (${env})`)
       return escapeControls(
         `wrote ${file}${place === undefined ? "" : ` for ${instanceLabel(place)}`}: ${named.join(", ")}`

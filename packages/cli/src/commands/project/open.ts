@@ -7,6 +7,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import * as Browser from "../../platform/Browser.ts"
 import { requireServices } from "../../project/PortVariables.ts"
@@ -20,7 +21,7 @@ const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Opti
   const only = services.length === 1 ? services[0] : undefined
   const service = Option.getOrElse(named, () => only ?? "web")
   if (services.includes(service)) return Effect.succeed(service)
-  return Output.failed(
+  return CliError.make(
     Option.isSome(named)
       ? `${instanceLabel(place)} has no service ${escapeControls(service)}, only ${names}`
       : `${instanceLabel(place)} has several services; say one with --service: ${names}`
@@ -45,7 +46,7 @@ const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<s
   const client = yield* PortServerClient
   const { listener, listener_error } = yield* client.check(port)
   if (!(yield* Browser.open(answer.url))) {
-    return yield* Output.failed(`there is no browser to open ${answer.url} in (${nameOf(answer)})`)
+    return yield* CliError.make(`there is no browser to open ${answer.url} in (${nameOf(answer)})`)
   }
   if (listener_error !== undefined) yield* Console.error(`note: ${escapeControls(listener_error)}`)
   else if (listener === undefined) yield* Console.error(`note: nothing listens on port ${port} yet`)
@@ -60,7 +61,7 @@ export const open = Command.make(
   "open",
   { service: Options.oneService, ...Options.place, json: Options.json },
   Effect.fnUntraced(function* ({ json, service, ...given }) {
-    yield* Output.answer(Opened, { json })(
+    yield* Output.print(Opened, { json })(
       opened(given, service),
       (answer) => `opened ${answer.url} (${nameOf(answer)})`
     )

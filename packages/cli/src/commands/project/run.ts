@@ -88,7 +88,7 @@ export const run = Command.make(
       const more = others.filter((name) => !named.includes(name)).map((name) => ({ service: name }))
       return yield* ensureVariables(place, [...more, ...service])
     })
-    const ensured = yield* Output.inWords(variables)
+    const ensured = yield* Output.toCliError(variables)
     const environment = inherited()
     const { changes, lines } = prepare(
       variablesFor(ensured, named),

@@ -8,7 +8,7 @@ import * as Options from "../Options.ts"
 
 /** `portctl health` */
 export const health = Command.make("health", { json: Options.json }, ({ json }) =>
-  Effect.flatMap(PortServerClient, (client) => Output.answer(Health, { json })(client.health(), ({ status }) => status))
+  Effect.flatMap(PortServerClient, (client) => Output.print(Health, { json })(client.health(), ({ status }) => status))
 ).pipe(
   describe("Check that the server is reachable", "portctl health", [], {
     exits: { 0: "It answers", 1: "It does not" }

@@ -5,6 +5,7 @@ import { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
@@ -31,7 +32,7 @@ const restarted = Effect.fnUntraced(function* (wanted: ServerStart.ServerSpec) {
   }).pipe(
     Effect.catchAll((error) =>
       Effect.flatMap(Effect.isSuccess(ServerStart.start(before)), (again) =>
-        again ? Output.failed(`${error.message}; it runs again as it did before`) : error
+        again ? CliError.make(`${error.message}; it runs again as it did before`) : error
       )
     )
   )
@@ -43,7 +44,7 @@ export const restart = Command.make(
   { ...ServerOptions.settings, json: Options.json },
   Effect.fnUntraced(function* ({ db: database, json, noProbe, port, range }) {
     const address = yield* ServerProbe.localAddress(port)
-    yield* Output.answer(ServerInfo, { json })(restarted({ address, database, noProbe, range }), (started) =>
+    yield* Output.print(ServerInfo, { json })(restarted({ address, database, noProbe, range }), (started) =>
       ServerStart.sentence("restarted", address, started)
     )
   })

@@ -12,7 +12,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { failed } from "../../output/Output.ts"
+import { CliError } from "../../errors/CliError.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerPaths from "../../server/ServerPaths.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
@@ -43,7 +43,7 @@ const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, flags
     format === "launchd" ? ["--log", ServerPaths.logFile(ServerPaths.dataFolderPath(), flags.address.port)] : []
   const command = [program, ...ServerStart.toArguments({ ...flags, database, range }), ...log]
   const bad = command.find((word) => !ServiceUnit.isWritable(word))
-  if (bad !== undefined) return yield* failed(`a service cannot have ${JSON.stringify(bad)} on its command line`)
+  if (bad !== undefined) return yield* CliError.make(`a service cannot have ${JSON.stringify(bad)} on its command line`)
   return command
 })
 

@@ -16,7 +16,7 @@ export const start = Command.make(
   { ...ServerOptions.settings, json: Options.json },
   Effect.fnUntraced(function* ({ db: database, json, noProbe, port, range }) {
     const address = yield* ServerProbe.localAddress(port)
-    yield* Output.answer(ServerInfo, { json })(ServerStart.start({ address, database, noProbe, range }), (started) =>
+    yield* Output.print(ServerInfo, { json })(ServerStart.start({ address, database, noProbe, range }), (started) =>
       ServerStart.sentence("started", address, started)
     )
     const usual = yield* addressFromEnv

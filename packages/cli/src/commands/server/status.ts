@@ -74,7 +74,7 @@ export const status = Command.make(
       return yield* new Negative({ status: down })
     }
     const now = yield* Clock.currentTimeMillis
-    yield* Output.answer(ServerInfo, { json })(
+    yield* Output.print(ServerInfo, { json })(
       standing._tag === "Running" ? Effect.succeed(standing.info) : ServerProbe.refusal(standing, address),
       (info, terminal) => lines(address, info, now, terminal)
     )

@@ -30,7 +30,7 @@ export const stop = Command.make(
         onSome: ({ pid }) => ({ stopped: true, pid, address })
       })
     )
-    yield* Output.answer(Stopped, { json })(stopping, ({ pid, stopped }) =>
+    yield* Output.print(Stopped, { json })(stopping, ({ pid, stopped }) =>
       stopped ? `stopped port-server (pid ${pid})` : ServerProbe.notRunning(server)
     )
   })

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process"
 import { isAbsolute, join } from "node:path"
 import * as Effect from "effect/Effect"
-import { type Failure, failed } from "../../output/Output.ts"
+import { CliError } from "../../errors/CliError.ts"
 import * as ServerPaths from "../ServerPaths.ts"
 import { type Format, names } from "./ServiceUnit.ts"
 
@@ -68,7 +68,7 @@ export const serviceManager = (
 export const typed = (command: Command): string => command.join(" ")
 
 /** Run a command of a service manager to its end. */
-export const perform = (command: Command): Effect.Effect<void, Failure> =>
+export const perform = (command: Command): Effect.Effect<void, CliError> =>
   Effect.async((resume) => {
     const [program, ...args] = command
     execFile(program, args, { timeout: 30_000 }, (error, _stdout, stderr) => {
@@ -76,10 +76,10 @@ export const perform = (command: Command): Effect.Effect<void, Failure> =>
       const [reason = ""] = stderr.split("\n").filter((line) => line !== "")
       resume(
         error.code === "ENOENT"
-          ? failed(
+          ? CliError.make(
               `there is no ${program} on this machine, which runs a user's services (--dry-run prints the service)`
             )
-          : failed(`${typed(command)} failed${reason === "" ? "" : `: ${reason}`}`)
+          : CliError.make(`${typed(command)} failed${reason === "" ? "" : `: ${reason}`}`)
       )
     })
   })

@@ -4,7 +4,7 @@ import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { type Failure, failed } from "../../output/Output.ts"
+import { CliError } from "../../errors/CliError.ts"
 import * as ServerProbe from "../ServerProbe.ts"
 import { perform, type ServiceManager } from "./ServiceManager.ts"
 
@@ -19,11 +19,11 @@ const write = (file: string, text: string) =>
       writeFileSync(temporary, text, { mode: 0o600 })
       renameSync(temporary, file)
     },
-    catch: () => failed(`cannot write ${file}`)
+    catch: () => CliError.make(`cannot write ${file}`)
   })
 
 const remove = (file: string) =>
-  Effect.try({ try: () => rmSync(file, { force: true }), catch: () => failed(`cannot remove ${file}`) })
+  Effect.try({ try: () => rmSync(file, { force: true }), catch: () => CliError.make(`cannot remove ${file}`) })
 
 const performAll = (commands: ServiceManager["load"]) => Effect.forEach(commands, perform, { discard: true })
 
@@ -37,16 +37,17 @@ const takeAway = (manager: ServiceManager) =>
     Effect.zipRight(performAll(manager.forget))
   )
 
-const healthy = (address: ServerAddress, manager: ServiceManager): Effect.Effect<ServerInfo, Failure> =>
+const healthy = (address: ServerAddress, manager: ServiceManager): Effect.Effect<ServerInfo, CliError> =>
   ServerProbe.look(address).pipe(
     Effect.repeat({ until: ({ _tag }) => _tag === "Running", schedule: Schedule.spaced("50 millis") }),
     Effect.zipRight(ServerProbe.look(address)),
     Effect.flatMap((standing) =>
-      standing._tag === "Running" ? Effect.succeed(standing.info) : failed("it did not stay up")
+      standing._tag === "Running" ? Effect.succeed(standing.info) : CliError.make("it did not stay up")
     ),
     Effect.timeoutFail({
       duration: patience,
-      onTimeout: () => failed(`the service is not healthy after ${patience} (${manager.says(address.port)} tells more)`)
+      onTimeout: () =>
+        CliError.make(`the service is not healthy after ${patience} (${manager.says(address.port)} tells more)`)
     })
   )
 
@@ -62,7 +63,7 @@ export const install = Effect.fnUntraced(function* (manager: ServiceManager, tex
   return yield* Effect.gen(function* () {
     const standing = yield* ServerProbe.look(address)
     if (standing._tag === "Running") {
-      return yield* failed(
+      return yield* CliError.make(
         `port-server is already running at ${address} (pid ${standing.info.pid}), and not as this service: run portctl stop first`
       )
     }
@@ -76,11 +77,11 @@ export const install = Effect.fnUntraced(function* (manager: ServiceManager, tex
         Effect.zipRight(Effect.ignore(perform(manager.unload)), Effect.ignore(takeAway(manager)))
       ),
       Effect.tapErrorCause(() => Effect.ignore(remove(manager.file))),
-      Effect.mapError(({ message }) => failed(`${message}; nothing was installed`))
+      Effect.mapError(({ message }) => CliError.make(`${message}; nothing was installed`))
     )
   }).pipe(Effect.tapErrorCause(() => restore))
 })
 
 /** Stop the service and remove it. */
-export const uninstall = (manager: ServiceManager): Effect.Effect<void, Failure> =>
+export const uninstall = (manager: ServiceManager): Effect.Effect<void, CliError> =>
   Effect.zipRight(perform(manager.check), takeAway(manager))
