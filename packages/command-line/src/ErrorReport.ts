@@ -1,36 +1,40 @@
-import { escapeControls } from "@port-server/domain/Allocation"
-import { sentenceOf } from "@port-server/domain/EnvConfig"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import { UsageError } from "./command/Command.ts"
 import { usageLines } from "./help/HelpText.ts"
 import * as Terminal from "./terminal/Terminal.ts"
+import { type Usage, UsageError } from "./UsageError.ts"
 
 const usageLabel = "usage: "
 
 /** In one line for scripts, in as many as a terminal needs. */
-const usageText = (usage: string, columns: number | undefined): string =>
+const usageText = (usage: Usage, columns: number | undefined): string =>
   usageLabel +
-  (columns === undefined
-    ? usage
-    : usageLines(usage, columns - usageLabel.length).join(`\n${" ".repeat(usageLabel.length)}`))
+  usageLines(usage, columns === undefined ? Number.POSITIVE_INFINITY : columns - usageLabel.length).join(
+    `\n${" ".repeat(usageLabel.length)}`
+  )
 
 const hintOf = (error: unknown): string | undefined =>
   Predicate.hasProperty(error, "hint") && typeof error.hint === "string" ? error.hint : undefined
 
 /**
- * Say what is wrong on stderr: in one line `error: <sentence>`, with the usage when the command line is what is wrong.
- * A person at a terminal is told what to do next, too, where the error has a `hint`.
+ * Report an error on stderr: `error: <message>` in one line, with the usage where the command line is wrong, and on a
+ * terminal with the error's `hint`.
+ *
+ * @param printable makes text fit for a terminal
  */
-export const complain = (error: unknown): Effect.Effect<void> =>
+export const reportError = (
+  error: unknown,
+  message: string,
+  printable: (text: string) => string
+): Effect.Effect<void> =>
   Effect.flatMap(Terminal.stderr, ({ columns, paint }) => {
     const hint = columns === undefined ? undefined : hintOf(error)
     return Console.error(
       [
-        `${paint("red", "error:")} ${escapeControls(sentenceOf(error))}`,
+        `${paint("red", "error:")} ${printable(message)}`,
         ...(error instanceof UsageError && error.usage !== undefined ? [usageText(error.usage, columns)] : []),
-        ...(hint === undefined ? [] : [paint("dim", `hint: ${escapeControls(hint)}`)])
+        ...(hint === undefined ? [] : [paint("dim", `hint: ${printable(hint)}`)])
       ].join("\n")
     )
   })

@@ -1,193 +1,139 @@
-import { constants } from "node:os"
-import * as CliCommand from "@effect/cli/Command"
-import * as NodeRuntime from "@effect/platform-node-shared/NodeRuntime"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import { type Demand, make, UsageError, type Verb } from "./command/Command.ts"
-import type * as CompletionModule from "./completion/Completion.ts"
-import type { Completion, Values } from "./completion/Completion.ts"
-import { complain } from "./ErrorReport.ts"
-import * as HelpText from "./help/HelpText.ts"
-import { closest } from "./help/Suggestion.ts"
+import * as Predicate from "effect/Predicate"
+import { type Command, type Directive, subcommandsOf } from "./command/Command.ts"
+import { joinWithOr } from "./command/Flag.ts"
+import { suggest } from "./command/Suggestion.ts"
+import type { Values } from "./completion/Completion.ts"
+import { reportError } from "./ErrorReport.ts"
+import { helpText, usageOf } from "./help/HelpText.ts"
 import * as Terminal from "./terminal/Terminal.ts"
+import { NonZeroExit, UsageError } from "./UsageError.ts"
 
-/** The answer, already printed, is one that scripts should see by the exit status, 1 or another: nothing more to say. */
-export class Negative extends Data.TaggedError("Negative")<{ readonly status: number }> {}
+/** What a process ends with: 0 is success. */
+export type ExitCode = number
 
-/** What a program says of itself. */
-interface Self {
-  readonly name: string
+/** A program: its commands, and what it is called. */
+export interface ProgramInfo {
+  readonly root: Command
   readonly version: string
-  readonly usage: () => string
-  readonly help: Effect.Effect<string>
-  /** What to do after a wrong command line. */
-  readonly hint: string
+  /** The values of its flags, for completion; loaded only then. */
+  readonly values?: () => Promise<Values>
+  /** The message of any error. */
+  readonly messageOf: (error: unknown) => string
+  /** Text without what would steer a terminal. */
+  readonly printable: (text: string) => string
 }
 
-/** Do what was demanded. */
-const meet = (demand: Demand, self: Self): Effect.Effect<void, unknown> => {
-  switch (demand._tag) {
-    case "Work":
-      return demand.work
-    case "Help":
-      return Effect.flatMap(self.help, (text) => Console.log(text))
-    case "Version":
-      return Console.log(self.version)
-    case "Completions":
+/** A command with the words that lead to it, and the arguments that follow them. */
+interface Resolved {
+  readonly path: ReadonlyArray<string>
+  readonly command: Command
+  readonly args: ReadonlyArray<string>
+}
+
+/** Follow the words that name subcommands, loading only those. */
+const resolve = ({ args, command, path }: Resolved): Effect.Effect<Resolved> => {
+  const [first, ...rest] = args
+  const subcommand = subcommandsOf(command).find(({ name }) => name === first)
+  return subcommand === undefined
+    ? Effect.succeed({ path, command, args })
+    : Effect.flatMap(subcommand.load, (command) => resolve({ path: [...path, subcommand.name], command, args: rest }))
+}
+
+/** The error of a word that names no subcommand, or of a missing one. */
+const unknownCommand = ({ args: [given], command, path }: Resolved): UsageError => {
+  const names = subcommandsOf(command).map(({ name }) => name)
+  const [program, ...words] = path
+  if (given === undefined) return new UsageError({ message: `${names.join("|")} is required` })
+  if (words.length > 0) {
+    return new UsageError({ message: `${path.join(" ")} takes ${joinWithOr(names)}, not ${JSON.stringify(given)}` })
+  }
+  const meant = suggest(given, [...names, "help"])
+  const question = meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`
+  return new UsageError({
+    message: `unknown command ${JSON.stringify(given)}${question} (${program} --help lists the commands)`,
+    hint: meant === undefined ? undefined : `${program} help ${meant}`
+  })
+}
+
+/** What the arguments ask of the command; a command that only has subcommands needs one. */
+const directiveOf = (resolved: Resolved): Effect.Effect<Directive, UsageError> => {
+  const {
+    args: [first],
+    command,
+    path
+  } = resolved
+  const isGroup = subcommandsOf(command).length > 0 && command.parameters.length === 0
+  const showsHelp = first === undefined && path.length === 1
+  return isGroup && !showsHelp && !first?.startsWith("-") ? unknownCommand(resolved) : command.parse(resolved.args)
+}
+
+const execute = (directive: Directive, { command, path }: Resolved, { root, version }: ProgramInfo) => {
+  switch (directive._tag) {
+    case "Run":
+      return directive.run
+    case "ShowHelp":
+      return Effect.flatMap(Terminal.stdout, (terminal) =>
+        Effect.flatMap(helpText(path.join(" "), command, root, terminal), (text) => Console.log(text))
+      )
+    case "ShowVersion":
+      return Console.log(version)
+    case "ShowCompletions":
       return Effect.flatMap(
         Effect.promise(() => import("./completion/Scripts.ts")),
-        ({ completionScript }) => Console.log(completionScript(demand.shell, self.name))
+        ({ completionScript }) => Console.log(completionScript(directive.shell, root.name))
       )
   }
 }
 
-/** Do what a command line asks of a verb. */
-const perform = (verb: Verb, args: ReadonlyArray<string>, self: Self): Effect.Effect<void, unknown> =>
-  verb.parse(args).pipe(
-    Effect.flatMap((demand) => meet(demand, self)),
-    Effect.mapError((error) =>
-      error instanceof UsageError
-        ? new UsageError({ message: error.message, usage: self.usage(), hint: error.hint ?? self.hint })
-        : error
+const runCommand = (program: ProgramInfo, argv: ReadonlyArray<string>): Effect.Effect<void, unknown> => {
+  const { root } = program
+  const hasCommands = subcommandsOf(root).length > 0
+  // Another way to write `COMMAND --help`.
+  const args = hasCommands && argv[0] === "help" ? [...argv.filter((arg) => arg !== "help"), "--help"] : argv
+  return Effect.flatMap(resolve({ path: [root.name], command: root, args }), (resolved) => {
+    const [name, ...words] = resolved.path
+    const help = hasCommands ? [name, "help", ...words] : [name, "--help"]
+    return Effect.flatMap(directiveOf(resolved), (directive) => execute(directive, resolved, program)).pipe(
+      Effect.mapError((error) =>
+        error instanceof UsageError
+          ? new UsageError({
+              message: error.message,
+              usage: usageOf(resolved.path.join(" "), resolved.command),
+              hint: error.hint ?? help.join(" ")
+            })
+          : error
+      )
     )
-  )
-
-/** An answer that could not be written is a failure; a reader that went away early has what it wanted. */
-const onLostOutput = (error: NodeJS.ErrnoException): void => {
-  if (error.code === "EPIPE") return
-  process.exitCode = 1
-  process.stderr.write(`error: cannot write the output: ${error.message}\n`)
+  })
 }
 
-/** 0 on success, what a {@link Negative} answer says, 1 on any other failure; after a signal what is told. */
-const statusOf = (exit: Exit.Exit<unknown, unknown>, afterSignal: number): number => {
-  if (Exit.isSuccess(exit)) return 0
-  if (Cause.isInterruptedOnly(exit.cause)) return afterSignal
-  const error: unknown = Cause.squash(exit.cause)
-  return error instanceof Negative ? error.status : 1
-}
-
-/**
- * Run to the end, say what went wrong, and exit.
- *
- * @param afterSignal the exit status when a signal ended it
- */
-const launch = (effect: Effect.Effect<void, unknown>, afterSignal: () => number = () => 0): void => {
-  process.stdout.on("error", onLostOutput)
-  effect.pipe(
-    Effect.tapErrorCause((cause) => {
-      const error: unknown = Cause.squash(cause)
-      return Cause.isInterruptedOnly(cause) || error instanceof Negative ? Effect.void : complain(error)
-    }),
-    NodeRuntime.runMain({
-      disableErrorReporting: true,
-      teardown: (exit, onExit) => onExit(statusOf(exit, afterSignal()))
-    })
-  )
-}
-
-/** Asked by a program's own completion scripts: what can stand at the cursor. */
+/** Run by a program's own completion scripts: what can stand at the cursor. */
 const completionCommand = "__complete"
 
-const tellCompletions = (
-  [shell = "", ...args]: ReadonlyArray<string>,
-  complete: (module: typeof CompletionModule, line: ReadonlyArray<string>) => Effect.Effect<Completion>
-): Effect.Effect<void> =>
-  Effect.promise(() => Promise.all([import("./completion/Completion.ts"), import("./completion/Protocol.ts")])).pipe(
-    Effect.flatMap(([module, { answer }]) => answer(shell, args, (line) => complete(module, line))),
+const printCompletions = ({ root, values }: ProgramInfo, [shell = "", ...args]: ReadonlyArray<string>) =>
+  Effect.promise(() =>
+    Promise.all([import("./completion/Completion.ts"), import("./completion/Protocol.ts"), values?.()])
+  ).pipe(
+    Effect.flatMap(([{ complete }, { respond }, known]) => respond(shell, args, (line) => complete(root, line, known))),
     Effect.flatMap((text) => Console.log(text))
   )
 
-/** Run a program that is one command, on the process's command line. */
-export const runVerb = (verb: Verb, version: string): void => {
-  const { name, descriptor } = verb
-  const args = process.argv.slice(2)
-  const usage = () => verb.usage
-  const help = Effect.map(Terminal.stdout, (terminal) => HelpText.commandHelp(descriptor, usage(), [], terminal))
-  launch(
-    args[0] === completionCommand
-      ? tellCompletions(args.slice(1), ({ ofVerb }, line) => ofVerb(verb, line, () => Effect.succeed([])))
-      : perform(verb, args, { name, version, usage, help, hint: `${name} --help` })
-  )
-}
+/** The exit status that an error asks for by an `exitCode` of its own, otherwise 1. */
+const exitCodeOf = (error: unknown): ExitCode =>
+  Predicate.hasProperty(error, "exitCode") && typeof error.exitCode === "number" ? error.exitCode : 1
 
-/** A command of a program: its name, and the rest, which is loaded only when it is asked for. */
-export interface Command {
-  readonly name: string
-  readonly load: Effect.Effect<Verb>
-}
-
-/** A program that has commands. */
-export interface Program extends HelpText.Overview {
-  readonly version: string
-  /** What the values of its flags can be, for completion; loaded only then. */
-  readonly values: () => Promise<Values>
-}
-
-const performCommand = (program: Program, command: Command, args: ReadonlyArray<string>) =>
-  Effect.flatMap(command.load, (verb) => {
-    const { environment, name, version } = program
-    const usage = () => `${name} ${verb.usage}`
-    const help = Effect.map(Terminal.stdout, (terminal) =>
-      HelpText.commandHelp(verb.descriptor, usage(), environment, terminal)
-    )
-    return perform(verb, args, { name, version, usage, help, hint: `${name} help ${verb.name}` })
-  })
-
-/** What a command line asks that names no command; the commands are loaded for the help on them only. */
-const performBare = (program: Program, commands: ReadonlyArray<Command>, args: ReadonlyArray<string>) => {
-  const { name, version } = program
-  const verbs = Effect.forEach(commands, ({ load }) => load)
-  const help = Effect.zipWith(verbs, Terminal.stdout, (verbs, terminal) =>
-    HelpText.programHelp(program, verbs, terminal)
-  )
-  const bare = CliCommand.make(name, {}, () => Effect.flatMap(help, (text) => Console.log(text)))
-  const usage = () => `${name} COMMAND [OPTIONS]`
-  return perform(make(bare), args, { name, version, usage, help, hint: `${name} help` })
-}
-
-const unknownCommand = (name: string, given: string, commands: ReadonlyArray<Command>): UsageError => {
-  const meant = closest(given, [...commands.map((command) => command.name), "help"])
-  const question = meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`
-  return new UsageError({
-    message: `unknown command ${JSON.stringify(given)}${question} (${name} --help lists the commands)`,
-    usage: `${name} COMMAND [OPTIONS]`,
-    hint: meant === undefined ? `${name} help` : `${name} help ${meant}`
-  })
-}
-
-/** 128 and the number of the signal that came first, as shells have it: what was asked for has not been answered. */
-const cutShort = (): (() => number) => {
-  let status = 0
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      status ||= 128 + constants.signals[signal]
+/** Run a command line to its end, and report what went wrong. Interrupted, it stays so. */
+export const run = (program: ProgramInfo, argv: ReadonlyArray<string>): Effect.Effect<ExitCode> =>
+  (argv[0] === completionCommand ? printCompletions(program, argv.slice(1)) : runCommand(program, argv)).pipe(
+    Effect.as(0),
+    Effect.catchAllCause((cause) => {
+      if (Cause.isInterruptedOnly(cause)) return Effect.interrupt
+      const error: unknown = Cause.squash(cause)
+      return error instanceof NonZeroExit
+        ? Effect.succeed(error.status)
+        : Effect.as(reportError(error, program.messageOf(error), program.printable), exitCodeOf(error))
     })
-  }
-  return () => status
-}
-
-/** Run a program that has commands, on the process's command line: the first argument names the command. */
-export const run = (program: Program, commands: ReadonlyArray<Command>): void => {
-  const { name } = program
-  const args = process.argv.slice(2)
-  if (args[0] === completionCommand) {
-    const values = Effect.promise(program.values)
-    launch(
-      tellCompletions(args.slice(1), ({ ofProgram }, line) =>
-        Effect.flatMap(values, (values) => ofProgram(line, commands, values))
-      )
-    )
-    return
-  }
-  // Another way to write `VERB --help`.
-  const [first, ...rest] = args[0] === "help" ? [...args.slice(1).filter((arg) => arg !== "help"), "--help"] : args
-  const command = commands.find((candidate) => candidate.name === first)
-  if (command !== undefined) launch(performCommand(program, command, rest), cutShort())
-  else if (first === undefined || first.startsWith("-"))
-    launch(performBare(program, commands, first === undefined ? [] : [first, ...rest]))
-  else launch(unknownCommand(name, first, commands))
-}
+  )

@@ -1,8 +1,6 @@
-import * as Effect from "effect/Effect"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { Allocation, exact, name, nameText, wellFormed } from "./Allocation.ts"
-import { Port, RequestedPort, RequestedPortFromDigits } from "./Port.ts"
+import { Allocation, exact, name, wellFormed } from "./Allocation.ts"
+import { Port, RequestedPort } from "./Port.ts"
 
 /** Longest path of a folder, in UTF-16 units: Linux's `PATH_MAX`. */
 const maxPathLength = 4096
@@ -45,28 +43,6 @@ export const twice = <A>(values: ReadonlyArray<A>): A | undefined =>
 
 /** A service as a command line asks for it, `web` or `db=5432`. */
 export type AskedService = Pick<ServiceRequest, "service" | "port">
-
-const AskedService = Schema.Struct({
-  service: nameText("service"),
-  port: Schema.optionalWith(RequestedPortFromDigits, { exact: true })
-})
-
-const decodeAsked = ParseResult.decode(AskedService)
-
-/** Services as a command line asks for them: `web,db=5432`. */
-export const AskedServices = Schema.transformOrFail(Schema.String, Schema.Array(Schema.typeSchema(AskedService)), {
-  strict: true,
-  // One by one: the sentence on a bad one says nothing of its place.
-  decode: (text) =>
-    Effect.forEach(text.split(","), (item) => {
-      const [service = "", ...port] = item.split("=")
-      return decodeAsked(port.length === 0 ? { service } : { service, port: port.join("=") })
-    }),
-  encode: (services) =>
-    ParseResult.succeed(
-      services.map(({ port, service }) => (port === undefined ? service : `${service}=${port}`)).join(",")
-    )
-})
 
 /** What is asked for when a project's services are to have ports, whether they have them already or not. */
 export const EnsureRequest = Schema.Struct({

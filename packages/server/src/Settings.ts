@@ -1,13 +1,11 @@
 import { homedir, userInfo } from "node:os"
-import type * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Flag from "@port-server/command-line/command/Flag"
-import * as ServerFlags from "@port-server/command-line/ServerFlags"
 import * as Defaults from "@port-server/domain/Defaults"
 import { variable } from "@port-server/domain/EnvConfig"
 import { PortRange, PortRangeFromText, RequestedPortFromDigits } from "@port-server/domain/Port"
+import * as ServerFlags from "@port-server/domain/ServerFlags"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -16,23 +14,28 @@ import { DatabaseUnusable, refuseForeignLink } from "./storage/DatabaseFile.ts"
 
 /** The options of `port-server`. */
 export const options = {
-  port: Flag.text("port", "PORT", `Port to listen on (default ${Defaults.serverPort}); 0 for any free one`).pipe(
-    Flag.reads(RequestedPortFromDigits),
-    Options.optional
-  ),
-  db: ServerFlags.db,
-  range: ServerFlags.range,
-  noProbe: ServerFlags.noProbe,
-  log: Flag.text(
-    "log",
-    "FILE",
-    "Write to this file what would be printed; at 1 MiB it is put aside, 3 such are kept"
-  ).pipe(Flag.reads(ServerFlags.fileName("the log file")), Options.optional),
+  port: Flag.number(
+    {
+      name: "port",
+      placeholder: "PORT",
+      description: `Port to listen on (default ${Defaults.serverPort}); 0 for any free one`,
+      variable: "PORT_SERVER_PORT"
+    },
+    RequestedPortFromDigits
+  ).pipe(Flag.optional),
+  db: Flag.file(ServerFlags.db).pipe(Flag.withSchema(ServerFlags.fileName("the database file")), Flag.optional),
+  range: Flag.text(ServerFlags.range).pipe(Flag.withSchema(PortRangeFromText), Flag.optional),
+  noProbe: Flag.boolean(ServerFlags.noProbe.name, ServerFlags.noProbe.description),
+  log: Flag.file({
+    name: "log",
+    placeholder: "FILE",
+    description: "Write to this file what would be printed; at 1 MiB it is rotated, 3 such are kept"
+  }).pipe(Flag.withSchema(ServerFlags.fileName("the log file")), Flag.optional),
   check: Flag.boolean("check", "Check that the database is sound, and exit: 0 if so, 1 if not")
 }
 
-/** What `port-server` was told on its command line. */
-export type Flags = Command.Command.ParseConfig<typeof options>
+/** The command line of `port-server`, parsed. */
+export type Flags = { readonly [Name in keyof typeof options]: Config.Config.Success<(typeof options)[Name]> }
 
 const or = <A>(flag: Option.Option<A>, config: Config.Config<A>) =>
   Option.match(flag, { onNone: () => config, onSome: Config.succeed })

@@ -1,10 +1,9 @@
-import * as Command from "@effect/cli/Command"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import * as Verb from "@port-server/command-line/command/Command"
-import { describe } from "@port-server/command-line/command/Description"
-import * as Program from "@port-server/command-line/Program"
+import * as Command from "@port-server/command-line/command/Command"
+import { launch } from "@port-server/command-line/Launch"
+import { escapeControls } from "@port-server/domain/Allocation"
 import { version } from "@port-server/domain/Defaults"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
 import * as Console from "effect/Console"
@@ -71,30 +70,33 @@ const check = (flags: Flags) =>
 // What this process makes, database, -wal, -shm and logs, is the user's alone, whatever the umask was.
 process.umask(0o077)
 
-const portServer = Command.make("port-server", options, (flags) => (flags.check ? check(flags) : serve(flags))).pipe(
-  describe(
-    "Hand out this machine's ports over HTTP, and never one to two owners",
-    "port-server --db ~/ports.db --range 20000-29999",
-    [
+const portServer = Command.make(
+  "port-server",
+  {
+    summary: "Hand out this machine's ports over HTTP, and never one to two owners",
+    details: [
       "It listens on 127.0.0.1 only, and keeps its database, its logs and their folder to its user.",
       "SIGINT and SIGTERM stop it once the requests in flight are answered."
     ],
-    {
-      environment: [
-        ["PORT_SERVER_PORT", "What --port says, where that is not given"],
-        ["PORT_SERVER_DB", "What --db says, where that is not given"],
-        ["PORT_SERVER_RANGE", "What --range says, where that is not given"]
-      ],
-      exits: {
-        0: "It was told to stop, or the check found nothing wrong",
-        1: "It could not run; one line on stderr says why"
-      }
-    }
-  ),
-  Command.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer))
+    examples: ["port-server --db ~/ports.db --range 20000-29999"],
+    exitCodes: {
+      0: "It was told to stop, or the check found nothing wrong",
+      1: "It could not run; one line on stderr says why"
+    },
+    parameters: options
+  },
+  (flags) => (flags.check ? check(flags) : serve(flags))
 )
 
 // A terminal that closes asks for the same stop.
 process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
 
-Program.runVerb(Verb.make(portServer), version)
+launch(
+  {
+    root: Command.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer))(portServer),
+    version,
+    messageOf: sentenceOf,
+    printable: escapeControls
+  },
+  true
+)

@@ -264,7 +264,7 @@ describe.concurrent("a command line that portctl service cannot follow", () => {
     ["service start", /install or uninstall, not "start"/],
     ["service install --format systemd", /--format goes with --dry-run/],
     ["service install --dry-run --format upstart", /systemd or launchd/],
-    ["service uninstall --range 1-2", /--dry-run/],
+    ["service uninstall --range 1-2", /unknown option --range$/],
     ["service install uninstall", /unexpected argument "uninstall"/]
   ] as const
   for (const [args, wrong] of refused) {

@@ -51,7 +51,9 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
   [["env", "--format"], /option --format needs a value: dotenv, export or json$/, "portctl env"],
   [["env", "--format", "--app", "x"], /option --format needs a value: dotenv, export or json$/, "portctl env"],
   [["env", "--app"], /option --app needs a value$/, "portctl env"],
-  [["service", "--format"], /option --format needs a value: systemd or launchd$/, "portctl service"],
+  [["service", "install", "--format"], /option --format needs a value: systemd or launchd$/, "portctl service install"],
+  [["service", "--dry-run", "install"], /unknown option --dry-run$/, "portctl service"],
+  [["service", "uninstall", "--range", "1-2"], /unknown option --range$/, "portctl service uninstall"],
   [["list", "--completions"], /option --completions needs a value: bash, zsh or fish$/, "portctl list"],
   [["health", "--app", "x"], /--app/, "portctl health"]
 ]

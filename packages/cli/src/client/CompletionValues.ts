@@ -1,5 +1,5 @@
 import type { Candidate, Values } from "@port-server/command-line/completion/Completion"
-import type { Allocation, AllocationFilter } from "@port-server/domain/Allocation"
+import { type Allocation, type AllocationFilter, escapeControls } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -25,9 +25,6 @@ const known: Readonly<Record<string, Known>> = {
   }
 }
 
-/** Commands whose `--port` is that of an allocation; for the others it is one that is to be free, or the server's. */
-const ofAllocations = new Set(["check", "release", "why"])
-
 const allocations = (selector: AllocationFilter) =>
   Effect.flatMap(PortServerClient, (client) => client.list(selector)).pipe(
     Effect.timeout(patience),
@@ -36,11 +33,13 @@ const allocations = (selector: AllocationFilter) =>
   )
 
 /** What the running server has for a flag; nothing when none runs, for a Tab must not start one. */
-export const values: Values = (flag, command, given) => {
-  const of = known[flag]
-  if (of === undefined || (flag === "port" && !ofAllocations.has(command))) return Effect.succeed([])
-  const selector = Object.fromEntries(of.narrowedBy.map((field) => [field, given.get(`--${field}`) ?? ""]))
-  return Effect.map(allocations(selector), (found) => [
-    ...new Map(found.map(of.candidate).map((candidate) => [candidate.value, candidate])).values()
-  ])
+export const values: Values = (completes, given) => {
+  const of = known[completes]
+  if (of === undefined) return Effect.succeed([])
+  const filter = Object.fromEntries(of.narrowedBy.map((field) => [field, given.get(field) ?? ""]))
+  return Effect.map(allocations(filter), (found) => {
+    // No shell can be given a name with control characters, which only an older program stored.
+    const candidates = found.map(of.candidate).filter(({ value }) => escapeControls(value) === value)
+    return [...new Map(candidates.map(({ text, value }) => [value, { value, text: escapeControls(text) }])).values()]
+  })
 }

@@ -1,71 +1,102 @@
-import * as Options from "@effect/cli/Options"
-import type { Definition } from "@port-server/command-line/command/Description"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { AllocationIdFromDigits, nameText } from "@port-server/domain/Allocation"
-import { AskedServices } from "@port-server/domain/Ensure"
+import type { AskedService } from "@port-server/domain/Ensure"
 import { PortFromDigits, RequestedPortFromDigits } from "@port-server/domain/Port"
+import * as Effect from "effect/Effect"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
 
-export const app = Flag.text("app", "NAME", "Application name")
-export const instance = Flag.text("instance", "NAME", "Instance name")
-export const service = Flag.text("service", "NAME", "Service name")
-export const wantedPort = Flag.text("port", "PORT", "Exactly this port; 0 for the first free one (default)").pipe(
-  Flag.reads(RequestedPortFromDigits),
-  Options.withDefault(0)
-)
+// The flags that commands share. `completes` is the field of allocations whose values complete them.
 
-export const port = Flag.text("port", "PORT", "Port number").pipe(Flag.reads(PortFromDigits))
-export const id = Flag.text("id", "ID", "The allocation with this id, and no filter").pipe(
-  Flag.reads(
-    AllocationIdFromDigits.annotations({
-      message: () => ({ message: "id must be a positive integer", override: true })
-    })
-  ),
-  Options.optional
-)
+const name = (field: "app" | "instance" | "service", description: string, variable?: string) =>
+  Flag.text({
+    name: field,
+    placeholder: "NAME",
+    description,
+    completes: field,
+    ...(variable === undefined ? {} : { variable })
+  })
 
-export const appFilter = Flag.text("app", "NAME", "Only this application").pipe(Options.withDefault(""))
-export const instanceFilter = Flag.text("instance", "NAME", "Only this instance").pipe(Options.withDefault(""))
-export const serviceFilter = Flag.text("service", "NAME", "Only this service").pipe(Options.withDefault(""))
-export const portFilter = Flag.text("port", "PORT", "Only this port").pipe(
-  Flag.reads(RequestedPortFromDigits),
-  Options.withDefault(0)
+export const app = name("app", "Application name")
+export const instance = name("instance", "Instance name")
+export const service = name("service", "Service name")
+export const wantedPort = Flag.number(
+  { name: "port", placeholder: "PORT", description: "Exactly this port; 0 for the first free one (default)" },
+  RequestedPortFromDigits
+).pipe(Flag.withDefault(0))
+
+/** The port of an allocation. */
+export const port = Flag.number(
+  { name: "port", placeholder: "PORT", description: "Port number", completes: "port" },
+  PortFromDigits
 )
+export const id = Flag.number(
+  { name: "id", placeholder: "ID", description: "The allocation with this id, and no filter", completes: "id" },
+  AllocationIdFromDigits.annotations({
+    message: () => ({ message: "id must be a positive integer", override: true })
+  })
+).pipe(Flag.optional)
+
+export const appFilter = name("app", "Only this application").pipe(Flag.withDefault(""))
+export const instanceFilter = name("instance", "Only this instance").pipe(Flag.withDefault(""))
+export const serviceFilter = name("service", "Only this service").pipe(Flag.withDefault(""))
+export const portFilter = Flag.number(
+  { name: "port", placeholder: "PORT", description: "Only this port", completes: "port" },
+  RequestedPortFromDigits
+).pipe(Flag.withDefault(0))
 
 /** Which instance of which app, where it is not the one of the current folder. */
-export const place = {
-  app: Flag.text("app", "NAME", "Application name (default: the repository's)").pipe(
-    Flag.reads(nameText("app")),
-    Options.optional
+export const contextFlags = {
+  app: name("app", "Application name (default: the repository's)", "PORTCTL_APP").pipe(
+    Flag.withSchema(nameText("app")),
+    Flag.optional
   ),
-  instance: Flag.text("instance", "NAME", "Instance name (default: the worktree's)").pipe(
-    Flag.reads(nameText("instance")),
-    Options.optional
+  instance: name("instance", "Instance name (default: the worktree's)", "PORTCTL_INSTANCE").pipe(
+    Flag.withSchema(nameText("instance")),
+    Flag.optional
   )
 }
 
-/** The variables that say the same, for the help of verbs that have {@link place}. */
-export const placeVariables: ReadonlyArray<Definition> = [
-  ["PORTCTL_APP", "The app where --app does not say it"],
-  ["PORTCTL_INSTANCE", "The instance where --instance does not say it"]
-]
+const Service = Schema.Struct({
+  service: nameText("service"),
+  port: Schema.optionalWith(RequestedPortFromDigits, { exact: true })
+})
+
+const decodeService = ParseResult.decode(Service)
+
+/** Services as the command line names them: `web`, or `db=5432` with its exact port. */
+const ServicesFromText = Schema.transformOrFail(Schema.Array(Schema.String), Schema.Array(Schema.typeSchema(Service)), {
+  strict: true,
+  // One by one: the message on a bad one does not depend on its place.
+  decode: (items) =>
+    Effect.forEach(items, (item) => {
+      const [service = "", ...port] = item.split("=")
+      return decodeService(port.length === 0 ? { service } : { service, port: port.join("=") })
+    }),
+  encode: (services) =>
+    ParseResult.succeed(services.map(({ port, service }) => (port === undefined ? service : `${service}=${port}`)))
+})
 
 const serviceList = (description: string) =>
-  Flag.list("service", "NAME[=PORT]", description).pipe(Flag.reads(AskedServices), Options.withDefault([]))
+  Flag.list({ name: "service", placeholder: "NAME[=PORT]", description, completes: "service" }).pipe(
+    Flag.withSchema(ServicesFromText),
+    Flag.withDefault<ReadonlyArray<AskedService>>([])
+  )
 
-/** The services that a verb is about, each with the exact port that it asks for, where it does. */
+/** The services of a command, each with the exact port that is wanted for it, if any. */
 export const services = serviceList("These services, not those of portctl.json")
 
-/** The services that a new project file has, each with the port that it prefers, where it does. */
+/** The services of a new project file, each with the port that it prefers, if any. */
 export const newServices = serviceList("Its services (default: web), with the ports that they prefer")
 
 /** The services that a command needs in addition to those of the project file. */
 export const moreServices = serviceList("These services too; PORT is that of the only one named")
 
-/** The service that a verb is about. */
-export const oneService = Flag.text("service", "NAME", "The service (default: the only one, or web)").pipe(
-  Flag.reads(nameText("service")),
-  Options.optional
+/** The one service of a command. */
+export const oneService = name("service", "The service (default: the only one, or web)").pipe(
+  Flag.withSchema(nameText("service")),
+  Flag.optional
 )
 
-export const json = Flag.boolean("json", "Print the API's answer as JSON")
+export const json = Flag.boolean("json", "Print the API's response as JSON")
 export const quiet = Flag.boolean("quiet", "Print the port number alone")

@@ -1,14 +1,5 @@
 import type { ServerUnreachable, UnexpectedResponse } from "@port-server/domain/api/PortServerClient"
-import type {
-  AllocationNotFound,
-  ImportConflict,
-  InvalidRequest,
-  ListenersUnavailable,
-  PortTaken,
-  RangeExhausted,
-  StorageFull,
-  StorageUnavailable
-} from "@port-server/domain/Errors"
+import type * as Errors from "@port-server/domain/Errors"
 import * as Data from "effect/Data"
 
 /** The error of every command, as the command line reports it. */
@@ -17,23 +8,28 @@ export class CliError extends Data.TaggedError("CliError")<{
   /** What `--json` prints: the API's error body, or one in its form. */
   readonly body: { readonly error: string }
   /** What to do next, for a person at a terminal. */
-  readonly hint: string | undefined
+  readonly hint?: string | undefined
+  /** The exit status, where it is not 1. */
+  readonly exitCode?: number
 }> {
   /** An error that did not come from the API. */
-  static make(message: string, hint?: string): CliError {
-    return new CliError({ message, body: { error: message }, hint })
+  static make(
+    message: string,
+    details: { readonly hint?: string | undefined; readonly exitCode?: number } = {}
+  ): CliError {
+    return new CliError({ message, body: { error: message }, ...details })
   }
 }
 
 /** What any call of the client can fail with. */
 export type ClientError =
-  | AllocationNotFound
-  | ImportConflict
-  | InvalidRequest
-  | ListenersUnavailable
-  | PortTaken
-  | RangeExhausted
+  | Errors.AllocationNotFound
+  | Errors.ImportConflict
+  | Errors.InvalidRequest
+  | Errors.ListenersUnavailable
+  | Errors.PortTaken
+  | Errors.RangeExhausted
   | ServerUnreachable
-  | StorageFull
-  | StorageUnavailable
+  | Errors.StorageFull
+  | Errors.StorageUnavailable
   | UnexpectedResponse

@@ -1,14 +1,5 @@
 import * as Terminal from "@port-server/command-line/terminal/Terminal"
-import {
-  AllocationNotFound,
-  ImportConflict,
-  InvalidRequest,
-  ListenersUnavailable,
-  PortTaken,
-  RangeExhausted,
-  StorageFull,
-  StorageUnavailable
-} from "@port-server/domain/Errors"
+import * as Errors from "@port-server/domain/Errors"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -17,14 +8,14 @@ import { ownerAndId } from "./AllocationTable.ts"
 import { hintOf } from "./Hints.ts"
 
 const Body = Schema.Union(
-  PortTaken.body,
-  ImportConflict.body,
-  AllocationNotFound.body,
-  InvalidRequest.body,
-  RangeExhausted.body,
-  ListenersUnavailable.body,
-  StorageFull.body,
-  StorageUnavailable.body
+  Errors.PortTaken.body,
+  Errors.ImportConflict.body,
+  Errors.AllocationNotFound.body,
+  Errors.InvalidRequest.body,
+  Errors.RangeExhausted.body,
+  Errors.ListenersUnavailable.body,
+  Errors.StorageFull.body,
+  Errors.StorageUnavailable.body
 )
 const encodeBody = Schema.encodeSync(Body)
 
@@ -47,14 +38,12 @@ const asCliError = (error: ClientError | CliError, overrides: MessageOverrides):
         body: encodeBody(error),
         hint
       })
-    case "ServerUnreachable": {
-      return CliError.make(
-        error.reason ?? `${error.message} (is it running? start it with: portctl start)`,
-        error.reason === undefined ? hint : undefined
-      )
-    }
+    case "ServerUnreachable":
+      return error.reason === undefined
+        ? CliError.make(`${error.message} (is it running? start it with: portctl start)`, { hint })
+        : CliError.make(error.reason)
     case "UnexpectedResponse":
-      return CliError.make(error.message, hint)
+      return CliError.make(error.message, { hint })
     default:
       return new CliError({ message: overrides[error._tag] ?? error.message, body: encodeBody(error), hint })
   }

@@ -36,7 +36,7 @@ const own = (here: Here, allocations: ReadonlyArray<Allocation>) => {
     ? Effect.void
     : CliError.make(
         `${instanceLabel(here)} belongs to ${other}; give this folder its own with --instance or PORTCTL_INSTANCE`,
-        `--instance ${here.instance} shares the ports`
+        { hint: `--instance ${here.instance} shares the ports` }
       )
 }
 

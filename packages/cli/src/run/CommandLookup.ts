@@ -1,4 +1,5 @@
 import { accessSync, constants, statSync } from "node:fs"
+import { CliError } from "../errors/CliError.ts"
 import { codeOf } from "../errors/FileError.ts"
 import { type Bytes, toBytes } from "./CommandEnvironment.ts"
 
@@ -14,10 +15,7 @@ const refusal = (file: Buffer): string | undefined => {
 }
 
 /** Why a command cannot be started, with the exit status that shells give it; none: nothing speaks against it. */
-export const problemOf = (
-  command: string,
-  variables: Bytes
-): { readonly status: number; readonly message: string } | undefined => {
+export const problemOf = (command: string, variables: Bytes): CliError | undefined => {
   const path = variables.get("PATH")
   // Its bytes are lost here, or the system has its own idea of where to search.
   if (command.includes("\ufffd") || (path === undefined && !command.includes("/"))) return undefined
@@ -28,6 +26,6 @@ export const problemOf = (
   if (refusals.includes(undefined)) return undefined
   const name = JSON.stringify(command)
   return refusals.includes("EACCES")
-    ? { status: 126, message: `cannot run ${name}: it is not an executable file` }
-    : { status: 127, message: `command not found: ${name}` }
+    ? CliError.make(`cannot run ${name}: it is not an executable file`, { exitCode: 126 })
+    : CliError.make(`command not found: ${name}`, { exitCode: 127 })
 }

@@ -1,6 +1,4 @@
 import { writeFileSync } from "node:fs"
-import { complain } from "@port-server/command-line/ErrorReport"
-import { Negative } from "@port-server/command-line/Program"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
 import { type Bytes, type Changes, corrections, descriptorVariable } from "./CommandEnvironment.ts"
@@ -38,10 +36,7 @@ export const handOver = Effect.fnUntraced(function* (
   if (descriptor === 0)
     return yield* CliError.make("portctl run needs the shell script bin/portctl, which becomes the command")
   const problem = problemOf(command, inherited)
-  if (problem !== undefined) {
-    yield* complain(new Error(problem.message))
-    return yield* new Negative({ status: problem.status })
-  }
+  if (problem !== undefined) return yield* problem
   const words = process.argv.length - 2 - args.length - 1
   yield* Effect.try({
     try: () => writeFileSync(descriptor, Buffer.from(script(command, words, inherited, changes), "latin1")),

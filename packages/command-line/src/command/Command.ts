@@ -1,189 +1,153 @@
-import type * as Command from "@effect/cli/Command"
-import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
-import type { ValidationError } from "@effect/cli/ValidationError"
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as Path from "@effect/platform/Path"
-import * as Terminal from "@effect/platform/Terminal"
-import * as Context from "effect/Context"
-import * as Data from "effect/Data"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import { closest } from "../help/Suggestion.ts"
-import * as Syntax from "../help/Syntax.ts"
-import * as Flag from "./Flag.ts"
-import { Rest } from "./PassthroughArgs.ts"
+import * as Either from "effect/Either"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Record from "effect/Record"
+import { UsageError } from "../UsageError.ts"
+import * as Arguments from "./Arguments.ts"
+import { builtIns, type Shell } from "./Flag.ts"
+import { type Parameter, type Spec, separator } from "./Parameter.ts"
 
-/** The command line asks for something that the program does not do; said with the usage of the command. */
-export class UsageError extends Data.TaggedError("UsageError")<{
-  readonly message: string
-  readonly usage?: string
-  /** What to do next, for a person at a terminal. */
-  readonly hint?: string | undefined
-}> {}
+/** A term and what it stands for, such as an environment variable. */
+export type Definition = readonly [term: string, text: string]
 
-/** What a command line asks of a command: its work, or one of the things that every command can do. */
-export type Demand =
-  | { readonly _tag: "Work"; readonly work: Effect.Effect<void, unknown> }
-  | { readonly _tag: "Help" }
-  | { readonly _tag: "Version" }
-  | { readonly _tag: "Completions"; readonly shell: "bash" | "fish" | "zsh" }
+/** What a command line asks of a command: to run, or one of the things that every command can do. */
+export type Directive<R = never> =
+  | { readonly _tag: "Run"; readonly run: Effect.Effect<void, unknown, R> }
+  | { readonly _tag: "ShowHelp" }
+  | { readonly _tag: "ShowVersion" }
+  | { readonly _tag: "ShowCompletions"; readonly shell: Shell }
 
-/** A command of a program; what its command line parses to is its own affair. */
-export interface Verb {
+/** What the help shows of a command. */
+export interface Details {
+  /** What it does, in one line. */
+  readonly summary: string
+  /** A line or more each; long ones are wrapped. */
+  readonly details?: ReadonlyArray<string>
+  readonly examples?: ReadonlyArray<string>
+  /** The exit statuses that mean more than 0 for done and 1 for failed. */
+  readonly exitCodes?: Readonly<Record<number, string>>
+  /** The environment variables that matter to it, besides those of its flags and of the whole program. */
+  readonly environment?: ReadonlyArray<Definition>
+}
+
+/** A command; the type of its parsed parameters is hidden. */
+export interface Command<R = never> extends Required<Details> {
   readonly name: string
-  readonly descriptor: Syntax.Descriptor
-  /** Its line of usage, such as `check --port PORT [--json]`. */
-  readonly usage: string
-  readonly parse: (args: ReadonlyArray<string>) => Effect.Effect<Demand, UsageError>
+  readonly parameters: ReadonlyArray<Spec>
+  /** Titles of the help, each with the subcommands below it. */
+  readonly groups: Readonly<Record<string, ReadonlyArray<Subcommand<R>>>>
+  readonly parse: (args: ReadonlyArray<string>) => Effect.Effect<Directive<R>, UsageError>
 }
 
-/**
- * What the parser of @effect/cli may need for kinds of options that these programs do not have. The real services cost
- * a short command more than its work.
- */
-const platform = Context.empty().pipe(
-  Context.add(FileSystem.FileSystem, FileSystem.makeNoop({})),
-  Context.add(Terminal.Terminal, {
-    columns: Effect.succeed(80),
-    rows: Effect.succeed(24),
-    isTTY: Effect.succeed(false),
-    readInput: Effect.dieMessage("no option asks the terminal"),
-    readLine: Effect.dieMessage("no option asks the terminal"),
-    display: () => Effect.void
-  })
-)
-
-const unexpected = (argument: string): string => `unexpected argument ${JSON.stringify(argument)}`
-
-const unknownOption = (flag: string, known: Iterable<string>): string => {
-  const meant = closest(flag, known)
-  return `unknown option ${flag}${meant === undefined ? "" : `, did you mean ${meant}?`}`
+/** A command by its name, which is loaded when the command line names it. */
+export interface Subcommand<R = never> {
+  readonly name: string
+  readonly load: Effect.Effect<Command<R>>
 }
 
-/** The only required flag of a usage, where it is one that takes a number. */
-const onlyNumberIn = (usage: string): string | undefined => {
-  const [only, ...others] = usage.replaceAll(/\[[^\]]*\]\S*/g, "").matchAll(/(--[a-z][a-z-]*) (\S+)/g)
-  return only !== undefined && others.length === 0 && Flag.isNumber(only[2] ?? "") ? only[1] : undefined
-}
+/** At least one: `Config.all` takes no empty record. */
+type Parameters = Readonly<Record<string, Parameter<unknown>>>
 
-const digits = /^[0-9]+$/
+/** The parsed parameters of a command. */
+type Values<P extends Parameters> = Config.Config.Success<ReturnType<typeof Config.all<P>>>
 
-// What @effect/cli takes for the value of a flag that has none.
-const asBoolean = /^(true|false|1|0|y|yes|n|no|on|off)$/i
+const filled = ({ details = [], environment = [], examples = [], summary }: Details) => ({
+  summary,
+  details,
+  examples,
+  environment
+})
 
-/** The flags of a usage, each with the placeholder of its value; empty for one that takes none. */
-const flagsIn = (usage: string): ReadonlyMap<string, string> =>
-  new Map([
-    ["--completions", Syntax.shells],
-    ["--version", ""],
-    ...[...usage.matchAll(/(--[a-z][a-z-]*)(?: ([A-Za-z]\S*?)(?=\]?( |$)))?/g)].map(
-      ([, flag = "", placeholder = ""]) => [flag, placeholder] as const
+const builtInConfig = Config.all(builtIns)
+
+/** The flags that every command takes. */
+export const builtInSpecs: ReadonlyArray<Spec> = Object.values(builtIns).map(({ spec }) => spec)
+
+/** The message on the first parameter that has a bad value. */
+const messageOf = (error: ConfigError): string =>
+  error._op === "And" || error._op === "Or" ? messageOf(error.left) : error.message
+
+/** What the arguments ask for; `run` is made of their values where it is the command's work. */
+const parse = <R>(
+  specs: ReadonlyArray<Spec>,
+  args: ReadonlyArray<string>,
+  run: (provider: ConfigProvider.ConfigProvider) => Effect.Effect<Directive<R>, ConfigError | UsageError>
+): Effect.Effect<Directive<R>, UsageError> =>
+  Effect.gen(function* () {
+    if (Arguments.asksForHelp(specs, args)) return { _tag: "ShowHelp" } as const
+    const given = yield* Either.mapLeft(
+      Arguments.parse([...specs, ...builtInSpecs], args),
+      (message) => new UsageError({ message })
     )
-  ])
+    const texts = new Map([...given].map(([name, values]) => [name, values.join(separator)]))
+    const provider = ConfigProvider.fromMap(texts)
+    const { completions, version } = yield* provider.load(builtInConfig)
+    if (version) return { _tag: "ShowVersion" } as const
+    if (Option.isSome(completions)) return { _tag: "ShowCompletions", shell: completions.value } as const
+    return yield* run(provider)
+  }).pipe(
+    Effect.mapError((error) => (error._tag === "UsageError" ? error : new UsageError({ message: messageOf(error) })))
+  )
 
-/** What is wrong with the flags as such, which @effect/cli's parser reads as values or reports as something else. */
-const misuse = (usage: string, flags: ReadonlyMap<string, string>, args: ReadonlyArray<string>): string | undefined => {
-  let number: string | undefined
-  const seen = new Set<string>()
-  for (let index = 0; index < args.length; index++) {
-    const argument = args[index] ?? ""
-    const [flag = "", ...value] = argument.split("=")
-    if (digits.test(argument)) number ??= argument
-    if (!flag.startsWith("-") || flag === "-") continue
-    const placeholder = flags.get(flag)
-    if (placeholder === undefined) return unknownOption(flag, flags.keys())
-    if (seen.has(flag) && !Flag.isList(placeholder)) return `option ${flag} was given twice`
-    seen.add(flag)
-    const next = args[index + 1]
-    if (placeholder === "") {
-      if (value.length > 0) return `option ${flag} takes no value`
-      if (next !== undefined && asBoolean.test(next)) return unexpected(next)
-      continue
-    }
-    if (value.length === 0) index++
-    const given = value.length > 0 ? value.join("=") || undefined : next
-    const words = Flag.wordsOf(placeholder)
-    if (given === undefined || flags.has(given.split("=")[0] ?? "")) {
-      return `option ${flag} needs a value${words.length === 0 ? "" : `: ${Flag.either(words)}`}`
-    }
-    if (words.length > 0 && !words.includes(given)) return Flag.choiceSentence(flag, words)
-  }
-  if (number === undefined) return undefined
-  const onlyNumber = onlyNumberIn(usage)
-  return onlyNumber === undefined || seen.has(onlyNumber)
-    ? undefined
-    : `${unexpected(number)}, did you mean ${onlyNumber} ${number}?`
-}
-
-/** The arguments with each flag that is a list given once, with all of its values. */
-const joined = (flags: ReadonlyMap<string, string>, args: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const others: Array<string> = []
-  const lists = new Map<string, Array<string>>()
-  for (let index = 0; index < args.length; index++) {
-    const argument = args[index] ?? ""
-    const [flag = "", ...value] = argument.split("=")
-    const placeholder = flags.get(flag) ?? ""
-    const values = value.length > 0 || placeholder === "" ? value.join("=") : (args[++index] ?? "")
-    if (Flag.isList(placeholder)) lists.set(flag, [...(lists.get(flag) ?? []), values])
-    else others.push(argument, ...(value.length > 0 || placeholder === "" ? [] : [values]))
-  }
-  return [...[...lists].flatMap(([flag, values]) => [flag, values.join(",")]), ...others]
-}
-
-/** The library's sentence on what is wrong, in one line. */
-const sentence = ({ error }: ValidationError): string => {
-  const text = Syntax.blocks(error)
-    .map(({ text }) => text)
-    .join(" ")
-  const missing = /^Expected to find option: '([^']+)'/.exec(text)
-  if (missing !== null) return `option ${missing[1]} is required`
-  const unknown = /^Received unknown argument: '(.*)'$/.exec(text)
-  return unknown === null ? text : unexpected(unknown[1] ?? "")
-}
-
-/**
- * A command of @effect/cli as a {@link Verb}.
- *
- * @param rest what its usage calls the {@link Rest} that it wants after `--`; without it, it takes none
- */
-export const make = <Name extends string, E, A>(command: Command.Command<Name, never, E, A>, rest?: string): Verb => {
-  const [name = ""] = CommandDescriptor.getNames(command.descriptor)
-  const options = Syntax.usage(command.descriptor)
-  const parse = (all: ReadonlyArray<string>): Effect.Effect<Demand, UsageError> => {
-    const end = all.includes("--") ? all.indexOf("--") : all.length
-    const [args, others] = [all.slice(0, end), all.slice(end + 1)]
-    if (args.includes("--help") || args.includes("-h")) return Effect.succeed({ _tag: "Help" })
-    const flags = flagsIn(options)
-    const wrong = misuse(options, flags, args)
-    if (wrong !== undefined) return new UsageError({ message: wrong })
-    // What follows `--` is no flag; for the parser it is arguments, among which it would still look for --help.
-    const words = [name, ...joined(flags, args), ...(rest === undefined ? all.slice(end) : [])]
-    return CommandDescriptor.parse(command.descriptor, words, Syntax.config).pipe(
-      Effect.mapError((error) => new UsageError({ message: sentence(error) })),
-      Effect.flatMap((directive): Effect.Effect<Demand, UsageError> => {
-        if (directive._tag === "UserDefined") {
-          const [leftover] = directive.leftover
-          if (rest !== undefined && !others[0]) return new UsageError({ message: "the command goes after --" })
-          if (leftover !== undefined) return new UsageError({ message: unexpected(leftover) })
-          const work = command.transform(command.handler(directive.value), directive.value)
-          return Effect.succeed({ _tag: "Work", work: Effect.provideService(work, Rest, others) })
-        }
-        switch (directive.option._tag) {
-          case "ShowVersion":
-            return Effect.succeed({ _tag: "Version" })
-          case "ShowCompletions":
-            return Effect.succeed({ _tag: "Completions", shell: directive.option.shellType })
-          default:
-            return Effect.succeed({ _tag: "Help" })
-        }
-      }),
-      Effect.provide(platform),
-      Effect.provide(Path.layer)
-    )
-  }
+/** A command with what it does. */
+export const make = <const P extends Parameters, E, R>(
+  name: string,
+  {
+    exitCodes,
+    groups = {},
+    parameters,
+    ...details
+  }: Details & { readonly parameters: P; readonly groups?: Command<NoInfer<R>>["groups"] },
+  handler: (values: Values<P>) => Effect.Effect<void, E, R>
+): Command<R> => {
+  const specs = Object.values(parameters).map(({ spec }) => spec)
   return {
     name,
-    descriptor: command.descriptor,
-    usage: rest === undefined ? options : `${options} -- ${rest}`,
-    parse
+    ...filled(details),
+    exitCodes: { 0: "Success", 1: "Failure; the reason is on stderr", ...exitCodes },
+    parameters: specs,
+    groups,
+    parse: (args) =>
+      parse(specs, args, (provider) =>
+        Effect.map(provider.load(Config.all(parameters)), (values) => ({ _tag: "Run", run: handler(values) }))
+      )
   }
 }
+
+/** All subcommands of a command. */
+export const subcommandsOf = <R>({ groups }: Command<R>): ReadonlyArray<Subcommand<R>> => Object.values(groups).flat()
+
+/** A command that only has subcommands; `groups` are titles of its help, each with those below it. */
+export const group = <R>(
+  name: string,
+  { groups, ...details }: Details & { readonly groups: Command<R>["groups"] }
+): Command<R> => ({
+  name,
+  ...filled(details),
+  exitCodes: {},
+  parameters: [],
+  groups,
+  // A word that names no subcommand is reported by the program, which knows where it stands.
+  parse: (args) => parse([], args, () => Effect.succeed({ _tag: "ShowHelp" }))
+})
+
+/** A command as a subcommand whose code is loaded already. */
+export const loaded = <R>(command: Command<R>): Subcommand<R> => ({ name: command.name, load: Effect.succeed(command) })
+
+/** A command whose work, and that of its subcommands, has what a layer builds. */
+export const provide =
+  <R, E>(layer: Layer.Layer<R, E>) =>
+  (command: Command<R>): Command => ({
+    ...command,
+    groups: Record.map(command.groups, (subcommands) =>
+      subcommands.map(({ load, name }) => ({ name, load: Effect.map(load, provide(layer)) }))
+    ),
+    parse: (args) =>
+      Effect.map(command.parse(args), (directive) =>
+        directive._tag === "Run" ? { ...directive, run: Effect.provide(directive.run, layer) } : directive
+      )
+  })

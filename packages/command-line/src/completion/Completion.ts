@@ -1,8 +1,7 @@
 import * as Effect from "effect/Effect"
-import type { Verb } from "../command/Command.ts"
-import * as Flag from "../command/Flag.ts"
-import { summary } from "../help/HelpText.ts"
-import * as Syntax from "../help/Syntax.ts"
+import { flagsOf, tokenize } from "../command/Arguments.ts"
+import { builtInSpecs, type Command, subcommandsOf } from "../command/Command.ts"
+import type { Spec } from "../command/Parameter.ts"
 
 /** A word that can stand at the cursor. */
 export interface Candidate {
@@ -15,124 +14,112 @@ export type Completion =
   | { readonly _tag: "Words"; readonly candidates: ReadonlyArray<Candidate> }
   | { readonly _tag: "Files" | "Folders" | "Command" }
 
-/** What the values of a flag can be, where only the program knows; `given` are the flags that are on the line. */
-export type Values = (
-  flag: string,
-  command: string,
-  given: ReadonlyMap<string, string>
-) => Effect.Effect<ReadonlyArray<Candidate>>
+/**
+ * The values that only the program knows.
+ *
+ * @param completes what {@link Spec} names them
+ * @param given the flags on the line, by name
+ */
+export type Values = (completes: string, given: ReadonlyMap<string, string>) => Effect.Effect<ReadonlyArray<Candidate>>
 
 const words = (candidates: ReadonlyArray<Candidate>): Completion => ({ _tag: "Words", candidates })
 
 const nothing = words([])
 
-const file = /^(FILE|PATH)\b/
-
-const folder = /^(FOLDER|DIR|DIRECTORY)\b/
-
-/** What follows is the command of another program. */
-const end = "--"
-
 /** The values of a flag that takes a list are separated so. */
 const comma = ","
-
-/** What can stand for a placeholder, when the placeholder alone says so. */
-const ofPlaceholder = (placeholder: string): Completion | undefined => {
-  if (file.test(placeholder)) return { _tag: "Files" }
-  if (folder.test(placeholder)) return { _tag: "Folders" }
-  const values = Flag.wordsOf(placeholder)
-  return values.length === 0 ? undefined : words(values.map((value) => ({ value, text: "" })))
-}
 
 const prefixed = (prefix: string, completion: Completion): Completion =>
   completion._tag === "Words"
     ? words(completion.candidates.map(({ text, value }) => ({ value: `${prefix}${value}`, text })))
     : completion
 
-/** What can stand at the end of a command's line, `line` without the command's name, its last word not yet finished. */
-export const ofVerb = (verb: Verb, line: ReadonlyArray<string>, values: Values) => {
-  const parameters = [...Syntax.parameters(verb.descriptor), ...Syntax.builtIns]
-  const flags = new Map(parameters.filter(({ name }) => name.startsWith("-")).map((flag) => [flag.name, flag]))
-  const given = new Map<string, string>()
-  const current = line.at(-1) ?? ""
-  const takesCommand = verb.usage.includes(` ${end} `)
-
-  const valuesOf = ({ name, placeholder }: Syntax.Parameter, typed: string): Effect.Effect<Completion> => {
-    const known = ofPlaceholder(placeholder)
-    if (known !== undefined) return Effect.succeed(known)
-    const several = placeholder.includes(comma)
-    const before = several ? typed.slice(0, typed.lastIndexOf(comma) + 1) : ""
-    const taken = new Set(before.split(comma))
-    return Effect.map(values(name.slice(2), verb.name, given), (candidates) =>
-      prefixed(
-        before,
-        words(candidates.filter(({ value }) => !several || !(value.includes(comma) || taken.has(value))))
-      )
+/** What can stand for the value of a parameter of which `typed` is there already. */
+const ofValue = (
+  { completes, isList, kind, position }: Spec,
+  typed: string,
+  given: ReadonlyMap<string, string>,
+  values: Values
+): Effect.Effect<Completion> => {
+  switch (kind._tag) {
+    case "File":
+      return Effect.succeed({ _tag: "Files" })
+    case "Folder":
+      return Effect.succeed({ _tag: "Folders" })
+    case "Choice":
+      return Effect.succeed(words(kind.words.map((value) => ({ value, text: "" }))))
+  }
+  if (completes === undefined) return Effect.succeed(nothing)
+  const isCommaList = isList && position === "flag"
+  const before = isCommaList ? typed.slice(0, typed.lastIndexOf(comma) + 1) : ""
+  const taken = new Set(before.split(comma))
+  return Effect.map(values(completes, given), (candidates) =>
+    prefixed(
+      before,
+      words(candidates.filter(({ value }) => !isCommaList || !(value.includes(comma) || taken.has(value))))
     )
-  }
+  )
+}
 
-  for (let index = 0; index < line.length - 1; index++) {
-    const word = line[index] ?? ""
-    if (word === end) return Effect.succeed<Completion>(takesCommand ? { _tag: "Command" } : nothing)
-    const [name = "", ...rest] = word.split("=")
-    const flag = flags.get(name)
-    if (flag === undefined) continue
-    if (rest.length > 0 || flag.placeholder === "") {
-      given.set(name, rest.join("="))
-      continue
-    }
-    index++
-    if (index === line.length - 1) return valuesOf(flag, current)
-    given.set(name, line[index] ?? "")
-  }
+/** What can stand at the end of the arguments of a command; the last one is not yet finished. */
+const ofArguments = (parameters: ReadonlyArray<Spec>, line: ReadonlyArray<string>, values: Values) => {
+  const flags = flagsOf([...parameters, ...builtInSpecs])
+  const takesCommand = parameters.some(({ isDirect, position }) => position === "passthrough" && !isDirect)
+  const before = line.slice(0, -1)
+  const current = line.at(-1) ?? ""
+  if (before.includes("--")) return Effect.succeed<Completion>(takesCommand ? { _tag: "Command" } : nothing)
+  const tokens = tokenize(flags, before)
+  const options = tokens.filter((token) => token.kind === "option")
+  const given = new Map(options.map(({ name, value = "" }) => [name, value]))
+  const last = tokens.at(-1)
+  const open = last?.kind === "option" && last.value === undefined ? flags.get(last.name) : undefined
+  if (open !== undefined && open.kind._tag !== "Switch") return ofValue(open, current, given, values)
 
-  const [name = "", ...rest] = current.split("=")
-  const flag = flags.get(name)
-  if (rest.length > 0) {
-    return flag === undefined || flag.placeholder === ""
+  const [name = "", ...value] = current.split("=")
+  const flag = name.startsWith("--") ? flags.get(name.slice(2)) : undefined
+  if (value.length > 0) {
+    return flag === undefined || flag.kind._tag === "Switch"
       ? Effect.succeed(nothing)
-      : Effect.map(valuesOf(flag, rest.join("=")), (completion) => prefixed(`${name}=`, completion))
+      : Effect.map(ofValue(flag, value.join("="), given, values), (completion) => prefixed(`${name}=`, completion))
   }
-  const argument = parameters.find((parameter) => !parameter.name.startsWith("-"))
-  if (argument !== undefined && !current.startsWith("-")) {
-    return Effect.succeed(ofPlaceholder(argument.name) ?? nothing)
-  }
-  const open = [...flags.values()].filter(({ name, placeholder }) => !given.has(name) || placeholder.includes(comma))
+  const args = parameters.filter((spec) => spec.position === "argument")
+  const argument = args[tokens.length - options.length] ?? args.find(({ isList }) => isList)
+  if (argument !== undefined && !current.startsWith("-")) return ofValue(argument, current, given, values)
+  const left = [...flags.values()].filter(({ isList, name }) => isList || !given.has(name))
   return Effect.succeed(
     words([
-      ...(takesCommand ? [{ value: end, text: "The command, with its own arguments" }] : []),
-      ...open.map(({ name: value, text }) => ({ value, text }))
+      ...(takesCommand ? [{ value: "--", text: "The command, with its own arguments" }] : []),
+      ...left.map(({ description, name }) => ({ value: `--${name}`, text: description }))
     ])
   )
 }
 
-/** What can stand at the end of the line of a program that has commands; `line` without the program's name. */
-export const ofProgram = (
+const help: Candidate = { value: "help", text: "Show the help of a command" }
+
+const noValues: Values = () => Effect.succeed([])
+
+/** What can stand at the end of the line of a program, `line` without its name; after `help`, only commands. */
+export const complete = (
+  command: Command,
   line: ReadonlyArray<string>,
-  commands: ReadonlyArray<{ readonly name: string; readonly load: Effect.Effect<Verb> }>,
-  values: Values
+  values = noValues,
+  { isHelp, isRoot } = { isHelp: false, isRoot: true }
 ): Effect.Effect<Completion> => {
   const [first = "", ...rest] = line
-  const builtIn = Syntax.builtIns.find(({ name }) => name === first)
-  if (line.length === 2 && builtIn !== undefined) {
-    return Effect.succeed(ofPlaceholder(builtIn.placeholder) ?? nothing)
+  const isLast = rest.length === 0
+  const subcommand = subcommandsOf(command).find(({ name }) => name === first)
+  if (!isLast && subcommand !== undefined) {
+    return Effect.flatMap(subcommand.load, (next) => complete(next, rest, values, { isHelp, isRoot: false }))
   }
-  if (line.length > 1 && first !== help.value) {
-    const command = commands.find(({ name }) => name === first)
-    return command === undefined
-      ? Effect.succeed(nothing)
-      : Effect.flatMap(command.load, (verb) => ofVerb(verb, rest, values))
+  if (!isLast && isRoot && first === help.value) return complete(command, rest, values, { isHelp: true, isRoot: false })
+  const names = first.startsWith("-") ? [] : subcommandsOf(command)
+  if (names.length > 0 && isLast) {
+    return Effect.map(
+      Effect.forEach(names, ({ load, name: value }) => Effect.map(load, ({ summary }) => ({ value, text: summary }))),
+      (candidates) => words(isRoot ? [...candidates, help] : candidates)
+    )
   }
-  if (line.length > 2) return Effect.succeed(nothing)
-  if (first.startsWith("-")) {
-    return Effect.succeed(words(Syntax.builtIns.map(({ name: value, text }) => ({ value, text }))))
-  }
-  return Effect.map(
-    Effect.forEach(commands, ({ load, name: value }) =>
-      Effect.map(load, ({ descriptor }) => ({ value, text: summary(descriptor) }))
-    ),
-    (candidates) => words(line.length === 1 ? [...candidates, help] : candidates)
-  )
+  return isHelp || (names.length > 0 && command.parameters.length === 0)
+    ? Effect.succeed(nothing)
+    : ofArguments(command.parameters, line, values)
 }
-
-const help: Candidate = { value: "help", text: "Show the help of a command" }

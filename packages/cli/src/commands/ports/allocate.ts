@@ -1,6 +1,5 @@
-import * as Command from "@effect/cli/Command"
-import { UsageError } from "@port-server/command-line/command/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
+import { UsageError } from "@port-server/command-line/UsageError"
 import { Allocation, AllocationRequest, escapeControls } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { InvalidRequest } from "@port-server/domain/Errors"
@@ -25,12 +24,24 @@ const sayWhoListens = Effect.fnUntraced(function* (client: PortServerClient, por
 export const allocate = Command.make(
   "allocate",
   {
-    app: Options.app,
-    instance: Options.instance,
-    service: Options.service,
-    port: Options.wantedPort,
-    json: Options.json,
-    quiet: Options.quiet
+    summary: "Allocate a port for a service",
+    details: ["Without --port, or with 0, it is the first free one of the server's range."],
+    examples: [
+      "portctl allocate --app myapp --instance dev --service postgres",
+      "PORT=$(portctl allocate --app myapp --instance dev --service web --quiet)"
+    ],
+    exitCodes: {
+      0: "The port is allocated",
+      1: "It belongs to another owner, or another error is on stderr"
+    },
+    parameters: {
+      app: Options.app,
+      instance: Options.instance,
+      service: Options.service,
+      port: Options.wantedPort,
+      json: Options.json,
+      quiet: Options.quiet
+    }
   },
   Effect.fnUntraced(function* ({ json, quiet, ...wanted }) {
     if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })
@@ -46,16 +57,4 @@ export const allocate = Command.make(
     )
     if (wanted.port !== 0) yield* Effect.ignore(sayWhoListens(client, port))
   })
-).pipe(
-  describe(
-    "Allocate a port for a service",
-    [
-      "portctl allocate --app myapp --instance dev --service postgres",
-      "PORT=$(portctl allocate --app myapp --instance dev --service web --quiet)"
-    ],
-    ["Without --port, or with 0, it is the first free one of the server's range."],
-    {
-      exits: { 0: "The port is allocated", 1: "It is not: it belongs to somebody else, or stderr says what went wrong" }
-    }
-  )
 )

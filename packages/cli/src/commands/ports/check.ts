@@ -1,6 +1,5 @@
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
-import { Negative } from "@port-server/command-line/Program"
+import * as Command from "@port-server/command-line/command/Command"
+import { NonZeroExit } from "@port-server/command-line/UsageError"
 import { escapeControls } from "@port-server/domain/Allocation"
 import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
@@ -13,7 +12,15 @@ import * as Options from "../Options.ts"
 /** `portctl check` */
 export const check = Command.make(
   "check",
-  { port: Options.port, json: Options.json },
+  {
+    summary: "Check that a port is free: not allocated, and nothing listens on it",
+    examples: ["portctl check --port 5432"],
+    exitCodes: {
+      0: "The port is free",
+      1: "It is allocated, something listens on it or may, or the server did not respond"
+    },
+    parameters: { port: Options.port, json: Options.json }
+  },
   Effect.fnUntraced(function* ({ port, json }) {
     const client = yield* PortServerClient
     const { available, listener, listener_error } = yield* Output.print(PortStatus, { json })(
@@ -27,13 +34,8 @@ export const check = Command.make(
           : `port ${port} is not allocated, but ${escapeControls(listener_error)}`
       }
     )
-    if (!available || listener !== undefined || listener_error !== undefined) return yield* new Negative({ status: 1 })
-  })
-).pipe(
-  describe("Check whether a port is allocated, or listened on without being so", "portctl check --port 5432", [], {
-    exits: {
-      0: "The port is available",
-      1: "It is allocated, something is listening on it or may be, or the server could not be asked"
+    if (!available || listener !== undefined || listener_error !== undefined) {
+      return yield* new NonZeroExit({ status: 1 })
     }
   })
 )

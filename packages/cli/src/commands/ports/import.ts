@@ -1,7 +1,6 @@
 import * as NodeFs from "node:fs"
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Argument from "@port-server/command-line/command/Argument"
+import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { BackupFromText, ImportResult } from "@port-server/domain/Backup"
@@ -38,11 +37,18 @@ const backupIn = Effect.fnUntraced(function* (file: string) {
 export const importAll = Command.make(
   "import",
   {
-    file: Args.text({ name: "FILE" }).pipe(
-      Args.withDescription("What portctl export printed; - for the standard input")
-    ),
-    dryRun: Flag.boolean("dry-run", "Say what would happen, and change nothing"),
-    json: Options.json
+    summary: "Allocate everything in a backup",
+    details: ["If a port belongs to another owner, nothing is allocated, and every such port is listed."],
+    examples: ["portctl import ports.json --dry-run", "ssh laptop portctl export | portctl import -"],
+    parameters: {
+      file: Argument.text({
+        name: "FILE",
+        description: "What portctl export printed; - for the standard input",
+        kind: { _tag: "File" }
+      }),
+      dryRun: Flag.boolean("dry-run", "Show what would happen, and change nothing"),
+      json: Options.json
+    }
   },
   Effect.fnUntraced(function* ({ dryRun, file, json }) {
     const client = yield* PortServerClient
@@ -54,10 +60,4 @@ export const importAll = Command.make(
           : `imported ${imported} allocation(s), ${unchanged} unchanged`
     )
   })
-).pipe(
-  describe(
-    "Allocate everything in a backup",
-    ["portctl import ports.json --dry-run", "ssh laptop portctl export | portctl import -"],
-    ["When a port belongs to somebody else, nothing is allocated and each is named."]
-  )
 )

@@ -1,5 +1,4 @@
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
@@ -29,11 +28,15 @@ const live = Effect.fnUntraced(function* (client: PortServerClient, selector: Al
 export const list = Command.make(
   "list",
   {
-    app: Options.appFilter,
-    instance: Options.instanceFilter,
-    service: Options.serviceFilter,
-    live: Flag.boolean("live", "Tell also what is listening on each port"),
-    json: Options.json
+    summary: "List the allocations, all or those that match every filter given",
+    examples: ["portctl list --app myapp --live", "portctl list --json"],
+    parameters: {
+      app: Options.appFilter,
+      instance: Options.instanceFilter,
+      service: Options.serviceFilter,
+      live: Flag.boolean("live", "Show also what listens on each port"),
+      json: Options.json
+    }
   },
   Effect.fnUntraced(function* ({ json, live: isLive, ...selector }) {
     const client = yield* PortServerClient
@@ -55,9 +58,4 @@ export const list = Command.make(
       AllocationTable.table(allocations, terminal)
     )
   })
-).pipe(
-  describe("List the allocations, all or those that match every filter given", [
-    "portctl list --app myapp --live",
-    "portctl list --json"
-  ])
 )

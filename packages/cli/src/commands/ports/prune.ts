@@ -1,10 +1,8 @@
 import { dirname } from "node:path"
 import { createInterface } from "node:readline/promises"
-import * as Command from "@effect/cli/Command"
-import { UsageError } from "@port-server/command-line/command/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
-import { Negative } from "@port-server/command-line/Program"
+import { NonZeroExit, UsageError } from "@port-server/command-line/UsageError"
 import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { PruneResult } from "@port-server/domain/Prune"
@@ -56,9 +54,17 @@ const noteUnprunable = (client: PortServerClient) =>
 export const prune = Command.make(
   "prune",
   {
-    dryRun: Flag.boolean("dry-run", "Show what is stale, and release nothing"),
-    yes: Flag.boolean("yes", "Release what is stale without asking"),
-    json: Options.json
+    summary: "Release the ports of projects whose folder is gone",
+    details: [
+      "Stale is what was ensured for a folder that is gone while its parent is there, and whose port nothing listens on. Nothing is ever pruned by itself."
+    ],
+    examples: ["portctl prune --dry-run"],
+    exitCodes: { 1: "The question was not answered with yes, or stderr says what went wrong" },
+    parameters: {
+      dryRun: Flag.boolean("dry-run", "Show what is stale, and release nothing"),
+      yes: Flag.boolean("yes", "Release what is stale without asking"),
+      json: Options.json
+    }
   },
   Effect.fnUntraced(function* ({ dryRun, json, yes }) {
     if (dryRun && yes) return yield* new UsageError({ message: "--dry-run and --yes exclude each other" })
@@ -80,7 +86,7 @@ export const prune = Command.make(
     if (allocations.length === 0) return
     if (!(yield* confirm(`Release ${allocations.length} port(s)? [y/N] `))) {
       yield* Console.log("released nothing")
-      return yield* new Negative({ status: 1 })
+      return yield* new NonZeroExit({ status: 1 })
     }
     yield* Output.print(PruneResult, { json })(
       answer(
@@ -90,13 +96,4 @@ export const prune = Command.make(
       ({ allocations }) => sentences("released")(allocations)
     )
   })
-).pipe(
-  describe(
-    "Release the ports of projects whose folder is gone",
-    "portctl prune --dry-run",
-    [
-      "Stale is what was ensured for a folder that is gone while its parent is there, and whose port nothing listens on. Nothing is ever pruned by itself."
-    ],
-    { exits: { 1: "The question was not answered with yes, or stderr says what went wrong" } }
-  )
 )

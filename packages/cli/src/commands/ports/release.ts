@@ -1,7 +1,6 @@
-import * as Command from "@effect/cli/Command"
-import { UsageError } from "@port-server/command-line/command/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
+import { UsageError } from "@port-server/command-line/UsageError"
 import { escapeControls } from "@port-server/domain/Allocation"
 import { ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
@@ -34,13 +33,22 @@ const releaseHere = Effect.gen(function* () {
 export const release = Command.make(
   "release",
   {
-    id: Options.id,
-    here: Flag.boolean("here", "What was ensured for the current worktree, and no filter"),
-    app: Options.appFilter,
-    instance: Options.instanceFilter,
-    service: Options.serviceFilter,
-    port: Options.portFilter,
-    json: Options.json
+    summary: "Release one allocation, or all that match every filter given",
+    details: ["Either --id alone, or --here alone, or filters with at least --app or --port."],
+    examples: ["portctl release --id 7", "portctl release --app myapp --instance dev", "portctl release --here"],
+    exitCodes: {
+      0: "It is released, or no allocation matches the filters",
+      1: "No allocation has the id, or another error is on stderr"
+    },
+    parameters: {
+      id: Options.id,
+      here: Flag.boolean("here", "What was ensured for the current worktree, and no filter"),
+      app: Options.appFilter,
+      instance: Options.instanceFilter,
+      service: Options.serviceFilter,
+      port: Options.portFilter,
+      json: Options.json
+    }
   },
   Effect.fnUntraced(function* ({ here, id, json, ...selector }) {
     const client = yield* PortServerClient
@@ -72,16 +80,4 @@ export const release = Command.make(
       ({ deleted }) => `released ${deleted} allocation(s)`
     )
   })
-).pipe(
-  describe(
-    "Release one allocation, or all that match every filter given",
-    ["portctl release --id 7", "portctl release --app myapp --instance dev", "portctl release --here"],
-    ["Either --id alone, or --here alone, or filters with at least --app or --port."],
-    {
-      exits: {
-        0: "It is released, or no allocation matches the filters",
-        1: "No allocation has the id, or stderr says why"
-      }
-    }
-  )
 )

@@ -1,5 +1,4 @@
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { ListeningPort } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
@@ -27,14 +26,18 @@ const columns: ReadonlyArray<Column<ListeningPort>> = [
 ]
 
 /** `portctl scan` */
-export const scan = Command.make("scan", { json: Options.json }, ({ json }) =>
-  Effect.flatMap(PortServerClient, (client) =>
-    Output.print(Schema.Array(ListeningPort), { json, indent: 2 })(unregistered(client), (listening, terminal) =>
-      listening.length === 0 ? "nothing is listening that nobody registered" : table(columns, listening, terminal)
+export const scan = Command.make(
+  "scan",
+  {
+    summary: "List what listens on ports that are not registered",
+    details: ["- stands for what cannot be read of another user's process."],
+    examples: ["portctl scan"],
+    parameters: { json: Options.json }
+  },
+  ({ json }) =>
+    Effect.flatMap(PortServerClient, (client) =>
+      Output.print(Schema.Array(ListeningPort), { json, indent: 2 })(unregistered(client), (listening, terminal) =>
+        listening.length === 0 ? "nothing is listening that nobody registered" : table(columns, listening, terminal)
+      )
     )
-  )
-).pipe(
-  describe("List what is listening on ports that nobody registered", "portctl scan", [
-    "What may not be read of another user's process is shown as -."
-  ])
 )

@@ -1,7 +1,6 @@
 import { realpathSync } from "node:fs"
 import { isAbsolute, relative } from "node:path"
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
 import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
@@ -65,10 +64,14 @@ const story = ({ available, holder, holder_error = "", listener, listener_error,
   ].join("\n")
 
 /** `portctl why` */
-export const why = Command.make("why", { port: Options.port, json: Options.json }, ({ json, port }) =>
-  Effect.flatMap(PortServerClient, (client) => Output.print(PortStatus, { json })(client.check(port), story))
-).pipe(
-  describe("Tell who holds a port, and who is listening on it", "portctl why --port 3000", [
-    "A listener belongs to the allocation's project when it runs in its folder or below."
-  ])
+export const why = Command.make(
+  "why",
+  {
+    summary: "Show who holds a port, and what listens on it",
+    details: ["A listener belongs to the allocation's project if it runs in the project's folder or below it."],
+    examples: ["portctl why --port 3000"],
+    parameters: { port: Options.port, json: Options.json }
+  },
+  ({ json, port }) =>
+    Effect.flatMap(PortServerClient, (client) => Output.print(PortStatus, { json })(client.check(port), story))
 )

@@ -1,7 +1,6 @@
-import * as Command from "@effect/cli/Command"
-import { UsageError } from "@port-server/command-line/command/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
+import { UsageError } from "@port-server/command-line/UsageError"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { EnsureResult } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
@@ -20,10 +19,17 @@ const columns: ReadonlyArray<Column<Allocation>> = [
 export const ensure = Command.make(
   "ensure",
   {
-    service: Options.services,
-    ...Options.place,
-    json: Options.json,
-    quiet: Flag.boolean("quiet", "Print the ports alone, one a line")
+    summary: "Give this project's services their ports, the same ones every time",
+    details: [
+      "The app is the repository's name, and the instance the worktree's folder, or main in the main worktree. Without --service, the services of portctl.json."
+    ],
+    examples: ["portctl ensure --service web,db"],
+    parameters: {
+      service: Options.services,
+      ...Options.contextFlags,
+      json: Options.json,
+      quiet: Flag.boolean("quiet", "Print the ports alone, one a line")
+    }
   },
   Effect.fnUntraced(function* ({ json, quiet, service, ...given }) {
     if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })
@@ -35,13 +41,4 @@ export const ensure = Command.make(
           : `${instanceLabel(ensured)}\n${table(columns, ensured.allocations, terminal)}`
     )
   })
-).pipe(
-  describe(
-    "Give this project's services their ports, the same ones every time",
-    "portctl ensure --service web,db",
-    [
-      "The app is the repository's name, and the instance the worktree's folder, or main in the main worktree. Without --service, the services of portctl.json."
-    ],
-    { environment: Options.placeVariables }
-  )
 )

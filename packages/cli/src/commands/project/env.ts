@@ -1,8 +1,6 @@
-import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
-import { UsageError } from "@port-server/command-line/command/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
+import { UsageError } from "@port-server/command-line/UsageError"
 import { escapeControls } from "@port-server/domain/Allocation"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -13,15 +11,19 @@ import * as Output from "../../output/Output.ts"
 import { ensureVariables, requireServices, type Variables } from "../../project/PortVariables.ts"
 import { currentFolder, here } from "../../project/ProjectContext.ts"
 import { instanceLabel } from "../../project/ProjectPorts.ts"
-import * as Flags from "../Options.ts"
+import * as Options from "../Options.ts"
 
 const formats = ["dotenv", "export", "json"] as const
 
 const format = Flag.choice("format", formats, "How: dotenv (default), export for shells, or json").pipe(
-  Options.withDefault("dotenv" as const)
+  Flag.withDefault<(typeof formats)[number]>("dotenv")
 )
 
-const file = Flag.text("write", "FILE", "Keep them in a marked block of this file").pipe(Options.optional)
+const file = Flag.file({
+  name: "write",
+  placeholder: "FILE",
+  description: "Keep them in a marked block of this file"
+}).pipe(Flag.optional)
 
 const Answer = Schema.Struct({
   app: Schema.String,
@@ -38,7 +40,14 @@ const answerOf = ({ ensured: { app, instance }, services }: Variables) => ({
 /** `portctl env` */
 export const env = Command.make(
   "env",
-  { service: Flags.services, ...Flags.place, format, write: file },
+  {
+    summary: "Print the ports of this project's services as environment variables",
+    details: [
+      "The variables are those of portctl.json, otherwise WEB_PORT for web. Without --service, the services of portctl.json, or those that have ports already."
+    ],
+    examples: ['eval "$(portctl env --format export)"', "portctl env --write .env.local"],
+    parameters: { service: Options.services, ...Options.contextFlags, format, write: file }
+  },
   Effect.fnUntraced(function* ({ format, service, write, ...given }) {
     const lines = ({ env }: typeof Answer.Type) =>
       new Map(
@@ -78,13 +87,4 @@ export const env = Command.make(
     })
     yield* Output.toCliError(writing)
   })
-).pipe(
-  describe(
-    "Print the ports of this project's services as environment variables",
-    ['eval "$(portctl env --format export)"', "portctl env --write .env.local"],
-    [
-      "The variables are those of portctl.json, otherwise WEB_PORT for web. Without --service, the services of portctl.json, or those that have ports already."
-    ],
-    { environment: Flags.placeVariables }
-  )
 )

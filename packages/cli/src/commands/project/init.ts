@@ -1,6 +1,5 @@
 import { join, relative } from "node:path"
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import { escapeControls } from "@port-server/domain/Allocation"
 import { type AskedService, twice } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
@@ -50,7 +49,12 @@ const write = (file: string, contents: ProjectFile) =>
 /** `portctl init` */
 export const init = Command.make(
   "init",
-  { app: Options.place.app, service: Options.newServices, json: Options.json },
+  {
+    summary: `Write a ${projectFileName} that says which services this project has`,
+    details: ["It goes to the top of the worktree, or to the current folder outside git."],
+    examples: ["portctl init --service web,db"],
+    parameters: { app: Options.contextFlags.app, service: Options.newServices, json: Options.json }
+  },
   Effect.fnUntraced(function* ({ app, json, service }) {
     const asked = service.length === 0 ? [{ service: "web" }] : service
     const wanted = {
@@ -76,8 +80,4 @@ export const init = Command.make(
       )
     })
   })
-).pipe(
-  describe(`Write a ${projectFileName} that says which services this project has`, "portctl init --service web,db", [
-    "It goes to the top of the worktree, or to the current folder outside git."
-  ])
 )

@@ -1,5 +1,4 @@
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import { escapeControls } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { Port } from "@port-server/domain/Port"
@@ -59,18 +58,16 @@ const nameOf = ({ service, ...place }: typeof Opened.Type): string =>
 /** `portctl open` */
 export const open = Command.make(
   "open",
-  { service: Options.oneService, ...Options.place, json: Options.json },
+  {
+    summary: "Open a service of this project in the browser",
+    details: ["On Linux that takes a display, DISPLAY or WAYLAND_DISPLAY, or a browser that BROWSER names."],
+    examples: ["portctl open --service web"],
+    parameters: { service: Options.oneService, ...Options.contextFlags, json: Options.json }
+  },
   Effect.fnUntraced(function* ({ json, service, ...given }) {
     yield* Output.print(Opened, { json })(
       opened(given, service),
       (answer) => `opened ${answer.url} (${nameOf(answer)})`
     )
   })
-).pipe(
-  describe(
-    "Open a service of this project in the browser",
-    "portctl open --service web",
-    ["On Linux that takes a display, DISPLAY or WAYLAND_DISPLAY, or a browser that BROWSER names."],
-    { environment: Options.placeVariables }
-  )
 )

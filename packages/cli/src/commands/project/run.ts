@@ -1,7 +1,6 @@
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Argument from "@port-server/command-line/command/Argument"
+import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
-import { Rest } from "@port-server/command-line/command/PassthroughArgs"
 import { escapeControls } from "@port-server/domain/Allocation"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -75,12 +74,26 @@ const said = ({ app, instance }: Given): Changes =>
 export const run = Command.make(
   "run",
   {
-    service: Options.moreServices,
-    ...Options.place,
-    quiet: Flag.boolean("quiet", "Say nothing about the variables")
+    summary: "Run a command with this project's ports in its environment",
+    details: [
+      "The variables are those of portctl env, and PORT if exactly one service is named or exists. A variable that you have set keeps its value, unless it is empty or an outer portctl run has set it. --app and --instance also apply to a portctl that the command runs."
+    ],
+    examples: ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
+    environment: [[runMarker, "Set for the command: the variables that portctl run has set"]],
+    exitCodes: {
+      0: "As the command ends",
+      1: "As the command ends, or another error is on stderr",
+      126: "It cannot be run",
+      127: "It is not found"
+    },
+    parameters: {
+      service: Options.moreServices,
+      ...Options.contextFlags,
+      quiet: Flag.boolean("quiet", "Do not print the variables"),
+      command: Argument.passthrough("COMMAND [ARGS...]", "The command, with its own arguments")
+    }
   },
-  Effect.fnUntraced(function* ({ quiet, service, ...given }) {
-    const command = yield* Rest
+  Effect.fnUntraced(function* ({ command, quiet, service, ...given }) {
     const named = service.map((each) => each.service)
     const variables = Effect.gen(function* () {
       const place = yield* here(given)
@@ -98,24 +111,4 @@ export const run = Command.make(
     if (!quiet) yield* Effect.forEach(lines, (line) => Console.error(line), { discard: true })
     yield* handOver(command, environment, new Map([...changes, ...said(given)]))
   })
-).pipe(
-  describe(
-    "Run a command with this project's ports in its environment",
-    ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
-    [
-      "The variables are those of portctl env, and PORT for the one service that is named or that there is. One that you have set stays as it is, unless it is empty; one that an outer portctl run has set does not. What --app and --instance say goes for a portctl inside, too."
-    ],
-    {
-      environment: [
-        ...Options.placeVariables,
-        [runMarker, "What an outer portctl run has set; it is set for the command"]
-      ],
-      exits: {
-        0: "As the command ends",
-        1: "As the command ends, or stderr says why it did not start",
-        126: "It cannot be run",
-        127: "It is not found"
-      }
-    }
-  )
 )

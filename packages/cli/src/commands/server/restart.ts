@@ -1,5 +1,4 @@
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import { PortRangeFromText } from "@port-server/domain/Port"
 import { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
@@ -41,17 +40,18 @@ const restarted = Effect.fnUntraced(function* (wanted: ServerStart.ServerSpec) {
 /** `portctl restart` */
 export const restart = Command.make(
   "restart",
-  { ...ServerOptions.settings, json: Options.json },
+  {
+    summary: "Stop port-server and start it again",
+    details: [
+      "Where no flag says otherwise it keeps its database, its range and --no-probe. Where none runs, one is started."
+    ],
+    examples: ["portctl restart", "portctl restart --range 20000-29999"],
+    parameters: { ...ServerOptions.settings, json: Options.json }
+  },
   Effect.fnUntraced(function* ({ db: database, json, noProbe, port, range }) {
     const address = yield* ServerProbe.localAddress(port)
     yield* Output.print(ServerInfo, { json })(restarted({ address, database, noProbe, range }), (started) =>
       ServerStart.sentence("restarted", address, started)
     )
   })
-).pipe(
-  describe(
-    "Stop port-server and start it again",
-    ["portctl restart", "portctl restart --range 20000-29999"],
-    ["Where no flag says otherwise it keeps its database, its range and --no-probe. Where none runs, one is started."]
-  )
 )

@@ -1,10 +1,7 @@
 import { resolve } from "node:path"
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
-import { UsageError } from "@port-server/command-line/command/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
+import { UsageError } from "@port-server/command-line/UsageError"
 import { portRange } from "@port-server/domain/Defaults"
 import { variable } from "@port-server/domain/EnvConfig"
 import { PortRange, PortRangeFromText } from "@port-server/domain/Port"
@@ -69,38 +66,51 @@ const uninstall = Effect.fnUntraced(function* (manager: ServiceManager, dryRun: 
   yield* Console.log(`uninstalled ${manager.name}, removed ${manager.file}`)
 })
 
-/** `portctl service` */
-export const service = Command.make(
-  "service",
+const dryRun = Flag.boolean("dry-run", "Print what would be done, and change nothing")
+
+const format = Flag.choice(
+  "format",
+  ["systemd", "launchd"],
+  "With --dry-run: for which (default: this machine's)"
+).pipe(Flag.optional)
+
+const managerOf = Effect.fnUntraced(function* (format: Option.Option<ServiceUnit.Format>, dryRun: boolean) {
+  if (Option.isSome(format) && !dryRun) return yield* new UsageError({ message: "--format goes with --dry-run" })
+  return serviceManager(Option.getOrUndefined(format))
+})
+
+const installCommand = Command.make(
+  "install",
   {
-    action: Args.text({ name: "install|uninstall" }).pipe(Args.withDescription("What to do with the service")),
-    ...ServerOptions.settings,
-    dryRun: Flag.boolean("dry-run", "Print what would be installed, and change nothing"),
-    format: Flag.choice("format", ["systemd", "launchd"], "With --dry-run: for which (default: this machine's)").pipe(
-      Options.optional
-    )
-  },
-  Effect.fnUntraced(function* ({ action, db: database, dryRun, format, noProbe, port, range }) {
-    if (action !== "install" && action !== "uninstall") {
-      return yield* new UsageError({ message: `service wants install or uninstall, not ${JSON.stringify(action)}` })
-    }
-    if (Option.isSome(format) && !dryRun) return yield* new UsageError({ message: "--format goes with --dry-run" })
-    const manager = serviceManager(Option.getOrUndefined(format))
-    if (action === "install") {
-      const address = yield* ServerProbe.localAddress(port)
-      return yield* install(manager, { address, database, range, noProbe }, dryRun)
-    }
-    if (Option.isSome(database) || Option.isSome(port) || Option.isSome(range) || noProbe) {
-      return yield* new UsageError({ message: "uninstall takes --dry-run and --format only" })
-    }
-    yield* uninstall(manager, dryRun)
-  })
-).pipe(
-  describe(
-    "Have port-server started with your session",
-    ["portctl service install", "portctl service install --dry-run", "portctl service uninstall"],
-    [
+    summary: "Have port-server started with your session",
+    details: [
       "A systemd user service on Linux, a launchd agent on macOS, started again when it fails. Where it cannot be installed, nothing is left behind."
-    ]
-  )
+    ],
+    examples: ["portctl service install", "portctl service install --dry-run"],
+    parameters: { ...ServerOptions.settings, dryRun, format }
+  },
+  Effect.fnUntraced(function* ({ db: database, dryRun, format, noProbe, port, range }) {
+    const manager = yield* managerOf(format, dryRun)
+    const address = yield* ServerProbe.localAddress(port)
+    yield* install(manager, { address, database, range, noProbe }, dryRun)
+  })
 )
+
+const uninstallCommand = Command.make(
+  "uninstall",
+  {
+    summary: "Stop the service, and start port-server with your session no more",
+    examples: ["portctl service uninstall"],
+    parameters: { dryRun, format }
+  },
+  Effect.fnUntraced(function* ({ dryRun, format }) {
+    yield* uninstall(yield* managerOf(format, dryRun), dryRun)
+  })
+)
+
+/** `portctl service` */
+export const service = Command.group("service", {
+  summary: "Have port-server started with your session, or no more",
+  examples: ["portctl service install", "portctl service uninstall"],
+  groups: { Commands: [installCommand, uninstallCommand].map(Command.loaded) }
+})

@@ -1,5 +1,4 @@
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import { addressFromEnv } from "@port-server/domain/api/PortServerClient"
 import { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Console from "effect/Console"
@@ -13,7 +12,15 @@ import * as Options from "../Options.ts"
 /** `portctl start` */
 export const start = Command.make(
   "start",
-  { ...ServerOptions.settings, json: Options.json },
+  {
+    summary: "Start port-server in the background",
+    details: [
+      "Returns once it answers. One that runs there already will do, unless it has another database or range than asked for, or probes where --no-probe is given. Its log is ~/.port_server/port-server.log, at another port than the usual one port-server-PORT.log."
+    ],
+    examples: ["portctl start", "portctl start --db ~/work/ports.db --range 20000-29999"],
+    exitCodes: { 0: "It runs", 1: "It could not be started, or another program has the port" },
+    parameters: { ...ServerOptions.settings, json: Options.json }
+  },
   Effect.fnUntraced(function* ({ db: database, json, noProbe, port, range }) {
     const address = yield* ServerProbe.localAddress(port)
     yield* Output.print(ServerInfo, { json })(ServerStart.start({ address, database, noProbe, range }), (started) =>
@@ -24,13 +31,4 @@ export const start = Command.make(
       yield* Console.error(`portctl asks ${usual}; to ask this one: export PORT_SERVER_ADDR=${address}`)
     }
   })
-).pipe(
-  describe(
-    "Start port-server in the background",
-    ["portctl start", "portctl start --db ~/work/ports.db --range 20000-29999"],
-    [
-      "Returns once it answers. One that runs there already will do, unless it has another database or range than asked for, or probes where --no-probe is given. Its log is ~/.port_server/port-server.log, at another port than the usual one port-server-PORT.log."
-    ],
-    { exits: { 0: "It runs", 1: "It could not be started, or another program has the port" } }
-  )
 )

@@ -1,7 +1,6 @@
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
-import { Negative } from "@port-server/command-line/Program"
+import * as Command from "@port-server/command-line/command/Command"
 import type { Terminal } from "@port-server/command-line/terminal/Terminal"
+import { NonZeroExit } from "@port-server/command-line/UsageError"
 import { addressFromEnv } from "@port-server/domain/api/PortServerClient"
 import { ServerAddress } from "@port-server/domain/ServerAddress"
 import { ServerInfo } from "@port-server/domain/ServerInfo"
@@ -63,7 +62,16 @@ const lines = (address: ServerAddress, info: ServerInfo, now: number, terminal: 
 /** `portctl status` */
 export const status = Command.make(
   "status",
-  { port: ServerOptions.port, json: Options.json },
+  {
+    summary: "Show whether port-server is running, where and since when",
+    examples: ["portctl status"],
+    exitCodes: {
+      0: "It is running",
+      1: "Another program listens there, it cannot be reached, or it has a problem",
+      [down]: "It is not running"
+    },
+    parameters: { port: ServerOptions.port, json: Options.json }
+  },
   Effect.fnUntraced(function* ({ json, port }) {
     const usual = yield* addressFromEnv
     const address = new ServerAddress({ host: usual.host, port: Option.getOrElse(port, () => usual.port) })
@@ -71,20 +79,12 @@ export const status = Command.make(
     if (standing._tag === "Down") {
       const error = ServerProbe.notRunning(address)
       yield* Console.log(json ? JSON.stringify({ error }) : error)
-      return yield* new Negative({ status: down })
+      return yield* new NonZeroExit({ status: down })
     }
     const now = yield* Clock.currentTimeMillis
     yield* Output.print(ServerInfo, { json })(
       standing._tag === "Running" ? Effect.succeed(standing.info) : ServerProbe.refusal(standing, address),
       (info, terminal) => lines(address, info, now, terminal)
     )
-  })
-).pipe(
-  describe("Tell whether port-server runs, where and since when", "portctl status", [], {
-    exits: {
-      0: "It runs",
-      1: "Another program answers there, there is no way to it, or it is in trouble",
-      [down]: "It does not run"
-    }
   })
 )

@@ -1,5 +1,4 @@
-import * as Command from "@effect/cli/Command"
-import { describe } from "@port-server/command-line/command/Description"
+import * as Command from "@port-server/command-line/command/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -19,7 +18,13 @@ const Stopped = Schema.Struct({
 /** `portctl stop` */
 export const stop = Command.make(
   "stop",
-  { port: ServerOptions.port, json: Options.json },
+  {
+    summary: "Stop the port-server that runs",
+    details: ["Requests in flight are answered first. Only a port-server process of this machine is ever stopped."],
+    examples: ["portctl stop"],
+    exitCodes: { 0: "None runs there any more, or none did", 1: "It could not be stopped" },
+    parameters: { port: ServerOptions.port, json: Options.json }
+  },
   Effect.fnUntraced(function* ({ json, port }) {
     const server = yield* ServerProbe.localAddress(port)
     const address = String(server)
@@ -34,11 +39,4 @@ export const stop = Command.make(
       stopped ? `stopped port-server (pid ${pid})` : ServerProbe.notRunning(server)
     )
   })
-).pipe(
-  describe(
-    "Stop the port-server that runs",
-    "portctl stop",
-    ["Requests in flight are answered first. Only a port-server process of this machine is ever stopped."],
-    { exits: { 0: "None runs there any more, or none did", 1: "It could not be stopped" } }
-  )
 )

@@ -1,0 +1,83 @@
+import * as Command from "@port-server/command-line/command/Command"
+import type { ProgramInfo } from "@port-server/command-line/Program"
+import { escapeControls } from "@port-server/domain/Allocation"
+import { PortServerClient, WhenUnreachable } from "@port-server/domain/api/PortServerClient"
+import { serverAddress, version } from "@port-server/domain/Defaults"
+import { sentenceOf } from "@port-server/domain/EnvConfig"
+import type { ConfigError } from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as LoopbackHttpClient from "./client/LoopbackHttpClient.ts"
+
+const client = PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.layer))
+
+/** The client that starts the server where none runs; what that takes is loaded only then. */
+const startingClient = Layer.provide(
+  client,
+  Layer.succeed(WhenUnreachable, (error) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./server/Autostart.ts")),
+      ({ autostart }) => autostart(error)
+    )
+  )
+)
+
+/** Commands whose code is loaded when the command line names them: the others cost a short one nothing. */
+const loading =
+  (client: Layer.Layer<PortServerClient, ConfigError>) =>
+  (name: string, load: () => Promise<Command.Command<PortServerClient>>): Command.Subcommand => ({
+    name,
+    load: Effect.map(Effect.promise(load), Command.provide(client))
+  })
+
+/** A command that needs a server, or none. */
+const command = loading(client)
+
+/** A {@link command} that starts the server itself where none runs on this machine. */
+const starting = loading(startingClient)
+
+/** The program `portctl`. */
+export const portctl: ProgramInfo = {
+  version,
+  messageOf: sentenceOf,
+  printable: escapeControls,
+  values: async () => (await import("./client/CompletionValues.ts")).values,
+  root: Command.group("portctl", {
+    summary: "Ask port-server for this machine's ports.",
+    environment: [
+      ["PORT_SERVER_ADDR", `Where port-server listens (default ${serverAddress})`],
+      ["PORTCTL_AUTOSTART", "0: no command but start starts port-server"],
+      ["NO_COLOR", "Not empty: no colour on a terminal"]
+    ],
+    groups: {
+      Ports: [
+        command("allocate", async () => (await import("./commands/ports/allocate.ts")).allocate),
+        command("release", async () => (await import("./commands/ports/release.ts")).release),
+        command("list", async () => (await import("./commands/ports/list.ts")).list),
+        command("check", async () => (await import("./commands/ports/check.ts")).check),
+        starting("why", async () => (await import("./commands/ports/why.ts")).why),
+        starting("scan", async () => (await import("./commands/ports/scan.ts")).scan),
+        starting("prune", async () => (await import("./commands/ports/prune.ts")).prune)
+      ],
+      "A project's ports": [
+        command("init", async () => (await import("./commands/project/init.ts")).init),
+        starting("ensure", async () => (await import("./commands/project/ensure.ts")).ensure),
+        starting("env", async () => (await import("./commands/project/env.ts")).env),
+        starting("run", async () => (await import("./commands/project/run.ts")).run),
+        starting("open", async () => (await import("./commands/project/open.ts")).open)
+      ],
+      "The server": [
+        command("start", async () => (await import("./commands/server/start.ts")).start),
+        command("stop", async () => (await import("./commands/server/stop.ts")).stop),
+        command("restart", async () => (await import("./commands/server/restart.ts")).restart),
+        command("status", async () => (await import("./commands/server/status.ts")).status),
+        command("service", async () => (await import("./commands/server/service.ts")).service),
+        command("health", async () => (await import("./commands/server/health.ts")).health)
+      ],
+      Backup: [
+        command("export", async () => (await import("./commands/ports/export.ts")).exportAll),
+        command("import", async () => (await import("./commands/ports/import.ts")).importAll)
+      ]
+    }
+  })
+}

@@ -1,0 +1,27 @@
+import * as Schema from "effect/Schema"
+import * as Defaults from "./Defaults.ts"
+
+// How a port-server is started: the flags of port-server that portctl passes on to it.
+
+/** The name of a file, which is not empty. @param what what the message on an empty one calls it */
+export const fileName = (what: string) =>
+  Schema.String.pipe(Schema.filter((name) => name !== "" || `${what} must have a name`))
+
+/** The database file. */
+export const db = {
+  name: "db",
+  placeholder: "FILE",
+  description: `Database file (default ~/${Defaults.dataFolder}/${Defaults.databaseFile})`,
+  variable: "PORT_SERVER_DB"
+}
+
+/** The ports to hand out. */
+export const range = {
+  name: "range",
+  placeholder: "FIRST-LAST",
+  description: `Ports to hand out (default ${Defaults.portRange.first}-${Defaults.portRange.last})`,
+  variable: "PORT_SERVER_RANGE"
+}
+
+/** Whether auto-assignment skips the check for what listens. */
+export const noProbe = { name: "no-probe", description: "Hand out ports also while something listens on them" }
