@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { delimiter, dirname, join, normalize } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -147,4 +148,11 @@ describe("the README's recipes", () => {
 it.each(["README.md", "docs/projects.md"])("%s names in its recipes nothing that a release makes stale", (document) => {
   const recipes = section(readDocument(document), "Recipes")
   expect(recipes).not.toContain("env --write")
+})
+
+it("docs/cli.md has the commands as they are", () => {
+  const { status, stderr } = spawnSync(process.execPath, [documentPath("tools/docs.js"), "--check"], {
+    encoding: "utf8"
+  })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" })
 })
