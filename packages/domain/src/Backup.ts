@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
-import { Allocation, wellFormed } from "./Allocation.ts"
+import { Allocation } from "./Allocation.ts"
+import { isWellFormed } from "./Name.ts"
 import { Port } from "./Port.ts"
 
 const savedTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
@@ -17,7 +18,7 @@ export const BackupEntry = Schema.Struct({
   created_at: Schema.optionalWith(Schema.String, { exact: true })
 }).pipe(
   Schema.filter(({ app, created_at, instance, port, service }) => {
-    if (![app, instance, service].every(wellFormed)) return "names must be valid Unicode text"
+    if (![app, instance, service].every(isWellFormed)) return "names must be valid Unicode text"
     if (!Schema.is(Port)(port)) return `port ${port} is not from 1 to 65535`
     if (created_at !== undefined && !isTime(created_at)) {
       return `created_at of port ${port} must be a time like 2025-02-08T15:04:05Z`

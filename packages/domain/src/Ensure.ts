@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
-import { Allocation, exact, name, wellFormed } from "./Allocation.ts"
+import { Allocation, exact } from "./Allocation.ts"
+import { isWellFormed, NameField } from "./Name.ts"
 import { Port, RequestedPort } from "./Port.ts"
 
 /** Longest path of a folder, in UTF-16 units: Linux's `PATH_MAX`. */
@@ -11,7 +12,7 @@ const isAbsolute = /^(\/|[A-Za-z]:[\\/])/
 export const ProjectPath = Schema.String.annotations({ message: () => "path must be a string" }).pipe(
   Schema.filter(
     (path) =>
-      (isAbsolute.test(path) && path.length <= maxPathLength && !path.includes("\0") && wellFormed(path)) ||
+      (isAbsolute.test(path) && path.length <= maxPathLength && !path.includes("\0") && isWellFormed(path)) ||
       "path must be the absolute path of a folder",
     { identifier: "ProjectPath", description: "absolute path of the project's folder" }
   )
@@ -22,7 +23,7 @@ export const ProjectPath = Schema.String.annotations({ message: () => "path must
  * neither or `port` 0, the first free one.
  */
 export const ServiceRequest = Schema.Struct({
-  service: name("service"),
+  service: NameField("service"),
   port: Schema.optionalWith(RequestedPort, { exact: true }),
   prefer: Schema.optionalWith(
     Port.annotations({ message: () => ({ message: "prefer must be an integer from 1 to 65535", override: true }) }),
@@ -37,25 +38,25 @@ export type ServiceRequest = typeof ServiceRequest.Type
 
 const atLeastOne = 'services must be a list of at least one service, like [{"service":"web"}]'
 
-/** The first value that is there twice. */
-export const twice = <A>(values: ReadonlyArray<A>): A | undefined =>
+/** The first value that occurs twice. */
+export const firstDuplicate = <A>(values: ReadonlyArray<A>): A | undefined =>
   values.find((value, index) => values.indexOf(value) !== index)
 
-/** A service as a command line asks for it, `web` or `db=5432`. */
-export type AskedService = Pick<ServiceRequest, "service" | "port">
+/** A service that needs the first free port, or exactly `port`. */
+export type RequestedService = Pick<ServiceRequest, "service" | "port">
 
 /** What is asked for when a project's services are to have ports, whether they have them already or not. */
 export const EnsureRequest = Schema.Struct({
-  app: name("app"),
-  instance: name("instance"),
+  app: NameField("app"),
+  instance: NameField("instance"),
   services: Schema.Array(ServiceRequest)
     .annotations({ message: () => atLeastOne })
     .pipe(
       Schema.filter((services) => {
         if (services.length === 0) return atLeastOne
-        const name = twice(services.map(({ service }) => service))
+        const name = firstDuplicate(services.map(({ service }) => service))
         if (name !== undefined) return `service ${JSON.stringify(name)} is asked for twice`
-        const port = twice(services.flatMap(({ port }) => (port ? [port] : [])))
+        const port = firstDuplicate(services.flatMap(({ port }) => (port ? [port] : [])))
         return port === undefined ? undefined : `port ${port} is asked for twice`
       })
     ),

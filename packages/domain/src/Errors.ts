@@ -2,8 +2,9 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as Data from "effect/Data"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { Allocation, escapeControls } from "./Allocation.ts"
+import { Allocation } from "./Allocation.ts"
 import { BackupEntry } from "./Backup.ts"
+import { escapeControls } from "./Name.ts"
 import type { PortRange } from "./Port.ts"
 
 // Each error has a class, which programs catch, and a `body`, which is the wire: `{"error": "<sentence>"}` and a status.

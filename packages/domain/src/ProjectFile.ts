@@ -1,9 +1,10 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { exact, maxNameLength, nameText } from "./Allocation.ts"
+import { exact } from "./Allocation.ts"
 import { serverAddress } from "./Defaults.ts"
-import { twice } from "./Ensure.ts"
+import { firstDuplicate } from "./Ensure.ts"
 import { InvalidRequest } from "./Errors.ts"
+import { maxNameLength, Name } from "./Name.ts"
 import { Port } from "./Port.ts"
 
 /** Name of the file that says which services a project has. */
@@ -62,7 +63,7 @@ export const variablesOf = (
   services: Iterable<readonly [service: string, settings: ServiceSettings | undefined]>
 ): Either.Either<ReadonlyMap<string, string>, string> => {
   const variables = new Map([...services].map(([name, settings]) => [name, settings?.env ?? variableOf(name)] as const))
-  const doubled = twice([...variables.values()])
+  const doubled = firstDuplicate([...variables.values()])
   const [first, second] = [...variables].filter(([, variable]) => variable === doubled).map(([name]) => name)
   return doubled === undefined
     ? Either.right(variables)
@@ -71,7 +72,7 @@ export const variablesOf = (
       )
 }
 
-const validateName = Schema.validateEither(nameText("service"))
+const validateName = Schema.validateEither(Name("service"))
 
 /** The file `portctl.json` of a project: which services it has, and in which variables they find their ports. */
 export const ProjectFile = Schema.Struct({
@@ -79,7 +80,7 @@ export const ProjectFile = Schema.Struct({
     Schema.String.annotations({ description: "where editors find this schema", examples: [projectFileSchemaUrl] }),
     { exact: true }
   ),
-  app: Schema.optionalWith(nameText("app"), { exact: true }),
+  app: Schema.optionalWith(Name("app"), { exact: true }),
   services: Schema.Record({ key: Schema.String, value: ServiceSettings })
     .annotations({ message: () => ({ message: 'services must be an object like {"web": {}}', override: false }) })
     .pipe(

@@ -5,7 +5,6 @@ import {
   AllocationId,
   AllocationIdFromDigits,
   AllocationRequest,
-  escapeControls,
   isEmptyFilter,
   NonEmptyFilter,
   SelectorFromQuery
@@ -19,6 +18,7 @@ import {
   StorageFull,
   StorageUnavailable
 } from "@port-server/domain/Errors"
+import { escapeControls } from "@port-server/domain/Name"
 import {
   badPorts,
   Port,

@@ -1,6 +1,7 @@
 import type { Candidate, Values } from "@port-server/command-line/completion/Completion"
-import { type Allocation, type AllocationFilter, escapeControls } from "@port-server/domain/Allocation"
+import type { Allocation, AllocationFilter } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"

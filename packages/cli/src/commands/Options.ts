@@ -1,6 +1,7 @@
 import * as Flag from "@port-server/command-line/command/Flag"
-import { AllocationIdFromDigits, nameText } from "@port-server/domain/Allocation"
-import type { AskedService } from "@port-server/domain/Ensure"
+import { AllocationIdFromDigits } from "@port-server/domain/Allocation"
+import type { RequestedService } from "@port-server/domain/Ensure"
+import { Name } from "@port-server/domain/Name"
 import { PortFromDigits, RequestedPortFromDigits } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
@@ -48,17 +49,17 @@ export const portFilter = Flag.number(
 /** Which instance of which app, where it is not the one of the current folder. */
 export const contextFlags = {
   app: name("app", "Application name (default: the repository's)", "PORTCTL_APP").pipe(
-    Flag.withSchema(nameText("app")),
+    Flag.withSchema(Name("app")),
     Flag.optional
   ),
   instance: name("instance", "Instance name (default: the worktree's)", "PORTCTL_INSTANCE").pipe(
-    Flag.withSchema(nameText("instance")),
+    Flag.withSchema(Name("instance")),
     Flag.optional
   )
 }
 
 const Service = Schema.Struct({
-  service: nameText("service"),
+  service: Name("service"),
   port: Schema.optionalWith(RequestedPortFromDigits, { exact: true })
 })
 
@@ -80,7 +81,7 @@ const ServicesFromText = Schema.transformOrFail(Schema.Array(Schema.String), Sch
 const serviceList = (description: string) =>
   Flag.list({ name: "service", placeholder: "NAME[=PORT]", description, completes: "service" }).pipe(
     Flag.withSchema(ServicesFromText),
-    Flag.withDefault<ReadonlyArray<AskedService>>([])
+    Flag.withDefault<ReadonlyArray<RequestedService>>([])
   )
 
 /** The services of a command, each with the exact port that is wanted for it, if any. */
@@ -94,7 +95,7 @@ export const moreServices = serviceList("These services too; PORT is that of the
 
 /** The one service of a command. */
 export const oneService = name("service", "The service (default: the only one, or web)").pipe(
-  Flag.withSchema(nameText("service")),
+  Flag.withSchema(Name("service")),
   Flag.optional
 )
 

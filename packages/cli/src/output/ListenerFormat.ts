@@ -1,5 +1,5 @@
-import { escapeControls } from "@port-server/domain/Allocation"
 import type { Listener } from "@port-server/domain/Listener"
+import { escapeControls } from "@port-server/domain/Name"
 
 /** Who listens, as sentences name it: `postgres (pid 812)`, or as much of it as is known. */
 export const listenerName = ({ command, pid, user }: Listener): string => {

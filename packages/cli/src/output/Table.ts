@@ -1,5 +1,5 @@
 import type { Style, Terminal } from "@port-server/command-line/terminal/Terminal"
-import { escapeControls } from "@port-server/domain/Allocation"
+import { escapeControls } from "@port-server/domain/Name"
 import { clip, displayWidth } from "./DisplayWidth.ts"
 
 /** A column of a table of `A`. */

@@ -1,5 +1,6 @@
 import * as NodeFs from "node:fs"
-import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
+import { escapeControls } from "@port-server/domain/Name"
 import { codeOf } from "../errors/FileError.ts"
 import type { Here } from "./ProjectContext.ts"
 

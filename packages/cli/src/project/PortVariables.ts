@@ -1,4 +1,4 @@
-import type { AskedService, EnsureResult } from "@port-server/domain/Ensure"
+import type { EnsureResult, RequestedService } from "@port-server/domain/Ensure"
 import { projectFileName, variablesOf } from "@port-server/domain/ProjectFile"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -31,7 +31,7 @@ export const requireServices = (here: Here) =>
   )
 
 /** Ensure services, and tell in which variables their ports are to be found. */
-export const ensureVariables = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<AskedService>) {
+export const ensureVariables = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
   const settings = settingsOf(here)
   const variables = variablesOf(asked.map(({ service }) => [service, settings.get(service)] as const))
   if (Either.isLeft(variables)) return yield* CliError.make(variables.left)

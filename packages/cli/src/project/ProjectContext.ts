@@ -1,9 +1,10 @@
 import * as NodeFs from "node:fs"
 import { basename } from "node:path"
-import { type Allocation, nameText } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { sentenceOf, variable } from "@port-server/domain/EnvConfig"
 import { InvalidRequest } from "@port-server/domain/Errors"
+import { Name } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -48,11 +49,11 @@ export const currentFolder = Effect.suspend(() => {
 })
 
 const fromEnvironment = (name: string, field: "app" | "instance") =>
-  Effect.mapError(variable(name, nameText(field), ""), (error) => CliError.make(sentenceOf(error)))
+  Effect.mapError(variable(name, Name(field), ""), (error) => CliError.make(sentenceOf(error)))
 
 /** The name that a folder gives. */
 const nameOf = (field: "app" | "instance", folder: string, name: string) =>
-  Effect.mapError(Schema.validate(nameText(field))(name), (error) => {
+  Effect.mapError(Schema.validate(Name(field))(name), (error) => {
     const problem = name === "" ? "it has none" : InvalidRequest.fromParseError(error).message
     return CliError.make(`the name of the folder ${folder} cannot be the ${field}'s: ${problem}; say --${field}`)
   })

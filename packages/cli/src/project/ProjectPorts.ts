@@ -1,7 +1,8 @@
-import { type Allocation, escapeControls } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { type AskedService, EnsureRequest } from "@port-server/domain/Ensure"
+import { EnsureRequest, type RequestedService } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
+import { escapeControls } from "@port-server/domain/Name"
 import { projectFileName, type ServiceSettings } from "@port-server/domain/ProjectFile"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -26,7 +27,10 @@ export const noServices = CliError.make(
 )
 
 /** The services asked for, or those of the project file. */
-export const requestedServices = (here: Here, asked: ReadonlyArray<AskedService>): ReadonlyArray<AskedService> =>
+export const requestedServices = (
+  here: Here,
+  asked: ReadonlyArray<RequestedService>
+): ReadonlyArray<RequestedService> =>
   asked.length > 0 ? asked : [...settingsOf(here).keys()].map((service) => ({ service }))
 
 /** Fails when an instance belongs to another folder, unless it was said: that is how one shares it. */
@@ -63,7 +67,7 @@ const noteTakeover = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArra
 }
 
 /** Give the services their ports, in the folder where the verb runs, with what its project file says of them. */
-export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<AskedService>) {
+export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
   const { app, folder, instance, isSaid } = here
   const settings = settingsOf(here)
   if (asked.length === 0) return yield* noServices

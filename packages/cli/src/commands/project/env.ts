@@ -1,7 +1,7 @@
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { UsageError } from "@port-server/command-line/UsageError"
-import { escapeControls } from "@port-server/domain/Allocation"
+import { escapeControls } from "@port-server/domain/Name"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,8 +1,8 @@
 import { join, relative } from "node:path"
 import * as Command from "@port-server/command-line/command/Command"
-import { escapeControls } from "@port-server/domain/Allocation"
-import { type AskedService, twice } from "@port-server/domain/Ensure"
+import { firstDuplicate, type RequestedService } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
+import { escapeControls } from "@port-server/domain/Name"
 import { ProjectFile, projectFileName, projectFileSchemaUrl, variableOf } from "@port-server/domain/ProjectFile"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -35,7 +35,7 @@ const home = Effect.gen(function* () {
   return git._tag === "Worktree" ? git.folder : cwd
 })
 
-const settings = ({ port, service }: AskedService) => {
+const settings = ({ port, service }: RequestedService) => {
   const env = service === "web" ? "PORT" : variableOf(service)
   return port ? { env, prefer: port } : { env }
 }
@@ -65,7 +65,7 @@ export const init = Command.make(
     const writing = Effect.gen(function* () {
       const strange = asked.map((each) => each.service).find(isReservedKey)
       if (strange !== undefined) return yield* CliError.make(reservedKeyMessage(strange))
-      const port = twice(asked.flatMap((each) => each.port || []))
+      const port = firstDuplicate(asked.flatMap((each) => each.port || []))
       if (port !== undefined) return yield* CliError.make(`port ${port} is asked for twice`)
       const file = join(yield* home, projectFileName)
       const contents = yield* Effect.mapError(Schema.decode(ProjectFile)(wanted), InvalidRequest.fromParseError)

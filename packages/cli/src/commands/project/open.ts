@@ -1,6 +1,6 @@
 import * as Command from "@port-server/command-line/command/Command"
-import { escapeControls } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { escapeControls } from "@port-server/domain/Name"
 import { Port } from "@port-server/domain/Port"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
