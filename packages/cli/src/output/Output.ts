@@ -1,5 +1,6 @@
 import * as Terminal from "@port-server/command-line/terminal/Terminal"
 import * as Errors from "@port-server/domain/Errors"
+import { escapeJson } from "@port-server/domain/Name"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -49,6 +50,10 @@ const asCliError = (error: ClientError | CliError, overrides: MessageOverrides):
   }
 }
 
+/** A value as JSON text that is safe to show on a terminal. */
+export const jsonText = (value: unknown, indent?: number): string =>
+  escapeJson(JSON.stringify(value, undefined, indent))
+
 /** Turn the client's errors into those of the command line; nothing is printed. */
 export const toCliError = <A, R>(call: Effect.Effect<A, ClientError | CliError, R>): Effect.Effect<A, CliError, R> =>
   Effect.mapError(call, (error) => asCliError(error, {}))
@@ -67,10 +72,10 @@ export const print =
   ): Effect.Effect<B, CliError, R> =>
     call.pipe(
       Effect.mapError((error) => asCliError(error, overrides)),
-      Effect.tapError(({ body }) => (options.json ? Console.log(JSON.stringify(body)) : Effect.void)),
+      Effect.tapError(({ body }) => (options.json ? Console.log(jsonText(body)) : Effect.void)),
       Effect.tap((value) =>
         options.json
-          ? Console.log(JSON.stringify(Schema.encodeSync(schema)(value), undefined, options.indent))
+          ? Console.log(jsonText(Schema.encodeSync(schema)(value), options.indent))
           : Effect.flatMap(Terminal.stdout, (terminal) => Console.log(format(value, terminal)))
       )
     )

@@ -1,9 +1,13 @@
 import * as Command from "@port-server/command-line/command/Command"
+import { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { Backup } from "@port-server/domain/Backup"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
+
+// As wide as what a registry can hold: names that an import would refuse are exported too.
+const Export = Schema.Struct({ version: Schema.Literal(1), allocations: Schema.Array(Allocation) })
 
 /** `portctl export` */
 export const exportAll = Command.make(
@@ -15,9 +19,9 @@ export const exportAll = Command.make(
   },
   ({ json }) =>
     Effect.flatMap(PortServerClient, (client) =>
-      Output.print(Backup, { json, indent: 2 })(
+      Output.print(Export, { json, indent: 2 })(
         Effect.map(client.list(), (allocations) => ({ version: 1, allocations }) as const),
-        (backup) => JSON.stringify(backup, undefined, 2)
+        (backup) => Output.jsonText(backup, 2)
       )
     )
 )

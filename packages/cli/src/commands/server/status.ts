@@ -78,7 +78,7 @@ export const status = Command.make(
     const standing = yield* ServerProbe.look(address)
     if (standing._tag === "Down") {
       const error = ServerProbe.notRunning(address)
-      yield* Console.log(json ? JSON.stringify({ error }) : error)
+      yield* Console.log(json ? Output.jsonText({ error }) : error)
       return yield* new NonZeroExit({ status: down })
     }
     const now = yield* Clock.currentTimeMillis
