@@ -1,4 +1,7 @@
 import { launch } from "@port-server/command-line/Launch"
+import { avoidLoadingFetch } from "./client/LoopbackHttpClient.ts"
 import { portctl } from "./Portctl.ts"
+
+avoidLoadingFetch()
 
 launch(portctl)

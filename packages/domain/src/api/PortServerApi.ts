@@ -154,6 +154,9 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
       .annotate(MaxBody, 4 * 1024 * 1024)
   ) {}
 
+/** Name of an endpoint. */
+export type EndpointName = HttpApiEndpoint.HttpApiEndpoint.Name<HttpApiGroup.HttpApiGroup.Endpoints<typeof Endpoints>>
+
 /** Everything that port-server answers over HTTP: the one description that server, client and documents derive from. */
 export class PortServerApi extends HttpApi.make("port-server")
   .add(Endpoints)

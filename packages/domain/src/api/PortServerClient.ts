@@ -22,7 +22,7 @@ import { InvalidRequest, StorageUnavailable, stillStarting } from "../Errors.ts"
 import type { Port } from "../Port.ts"
 import type { PruneRequest } from "../Prune.ts"
 import { type ServerAddress, ServerAddressFromText } from "../ServerAddress.ts"
-import { PortServerApi } from "./PortServerApi.ts"
+import { type EndpointName, PortServerApi } from "./PortServerApi.ts"
 
 /** Nothing answers as port-server at `address`: connection refused, no such host, no route, or no answer in time. */
 export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
@@ -107,34 +107,40 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
   const whenUnreachable = yield* WhenUnreachable
   const stranger = (status: number) => new UnexpectedResponse({ status, message: notUnderstood(address, status) })
 
-  // The status of the answer to the call that runs; 0 as long as there is none.
+  // The status of the response to the call that runs; 0 as long as there is none.
   const answered = FiberRef.unsafeMake(0)
   const httpClient = HttpClient.tap(yield* HttpClient.HttpClient, ({ status }) => FiberRef.set(answered, status))
   const options = { group: "registry", httpClient, baseUrl: address.url } as const
-  // Each endpoint is derived when it is first called: a short program calls one of them.
-  const health = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "health" }))
-  const allocate = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "allocate" }))
-  const list = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "list" }))
-  const check = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "check" }))
-  const release = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "release" }))
-  const releaseMatching = yield* Effect.cached(
-    HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "releaseMatching" })
-  )
+  /** An endpoint, derived when it is first called: a short program calls one of them. */
+  const lazy = <const Name extends EndpointName>(endpoint: Name) =>
+    Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint }))
+  const endpoints = yield* Effect.all({
+    health: lazy("health"),
+    allocate: lazy("allocate"),
+    list: lazy("list"),
+    check: lazy("check"),
+    release: lazy("release"),
+    releaseMatching: lazy("releaseMatching"),
+    ensure: lazy("ensure"),
+    listeners: lazy("listeners"),
+    prune: lazy("prune"),
+    server: lazy("server"),
+    import: lazy("import")
+  })
 
-  const ensure = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "ensure" }))
-  const listeners = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "listeners" }))
-  const prune = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "prune" }))
-  const server = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "server" }))
-  const importAll = yield* Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint: "import" }))
-
-  const refused = ({ response }: HttpClientError.ResponseError) =>
-    response.json.pipe(
+  const refused = ({ description, response }: HttpClientError.ResponseError) => {
+    if (description !== undefined) {
+      const message = `cannot use the response of ${address}: ${description}`
+      return new UnexpectedResponse({ status: response.status, message })
+    }
+    return response.json.pipe(
       Effect.flatMap(Schema.decodeUnknown(ErrorBody)),
       Effect.matchEffect({
         onFailure: () => stranger(response.status),
         onSuccess: ({ error }) => new UnexpectedResponse({ status: response.status, message: error.slice(0, 300) })
       })
     )
+  }
 
   /** The answer of one attempt, with everything that can go wrong on the way to it as an error a caller can act on. */
   const attempt = <A, E>(
@@ -180,43 +186,45 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     address,
 
     /** Succeeds when the server is up. */
-    health: () => answer(Effect.flatMap(health, (call) => call({}))),
+    health: () => answer(Effect.flatMap(endpoints.health, (call) => call({}))),
 
     /** Allocate a port; fails with `PortTaken` when the asked one has a holder, with `RangeExhausted` when none is left. */
-    allocate: (request: AllocationRequest) => answer(Effect.flatMap(allocate, (call) => call({ payload: request }))),
+    allocate: (request: AllocationRequest) =>
+      answer(Effect.flatMap(endpoints.allocate, (call) => call({ payload: request }))),
 
     /**
      * Give every service of a project the port that it has already, or one; all of them or, when it fails, none. Fails with
      * `PortTaken` when an asked port has another holder, with `RangeExhausted` when too few are left.
      */
-    ensure: (request: EnsureRequest) => answer(Effect.flatMap(ensure, (call) => call({ payload: request }))),
+    ensure: (request: EnsureRequest) => answer(Effect.flatMap(endpoints.ensure, (call) => call({ payload: request }))),
 
     /** The ports that something on this machine listens on, in their order, with who listens and who holds them. */
-    listeners: () => answer(Effect.flatMap(listeners, (call) => call({}))),
+    listeners: () => answer(Effect.flatMap(endpoints.listeners, (call) => call({}))),
 
     /**
      * Release the stale allocations, those whose project folder is gone while its parent is there and whose port nothing
      * listens on; with `dry_run`, only tell them.
      */
-    prune: (request: PruneRequest) => answer(Effect.flatMap(prune, (call) => call({ payload: request }))),
+    prune: (request: PruneRequest) => answer(Effect.flatMap(endpoints.prune, (call) => call({ payload: request }))),
 
     /** What the server says of itself. */
-    server: () => answer(Effect.flatMap(server, (call) => call({}))),
+    server: () => answer(Effect.flatMap(endpoints.server, (call) => call({}))),
 
     /** The allocations that equal every field of the selector, all without one; in the order of their ids. */
-    list: (selector: AllocationFilter = {}) => answer(Effect.flatMap(list, (call) => call({ urlParams: selector }))),
+    list: (selector: AllocationFilter = {}) =>
+      answer(Effect.flatMap(endpoints.list, (call) => call({ urlParams: selector }))),
 
     /** Whether the registry has allocated `port`, and to whom. */
-    check: (port: Port) => answer(Effect.flatMap(check, (call) => call({ path: { port } }))),
+    check: (port: Port) => answer(Effect.flatMap(endpoints.check, (call) => call({ path: { port } }))),
 
     /** Release one allocation; fails with `AllocationNotFound` when no allocation has the id. */
-    release: (id: AllocationId) => answer(Effect.flatMap(release, (call) => call({ path: { id } }))),
+    release: (id: AllocationId) => answer(Effect.flatMap(endpoints.release, (call) => call({ path: { id } }))),
 
     /** Allocate everything in a backup, or, with a conflict, nothing: then it fails with `ImportConflict`. */
-    import: (request: ImportRequest) => answer(Effect.flatMap(importAll, (call) => call({ payload: request }))),
+    import: (request: ImportRequest) => answer(Effect.flatMap(endpoints.import, (call) => call({ payload: request }))),
 
     /** Release what equals every field of the selector, which must give one; how many were released. */
     releaseMatching: (selector: AllocationFilter) =>
-      answer(Effect.flatMap(releaseMatching, (call) => call({ payload: selector })))
+      answer(Effect.flatMap(endpoints.releaseMatching, (call) => call({ payload: selector })))
   } as const
 })
