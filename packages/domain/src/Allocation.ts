@@ -100,6 +100,36 @@ export const SelectorFromQuery = Schema.Struct({
   )
 }).annotations(exact)
 
+/** Most allocations in one page of a list: under 16 MiB, however long their names and paths are. */
+export const largestPage = 500
+
+/**
+ * The query of a list. With `after` or `limit` it is one page: the first `limit` allocations whose id is larger than
+ * `after`. Pages that are read one after the other are not of one moment.
+ */
+export const ListQuery = Schema.Struct({
+  ...SelectorFromQuery.fields,
+  after: Schema.optionalWith(
+    // Another program may have given ids below 1.
+    Schema.compose(Schema.String.pipe(Schema.pattern(/^(0|-?[1-9][0-9]{0,15})$/)), Schema.NumberFromString).pipe(
+      Schema.filter(Number.isSafeInteger),
+      Schema.annotations({ message: () => ({ message: "after must be the id of an allocation", override: true }) })
+    ),
+    { exact: true }
+  ),
+  limit: Schema.optionalWith(
+    NumberFromDigits.pipe(
+      Schema.filter((limit) => limit >= 1 && limit <= largestPage),
+      Schema.annotations({
+        message: () => ({ message: `limit must be an integer from 1 to ${largestPage}`, override: true })
+      })
+    ),
+    { exact: true }
+  )
+}).annotations(exact)
+/** The query of a list. */
+export type ListQuery = typeof ListQuery.Type
+
 /** Whether a selector means every allocation, because it gives no field. */
 export const isEmptyFilter = (selector: AllocationFilter): boolean =>
   !(selector.app || selector.instance || selector.service || selector.port || selector.path)

@@ -4,13 +4,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import {
-  Allocation,
-  AllocationIdFromDigits,
-  AllocationRequest,
-  NonEmptyFilter,
-  SelectorFromQuery
-} from "../Allocation.ts"
+import { Allocation, AllocationIdFromDigits, AllocationRequest, ListQuery, NonEmptyFilter } from "../Allocation.ts"
 import { ImportRequest, ImportResult } from "../Backup.ts"
 import { version } from "../Defaults.ts"
 import { EnsureRequest, EnsureResult } from "../Ensure.ts"
@@ -88,10 +82,13 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
   )
   .add(
     HttpApiEndpoint.get("list", "/v1/allocations")
-      .setUrlParams(SelectorFromQuery)
+      .setUrlParams(ListQuery)
       .addSuccess(Schema.Array(Allocation))
       .annotate(OpenApi.Summary, "The allocations that match every filter given")
-      .annotate(OpenApi.Description, "In the order of their ids. An empty filter is none.")
+      .annotate(
+        OpenApi.Description,
+        "In the order of their ids. An empty filter is none. With `after` or `limit`, one page: the first `limit` allocations (500 without one) whose id is larger than `after`."
+      )
   )
   .add(
     HttpApiEndpoint.get("check", "/v1/ports/:port")

@@ -13,7 +13,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import type { AllocationFilter, AllocationId, AllocationRequest } from "../Allocation.ts"
+import { type AllocationFilter, type AllocationId, type AllocationRequest, largestPage } from "../Allocation.ts"
 import type { ImportRequest } from "../Backup.ts"
 import { serverAddress } from "../Defaults.ts"
 import type { EnsureRequest } from "../Ensure.ts"
@@ -22,6 +22,7 @@ import { InvalidRequest, StorageUnavailable, stillStarting } from "../Errors.ts"
 import type { Port } from "../Port.ts"
 import type { PruneRequest } from "../Prune.ts"
 import { type ServerAddress, ServerAddressFromText } from "../ServerAddress.ts"
+import { readPages } from "./AllocationPages.ts"
 import { type EndpointName, PortServerApi } from "./PortServerApi.ts"
 
 /** Nothing answers as port-server at `address`: connection refused, no such host, no route, or no answer in time. */
@@ -105,7 +106,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
   const unreachable = (code?: string) =>
     new ServerUnreachable({ address: address.toString(), ...(code === undefined ? {} : { code }) })
   const whenUnreachable = yield* WhenUnreachable
-  const stranger = (status: number) => new UnexpectedResponse({ status, message: notUnderstood(address, status) })
+  const notPortServer = (status: number) => new UnexpectedResponse({ status, message: notUnderstood(address, status) })
 
   // The status of the response to the call that runs; 0 as long as there is none.
   const answered = FiberRef.unsafeMake(0)
@@ -136,7 +137,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     return response.json.pipe(
       Effect.flatMap(Schema.decodeUnknown(ErrorBody)),
       Effect.matchEffect({
-        onFailure: () => stranger(response.status),
+        onFailure: () => notPortServer(response.status),
         onSuccess: ({ error }) => new UnexpectedResponse({ status: response.status, message: error.slice(0, 300) })
       })
     )
@@ -153,7 +154,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
           return Effect.flatMap(
             FiberRef.get(answered),
             (status): Effect.Effect<never, InvalidRequest | UnexpectedResponse> =>
-              status === 0 ? InvalidRequest.fromParseError(error) : stranger(status)
+              status === 0 ? InvalidRequest.fromParseError(error) : notPortServer(status)
           )
         }
         if (!HttpClientError.isHttpClientError(error)) return Effect.fail(error)
@@ -210,9 +211,15 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     /** What the server says of itself. */
     server: () => answer(Effect.flatMap(endpoints.server, (call) => call({}))),
 
-    /** The allocations that equal every field of the selector, all without one; in the order of their ids. */
-    list: (selector: AllocationFilter = {}) =>
-      answer(Effect.flatMap(endpoints.list, (call) => call({ urlParams: selector }))),
+    /**
+     * The allocations that equal every field of the filter, all without one; in the order of their ids. More than
+     * `largestPage` are read page by page: then what is allocated or released meanwhile may be in the list or not.
+     */
+    list: (filter: AllocationFilter = {}) =>
+      readPages((after) => {
+        const urlParams = { ...filter, limit: largestPage, ...(after === undefined ? {} : { after }) }
+        return answer(Effect.flatMap(endpoints.list, (call) => call({ urlParams })))
+      }, notPortServer(200)),
 
     /** Whether the registry has allocated `port`, and to whom. */
     check: (port: Port) => answer(Effect.flatMap(endpoints.check, (call) => call({ path: { port } }))),

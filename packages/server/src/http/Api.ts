@@ -39,7 +39,11 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
     handlers
       .handle("health", () => Effect.succeed({ status: "ok" as const }))
       .handle("allocate", ({ payload }) => registry.allocate(payload))
-      .handle("list", ({ urlParams }) => Effect.flatMap(registry.list(urlParams), encodePages))
+      .handle("list", ({ urlParams: { after, limit, ...filter } }) =>
+        after === undefined && limit === undefined
+          ? Effect.flatMap(registry.list(filter), encodePages)
+          : registry.page(filter, after, limit)
+      )
       .handle("check", ({ path: { port } }) => registry.check(port))
       .handle("release", ({ path: { id } }) => Effect.as(registry.release(id), { status: "deleted" as const }))
       .handle("ensure", ({ payload }) => projects.ensure(payload))

@@ -48,6 +48,9 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
       /** The allocations that equal every field of the selector, by id. */
       list: store.list,
 
+      /** One page of them: the first `limit` whose id is larger than `after`. */
+      page: store.page,
+
       /** Whether a port is allocated, and to whom; and who listens on it, or why that is unknown. */
       check: Effect.fnUntraced(function* (port: Port) {
         const held = yield* store.holder(port).pipe(

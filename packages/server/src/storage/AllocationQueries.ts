@@ -1,6 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
+import { Allocation, type AllocationFilter, largestPage } from "@port-server/domain/Allocation"
 import { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -52,15 +52,37 @@ interface Page {
 }
 
 /** The next allocations that match the filter, by id, after the id `last`. */
-const page = (connection: Connection, filter: AllocationFilter, last: number): Effect.Effect<Page, SqlError> => {
+const page = (
+  connection: Connection,
+  filter: AllocationFilter,
+  last: number,
+  size = pageSize
+): Effect.Effect<Page, SqlError> => {
   const { condition, parameters } = and(filter)
   const sql = `SELECT ${columns} FROM allocations
-    WHERE id > ? AND id <= ${ids.last} ${condition} ORDER BY id LIMIT ${pageSize}`
-  return Effect.map(rowsOf(connection, sql, [last, ...parameters]), (rows) => ({
+    WHERE id > ? AND id <= ${ids.last} ${condition} ORDER BY id LIMIT ?`
+  return Effect.map(rowsOf(connection, sql, [last, ...parameters, size]), (rows) => ({
     allocations: AllocationRow.decodeReadable(rows),
-    next: rows.length < pageSize ? undefined : idOf(rows.at(-1))
+    next: rows.length < size ? undefined : idOf(rows.at(-1))
   }))
 }
+
+/** The first allocations that match the filter, by id, after the id `after`: fewer than `limit` only at the end. */
+export const firstPage = Effect.fnUntraced(function* (
+  connection: Connection,
+  filter: AllocationFilter,
+  after: number = ids.below,
+  limit: number = largestPage
+) {
+  const found: Array<Allocation> = []
+  // Rows that cannot be read are left out, and do not count.
+  for (let last: number | undefined = after; last !== undefined && found.length < limit; ) {
+    const next: Page = yield* page(connection, filter, last, limit - found.length)
+    found.push(...next.allocations)
+    last = next.next
+  }
+  return found
+})
 
 /** All allocations that match the filter, in pages, as of one moment. */
 const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, filter: AllocationFilter) =>

@@ -134,6 +134,12 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
           Effect.catchTag(Queries.count(reader), "SqlError", readError(reader))
         ),
 
+        /** The first `limit` allocations that match the filter and whose id is larger than `after`, by id. */
+        page: (filter: AllocationFilter, after?: number, limit?: number) =>
+          Effect.flatMap(connections, ({ reader }) =>
+            Effect.catchTag(Queries.firstPage(reader, filter, after, limit), "SqlError", readError(reader))
+          ),
+
         /** The allocations that match the filter, by id, as of one moment. */
         list: (filter: AllocationFilter): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
           Effect.flatMap(connections, ({ reader, snapshot }) =>
