@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { CliError } from "../errors/CliError.ts"
 import { cannotRead, cannotWrite, codeOf } from "../errors/FileError.ts"
-import * as AtomicFile from "../platform/AtomicFile.ts"
+import * as SharedFile from "../platform/SharedFile.ts"
 import * as ManagedBlock from "./ManagedBlock.ts"
 
 /** The file that a path leads to, through links, whether it is there or not. */
@@ -27,24 +27,24 @@ const read = (file: string): Uint8Array | undefined => {
   return NodeFs.readFileSync(file)
 }
 
-/** The file as it is now, with the place of its block. */
-const look = (file: string) =>
-  Effect.gen(function* () {
-    const target = yield* Effect.try({
-      try: () => targetOf(resolve(file)),
-      catch: (error) => CliError.make(cannotWrite(file, error))
-    })
-    const bytes = yield* Effect.try({
-      try: () => read(target),
-      catch: (error) => CliError.make(cannotRead(file, error))
-    })
-    const found = ManagedBlock.find(bytes ?? new Uint8Array())
-    if (Either.isLeft(found)) return yield* CliError.make(`${file} ${found.left}; it was left as it is`)
-    return { target, bytes, found: found.right }
-  })
+const target = (file: string) =>
+  Effect.try({ try: () => targetOf(resolve(file)), catch: (error) => CliError.make(cannotWrite(file, error)) })
+
+const unfit = (file: string) => (wrong: string) => CliError.make(`${file} ${wrong}; it was left as it is`)
 
 /** Whether a file can carry a block of variables: fails with what is wrong with it, and changes nothing. */
-export const check = (file: string): Effect.Effect<void, CliError> => Effect.asVoid(look(file))
+export const check = Effect.fnUntraced(function* (file: string) {
+  const path = yield* target(file)
+  const bytes = yield* Effect.try({
+    try: () => read(path),
+    catch: (error) => CliError.make(cannotRead(file, error))
+  })
+  yield* Effect.try({
+    try: () => NodeFs.accessSync(bytes === undefined ? dirname(path) : path, NodeFs.constants.W_OK),
+    catch: (error) => CliError.make(cannotWrite(file, error))
+  })
+  yield* Effect.mapError(ManagedBlock.find(bytes ?? new Uint8Array()), unfit(file))
+})
 
 /** What became of a file. */
 export interface Written {
@@ -54,25 +54,25 @@ export interface Written {
 }
 
 /** Give the block of a file a title, and the lines that set the variables. */
-export const write = (
-  file: string,
-  title: string,
-  variables: ReadonlyMap<string, string>
-): Effect.Effect<Written, CliError> =>
-  Effect.flatMap(look(file), ({ bytes, found, target }) =>
-    Effect.suspend(() => {
+export const write = Effect.fnUntraced(function* (file: string, title: string, variables: ReadonlyMap<string, string>) {
+  const path = yield* target(file)
+  let setters: Written["setters"] = []
+  const changed = yield* SharedFile.edit(path, (text) =>
+    Either.map(ManagedBlock.find(text), (found) => {
       const wanted = ManagedBlock.withBlock(found, title, [...variables.values()])
-      const setters = ManagedBlock.assignmentsOutside(wanted, [...variables.keys()])
-      if (bytes !== undefined && wanted.equals(bytes)) return Effect.succeed({ changed: false, setters })
-      try {
-        if (bytes === undefined) AtomicFile.create(target, wanted)
-        else AtomicFile.replace(target, wanted)
-        return Effect.succeed({ changed: true, setters })
-      } catch (error) {
-        // Somebody else made it in the meantime.
-        return codeOf(error) === "EEXIST" && bytes === undefined
-          ? write(file, title, variables)
-          : CliError.make(cannotWrite(file, error))
-      }
+      setters = ManagedBlock.assignmentsOutside(wanted, [...variables.keys()])
+      return wanted
+    })
+  ).pipe(
+    Effect.mapError((error) => {
+      if (typeof error === "string") return unfit(file)(error)
+      return CliError.make(
+        error._tag === "SystemFailure"
+          ? cannotWrite(file, error.cause)
+          : `cannot write ${JSON.stringify(file)}: other programs keep changing it`
+      )
     })
   )
+  const written: Written = { changed, setters }
+  return written
+})

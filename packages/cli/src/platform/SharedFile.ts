@@ -1,0 +1,164 @@
+import * as NodeFs from "node:fs"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { exclusiveOpen, Locked, lock } from "./FileLock.ts"
+
+// A file that other programs append to is changed where it is. A rename would cut its hard links, drop its extended
+// attributes and lose what is appended through a descriptor that was opened before; and the temporary file, with
+// everything that is in the file, would outlive a kill.
+//
+// No appended line is lost, because nothing is ever written beyond the end that was read: room for a longer text is made
+// by appending empty lines, which the kernel puts after whatever others have appended. A shorter text leaves empty lines,
+// which are cut off only when nothing was appended for a while.
+//
+// The bytes that differ are replaced by one write. A kill leaves the old text or the new one, with some empty lines more;
+// only a loss of power in the middle of a write across 4 KiB pages can mix the two.
+
+/** How long nothing must have been appended before the end is cut off. */
+const calm = "25 millis"
+
+/** The outcome of an attempt on a file that another program replaced at the same time. */
+const replaced = { isChanged: false, isDone: false }
+
+/** How often the file may be replaced by another program while it is changed. */
+const mostAttempts = 5
+
+/** The system refused to open, read or write the file. */
+export class SystemFailure extends Data.TaggedError("SystemFailure")<{ readonly cause: unknown }> {}
+
+const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: (cause) => new SystemFailure({ cause }) })
+
+interface OpenFile {
+  readonly file: number
+  /** The same file; its writes go to the end, where pwrite(2) on Linux would put all others too. */
+  readonly end: number
+}
+
+const descriptor = (path: string, flags: number) =>
+  Effect.acquireRelease(
+    attempt(() => NodeFs.openSync(path, flags, 0o666)),
+    (file) => Effect.sync(() => NodeFs.closeSync(file))
+  )
+
+const { O_APPEND, O_CREAT, O_RDWR } = NodeFs.constants
+
+/** Open a file to read and write, or make it; fails with `EACCES` and the like where that is not allowed. */
+const open = Effect.fnUntraced(function* (path: string) {
+  const file = yield* descriptor(path, O_RDWR | O_CREAT | exclusiveOpen)
+  const opened: OpenFile = { file, end: yield* descriptor(path, O_RDWR | O_APPEND) }
+  return opened
+})
+
+const read = (file: number): Buffer => {
+  const chunks: Array<Buffer> = []
+  for (let position = 0; ; ) {
+    const chunk = Buffer.alloc(64 * 1024)
+    const length = NodeFs.readSync(file, chunk, 0, chunk.length, position)
+    if (length === 0) return Buffer.concat(chunks)
+    chunks.push(chunk.subarray(0, length))
+    position += length
+  }
+}
+
+/** Write all of the bytes: at the position, or without one at the end. */
+const write = (file: number, bytes: Uint8Array, position: number | null): void => {
+  for (let done = 0; done < bytes.length; ) {
+    done += NodeFs.writeSync(file, bytes, done, bytes.length - done, position === null ? null : position + done)
+  }
+}
+
+/** Append empty lines; where they begin, whatever others append before or after. */
+const appendRoom = (end: number, length: number): number => {
+  write(end, Buffer.alloc(length, "\n"), null)
+  const buffer = Buffer.alloc(64 * 1024)
+  for (let after = 0; ; ) {
+    const before = NodeFs.fstatSync(end).size
+    const more = NodeFs.readSync(end, buffer, 0, buffer.length, null)
+    after += more
+    // The descriptor is at the end of the file, and the file had the same length before and after that was seen.
+    if (more === 0 && NodeFs.fstatSync(end).size === before) return before - after - length
+  }
+}
+
+/** Replace a text by another of the same length, in one write of what differs. */
+const overwrite = (file: number, old: Buffer, text: Buffer): void => {
+  const first = text.findIndex((byte, index) => byte !== old[index])
+  if (first === -1) return
+  const last = text.findLastIndex((byte, index) => byte !== old[index])
+  write(file, text.subarray(first, last + 1), first)
+}
+
+/** The text that a file is to have, made of the one that it has; or what is wrong with that one. */
+export type TextOf<E> = (text: Buffer) => Either.Either<Buffer, E>
+
+/** What a change left: how long the file is, and how many empty lines at its end are too many. */
+interface Changed {
+  readonly size: number
+  readonly excess: number
+}
+
+/** Give the file the text that it is to have; undefined when it has it already. */
+const change = <E>({ end, file }: OpenFile, textOf: TextOf<E>): Either.Either<Changed | undefined, E> => {
+  const old = read(file)
+  return Either.flatMap(textOf(old), (wanted) => {
+    const growth = wanted.length - old.length
+    if (wanted.equals(old)) return Either.right(undefined)
+    if (growth <= 0) {
+      overwrite(file, old, Buffer.concat([wanted, Buffer.alloc(-growth, "\n")]))
+      return Either.right({ size: old.length, excess: -growth })
+    }
+    if (wanted.subarray(0, old.length).equals(old)) {
+      write(end, wanted.subarray(old.length), null)
+      return Either.right({ size: wanted.length, excess: 0 })
+    }
+    const room = appendRoom(end, growth)
+    const now = read(file)
+    return Either.map(textOf(Buffer.concat([now.subarray(0, room), now.subarray(room + growth)])), (text) => {
+      // Another length means that another program changed more than the end: the next attempt sees what.
+      if (text.length === now.length) overwrite(file, now, text)
+      return { size: now.length, excess: 0 }
+    })
+  })
+}
+
+/** Cut off the empty lines that a shorter text has left, unless somebody is appending. */
+const cut = (file: number, { excess, size }: Changed) =>
+  excess === 0
+    ? Effect.void
+    : Effect.zipRight(
+        Effect.sleep(calm),
+        attempt(() => {
+          if (NodeFs.fstatSync(file).size === size) NodeFs.ftruncateSync(file, size - excess)
+        })
+      )
+
+const isSame = (one: NodeFs.Stats, other: NodeFs.Stats | undefined) => one.dev === other?.dev && one.ino === other.ino
+
+/**
+ * Change a file in place, or make it; whether there was anything to change. Its links, owner, mode and attributes stay,
+ * and so does what other programs append meanwhile.
+ */
+export const edit = <E>(path: string, textOf: TextOf<E>): Effect.Effect<boolean, E | Locked | SystemFailure> => {
+  const once = Effect.gen(function* () {
+    const opened = yield* open(path)
+    const status = yield* attempt(() => NodeFs.fstatSync(opened.file))
+    yield* lock(status)
+    if (!isSame(status, yield* attempt(() => NodeFs.fstatSync(opened.end)))) return replaced
+    const changed = yield* Effect.flatten(attempt(() => change(opened, textOf)))
+    if (changed !== undefined) yield* cut(opened.file, changed)
+    yield* attempt(() => NodeFs.fsyncSync(opened.file))
+    const now = yield* attempt(() => NodeFs.statSync(path, { throwIfNoEntry: false }))
+    return { isChanged: changed !== undefined, isDone: changed === undefined && isSame(status, now) }
+  }).pipe(Effect.scoped)
+
+  return Effect.gen(function* () {
+    let isChanged = false
+    for (let attempts = 0; attempts < mostAttempts; attempts++) {
+      const outcome = yield* once
+      isChanged ||= outcome.isChanged
+      if (outcome.isDone) return isChanged
+    }
+    return yield* new Locked()
+  }).pipe(Effect.uninterruptible)
+}

@@ -1,0 +1,150 @@
+import { spawnSync } from "node:child_process"
+import { chmodSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { listed } from "../../support/Api.ts"
+import { expectAnswer, expectError } from "../../support/Expectations.ts"
+import { bin, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
+
+const here = ["env", "--app", "proj", "--instance", "main"]
+
+/** A server, and a folder of its own for the files. */
+const setting = Effect.gen(function* () {
+  const server = yield* startServer()
+  const folder = join(yield* temporaryFolder, "files")
+  mkdirSync(folder)
+  const write = (file: string, services: string) =>
+    portctl([...here, "--service", services, "--write", file], { server, cwd: folder })
+  return { server, folder, write, file: join(folder, "vars") }
+})
+
+const block = (...lines: ReadonlyArray<string>) =>
+  ["# >>> portctl: proj/main", ...lines, "# <<< portctl", ""].join("\n")
+
+const secrets = Array.from({ length: 40 }, (_, index) => `SECRET_${index}=${"s3cret".repeat(4)}${index}\n`)
+
+describe.concurrent("the file of portctl env --write", () => {
+  it.scopedLive(
+    "keeps every line that another program appends meanwhile, whether the block grows or shrinks",
+    () =>
+      Effect.gen(function* () {
+        const { file, folder, write } = yield* setting
+        writeFileSync(file, `A=1\n${block("X=1")}B=2\n`)
+        const script =
+          'i=0; while [ ! -e stop ]; do echo "LINE_$i=$i" >> vars; i=$((i+1)); [ $((i % 50)) = 0 ] && echo begun && sleep 0.01; done; echo end $i'
+        const appender = yield* start("sh", ["-c", script], { cwd: folder })
+        yield* appender.printed(/begun/)
+        for (const services of ["web,db,mail", "web", "web,db", "web,db,mail,cache", "db", "web,db,mail"]) {
+          expect(yield* write("vars", services)).toMatchObject({ code: 0, stderr: "" })
+        }
+        writeFileSync(join(folder, "stop"), "")
+        const [, count = ""] = yield* appender.printed(/end (\d+)/)
+        const text = readFileSync(file, "utf8")
+        expect(text).toContain(block("WEB_PORT=3000", "DB_PORT=3001", "MAIL_PORT=3002"))
+        const lines = text.split("\n")
+        expect(lines.filter((line) => line.startsWith("LINE_"))).toEqual(
+          Array.from({ length: Number(count) }, (_, index) => `LINE_${index}=${index}`)
+        )
+        expect(lines.filter((line) => line !== "" && !line.startsWith("LINE_"))).toEqual([
+          "A=1",
+          ...block("WEB_PORT=3000", "DB_PORT=3001", "MAIL_PORT=3002").trimEnd().split("\n"),
+          "B=2"
+        ])
+      }),
+    120_000
+  )
+
+  it.scopedLive("keeps its hard links, mode and extended attributes", () =>
+    Effect.gen(function* () {
+      const { file, folder, write } = yield* setting
+      writeFileSync(file, "A=1\n")
+      linkSync(file, join(folder, "other-name"))
+      chmodSync(file, 0o660)
+      const attribute = (code: string) =>
+        spawnSync("python3", ["-c", `import os, sys; ${code}`, file], { encoding: "utf8" })
+      const set = attribute("os.setxattr(sys.argv[1], 'user.note', b'kept')")
+      expect(set).toMatchObject({ status: 0, stderr: "" })
+      const { ino } = statSync(file)
+      yield* write("vars", "web")
+      yield* write("vars", "web,db")
+      yield* write("vars", "db")
+      expect(readFileSync(join(folder, "other-name"), "utf8")).toBe(`A=1\n${block("DB_PORT=3001")}`)
+      expect(statSync(file)).toMatchObject({ ino, nlink: 2, mode: 0o100660 })
+      expect(attribute("print(os.getxattr(sys.argv[1], 'user.note').decode())").stdout).toBe("kept\n")
+    })
+  )
+
+  it.scopedLive("is refused when its user may not write it, and no port is allocated", () =>
+    Effect.gen(function* () {
+      const { file, folder, server } = yield* setting
+      writeFileSync(file, "A=1\n")
+      chmodSync(file, 0o444)
+      chmodSync(folder, 0o777)
+      chmodSync(join(folder, ".."), 0o755)
+      // Root may write everything: another user has to try.
+      const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", bin.portctl]
+      const [program, args] = process.getuid?.() === 0 ? ["setpriv", nobody] : [bin.portctl, []]
+      const running = yield* start(program, [...args, ...here, "--service", "web", "--write", "vars"], {
+        cwd: folder,
+        env: { PORT_SERVER_ADDR: server.address }
+      })
+      expectError(yield* running.ended, 'cannot write "vars": it is not yours to open')
+      expect(readFileSync(file, "utf8")).toBe("A=1\n")
+      expect(statSync(file).uid).toBe(process.getuid?.())
+      expect(yield* listed(server.port, "proj")).toEqual([])
+    })
+  )
+
+  const traced = spawnSync("strace", ["-V"]).status === 0
+  const calls = ["mkdir", "openat", "pwrite64", "fsync", "ftruncate", "link", "rename", "chmod", "close"]
+  const kills = new Map([
+    ["openat", 3],
+    ["close", 3],
+    ["fsync", 3],
+    ["pwrite64", 2],
+    ["ftruncate", 1]
+  ])
+  for (const call of calls) {
+    it.scopedLive.skipIf(!traced)(
+      `of a portctl that was killed at ${call} has every line of others, and no copy is beside it`,
+      () =>
+        Effect.gen(function* () {
+          const { file, folder, server, write } = yield* setting
+          let killed = 0
+          yield* write("prepared", "web,db,mail")
+          for (const [before, services] of [
+            [`${secrets.join("")}${block("X=1")}LAST=1\n`, "web,db,mail"],
+            [`${secrets.join("")}${block("X=1", "Y=2", "Z=3", `Q=${"q".repeat(50)}`)}LAST=1\n`, "web"],
+            [secrets.join(""), "web"]
+          ] as const) {
+            writeFileSync(file, before)
+            // What it does with other files than this one does not count, but for those that it would make beside it.
+            const only = kills.has(call) ? ["-P", file] : []
+            const kill = ["-f", "-qq", "-o", "/dev/null", ...only, "-e", `inject=${call}:signal=KILL`]
+            const args = [...kill, bin.portctl, ...here, "--service", services, "--write", "vars"]
+            const running = yield* start("strace", args, { cwd: folder, env: { PORT_SERVER_ADDR: server.address } })
+            const { code, signal } = yield* running.ended
+            if (signal === "SIGKILL" || code === 137) killed++
+            const kept = before.split("\n").filter((line) => /^(SECRET_|LAST)/.test(line))
+            const lines = readFileSync(file, "utf8").split("\n")
+            expect(lines.filter((line) => /SECRET_|LAST/.test(line))).toEqual(kept)
+            expect(readdirSync(folder).sort()).toEqual(["prepared", "vars"])
+            expect(yield* write("vars", services)).toMatchObject({ code: 0, stderr: "" })
+          }
+          // It renames nothing and makes no other file.
+          expect(killed).toBe(kills.get(call) ?? 0)
+        }),
+      120_000
+    )
+  }
+
+  it.scopedLive("that is made anew can be read by those whom the user's umask lets, and holds only the block", () =>
+    Effect.gen(function* () {
+      const { file, write } = yield* setting
+      expectAnswer(yield* write("vars", "web"), "wrote WEB_PORT of proj/main to vars\n")
+      expect(readFileSync(file, "utf8")).toBe(block("WEB_PORT=3000"))
+      expect(statSync(file).mode & 0o777).toBe(0o666 & ~process.umask())
+    })
+  )
+})
