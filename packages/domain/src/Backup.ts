@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
-import { Allocation } from "./Allocation.ts"
-import { isWellFormed } from "./Name.ts"
+import { exact } from "./Allocation.ts"
+import { ProjectPath } from "./Ensure.ts"
+import { Name } from "./Name.ts"
 import { Port } from "./Port.ts"
 
 const savedTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
@@ -9,23 +10,26 @@ const isTime = (text: string) =>
   savedTime.test(text) && !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text.slice(0, 19))
 
 /**
- * An allocation in a backup. Its names are as wide as what a registry may hold, because another program may have stored
- * what no request would get through. Without `created_at` it is allocated as of the import; its `id` says nothing.
+ * An allocation in a backup. An import refuses the names that a request to allocate would be refused for. Without
+ * `created_at` it is allocated as of the import; its `id` is ignored.
  */
 export const BackupEntry = Schema.Struct({
-  ...Allocation.fields,
   id: Schema.optionalWith(Schema.Int, { exact: true }),
-  created_at: Schema.optionalWith(Schema.String, { exact: true })
+  app: Name("app"),
+  instance: Name("instance"),
+  service: Name("service"),
+  port: Schema.Int,
+  created_at: Schema.optionalWith(Schema.String, { exact: true }),
+  path: Schema.optionalWith(ProjectPath, { exact: true })
 }).pipe(
-  Schema.filter(({ app, created_at, instance, port, service }) => {
-    if (![app, instance, service].every(isWellFormed)) return "names must be valid Unicode text"
+  Schema.filter(({ created_at, port }) => {
     if (!Schema.is(Port)(port)) return `port ${port} is not from 1 to 65535`
     if (created_at !== undefined && !isTime(created_at)) {
       return `created_at of port ${port} must be a time like 2025-02-08T15:04:05Z`
     }
     return undefined
   }),
-  Schema.annotations({ identifier: "BackupEntry" })
+  Schema.annotations({ identifier: "BackupEntry", ...exact })
 )
 
 /**
@@ -35,20 +39,37 @@ export const BackupEntry = Schema.Struct({
 export const Backup = Schema.Struct({
   version: Schema.Literal(1).annotations({ message: () => "version must be 1, the only one that there is" }),
   allocations: Schema.Array(BackupEntry)
-}).annotations({ identifier: "Backup", parseOptions: { onExcessProperty: "error" } })
+}).annotations({ identifier: "Backup", ...exact })
 /** All allocations of a registry, to be kept in a file. */
 export type Backup = typeof Backup.Type
 
 /** {@link Backup} as the text of a file. */
 export const BackupFromText = Schema.parseJson(Backup, { space: 2 })
 
-/** What is asked for when a backup is imported; with `dry_run`, only what would happen is answered. */
+/**
+ * Which part of an import in several requests a request is. Nothing is imported until the `last` part has come, and then
+ * everything or nothing.
+ */
+export const ImportTransaction = Schema.Struct({
+  id: Schema.String.pipe(Schema.pattern(/^[\w-]{1,64}$/)).annotations({
+    message: () => ({ message: "transaction.id must be 1 to 64 letters, digits, - and _", override: true })
+  }),
+  part: Schema.NonNegativeInt.annotations({
+    message: () => ({ message: "transaction.part must be 0, 1, 2, ...", override: true })
+  }),
+  last: Schema.Boolean.annotations({ message: () => "transaction.last must be true or false" })
+}).annotations({ identifier: "ImportTransaction", ...exact })
+/** Which part of an import in several requests a request is. */
+export type ImportTransaction = typeof ImportTransaction.Type
+
+/** A backup to import; with `dry_run`, nothing is changed. */
 export const ImportRequest = Schema.Struct({
   ...Backup.fields,
+  transaction: Schema.optionalWith(ImportTransaction, { exact: true }),
   dry_run: Schema.optionalWith(Schema.Boolean.annotations({ message: () => "dry_run must be true or false" }), {
     exact: true
   })
-}).annotations({ identifier: "ImportRequest", parseOptions: { onExcessProperty: "error" } })
+}).annotations({ identifier: "ImportRequest", ...exact })
 /** What is asked for when a backup is imported. */
 export type ImportRequest = typeof ImportRequest.Type
 

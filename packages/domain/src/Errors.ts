@@ -111,18 +111,28 @@ export const Conflict = Schema.Struct({ port: Schema.Int, wanted: BackupEntry, h
 /** 409: ports of the backup belong to other owners; nothing was imported. */
 export class ImportConflict extends Data.TaggedError("ImportConflict")<{
   readonly conflicts: readonly [typeof Conflict.Type, ...Array<typeof Conflict.Type>]
+  /** How many there are, where not all of them are in `conflicts`. */
+  readonly total?: number
 }> {
   override get message(): string {
-    return `${this.conflicts.length} port(s) already allocated, nothing was imported`
+    return `${this.total ?? this.conflicts.length} port(s) already allocated, nothing was imported`
   }
 
   static readonly body = Schema.transform(
-    Schema.Struct({ error: sentence, conflicts: Schema.NonEmptyArray(Conflict) }),
+    Schema.Struct({
+      error: sentence,
+      conflicts: Schema.NonEmptyArray(Conflict),
+      total: Schema.optionalWith(Schema.NonNegativeInt, { exact: true })
+    }),
     Schema.instanceOf(ImportConflict),
     {
       strict: true,
-      decode: ({ conflicts }) => new ImportConflict({ conflicts }),
-      encode: ({ conflicts, message }) => ({ error: message, conflicts })
+      decode: ({ error, ...fields }) => new ImportConflict(fields),
+      encode: ({ conflicts, message, total }) => ({
+        error: message,
+        conflicts,
+        ...(total === undefined ? {} : { total })
+      })
     }
   ).annotations(wire(409, "ImportConflict"))
 }

@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { HttpLive } from "./http/Api.ts"
 import * as LoopbackHttpServer from "./http/LoopbackHttpServer.ts"
+import { Imports } from "./registry/Imports.ts"
 import { Projects } from "./registry/Projects.ts"
 import { Registry } from "./registry/Registry.ts"
 import * as LogFile from "./runtime/LogFile.ts"
@@ -44,7 +45,7 @@ const serve = (flags: Flags) =>
   // the first line down: requests in flight still have the database.
   Layer.effectDiscard(announce).pipe(
     Layer.provideMerge(HttpLive),
-    Layer.provide(Layer.merge(Registry.Default, Projects.Default)),
+    Layer.provide(Layer.mergeAll(Registry.Default, Projects.Default, Imports.Default)),
     Layer.tapError(logFailure),
     Layer.provide(Log),
     Layer.provideMerge(LoopbackHttpServer.layer),

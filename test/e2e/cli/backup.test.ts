@@ -88,17 +88,20 @@ describe.concurrent("portctl export and import", () => {
     })
   )
 
-  it.scopedLive("what an older program stored survives the way through the file", () =>
+  it.scopedLive("exports what an older program stored, and import refuses the names that allocate refuses", () =>
     Effect.gen(function* () {
       const { file, server } = yield* exported
       yield* execute(
         server.database,
-        "INSERT INTO allocations (app, instance, service, port, created_at) VALUES ('old' || char(7), '', 'x', 7000, '2020-01-01 00:00:00')"
+        "INSERT INTO allocations (app, instance, service, port) VALUES ('old' || char(7), 'dev', 'x', 7000)"
       )
       writeFileSync(file, (yield* portctl(["export"], { server })).stdout)
       const other = yield* startServer()
-      expectAnswer(yield* portctl(["import", file], { server: other }), "imported 3 allocation(s), 0 unchanged\n")
-      expect(yield* list(other)).toEqual(yield* list(server))
+      expectError(
+        yield* portctl(["import", file], { server: other }),
+        `${file} is not a backup of portctl export: allocations.2.app: app must not contain control or text-direction characters`
+      )
+      expect(yield* list(other)).toEqual([])
     })
   )
 
@@ -115,6 +118,26 @@ describe.concurrent("portctl export and import", () => {
       "a time that is none",
       JSON.stringify({ version: 1, allocations: [{ ...good, created_at: "now" }] }),
       /created_at/
+    ],
+    [
+      "a blank name",
+      JSON.stringify({ version: 1, allocations: [{ ...good, instance: " " }] }),
+      /instance must not be blank/
+    ],
+    [
+      "a long name",
+      JSON.stringify({ version: 1, allocations: [{ ...good, service: "s".repeat(256) }] }),
+      /allocations\.0\.service: service must be at most 255 characters long/
+    ],
+    [
+      "a folder that is no absolute path",
+      JSON.stringify({ version: 1, allocations: [{ ...good, path: "here" }] }),
+      /path must be the absolute path of a folder/
+    ],
+    [
+      "an unknown field of an allocation",
+      JSON.stringify({ version: 1, allocations: [{ ...good, prot: 1 }] }),
+      /allocations\.0: unknown field "prot"/
     ],
     ["a missing field", JSON.stringify({ version: 1, allocations: [{ id: 1 }] }), /allocations\.0\.app is missing/],
     ["an unknown field", JSON.stringify({ version: 1, allocations: [], extra: 1 }), /unknown field "extra"/],

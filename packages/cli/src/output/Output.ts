@@ -23,6 +23,12 @@ const encodeBody = Schema.encodeSync(Body)
 /** Messages that replace an error's own, by its tag. */
 export type MessageOverrides = { readonly [Tag in ClientError["_tag"]]?: string }
 
+/** The conflicts of an import, and how many more there are. */
+const conflictsOf = ({ conflicts, total = conflicts.length }: Errors.ImportConflict): string => {
+  const listed = conflicts.map(({ port, holder }) => `${port} belongs to ${ownerAndId(holder)}`).join(", ")
+  return total > conflicts.length ? `${listed}, and ${total - conflicts.length} more` : listed
+}
+
 const asCliError = (error: ClientError | CliError, overrides: MessageOverrides): CliError => {
   if (error._tag === "CliError") return error
   const hint = hintOf(error)
@@ -35,7 +41,7 @@ const asCliError = (error: ClientError | CliError, overrides: MessageOverrides):
       })
     case "ImportConflict":
       return new CliError({
-        message: `${error.message}: ${error.conflicts.map(({ port, holder }) => `${port} belongs to ${ownerAndId(holder)}`).join(", ")}`,
+        message: `${error.message}: ${conflictsOf(error)}`,
         body: encodeBody(error),
         hint
       })

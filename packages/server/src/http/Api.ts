@@ -10,6 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { Imports } from "../registry/Imports.ts"
 import { Projects } from "../registry/Projects.ts"
 import { Registry } from "../registry/Registry.ts"
 import * as EventLoop from "../runtime/EventLoop.ts"
@@ -35,7 +36,7 @@ const encodePages = Effect.fnUntraced(function* (pages: ReadonlyArray<ReadonlyAr
 })
 
 const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
-  Effect.map(Effect.all([Registry, Projects]), ([registry, projects]) =>
+  Effect.map(Effect.all([Registry, Projects, Imports]), ([registry, projects, imports]) =>
     handlers
       .handle("health", () => Effect.succeed({ status: "ok" as const }))
       .handle("allocate", ({ payload }) => registry.allocate(payload))
@@ -50,7 +51,7 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       .handle("prune", ({ payload }) => projects.prune(payload))
       .handle("listeners", () => registry.listeners)
       .handle("server", () => registry.server)
-      .handle("import", ({ payload }) => registry.import(payload))
+      .handle("import", ({ payload }) => imports.import(payload))
       .handle("releaseMatching", ({ payload }) =>
         Effect.map(registry.releaseMatching(payload), (deleted) => ({ deleted }))
       )

@@ -7,9 +7,11 @@ import { BackupFromText, ImportResult } from "@port-server/domain/Backup"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { importInParts } from "../../client/ImportParts.ts"
 import { CliError } from "../../errors/CliError.ts"
 import { cannotRead } from "../../errors/FileError.ts"
 import * as Output from "../../output/Output.ts"
+import * as Progress from "../../output/Progress.ts"
 import * as Options from "../Options.ts"
 
 const decode = Schema.decode(BackupFromText)
@@ -38,7 +40,7 @@ export const importAll = Command.make(
   "import",
   {
     summary: "Allocate everything in a backup",
-    details: ["If a port belongs to another owner, nothing is allocated, and every such port is listed."],
+    details: ["If a port belongs to another owner, nothing is allocated, and such ports are listed."],
     examples: ["portctl import ports.json --dry-run", "ssh laptop portctl export | portctl import -"],
     parameters: {
       file: Argument.text({
@@ -52,12 +54,15 @@ export const importAll = Command.make(
   },
   Effect.fnUntraced(function* ({ dryRun, file, json }) {
     const client = yield* PortServerClient
-    yield* Output.print(ImportResult, { json })(
-      Effect.flatMap(backupIn(file), (backup) => client.import({ ...backup, dry_run: dryRun })),
-      ({ imported, unchanged }) =>
-        dryRun
-          ? `would import ${imported} allocation(s), ${unchanged} unchanged`
-          : `imported ${imported} allocation(s), ${unchanged} unchanged`
+    const importing = Effect.gen(function* () {
+      const backup = yield* backupIn(file)
+      const progress = yield* Progress.show("importing", backup.allocations.length)
+      return yield* importInParts(client, backup, dryRun, progress)
+    })
+    yield* Output.print(ImportResult, { json })(Effect.scoped(importing), ({ imported, unchanged }) =>
+      dryRun
+        ? `would import ${imported} allocation(s), ${unchanged} unchanged`
+        : `imported ${imported} allocation(s), ${unchanged} unchanged`
     )
   })
 )

@@ -1,0 +1,97 @@
+import type { ImportRequest, ImportTransaction } from "@port-server/domain/Backup"
+import { ImportConflict, InvalidRequest, StorageUnavailable } from "@port-server/domain/Errors"
+import * as Effect from "effect/Effect"
+import * as FiberMap from "effect/FiberMap"
+import { Registry } from "./Registry.ts"
+
+/** How long the next part of an import may take. */
+const patience = "60 seconds"
+
+/** Most allocations of one import: one for each port. */
+const mostAllocations = 65_535
+
+/** Most characters of all imports whose last part has not come. */
+const mostCharacters = 128 * 1024 * 1024
+
+/** Most conflicts in one response; their number is in its message. */
+const mostConflicts = 100
+
+type Allocations = ImportRequest["allocations"]
+
+/** What has come of an import in several requests. */
+interface Parts {
+  readonly parts: ReadonlyArray<Allocations>
+  readonly length: number
+  readonly characters: number
+}
+
+const none: Parts = { parts: [], length: 0, characters: 0 }
+
+const charactersOf = (allocations: Allocations) =>
+  allocations.reduce(
+    (sum, { app, instance, path = "", service }) => sum + app.length + instance.length + service.length + path.length,
+    0
+  )
+
+const invalid = (message: string) => new InvalidRequest({ message })
+
+/** Imports in one request or in several. All methods can also fail with a `StorageError`. */
+export class Imports extends Effect.Service<Imports>()("@port-server/server/registry/Imports", {
+  scoped: Effect.gen(function* () {
+    const registry = yield* Registry
+    const open = new Map<string, Parts>()
+    const expiries = yield* FiberMap.make<string>()
+
+    const forget = (id: string) => Effect.sync(() => open.delete(id))
+
+    /** Add a part to its import; one that was sent twice is there once. */
+    const add = Effect.fnUntraced(function* ({ id, part }: ImportTransaction, allocations: Allocations) {
+      const before = part === 0 ? none : open.get(id)
+      if (before === undefined)
+        return yield* invalid("the earlier parts of this import are no longer there, import again")
+      if (part === before.parts.length - 1) return before
+      if (part !== before.parts.length) return yield* invalid(`part ${before.parts.length} of this import is missing`)
+      const after: Parts = {
+        parts: [...before.parts, allocations],
+        length: before.length + allocations.length,
+        characters: before.characters + charactersOf(allocations)
+      }
+      if (after.length > mostAllocations) {
+        yield* forget(id)
+        return yield* invalid(`a backup has at most ${mostAllocations} allocations, one for each port`)
+      }
+      const others = [...open].reduce((sum, [other, { characters }]) => (other === id ? sum : sum + characters), 0)
+      if (others > 0 && others + after.characters > mostCharacters) {
+        return yield* new StorageUnavailable({ message: "too many imports at a time, try again", retryAfter: 1 })
+      }
+      open.set(id, after)
+      return after
+    })
+
+    const importAll = (request: ImportRequest) =>
+      Effect.catchTag(registry.import(request), "ImportConflict", ({ conflicts: [first, ...others] }) =>
+        Effect.fail(
+          new ImportConflict({ conflicts: [first, ...others.slice(0, mostConflicts - 1)], total: others.length + 1 })
+        )
+      )
+
+    return {
+      /**
+       * Allocate everything in a backup, or nothing. The parts of a transaction are kept, for a minute each, until the last
+       * one comes: then all of them are imported at once.
+       */
+      import: Effect.fnUntraced(function* ({ transaction, ...request }: ImportRequest) {
+        if (transaction === undefined) return yield* importAll(request)
+        const { parts } = yield* add(transaction, request.allocations)
+        if (transaction.last) {
+          yield* forget(transaction.id)
+          yield* FiberMap.remove(expiries, transaction.id)
+          return yield* importAll({ ...request, allocations: parts.flat() })
+        }
+        yield* FiberMap.run(expiries, transaction.id, Effect.delay(forget(transaction.id), patience))
+        return { imported: 0, unchanged: 0 }
+      })
+    } as const
+  }),
+  dependencies: [Registry.Default]
+}) {}

@@ -1,0 +1,88 @@
+import { expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { allocate, expectError, listed, Server, sharedServer } from "../../support/Api.ts"
+import { call } from "../../support/Wire.ts"
+
+const entry = (app: string, port: number) => ({ app, instance: "dev", service: "web", port })
+
+const send = (port: number, allocations: ReadonlyArray<unknown>, transaction: unknown) =>
+  call(port, "POST", "/v1/import", { version: 1, allocations, transaction })
+
+const nothing = { status: 200, json: { imported: 0, unchanged: 0 } }
+
+sharedServer()("an import in several requests", (it) => {
+  it.effect("imports nothing before its last part has come, and then everything", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Server
+      const id = "whole"
+      expect(yield* send(port, [entry(id, 4000)], { id, part: 0, last: false })).toMatchObject(nothing)
+      expect(yield* send(port, [entry(id, 4001)], { id, part: 1, last: false })).toMatchObject(nothing)
+      // Sent again, it counts once.
+      expect(yield* send(port, [entry(id, 4001)], { id, part: 1, last: false })).toMatchObject(nothing)
+      expect(yield* listed(port, id)).toEqual([])
+      expect((yield* send(port, [entry(id, 4002)], { id, part: 2, last: true })).json).toEqual({
+        imported: 3,
+        unchanged: 0
+      })
+      expect(yield* listed(port, id)).toMatchObject([{ port: 4000 }, { port: 4001 }, { port: 4002 }])
+      expectError(
+        yield* send(port, [], { id, part: 3, last: true }),
+        400,
+        "the earlier parts of this import are no longer there, import again"
+      )
+    })
+  )
+
+  it.effect("imports nothing when a port of any part has another owner", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Server
+      const id = "conflict"
+      yield* allocate(port, { app: "holder", port: 4100 })
+      yield* send(port, [entry(id, 4100)], { id, part: 0, last: false })
+      expect(yield* send(port, [entry(id, 4101)], { id, part: 1, last: true })).toMatchObject({
+        status: 409,
+        json: { conflicts: [{ port: 4100, wanted: { app: id }, holder: { app: "holder" } }] }
+      })
+      expect(yield* listed(port, id)).toEqual([])
+    })
+  )
+
+  it.effect("refuses a port that is in two parts", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Server
+      const id = "twice"
+      yield* send(port, [entry(id, 4200)], { id, part: 0, last: false })
+      expectError(
+        yield* send(port, [entry(id, 4200)], { id, part: 1, last: true }),
+        400,
+        "port 4200 is in the backup twice"
+      )
+      expect(yield* listed(port, id)).toEqual([])
+    })
+  )
+
+  it.effect("refuses a part whose predecessor is missing", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Server
+      const id = "gap"
+      yield* send(port, [entry(id, 4300)], { id, part: 0, last: false })
+      expectError(yield* send(port, [], { id, part: 2, last: true }), 400, "part 1 of this import is missing")
+    })
+  )
+
+  const wrong: ReadonlyArray<readonly [transaction: unknown, sentence: string]> = [
+    [{ id: "", part: 0, last: true }, "transaction.id: transaction.id must be 1 to 64 letters, digits, - and _"],
+    [{ id: "x", part: -1, last: true }, "transaction.part: transaction.part must be 0, 1, 2, ..."],
+    [{ id: "x", part: 0, last: "yes" }, "transaction.last: transaction.last must be true or false"],
+    [{ id: "x", part: 0 }, "transaction.last is missing"],
+    [{ id: "x", part: 0, last: true, more: 1 }, 'transaction: unknown field "more"']
+  ]
+  for (const [transaction, sentence] of wrong) {
+    it.effect(`refuses ${JSON.stringify(transaction)}`, () =>
+      Effect.gen(function* () {
+        const { port } = yield* Server
+        expectError(yield* send(port, [], transaction), 400, sentence)
+      })
+    )
+  }
+})
