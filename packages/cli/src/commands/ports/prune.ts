@@ -9,8 +9,10 @@ import { escapeControls } from "@port-server/domain/Name"
 import { PruneResult } from "@port-server/domain/Prune"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import { pruneInParts } from "../../client/PruneParts.ts"
 import * as AllocationTable from "../../output/AllocationTable.ts"
 import * as Output from "../../output/Output.ts"
+import * as Progress from "../../output/Progress.ts"
 import { isGone } from "../../project/FolderOwnership.ts"
 import * as Options from "../Options.ts"
 
@@ -71,7 +73,9 @@ export const prune = Command.make(
     if (dryRun && yes) return yield* new UsageError({ message: "--dry-run and --yes exclude each other" })
     const client = yield* PortServerClient
     const answer = (dry_run: boolean, ids?: ReadonlyArray<Allocation["id"]>) =>
-      client.prune(ids === undefined ? { dry_run } : { dry_run, ids })
+      pruneInParts(client, ids === undefined ? { dry_run } : { dry_run, ids }, (total) =>
+        Progress.show(dry_run ? "probing folders" : "releasing ports", total)
+      )
     if (yes || dryRun) {
       yield* Output.print(PruneResult, { json })(answer(dryRun), ({ allocations }) =>
         sentences(dryRun ? "would release" : "released")(allocations)

@@ -1,0 +1,37 @@
+import type { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import type { PruneRequest } from "@port-server/domain/Prune"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+/** Most allocations of one request: their folders are probed well before the request times out. */
+const partSize = 2_000
+
+/** The allocations that a prune is about: those with a project folder, or those of them that have one of the ids. */
+const subjects = (client: PortServerClient, ids: PruneRequest["ids"]) =>
+  ids === undefined
+    ? Effect.map(client.list(), (all) => all.flatMap(({ id, path }) => (path === undefined || id < 1 ? [] : [id])))
+    : Effect.succeed(ids)
+
+/**
+ * A prune of any number of allocations, in several requests where they are many.
+ *
+ * @param begin called with how many there are; what it returns is called with how many are done
+ */
+export const pruneInParts = Effect.fnUntraced(function* (
+  client: PortServerClient,
+  request: PruneRequest,
+  begin: (total: number) => Effect.Effect<(done: number) => Effect.Effect<void>, never, Scope.Scope>
+) {
+  const ids = yield* subjects(client, request.ids)
+  const onPart = yield* begin(ids.length)
+  if (ids.length <= partSize) return yield* client.prune(request)
+  let done = 0
+  const results = yield* Effect.forEach(Chunk.chunksOf(Chunk.fromIterable(ids), partSize), (part) =>
+    Effect.tap(client.prune({ ...request, ids: Chunk.toReadonlyArray(part) }), () => {
+      done += part.length
+      return onPart(done)
+    })
+  )
+  return { allocations: results.flatMap(({ allocations }) => allocations) }
+}, Effect.scoped)
