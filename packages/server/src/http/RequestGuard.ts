@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http"
 import { closing, type ErrorResponse } from "./ErrorResponse.ts"
+import { tooLarge } from "./RequestBody.ts"
 import * as RouteTable from "./RouteTable.ts"
 
 /** A request that may go on to the API. */
@@ -7,9 +8,6 @@ export interface AcceptedRequest {
   /** Largest JSON body that the API reads from it, in bytes; 0 when it reads none. */
   readonly maxBody: number
 }
-
-/** Deepest nesting of a JSON body. */
-export const maxDepth = 32
 
 const loopbackHost = /^(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{0,5})?$/i
 
@@ -95,33 +93,4 @@ export const checkRequest = (request: IncomingMessage): ErrorResponse | Accepted
     return { status: 501, error: "only the chunked transfer encoding is known", headers: closing }
   }
   return { maxBody }
-}
-
-/** Said of a body over so many bytes. */
-export const tooLarge = (maxBody: number): ErrorResponse => ({
-  status: 413,
-  error: `the body is larger than ${maxBody} bytes`,
-  headers: closing
-})
-
-/** Said of a body that is not one JSON object. */
-export const invalidJson: ErrorResponse = { status: 400, error: "invalid JSON" }
-
-const nestsDeeper = (value: unknown, levels: number): boolean =>
-  typeof value === "object" &&
-  value !== null &&
-  (levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1)))
-
-const utf8 = new TextDecoder("utf-8", { fatal: true })
-
-/** The JSON object in a body; none when the body is not one, or is not UTF-8, or nests deeper than {@link maxDepth}. */
-export const parseBody = (bytes: Uint8Array): object | undefined => {
-  try {
-    const value: unknown = JSON.parse(utf8.decode(bytes))
-    return typeof value === "object" && value !== null && !Array.isArray(value) && !nestsDeeper(value, maxDepth)
-      ? value
-      : undefined
-  } catch {
-    return undefined
-  }
 }
