@@ -106,13 +106,23 @@ export const startServer = (
     readonly folder?: string
     /** Whether it skips ports that something listens on; by default not, for tests that know which port comes next. */
     readonly probe?: boolean
+    /** Code of a module that its Node imports before the program. */
+    readonly injected?: string
   } = {}
 ): Effect.Effect<PortServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const home = options.folder ?? (yield* temporaryFolder)
     const database = join(home, "ports.db")
     const args = ["--port", "0", "--db", database, ...(options.probe === true ? [] : ["--no-probe"])]
-    const running = yield* start(bin.portServer, [...args, ...(options.args ?? [])], {
+    const [program, ...before] =
+      options.injected === undefined
+        ? [bin.portServer]
+        : [
+            process.execPath,
+            `--import=data:text/javascript,${encodeURIComponent(options.injected)}`,
+            `${bin.portServer}.cjs`
+          ]
+    const running = yield* start(program, [...before, ...args, ...(options.args ?? [])], {
       env: { HOME: home, ...options.env }
     })
     const [, digits = ""] = yield* running.printed(/listening on http:\/\/127\.0\.0\.1:(\d+), /)

@@ -16,6 +16,7 @@ import { Imports } from "./registry/Imports.ts"
 import { Projects } from "./registry/Projects.ts"
 import { Registry } from "./registry/Registry.ts"
 import * as LogFile from "./runtime/LogFile.ts"
+import { uncaughtException } from "./runtime/UncaughtException.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 import { type Flags, makeDataFolder, options, settings } from "./Settings.ts"
 import { integrityCheck } from "./storage/IntegrityCheck.ts"
@@ -58,6 +59,7 @@ const serve = (flags: Flags) =>
     // Nobody collects the spans of this process; making them costs each request more than its work.
     Layer.provide(Layer.setTracerEnabled(false)),
     Layer.launch,
+    Effect.raceFirst(uncaughtException),
     // Why it ended is said where it was started, not in a log that is closed by then.
     (work) => Console.consoleWith((console) => Console.withConsole(work, console))
   )

@@ -1,47 +1,62 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 
-/** A request that does not reach the API, and the answer to it. */
+/** An error that the API does not declare: its status, and its message unless it has no body. */
 export interface ErrorResponse {
   readonly status: number
-  /** The `error` sentence of the JSON body; an answer without it has no body. */
   readonly error?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Headers of an answer after which the connection is closed, because the rest of what is on it cannot be trusted. */
+/** Headers of a response that ends its connection, because what follows on it cannot be trusted. */
 export const closing = { Connection: "close" }
 
-/** Headers of every answer. */
+/** Headers of every response. */
 export const fixedHeaders: Readonly<Record<string, string>> = {
   "Cache-Control": "no-store",
   "X-Content-Type-Options": "nosniff"
 }
 
-/** How long what a refused client still sends is read and dropped, so that it gets to read its answer, in ms. */
+/** A request that failed for a bug. */
+export const internalError: ErrorResponse = { status: 500, error: "internal error" }
+
+/** A request that is refused because of others; the connection is closed, so that the client comes back later. */
+export const busy: ErrorResponse = {
+  status: 503,
+  error: "port-server is busy, try again",
+  headers: { ...closing, "Retry-After": "1" }
+}
+
+/** How long the rest of a refused request is read and dropped, so that its client receives the response, in ms. */
 const lingerTimeout = 1_000
 
 const bodyOf = ({ error }: ErrorResponse) => (error === undefined ? "" : JSON.stringify({ error }))
 
-const headersOf = (refusal: ErrorResponse, body: string) => ({
+const headersOf = (error: ErrorResponse, body: string) => ({
   ...fixedHeaders,
   ...(body === "" ? {} : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)) }),
-  ...refusal.headers
+  ...error.headers
 })
 
-/** Whether a refusal ends its connection. */
+/** Whether an error ends its connection. */
 export const isClosing = ({ headers }: ErrorResponse): boolean => headers?.["Connection"] === "close"
 
-/** Answer a request with a refusal. */
-export const sendError = (request: IncomingMessage, response: ServerResponse, refusal: ErrorResponse): void => {
-  const body = bodyOf(refusal)
-  response.writeHead(refusal.status, headersOf(refusal, body))
-  if (request.complete || !isClosing(refusal)) {
+/** The error as the API's platform sends it. */
+export const toServerResponse = ({ error, headers, status }: ErrorResponse): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.unsafeJson({ error }, { status, ...(headers === undefined ? {} : { headers }) })
+
+/** Write an error as the response to a request. */
+export const writeError = (request: IncomingMessage, response: ServerResponse, error: ErrorResponse): void => {
+  const body = bodyOf(error)
+  response.writeHead(error.status, headersOf(error, body))
+  if (request.complete || request.socket.readableEnded || !isClosing(error)) {
     response.end(body)
     return
   }
-  // Closing while the client still sends would reset the connection before it has read the answer.
-  if (request.method !== "HEAD") response.write(body)
+  // Closing while the client still sends would reset the connection before it has read the response.
+  if (request.method === "HEAD") response.flushHeaders()
+  else response.write(body)
   const end = () => {
     clearTimeout(timer)
     response.end()
@@ -50,15 +65,15 @@ export const sendError = (request: IncomingMessage, response: ServerResponse, re
   request.once("close", end).resume()
 }
 
-/** Answer on a connection for which Node has no response, and close it. */
-export const sendErrorAndClose = (socket: Duplex, refusal: ErrorResponse): void => {
+/** Write an error on a connection for which Node has no response, and close it. */
+export const writeErrorAndClose = (socket: Duplex, error: ErrorResponse): void => {
   if (!socket.writable) {
     socket.destroy()
     return
   }
-  const body = bodyOf(refusal)
-  const headers = Object.entries({ ...headersOf(refusal, body), ...closing })
-  const head = [`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`]
+  const body = bodyOf(error)
+  const headers = Object.entries({ ...headersOf(error, body), ...closing })
+  const head = [`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`]
     .concat(headers.map(([name, value]) => `${name}: ${value}`))
     .join("\r\n")
   socket.end(`${head}\r\n\r\n${body}`)

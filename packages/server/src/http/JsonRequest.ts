@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { parseBody } from "./RequestBody.ts"
 
 interface Overrides {
   readonly url?: string
@@ -25,21 +26,21 @@ const literalPath = (target: string): string => {
   return [path.replace(/[%;]/g, encodeURIComponent), ...query].join("?")
 }
 
+const noBody = new Uint8Array()
+
 /**
- * A request that the guard has admitted, as the API's platform sees it. Its body has been read already and is JSON
- * whatever its `Content-Type` says; the platform's own request would read it later, with another decoder for each type
- * and without a limit.
+ * A request that the guard has accepted, as the API's platform sees it. Its body has been read and is JSON whatever its
+ * `Content-Type` says; the platform's own request has another decoder for each type, and no limit.
  */
 export class JsonRequest extends Inspectable.Class implements HttpServerRequest.HttpServerRequest {
   readonly [HttpServerRequest.TypeId]: HttpServerRequest.TypeId = HttpServerRequest.TypeId
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
   readonly source: IncomingMessage
   readonly url: string
-  readonly #body: unknown
+  readonly #body: Uint8Array
   readonly #overrides: Overrides
 
-  /** @param body the JSON value of the body, if it has one */
-  constructor(source: IncomingMessage, body?: unknown, overrides: Overrides = {}) {
+  constructor(source: IncomingMessage, body: Uint8Array = noBody, overrides: Overrides = {}) {
     super()
     this.source = source
     this.url = overrides.url ?? literalPath(this.originalUrl)
@@ -75,12 +76,17 @@ export class JsonRequest extends Inspectable.Class implements HttpServerRequest.
     return Cookies.parseHeader(this.source.headers.cookie ?? "")
   }
 
-  get json(): Effect.Effect<unknown> {
-    return Effect.succeed(this.#body)
+  /** The JSON object in the body; fails when there is none. */
+  get json(): Effect.Effect<object, RequestError> {
+    return Effect.suspend(() => {
+      const value = parseBody(this.#body)
+      if (value !== undefined) return Effect.succeed(value)
+      return new RequestError({ request: this, reason: "Decode", description: "invalid JSON" })
+    })
   }
 
   get text(): Effect.Effect<string> {
-    return Effect.sync(() => (this.#body === undefined ? "" : JSON.stringify(this.#body)))
+    return Effect.sync(() => new TextDecoder().decode(this.#body))
   }
 
   get urlParamsBody(): Effect.Effect<UrlParams.UrlParams> {
@@ -88,11 +94,11 @@ export class JsonRequest extends Inspectable.Class implements HttpServerRequest.
   }
 
   get arrayBuffer(): Effect.Effect<ArrayBuffer> {
-    return Effect.map(this.text, (text) => new TextEncoder().encode(text).buffer)
+    return Effect.sync(() => Uint8Array.from(this.#body).buffer)
   }
 
   get stream(): Stream.Stream<Uint8Array> {
-    return Stream.fromEffect(Effect.map(this.text, (text) => new TextEncoder().encode(text)))
+    return Stream.succeed(this.#body)
   }
 
   get multipart(): Effect.Effect<never, MultipartError> {
@@ -112,6 +118,6 @@ export class JsonRequest extends Inspectable.Class implements HttpServerRequest.
   }
 
   toJSON(): unknown {
-    return { _id: "ApiRequest", method: this.method, url: this.url }
+    return { _id: "JsonRequest", method: this.method, url: this.url }
   }
 }

@@ -2,50 +2,27 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import * as HttpServer from "@effect/platform/HttpServer"
 import { serverHost } from "@port-server/domain/Defaults"
 import { stillStarting } from "@port-server/domain/Errors"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Predicate from "effect/Predicate"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ServerConfig } from "../ServerConfig.ts"
+import { logBug } from "./BugLog.ts"
 import { Connections } from "./Connections.ts"
-import { closing, type ErrorResponse, isClosing, sendError } from "./ErrorResponse.ts"
-import { JsonRequest } from "./JsonRequest.ts"
-import { type Handler, readBody } from "./RequestBody.ts"
-import { checkHostAndOrigin, checkRequest } from "./RequestGuard.ts"
-import { answering } from "./Response.ts"
+import { closing, type ErrorResponse } from "./ErrorResponse.ts"
+import { limits, maxHeadersCount, parserError, socketTimeout } from "./Limits.ts"
+import { PendingBytes } from "./PendingBytes.ts"
+import { checkHostAndOrigin } from "./RequestGuard.ts"
+import * as RequestHandler from "./RequestHandler.ts"
+import { RouteTable } from "./RouteTable.ts"
 import { close, drain } from "./Shutdown.ts"
+import { documents } from "./StaticFiles.ts"
+import { WaitingCount } from "./WaitingRequests.ts"
 
 /** The address cannot be listened on; `message` is a sentence that names the port. */
 export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { message: Schema.String }) {}
-
-/** Limits of a connection, in ms and bytes, for clients that are slow on purpose or by accident. */
-const limits = {
-  headersTimeout: 5_000,
-  requestTimeout: 10_000,
-  connectionsCheckingInterval: 1_000,
-  keepAliveTimeout: 5_000,
-  maxHeaderSize: 16_384,
-  // The guard says in JSON what Node would say without a body.
-  requireHostHeader: false
-}
-
-/** How long a connection may be without a byte either way, in ms: also one whose client does not read its answer. */
-const idleTimeout = 20_000
-
-/** Node drops the headers after so many without a word, and the guard must see them all; 0: no such limit. */
-const maxHeadersCount = 0
-
-/** What Node's parser gave up on. */
-const parserError = (error: unknown): ErrorResponse => {
-  switch (Predicate.hasProperty(error, "code") ? error.code : undefined) {
-    case "HPE_HEADER_OVERFLOW":
-      return { status: 431, error: `the request headers are larger than ${limits.maxHeaderSize} bytes` }
-    case "ERR_HTTP_REQUEST_TIMEOUT":
-      return { status: 408, error: "the request took too long" }
-    default:
-      return { status: 400, error: "the request is not valid HTTP/1.1" }
-  }
-}
 
 const starting: ErrorResponse = {
   status: 503,
@@ -53,23 +30,7 @@ const starting: ErrorResponse = {
   headers: { ...closing, "Retry-After": "1" }
 }
 const stopping: ErrorResponse = { status: 503, error: "port-server is stopping", headers: closing }
-const unknownExpectation: ErrorResponse = { status: 417, error: "unknown expectation", headers: closing }
 const notForTunnels: ErrorResponse = { status: 400, error: "this server opens no tunnels" }
-
-const guarded =
-  (connections: Connections, isStopping: () => boolean, handler: Handler) =>
-  (request: IncomingMessage, response: ServerResponse): void => {
-    if (!connections.begin(request, response)) return
-    const decision = isStopping() ? stopping : checkRequest(request)
-    if ("status" in decision) {
-      if (isClosing(decision)) connections.end(request.socket)
-      sendError(request, response, decision)
-      return
-    }
-    if (request.headers.expect !== undefined && request.httpVersion === "1.1") response.writeContinue()
-    if (decision.maxBody > 0) readBody(request, response, connections, decision.maxBody, handler)
-    else handler(new JsonRequest(request), response)
-  }
 
 const listen = (server: Server, port: number) =>
   Effect.async<number, CannotListen>((resume) => {
@@ -88,45 +49,50 @@ const listen = (server: Server, port: number) =>
 
 /**
  * The HTTP server on 127.0.0.1: Node's own, with every request passing the guard before it reaches the API, and every
- * refusal in the API's JSON form, also where Node's parser refuses.
+ * error in the API's JSON form, also where Node's parser refuses. `NodeHttpServer` of @effect/platform-node writes to a
+ * response without knowing whether the parser's error handler has.
  */
 export const layer: Layer.Layer<HttpServer.HttpServer, CannotListen, ServerConfig> = Layer.scoped(
   HttpServer.HttpServer,
   Effect.gen(function* () {
     const config = yield* ServerConfig
+    const pending = yield* PendingBytes
     const server = yield* Effect.acquireRelease(
       Effect.sync(() => createServer(limits)),
       close
     )
     server.maxHeadersCount = maxHeadersCount
-    server.timeout = idleTimeout
-    const connections = new Connections(server)
-    let isStopping = false
-    const listener = (handler: Handler) => guarded(connections, () => isStopping, handler)
-    let current = listener((request, response) => sendError(request.source, response, starting))
-    const onRequest = (request: IncomingMessage, response: ServerResponse) => current(request, response)
-    server.on("request", onRequest).on("checkContinue", onRequest)
-    server.on("checkExpectation", (request, response) => {
-      if (!connections.begin(request, response)) return
-      connections.end(request.socket)
-      sendError(request, response, checkHostAndOrigin(request) ?? unknownExpectation)
+    server.timeout = socketTimeout
+    let handle = RequestHandler.refusing(starting)
+    let runtime = yield* Effect.runtime<never>()
+    const connections = new Connections(server, {
+      waiting: new WaitingCount(),
+      unsent: pending.unsent,
+      handle: (exchange, connection) => handle(exchange, connection),
+      report: (error, requestLine) => Runtime.runFork(runtime, logBug(requestLine, Cause.die(error)))
     })
+    const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+      connections.with(request.socket, (connection) => connection.accept(request, response))
+    server.on("request", onRequest).on("checkContinue", onRequest).on("checkExpectation", onRequest)
     server.on("clientError", (error, socket) => connections.reject(socket, parserError(error)))
     server.on("connect", (request, socket) => connections.reject(socket, checkHostAndOrigin(request) ?? notForTunnels))
     const port = yield* listen(server, config.port)
     return HttpServer.make({
       address: { _tag: "TcpAddress", hostname: serverHost, port },
       serve: (app) =>
-        Effect.acquireRelease(
-          Effect.map(Effect.runtime<never>(), (runtime) => {
-            current = listener(answering(runtime, app))
-          }),
-          () =>
-            Effect.suspend(() => {
-              isStopping = true
-              return drain(server, connections)
+        Effect.gen(function* () {
+          const isStopping = yield* Deferred.make<void>()
+          runtime = yield* Effect.runtime<never>()
+          const routes = new RouteTable(documents.keys())
+          handle = RequestHandler.make({ app, pending, routes, runtime, stopping: Deferred.await(isStopping) })
+          yield* Effect.addFinalizer(() =>
+            Effect.gen(function* () {
+              handle = RequestHandler.refusing(stopping)
+              yield* Deferred.succeed(isStopping, undefined)
+              yield* drain(server, connections)
             })
-        )
+          )
+        })
     })
   })
-)
+).pipe(Layer.provide(PendingBytes.Default))

@@ -1,20 +1,60 @@
-import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Connections } from "./Connections.ts"
-import { closing, type ErrorResponse, sendError } from "./ErrorResponse.ts"
-import { JsonRequest } from "./JsonRequest.ts"
+import type { IncomingMessage } from "node:http"
+import * as Effect from "effect/Effect"
+import { busy, closing, type ErrorResponse } from "./ErrorResponse.ts"
+import type { ByteBudget } from "./PendingBytes.ts"
 
-/** Deepest nesting of a JSON body. */
-const maxDepth = 32
-
-/** Said of a body over so many bytes. */
+/** The body is larger than that many bytes. */
 export const tooLarge = (maxBody: number): ErrorResponse => ({
   status: 413,
   error: `the body is larger than ${maxBody} bytes`,
   headers: closing
 })
 
-/** Said of a body that is not one JSON object. */
-const invalidJson: ErrorResponse = { status: 400, error: "invalid JSON" }
+/** For a client that goes away before the end of its body, and does not get it. */
+const cutOff: ErrorResponse = { status: 400, error: "the request is not complete", headers: closing }
+
+/** Read the request to its end. `onData` may refuse what comes. */
+const read = (
+  request: IncomingMessage,
+  onData: (chunk: Buffer) => ErrorResponse | undefined
+): Effect.Effect<void, ErrorResponse> =>
+  Effect.async((resume) => {
+    const stop = (result: Effect.Effect<void, ErrorResponse>) => {
+      request.off("data", take).off("end", end).off("close", cut)
+      resume(result)
+    }
+    const take = (chunk: Buffer) => {
+      const refused = onData(chunk)
+      if (refused !== undefined) stop(Effect.fail(refused))
+    }
+    const end = () => stop(Effect.void)
+    const cut = () => stop(Effect.fail(cutOff))
+    if (request.destroyed) cut()
+    else request.on("data", take).on("end", end).on("close", cut)
+  })
+
+/** The body of a request, of at most `maxBody` bytes. Until the scope is closed its bytes count as received. */
+export const readBody = Effect.fnUntraced(function* (request: IncomingMessage, maxBody: number, received: ByteBudget) {
+  const chunks: Array<Buffer> = []
+  let size = 0
+  yield* Effect.addFinalizer(() => Effect.sync(() => received.remove(size)))
+  yield* read(request, (chunk) => {
+    size += chunk.length
+    received.add(chunk.length)
+    if (size > maxBody) return tooLarge(maxBody)
+    if (received.isFull) return busy
+    chunks.push(chunk)
+    return undefined
+  })
+  const [first = Buffer.alloc(0), ...others] = chunks
+  return others.length === 0 ? first : Buffer.concat(chunks)
+})
+
+/** Wait for the end of a body that nothing reads. */
+export const dropBody = (request: IncomingMessage): Effect.Effect<void, ErrorResponse> => read(request, () => undefined)
+
+/** Deepest nesting of a JSON body. */
+const maxDepth = 32
 
 const nestsDeeper = (value: unknown, levels: number): boolean =>
   typeof value === "object" &&
@@ -24,7 +64,7 @@ const nestsDeeper = (value: unknown, levels: number): boolean =>
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 /** The JSON object in a body; none when the body is not one, or is not UTF-8, or nests deeper than {@link maxDepth}. */
-const parseBody = (bytes: Uint8Array): object | undefined => {
+export const parseBody = (bytes: Uint8Array): object | undefined => {
   try {
     const value: unknown = JSON.parse(utf8.decode(bytes))
     return typeof value === "object" && value !== null && !Array.isArray(value) && !nestsDeeper(value, maxDepth)
@@ -33,42 +73,4 @@ const parseBody = (bytes: Uint8Array): object | undefined => {
   } catch {
     return undefined
   }
-}
-
-/** What takes a request on. */
-export type Handler = (request: JsonRequest, response: ServerResponse) => void
-
-/** Read a JSON body of at most so many bytes, then go on. */
-export const readBody = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  connections: Connections,
-  maxBody: number,
-  handler: Handler
-): void => {
-  const chunks: Array<Buffer> = []
-  let size = 0
-  const onData = (chunk: Buffer) => {
-    size += chunk.length
-    if (size <= maxBody) {
-      chunks.push(chunk)
-    } else {
-      request.off("data", onData).off("end", onEnd)
-      connections.end(request.socket)
-      sendError(request, response, tooLarge(maxBody))
-    }
-  }
-  const onEnd = () => {
-    const body = parseBody(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
-    if (body === undefined) {
-      sendError(request, response, invalidJson)
-    } else {
-      handler(new JsonRequest(request, body), response)
-    }
-  }
-  // A client that went away half-way is not an error of anybody here.
-  request
-    .on("data", onData)
-    .on("end", onEnd)
-    .on("error", () => {})
 }

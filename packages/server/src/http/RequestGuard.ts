@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import { closing, type ErrorResponse } from "./ErrorResponse.ts"
 import { tooLarge } from "./RequestBody.ts"
-import * as RouteTable from "./RouteTable.ts"
+import type { RouteTable } from "./RouteTable.ts"
 
 /** A request that may go on to the API. */
 export interface AcceptedRequest {
@@ -10,6 +10,9 @@ export interface AcceptedRequest {
 }
 
 const loopbackHost = /^(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{0,5})?$/i
+
+// As Node recognizes it.
+const continueExpectation = /(?:^|\W)100-continue(?:$|\W)/i
 
 const crossSite = /^\s*(cross-site|same-site)\s*$/i
 
@@ -67,10 +70,13 @@ const isDecodable = (url: string): boolean => {
 }
 
 /** Decide over a request by its line and its headers alone, before its body is read. */
-export const checkRequest = (request: IncomingMessage): ErrorResponse | AcceptedRequest => {
+export const checkRequest = (request: IncomingMessage, routes: RouteTable): ErrorResponse | AcceptedRequest => {
   const { headers, method = "", url = "" } = request
   const refused = checkHostAndOrigin(request)
   if (refused !== undefined) return refused
+  if (headers.expect !== undefined && request.httpVersion === "1.1" && !continueExpectation.test(headers.expect)) {
+    return { status: 417, error: "unknown expectation", headers: closing }
+  }
   if (headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? "")) {
     return {
       status: 426,
@@ -82,7 +88,7 @@ export const checkRequest = (request: IncomingMessage): ErrorResponse | Accepted
     return { status: 400, error: "the request target is not valid percent-encoded UTF-8" }
   }
   const query = url.indexOf("?")
-  const route = RouteTable.find(query === -1 ? url : url.slice(0, query))
+  const route = routes.lookup(query === -1 ? url : url.slice(0, query))
   if (route === undefined) return { status: 404, error: "not found" }
   const allow = { Allow: [...route.methods, "OPTIONS"].join(", ") }
   if (method === "OPTIONS") return { status: 204, headers: allow }

@@ -1,81 +1,101 @@
 import type { ServerResponse } from "node:http"
-import type * as HttpApp from "@effect/platform/HttpApp"
-import type { HttpBody } from "@effect/platform/HttpBody"
-import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
-import * as Context from "effect/Context"
-import * as Exit from "effect/Exit"
-import * as Runtime from "effect/Runtime"
-import { type ErrorResponse, fixedHeaders, sendError } from "./ErrorResponse.ts"
-import type { JsonRequest } from "./JsonRequest.ts"
-import type { Handler } from "./RequestBody.ts"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as EventLoop from "../runtime/EventLoop.ts"
+import { fixedHeaders, internalError } from "./ErrorResponse.ts"
+import type { Exchange } from "./Exchange.ts"
+import type { WriteBatch } from "./WriteBatch.ts"
 
 /** Up to here, in bytes, one write of a copy is quicker than two writes. */
 const smallBody = 64 * 1024
 
-/**
- * What is sent of a body; of a small one its bytes as a latin1 string: Node sends the headers and a string in one write,
- * bytes in another.
- */
-const contentOf = (body: HttpBody): string | Buffer | undefined => {
-  switch (body._tag) {
-    case "Empty":
-      return ""
-    case "Uint8Array": {
-      const { buffer, byteLength, byteOffset } = body.body
-      const bytes = Buffer.from(buffer, byteOffset, byteLength)
-      return byteLength > smallBody ? bytes : bytes.toString("latin1")
-    }
-    default:
-      return undefined
+const headersOf = ({ headers }: HttpServerResponse, length: number | undefined): Array<string> => {
+  const all = length === undefined ? [] : ["content-length", String(length)]
+  for (const name in fixedHeaders) all.push(name, fixedHeaders[name] ?? "")
+  for (const name in headers) {
+    if (name !== "content-length") all.push(name, headers[name] ?? "")
   }
+  return all
 }
 
-const internalError: ErrorResponse = { status: 500, error: "internal error" }
-
-/** Send what the API answers. */
-const respond = (request: JsonRequest, response: ServerResponse, answer: HttpServerResponse): void => {
-  const content = contentOf(answer.body)
-  if (content === undefined) {
-    sendError(request.source, response, internalError)
+/** Write a response whose bytes are there. Node sends the headers and a string in one write, bytes in another. */
+const writeWhole = (exchange: Exchange, answer: HttpServerResponse, bytes: Uint8Array): void => {
+  const response = exchange.take()
+  if (response === undefined) return
+  response.writeHead(answer.status, headersOf(answer, bytes.byteLength))
+  if (exchange.request.method === "HEAD") {
+    response.end()
     return
   }
-  const headers = ["content-length", String(content.length)]
-  for (const name in fixedHeaders) headers.push(name, fixedHeaders[name] ?? "")
-  for (const name in answer.headers) {
-    if (name !== "content-length") headers.push(name, answer.headers[name] ?? "")
-  }
-  response.writeHead(answer.status, headers)
-  if (request.method === "HEAD") response.end()
-  else response.end(content, "latin1")
+  exchange.hold(bytes.byteLength)
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.byteLength > smallBody) response.end(buffer)
+  else response.end(buffer.toString("latin1"), "latin1")
 }
 
-const due: Array<() => void> = []
-
-/**
- * Send the answers of this turn of the event loop one after the other: each write to a socket may wake its reader, which
- * costs the system more when it does nothing else in between.
- */
-const together = (send: () => void): void => {
-  if (due.push(send) > 1) return
-  setImmediate(() => {
-    for (const each of due.splice(0)) each()
+const onceOf = (response: ServerResponse, event: "close" | "drain"): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const done = () => resume(Effect.void)
+    response.once(event, done)
+    return Effect.sync(() => response.off(event, done))
   })
-}
 
-/**
- * Run the API on each request. A client that goes away does not interrupt what it asked for: it is short, and a write
- * that shares its transaction with others cannot stop half-way.
- */
-export const answering =
-  (runtime: Runtime.Runtime<never>, app: HttpApp.Default<unknown>): Handler =>
-  (request, response) => {
-    // The app carries the services of its own; the platform copies what is given here several times a request.
-    const context = Context.make(HttpServerRequest, request)
-    Runtime.runFork(Runtime.make({ ...runtime, context }), app).addObserver((exit) =>
-      together(() => {
-        if (Exit.isSuccess(exit)) respond(request, response, exit.value)
-        else sendError(request.source, response, internalError)
-      })
+/** Write one chunk, wait until the client has taken it, and let others be served. */
+const writeChunk = (response: ServerResponse, bytes: Uint8Array): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    response.write(bytes) ? EventLoop.turn : Effect.zipRight(onceOf(response, "drain"), EventLoop.turn)
+  )
+
+/** Write a response chunk by chunk, until its client goes away, or, when its length is not known, until `stopping`. */
+const writeStream = (
+  exchange: Exchange,
+  answer: HttpServerResponse,
+  body: { readonly stream: Stream.Stream<Uint8Array, unknown>; readonly contentLength?: number | undefined },
+  stopping: Effect.Effect<void>
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const response = exchange.take()
+    if (response === undefined) return Effect.void
+    response.writeHead(answer.status, headersOf(answer, body.contentLength))
+    if (exchange.request.method === "HEAD") return Effect.sync(() => response.end())
+    const isOpenEnded = body.contentLength === undefined
+    if (isOpenEnded) response.flushHeaders()
+    const written = Stream.runForEach(body.stream, (bytes) => writeChunk(response, bytes))
+    return written.pipe(
+      (work) => (isOpenEnded ? Effect.raceFirst(work, stopping) : work),
+      Effect.raceFirst(onceOf(response, "close")),
+      // The fiber of a request is not interruptible.
+      Effect.interruptible,
+      Effect.matchCauseEffect({
+        // Without its end, the client knows that something is missing.
+        onFailure: (cause) =>
+          Effect.zipRight(
+            Effect.sync(() => response.destroy()),
+            Effect.failCause(cause)
+          ),
+        onSuccess: () => Effect.sync(() => response.end())
+      }),
+      Effect.orDie
     )
+  })
+
+/** Send what the API responds; succeeds when it is handed to the client's socket. */
+export const send = (
+  exchange: Exchange,
+  answer: HttpServerResponse,
+  batch: WriteBatch,
+  stopping: Effect.Effect<void>
+): Effect.Effect<void> => {
+  const { body } = answer
+  switch (body._tag) {
+    case "Empty":
+      return batch.add(() => writeWhole(exchange, answer, new Uint8Array()))
+    case "Uint8Array":
+      return batch.add(() => writeWhole(exchange, answer, body.body))
+    case "Stream":
+      return writeStream(exchange, answer, body, stopping)
+    default:
+      return Effect.sync(() => exchange.fail(internalError))
   }
+}

@@ -1,0 +1,93 @@
+import type * as HttpApp from "@effect/platform/HttpApp"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import { logBug } from "./BugLog.ts"
+import type { Connection } from "./Connection.ts"
+import type { ErrorResponse } from "./ErrorResponse.ts"
+import type { Exchange } from "./Exchange.ts"
+import { JsonRequest } from "./JsonRequest.ts"
+import type { PendingBytes } from "./PendingBytes.ts"
+import { dropBody, readBody } from "./RequestBody.ts"
+import { checkRequest } from "./RequestGuard.ts"
+import * as Response from "./Response.ts"
+import type { RouteTable } from "./RouteTable.ts"
+import { WriteBatch } from "./WriteBatch.ts"
+
+/** Works on a request until its response is sent. */
+export type RequestHandler = (exchange: Exchange, connection: Connection) => void
+
+/** What a request handler needs. */
+export interface Options {
+  readonly app: HttpApp.Default<unknown>
+  /** For the fibers of the requests. */
+  readonly runtime: Runtime.Runtime<never>
+  readonly routes: RouteTable
+  readonly pending: Context.Tag.Service<PendingBytes>
+  /** Succeeds when the server stops: ends responses that have no end of their own. */
+  readonly stopping: Effect.Effect<void>
+}
+
+const hasBody = ({ headers }: Exchange["request"]): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+
+const isReadOnly = ({ method }: Exchange["request"]): boolean => method === "GET" || method === "HEAD"
+
+/** Responds to every request with the same error. */
+export const refusing =
+  (error: ErrorResponse): RequestHandler =>
+  (exchange, connection) =>
+    connection.fail(exchange, error)
+
+/**
+ * Run the API on the requests that the guard accepts, each in a fiber of its own. A client that goes away does not
+ * interrupt what it asked for: it is short, and a write that shares its transaction with others cannot stop half-way.
+ */
+export const make = ({ app, pending, routes, runtime, stopping }: Options): RequestHandler => {
+  const batch = new WriteBatch()
+  // The app carries the services of its own; the platform copies what is given here several times a request.
+  const bare = Runtime.make({ ...runtime, context: Context.empty() })
+
+  const bodyOf = (
+    { request }: Exchange,
+    maxBody: number
+  ): Effect.Effect<Uint8Array | undefined, ErrorResponse, Scope.Scope> => {
+    if (maxBody > 0) return readBody(request, maxBody, pending.received)
+    // Nothing is changed for a request that may turn out not to be one.
+    return isReadOnly(request) || !hasBody(request)
+      ? Effect.succeed(undefined)
+      : Effect.as(dropBody(request), undefined)
+  }
+
+  const respond = (exchange: Exchange, body: Uint8Array | undefined) =>
+    app.pipe(
+      Effect.provideService(HttpServerRequest, new JsonRequest(exchange.request, body)),
+      Effect.flatMap((answer) => Response.send(exchange, answer, batch, stopping))
+    )
+
+  return (exchange, connection) => {
+    const { request } = exchange
+    const decision = checkRequest(request, routes)
+    if ("status" in decision) {
+      connection.fail(exchange, decision)
+      return
+    }
+    if (request.headers.expect !== undefined && request.httpVersion === "1.1") exchange.continue()
+    const work = bodyOf(exchange, decision.maxBody).pipe(
+      Effect.matchEffect({
+        onFailure: (error) => Effect.sync(() => connection.fail(exchange, error)),
+        onSuccess: (body) => respond(exchange, body)
+      }),
+      Effect.scoped,
+      Effect.catchAllCause((cause) =>
+        Effect.zipRight(
+          Effect.sync(() => connection.abort(exchange)),
+          logBug(exchange.requestLine, cause)
+        )
+      )
+    )
+    Runtime.runFork(bare, work)
+  }
+}
