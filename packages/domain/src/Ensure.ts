@@ -38,6 +38,9 @@ export type ServiceRequest = typeof ServiceRequest.Type
 
 const atLeastOne = 'services must be a list of at least one service, like [{"service":"web"}]'
 
+/** Most services of one request. */
+const maxServices = 256
+
 /** The first value that occurs twice. */
 export const firstDuplicate = <A>(values: ReadonlyArray<A>): A | undefined =>
   values.find((value, index) => values.indexOf(value) !== index)
@@ -54,6 +57,7 @@ export const EnsureRequest = Schema.Struct({
     .pipe(
       Schema.filter((services) => {
         if (services.length === 0) return atLeastOne
+        if (services.length > maxServices) return `services must be at most ${maxServices}, not ${services.length}`
         const name = firstDuplicate(services.map(({ service }) => service))
         if (name !== undefined) return `service ${JSON.stringify(name)} is asked for twice`
         const port = firstDuplicate(services.flatMap(({ port }) => (port ? [port] : [])))

@@ -1,37 +1,68 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
+import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
 import { PortServerApi } from "@port-server/domain/api/PortServerApi"
+import type { PruneResult } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Imports } from "../registry/Imports.ts"
 import { Projects } from "../registry/Projects.ts"
 import { Registry } from "../registry/Registry.ts"
-import { encodePages } from "./AllocationPages.ts"
 import { ErrorMiddleware } from "./ErrorMiddleware.ts"
+import { importRequest } from "./ImportRequests.ts"
+import * as JsonSlices from "./JsonSlices.ts"
+import { LongLists } from "./LongLists.ts"
+import * as Parts from "./Parts.ts"
 import { StaticFilesLive } from "./StaticFiles.ts"
+import { Turns } from "./Turns.ts"
+
+/** From here on, the services of one `ensure` are a large request. */
+const manyServices = 16
+
+const encodeAllocations = JsonSlices.encoder(Allocation)
+
+/** What a prune has found, encoded in slices where it is much. */
+const pruned = Effect.fnUntraced(function* (result: PruneResult) {
+  if (JsonSlices.isShort(result.allocations)) return result
+  const slices = JsonSlices.slicesOf(result.allocations)
+  return Parts.response(yield* encodeAllocations(slices, '{"allocations":[', "]}"))
+})
 
 const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
-  Effect.map(Effect.all([Registry, Projects, Imports]), ([registry, projects, imports]) =>
-    handlers
+  Effect.gen(function* () {
+    const registry = yield* Registry
+    const projects = yield* Projects
+    const imports = yield* Imports
+    const turns = yield* Turns
+    const longLists = yield* LongLists
+
+    const list = Effect.fnUntraced(function* (filter: AllocationFilter) {
+      const short = yield* turns.takeIf(false, "list", registry.listShort(filter))
+      return short ?? Parts.response(yield* longLists.get(filter))
+    })
+
+    return handlers
       .handle("health", () => Effect.succeed({ status: "ok" as const }))
       .handle("allocate", ({ payload }) => registry.allocate(payload))
       .handle("list", ({ urlParams: { after, limit, ...filter } }) =>
-        after === undefined && limit === undefined
-          ? Effect.flatMap(registry.list(filter), encodePages)
-          : registry.page(filter, after, limit)
+        after === undefined && limit === undefined ? list(filter) : registry.page(filter, after, limit)
       )
       .handle("check", ({ path: { port } }) => registry.check(port))
       .handle("release", ({ path: { id } }) => Effect.as(registry.release(id), { status: "deleted" as const }))
-      .handle("ensure", ({ payload }) => projects.ensure(payload))
-      .handle("prune", ({ payload }) => projects.prune(payload))
-      .handle("listeners", () => registry.listeners)
+      .handle("ensure", ({ payload }) =>
+        turns.takeIf(payload.services.length >= manyServices, "ensure", projects.ensure(payload))
+      )
+      .handle("prune", ({ payload }) => turns.take("prune", Effect.flatMap(projects.prune(payload), pruned)))
+      .handle("listeners", () => turns.takeIf(false, "list", registry.listeners))
       .handle("server", () => registry.server)
-      .handle("import", ({ payload }) => imports.import(payload))
+      .handleRaw("import", ({ request }) =>
+        turns.take("import", Effect.flatMap(importRequest(request), imports.import))
+      )
       .handle("releaseMatching", ({ payload }) =>
         Effect.map(registry.releaseMatching(payload), (deleted) => ({ deleted }))
       )
-  )
+  })
 )
 
 /** The API of port-server on the {@link HttpServer.HttpServer}. */
@@ -40,6 +71,7 @@ export const HttpLive = HttpApiBuilder.serve().pipe(
   Layer.provide(HttpApiBuilder.api(PortServerApi)),
   Layer.provide(Handlers),
   Layer.provide(StaticFilesLive),
+  Layer.provide([LongLists.Default, Turns.Default]),
   Layer.provide(HttpServer.layerContext),
   // The router would take a longer path parameter for an unknown path; what one may be is the schema's affair.
   Layer.provide(HttpRouter.setRouterConfig({ maxParamLength: Number.POSITIVE_INFINITY }))

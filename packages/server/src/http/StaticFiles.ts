@@ -4,7 +4,10 @@ import { dirname, join } from "node:path"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
+import * as RcMap from "effect/RcMap"
 import * as SystemError from "../runtime/SystemError.ts"
+import { toServerResponse } from "./ErrorResponse.ts"
+import * as Parts from "./Parts.ts"
 
 /** A file that the build leaves beside the program. */
 interface Document {
@@ -43,28 +46,41 @@ export const documents: ReadonlyMap<string, Document> = new Map([
 
 /** The response in place of a file that cannot be read: the installation may have been removed under the server. */
 const unreadable = (file: string, error: unknown) =>
-  HttpServerResponse.unsafeJson(
-    {
-      error: `port-server's own file ${file} cannot be read: ${SystemError.errorReason(error)}; if port-server was upgraded or removed, restart it`
-    },
-    { status: 503 }
+  toServerResponse({
+    status: 503,
+    error: `port-server's own file ${file} cannot be read: ${SystemError.errorReason(error)}; if port-server was upgraded or removed, restart it`
+  })
+
+/** How much of a document is written at a time, in bytes. */
+const chunkSize = 256 * 1024
+
+/** The bytes in chunks, which share the memory. */
+const chunksOf = (content: Buffer): ReadonlyArray<Uint8Array> =>
+  Array.from({ length: Math.ceil(content.length / chunkSize) }, (_, index) =>
+    content.subarray(index * chunkSize, (index + 1) * chunkSize)
   )
 
-/** The {@link documents}: each is read when it is asked for, so that one that nobody asks for costs nothing. */
-export const StaticFilesLive = HttpApiBuilder.Router.use((router) => {
-  // Where the build left them.
-  const folder = dirname(realpathSync(process.argv[1] ?? ""))
-  return Effect.forEach(
-    documents,
-    ([path, { contentType, file, headers = {} }]) =>
-      router.get(
-        // Each is a path without parameters.
-        `/${path.slice(1)}`,
-        Effect.match(Effect.tryPromise({ try: () => readFile(join(folder, file)), catch: (error) => error }), {
-          onFailure: (error) => unreadable(file, error),
-          onSuccess: (content) => HttpServerResponse.uint8Array(content, { contentType, headers })
-        })
-      ),
-    { discard: true }
-  )
-})
+/** The {@link documents}: each is read when it is requested, and kept in memory once for all who read it then. */
+export const StaticFilesLive = HttpApiBuilder.Router.use((router) =>
+  Effect.gen(function* () {
+    // Where the build left them.
+    const folder = dirname(realpathSync(process.argv[1] ?? ""))
+    const contents = yield* RcMap.make({
+      lookup: (file: string) =>
+        Effect.map(Effect.tryPromise({ try: () => readFile(join(folder, file)), catch: (error) => error }), chunksOf)
+    })
+    yield* Effect.forEach(
+      documents,
+      ([path, { contentType, file, headers = {} }]) =>
+        router.get(
+          // Each is a path without parameters.
+          `/${path.slice(1)}`,
+          Effect.match(RcMap.get(contents, file), {
+            onFailure: (error) => unreadable(file, error),
+            onSuccess: (chunks) => HttpServerResponse.setHeaders(Parts.response(chunks, { contentType }), headers)
+          })
+        ),
+      { discard: true }
+    )
+  })
+)

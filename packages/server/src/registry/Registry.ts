@@ -1,8 +1,14 @@
 import type { AllocationFilter, AllocationId, AllocationRequest } from "@port-server/domain/Allocation"
 import type { PortStatus } from "@port-server/domain/api/PortServerApi"
-import type { ImportRequest } from "@port-server/domain/Backup"
+import type { ImportRequest, ImportResult } from "@port-server/domain/Backup"
 import { version } from "@port-server/domain/Defaults"
-import { AllocationNotFound, ImportConflict, InvalidRequest, PortTaken } from "@port-server/domain/Errors"
+import {
+  AllocationNotFound,
+  ImportConflict,
+  InvalidRequest,
+  PortTaken,
+  type StorageUnavailable
+} from "@port-server/domain/Errors"
 import type { ListeningPort } from "@port-server/domain/Listener"
 import type { Port } from "@port-server/domain/Port"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
@@ -10,10 +16,15 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Listeners } from "../listeners/Listeners.ts"
-import * as EventLoop from "../runtime/EventLoop.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
+import type { StoredOwner } from "../storage/BulkWrites.ts"
 import { PortAllocator } from "./PortAllocator.ts"
+
+type Owner = Pick<AllocationRequest, "app" | "instance" | "service">
+
+const isForeign = (owner: StoredOwner | undefined, { app, instance, service }: Owner): boolean =>
+  owner !== undefined && (owner.app !== app || owner.instance !== instance || owner.service !== service)
 
 /** The rules of the registry: who gets which port, and who has it. All methods can also fail with a `StorageError`. */
 export class Registry extends Effect.Service<Registry>()("@port-server/server/registry/Registry", {
@@ -23,6 +34,38 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
     const { database, probe, range } = yield* ServerConfig
     const listeners = yield* Listeners
     const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
+
+    /** Everything of a backup or, when some of it has another owner, nothing. */
+    const tryImport = ({ allocations, dry_run = false }: ImportRequest) =>
+      store.write<ImportResult & { readonly foreign: ImportRequest["allocations"] }, StorageUnavailable>(
+        Effect.fnUntraced(function* (write) {
+          const owners = yield* write.owners(allocations.map(({ port }) => port))
+          const foreign = allocations.filter((allocation) => isForeign(owners.get(allocation.port), allocation))
+          const missing = allocations.filter(({ port }) => !owners.has(port))
+          if (foreign.length === 0 && !dry_run) yield* write.insertAll(missing)
+          return { foreign, imported: missing.length, unchanged: allocations.length - missing.length }
+        })
+      )
+
+    const importAll = Effect.fnUntraced(function* (request: ImportRequest) {
+      const ports = new Map(request.allocations.map((allocation) => [allocation.port, allocation]))
+      const twice = request.allocations.find((allocation) => ports.get(allocation.port) !== allocation)
+      if (twice !== undefined)
+        return yield* new InvalidRequest({ message: `port ${twice.port} is in the backup twice` })
+      for (;;) {
+        const { foreign, imported, unchanged } = yield* tryImport(request)
+        if (foreign.length === 0) return { imported, unchanged }
+        // Many holders are not read while other writes wait. Those that were released since are conflicts no more.
+        const holders = new Map(
+          (yield* store.holders(foreign.map(({ port }) => port))).map((each) => [each.port, each])
+        )
+        const [first, ...others] = foreign.flatMap((wanted) => {
+          const holder = holders.get(wanted.port)
+          return holder === undefined || !isForeign(holder, wanted) ? [] : [{ port: wanted.port, wanted, holder }]
+        })
+        if (first !== undefined) return yield* new ImportConflict({ conflicts: [first, ...others] })
+      }
+    })
 
     return {
       /**
@@ -50,6 +93,9 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
 
       /** One page of them: the first `limit` whose id is larger than `after`. */
       page: store.page,
+
+      /** The list where it fits on one page; nothing where it does not. */
+      listShort: store.listShort,
 
       /** Whether a port is allocated, and to whom; and who listens on it, or why that is unknown. */
       check: Effect.fnUntraced(function* (port: Port) {
@@ -106,37 +152,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
        * Allocate everything in a backup that is not there yet, all of it or, when a port has another owner, nothing. Fails
        * with `ImportConflict`, or with `InvalidRequest` when the backup gives one port twice.
        */
-      import: ({ allocations, dry_run = false }: ImportRequest) =>
-        store.write(
-          Effect.fnUntraced(function* (write) {
-            const wanted = new Map(allocations.map((allocation) => [allocation.port, allocation]))
-            const twice = allocations.find((allocation) => wanted.get(allocation.port) !== allocation)
-            if (twice !== undefined) {
-              return yield* new InvalidRequest({ message: `port ${twice.port} is in the backup twice` })
-            }
-            const held = new Map((yield* write.holders(wanted.keys())).map((holder) => [holder.port, holder]))
-            const missing = allocations.filter(({ port }) => !held.has(port))
-            const [first, ...others] = allocations.flatMap((allocation) => {
-              const holder = held.get(allocation.port)
-              return holder === undefined || holder.hasOwnerOf(allocation)
-                ? []
-                : [{ port: allocation.port, wanted: allocation, holder }]
-            })
-            if (first !== undefined) return yield* new ImportConflict({ conflicts: [first, ...others] })
-            if (!dry_run) {
-              yield* Effect.forEach(
-                missing,
-                (allocation, index) =>
-                  Effect.zipRight(
-                    index % 100 === 99 ? EventLoop.turn : Effect.void,
-                    write.insert(allocation, allocation.port, allocation.created_at)
-                  ),
-                { discard: true }
-              )
-            }
-            return { imported: missing.length, unchanged: allocations.length - missing.length }
-          })
-        ),
+      import: importAll,
 
       /** Release everything that equals the selector; how many there were. */
       releaseMatching: (selector: AllocationFilter) => store.write<number, never>((write) => write.remove(selector))

@@ -110,6 +110,10 @@ export const list = (
     next === undefined ? Effect.succeed([allocations]) : pages(snapshot, filter)
   )
 
+/** The same where they fit on one page; nothing where they do not. */
+export const listShort = (reader: Connection, filter: AllocationFilter) =>
+  Effect.map(page(reader, filter, ids.below), ({ allocations, next }) => (next === undefined ? allocations : undefined))
+
 /** The allocations that match the filter, by id. */
 export const matching = (connection: Connection, filter: AllocationFilter) => {
   const { condition, parameters } = and(filter)
@@ -142,7 +146,7 @@ export interface NewAllocation extends Pick<Allocation, "app" | "instance" | "se
 }
 
 /** A time of the API as SQLite's `datetime()` writes it, `2025-02-08 15:04:05`; what is none stays as it is. */
-const sqliteTime = (time: string) => time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, "$1 $2")
+export const sqliteTime = (time: string) => time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, "$1 $2")
 
 const sequence = "(SELECT max(seq) FROM sqlite_sequence WHERE name = 'allocations')"
 const highestId = "(SELECT max(id) FROM allocations)"
@@ -158,6 +162,16 @@ const insertRow = (
     `INSERT INTO allocations (id, app, instance, service, port, created_at) SELECT ${id}, ?, ?, ?, ?, ? WHERE ${condition}
       ON CONFLICT (port) DO NOTHING RETURNING ${columnsWithoutPath}`,
     [app, instance, service, port, sqliteTime(created_at)]
+  )
+
+/** Whether SQLite can give so many ids by itself. */
+export const hasIdsFor = (connection: Connection, rows: number) =>
+  Effect.map(
+    matches(
+      connection,
+      `SELECT coalesce(${highestId}, 0) < ${ids.last - rows} AND coalesce(${sequence}, 0) < ${ids.last - rows} AS matches`
+    ),
+    ([row]) => row?.matches === 1
   )
 
 const noIdsLeft = new StorageUnavailable({

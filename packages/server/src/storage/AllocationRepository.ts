@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Queries from "./AllocationQueries.ts"
 import type { UnreadableRow } from "./AllocationRow.ts"
+import * as BulkWrites from "./BulkWrites.ts"
 import { Database } from "./Database.ts"
 import { FreePorts, firstFree } from "./FreePorts.ts"
 import * as GroupCommit from "./GroupCommit.ts"
@@ -34,6 +35,10 @@ export interface TransactionOps {
     port: number,
     createdAt?: string
   ) => Effect.Effect<Allocation | undefined, Failure>
+  /** Who holds any of the ports; less work than {@link TransactionOps.holders}. */
+  readonly owners: (ports: Iterable<number>) => Effect.Effect<ReadonlyMap<number, BulkWrites.StoredOwner>, SqlError>
+  /** Allocate ports that have no holder, each as of its time or of now. */
+  readonly insertAll: (allocations: ReadonlyArray<BulkWrites.UntimedAllocation>) => Effect.Effect<void, Failure>
   /** Remember the project folder of an allocation that is there. */
   readonly setProjectPath: (allocation: Allocation, path: string) => Effect.Effect<Allocation, SqlError>
   /** Release what matches the filter, or the one with the id; how many there were. */
@@ -49,6 +54,22 @@ const transactionOps = (connection: Connection, freePorts: FreePorts): Transacti
     hasWritten = true
   })
 
+  const insert: TransactionOps["insert"] = Effect.fnUntraced(function* (owner, port, createdAt) {
+    const created_at = createdAt ?? new Date(yield* Clock.currentTimeMillis).toISOString()
+    const allocation = yield* Queries.insert(connection, { ...owner, port, created_at }).pipe(
+      Effect.catchTag("UnreadableRow", toUnavailable),
+      // What the body has written before must not be committed.
+      Effect.catchTag(
+        "StorageUnavailable",
+        (cause): Effect.Effect<never, Failure> => (hasWritten ? new SqlError({ cause }) : cause)
+      )
+    )
+    if (allocation === undefined) return undefined
+    yield* written
+    freePorts.hold(port)
+    return owner.path === undefined ? allocation : yield* Queries.setProjectPath(connection, allocation, owner.path)
+  })
+
   return {
     holder: (port) => Effect.catchTag(Queries.holder(connection, port), "UnreadableRow", toUnavailable),
 
@@ -61,20 +82,16 @@ const transactionOps = (connection: Connection, freePorts: FreePorts): Transacti
 
     holders: (ports) => Effect.catchTag(Queries.holders(connection, ports), "UnreadableRow", toUnavailable),
 
-    insert: Effect.fnUntraced(function* (owner, port, createdAt) {
-      const created_at = createdAt ?? new Date(yield* Clock.currentTimeMillis).toISOString()
-      const allocation = yield* Queries.insert(connection, { ...owner, port, created_at }).pipe(
-        Effect.catchTag("UnreadableRow", toUnavailable),
-        // What the body has written before must not be committed.
-        Effect.catchTag(
-          "StorageUnavailable",
-          (cause): Effect.Effect<never, Failure> => (hasWritten ? new SqlError({ cause }) : cause)
-        )
-      )
-      if (allocation === undefined) return undefined
-      yield* written
-      freePorts.hold(port)
-      return owner.path === undefined ? allocation : yield* Queries.setProjectPath(connection, allocation, owner.path)
+    insert,
+
+    owners: (ports) => BulkWrites.owners(connection, ports),
+
+    insertAll: Effect.fnUntraced(function* (all) {
+      if (yield* Queries.hasIdsFor(connection, all.length)) {
+        yield* written
+        return yield* BulkWrites.insertAll(connection, all, (port) => freePorts.hold(port))
+      }
+      for (const { created_at, port, ...owner } of all) yield* insert(owner, port, created_at)
     }),
 
     setProjectPath: (allocation, path) => Effect.zipLeft(Queries.setProjectPath(connection, allocation, path), written),
@@ -129,6 +146,15 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
             Effect.catchTag(Queries.holder(reader, port), "SqlError", readError(reader))
           ),
 
+        /** The allocations that hold any of the ports, each as of the moment when it was read. */
+        holders: (ports: Iterable<number>): Effect.Effect<ReadonlyArray<Allocation>, StorageError> =>
+          Effect.flatMap(connections, ({ reader }) =>
+            Queries.holders(reader, ports).pipe(
+              Effect.catchTag("UnreadableRow", toUnavailable),
+              Effect.catchTag("SqlError", readError(reader))
+            )
+          ),
+
         /** How many ports are allocated. */
         count: Effect.flatMap(connections, ({ reader }) =>
           Effect.catchTag(Queries.count(reader), "SqlError", readError(reader))
@@ -138,6 +164,12 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
         page: (filter: AllocationFilter, after?: number, limit?: number) =>
           Effect.flatMap(connections, ({ reader }) =>
             Effect.catchTag(Queries.firstPage(reader, filter, after, limit), "SqlError", readError(reader))
+          ),
+
+        /** The allocations that match the filter, by id, where they fit on one page; nothing where they do not. */
+        listShort: (filter: AllocationFilter): Effect.Effect<ReadonlyArray<Allocation> | undefined, StorageError> =>
+          Effect.flatMap(connections, ({ reader }) =>
+            Effect.catchTag(Queries.listShort(reader, filter), "SqlError", readError(reader))
           ),
 
         /** The allocations that match the filter, by id, as of one moment. */

@@ -1,0 +1,34 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as EventLoop from "../runtime/EventLoop.ts"
+
+/** Most items that are encoded at a time: a millisecond or two. */
+const sliceSize = 500
+
+/** `items` in slices. */
+export const slicesOf = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(items.length / sliceSize) }, (_, index) =>
+    items.slice(index * sliceSize, (index + 1) * sliceSize)
+  )
+
+/** Whether a list is short enough to be encoded in one piece. */
+export const isShort = (items: ReadonlyArray<unknown>): boolean => items.length <= sliceSize
+
+/**
+ * An encoder of long JSON arrays, between a text before and one after; other requests are served between two slices.
+ */
+export const encoder = <A, I>(item: Schema.Schema<A, I>) => {
+  const encode = Schema.encode(Schema.parseJson(Schema.Array(item)))
+  return Effect.fnUntraced(function* (slices: ReadonlyArray<ReadonlyArray<A>>, before = "[", after = "]") {
+    const parts: Array<Uint8Array> = []
+    let separator = before
+    for (const slice of slices.filter(({ length }) => length > 0)) {
+      const text = yield* Effect.orDie(encode(slice))
+      parts.push(Buffer.from(separator + text.slice(1, -1)))
+      separator = ","
+      yield* EventLoop.turn
+    }
+    parts.push(Buffer.from(parts.length === 0 ? before + after : after))
+    return parts
+  })
+}

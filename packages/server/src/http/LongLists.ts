@@ -1,0 +1,78 @@
+import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
+import type { StorageError } from "@port-server/domain/Errors"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { Registry } from "../registry/Registry.ts"
+import * as JsonSlices from "./JsonSlices.ts"
+import * as Parts from "./Parts.ts"
+import { PendingBytes } from "./PendingBytes.ts"
+import { Turns, tooBusy } from "./Turns.ts"
+
+const encode = JsonSlices.encoder(Allocation)
+
+/** A long list, for all who asked for it before it was read. */
+interface SharedList {
+  readonly parts: Deferred.Deferred<Parts.Parts, StorageError>
+  users: number
+  /** Bytes that wait for the users. */
+  size: number
+}
+
+/**
+ * Lists of more allocations than one page. They are read and encoded one after the other; requests for the same
+ * list that wait for it share the next reading and its bytes, which begins after the last of them came.
+ */
+export class LongLists extends Effect.Service<LongLists>()("@port-server/server/http/LongLists", {
+  effect: Effect.gen(function* () {
+    const registry = yield* Registry
+    const turns = yield* Turns
+    const { unsent } = yield* PendingBytes
+    const waiting = new Map<string, SharedList>()
+
+    const read = (key: string, filter: AllocationFilter, list: SharedList) =>
+      Effect.suspend(() => {
+        waiting.delete(key)
+        return list.users === 0 ? tooBusy : Effect.flatMap(registry.list(filter), (pages) => encode(pages))
+      }).pipe(
+        Effect.tap((parts) =>
+          Effect.sync(() => {
+            if (list.users === 0) return
+            list.size = Parts.lengthOf(parts)
+            unsent.add(list.size)
+          })
+        ),
+        (work) => turns.take("list", work),
+        Effect.ensuring(Effect.sync(() => waiting.get(key) === list && waiting.delete(key))),
+        Effect.intoDeferred(list.parts),
+        // For all of its users, and so a child of none of them.
+        Effect.forkDaemon
+      )
+
+    const join = (filter: AllocationFilter) =>
+      Effect.gen(function* () {
+        const key = JSON.stringify(filter)
+        const known = waiting.get(key)
+        const parts = yield* Deferred.make<Parts.Parts, StorageError>()
+        const list: SharedList = known ?? { parts, users: 0, size: 0 }
+        list.users++
+        if (known === undefined) {
+          waiting.set(key, list)
+          yield* read(key, filter, list)
+        }
+        return list
+      })
+
+    const leave = (list: SharedList) =>
+      Effect.sync(() => {
+        list.users--
+        if (list.users === 0) unsent.remove(list.size)
+      })
+
+    return {
+      /** The JSON of all allocations that match, to be written until the scope is closed. */
+      get: (filter: AllocationFilter) =>
+        Effect.acquireRelease(join(filter), leave).pipe(Effect.flatMap(({ parts }) => Deferred.await(parts)))
+    } as const
+  }),
+  dependencies: [Turns.Default, PendingBytes.Default]
+}) {}

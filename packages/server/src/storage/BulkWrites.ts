@@ -1,0 +1,83 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as EventLoop from "../runtime/EventLoop.ts"
+import { type NewAllocation, sqliteTime } from "./AllocationQueries.ts"
+import { query, run } from "./Query.ts"
+
+/** An allocation to be made, as of now where it has no time. */
+export type UntimedAllocation = Omit<NewAllocation, "created_at"> & Partial<Pick<NewAllocation, "created_at">>
+
+/** Who an allocation belongs to; in a row that cannot be read, what stands there. */
+export interface StoredOwner {
+  readonly app: unknown
+  readonly instance: unknown
+  readonly service: unknown
+}
+
+/** Ports in one statement that reads. */
+const portsPerRead = 500
+
+/** Rows in one statement that writes: more make it no faster. */
+const rowsPerInsert = 100
+
+const slicesOf = <A>(items: Iterable<A>, size: number): Iterable<ReadonlyArray<A>> =>
+  Chunk.map(Chunk.chunksOf(Chunk.fromIterable(items), size), Chunk.toReadonlyArray)
+
+const rowsOf = query(
+  Schema.Struct({ port: Schema.Int, app: Schema.Unknown, instance: Schema.Unknown, service: Schema.Unknown })
+)
+
+/** Who holds any of the ports. */
+export const owners = (
+  connection: Connection,
+  wanted: Iterable<number>
+): Effect.Effect<ReadonlyMap<number, StoredOwner>, SqlError> =>
+  Effect.forEach(slicesOf(wanted, portsPerRead), (ports) => {
+    const found = rowsOf(
+      connection,
+      "SELECT port, app, instance, service FROM allocations WHERE port IN (SELECT value FROM json_each(?))",
+      [JSON.stringify(ports)]
+    )
+    return Effect.zipLeft(found, EventLoop.turn)
+  }).pipe(Effect.map((pages) => new Map(pages.flat().map(({ port, ...owner }) => [port, owner]))))
+
+/** `(?, ?), (?, ?)`: so many rows of so many values. */
+const placeholders = (rows: number, values: number) =>
+  Array.from({ length: rows }, () => `(${Array.from({ length: values }, () => "?").join(", ")})`).join(", ")
+
+/** Insert allocations whose ports have no holder, in statements of many rows; `onInsert` learns of each port. */
+export const insertAll = Effect.fnUntraced(function* (
+  connection: Connection,
+  all: ReadonlyArray<UntimedAllocation>,
+  onInsert: (port: number) => void
+) {
+  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  for (const rows of slicesOf(all, rowsPerInsert)) {
+    yield* run(
+      connection,
+      `INSERT INTO allocations (app, instance, service, port, created_at) VALUES ${placeholders(rows.length, 5)}`,
+      rows.flatMap(({ app, created_at = now, instance, port, service }) => [
+        app,
+        instance,
+        service,
+        port,
+        sqliteTime(created_at)
+      ])
+    )
+    for (const { port } of rows) onInsert(port)
+    const placed = rows.flatMap(({ path, port }) => (path === undefined ? [] : [port, path]))
+    if (placed.length > 0) {
+      yield* run(
+        connection,
+        `INSERT OR REPLACE INTO folders (allocation, path) SELECT id, column2
+          FROM (VALUES ${placeholders(placed.length / 2, 2)}) JOIN allocations ON port = column1`,
+        placed
+      )
+    }
+    yield* EventLoop.turn
+  }
+})
