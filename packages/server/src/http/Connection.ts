@@ -26,6 +26,8 @@ export class Connection {
   #current: Exchange | undefined
   /** Nothing that comes from here on is a request. */
   #isClosing = false
+  /** A request that waits and whose body cannot be read. */
+  #broken: { readonly exchange: Exchange; readonly error: ErrorResponse } | undefined
   /** What is sent after the responses that are due. */
   #last: ErrorResponse | undefined
   #idleSince = performance.now()
@@ -68,10 +70,12 @@ export class Connection {
   reject(error: ErrorResponse): void {
     const wasClosing = this.#isClosing
     this.#isClosing = true
-    const isOfWaiting = this.#waiting.dropIncomplete()
-    if (this.#current?.isPending === true && !this.#current.request.complete) {
-      this.fail(this.#current, { ...error, headers: { ...error.headers, ...closing } })
-    } else if (wasClosing && !isOfWaiting) {
+    const isCurrent = this.#current?.isPending === true && !this.#current.request.complete
+    const exchange = this.#waiting.incomplete ?? (isCurrent ? this.#current : undefined)
+    if (exchange !== undefined) {
+      this.#broken = { exchange, error: { ...error, headers: { ...error.headers, ...closing } } }
+      if (isCurrent) this.fail(exchange, this.#broken.error)
+    } else if (wasClosing) {
       if (this.#current === undefined && this.#socket.writable) this.#socket.end()
     } else if (this.#current === undefined) {
       writeErrorAndClose(this.#socket, error)
@@ -98,7 +102,8 @@ export class Connection {
 
   #start(exchange: Exchange): void {
     this.#current = exchange
-    this.guard(() => this.#shared.handle(exchange, this))
+    const { error } = exchange === this.#broken?.exchange ? this.#broken : {}
+    this.guard(() => (error === undefined ? this.#shared.handle(exchange, this) : this.fail(exchange, error)))
   }
 
   #wait(exchange: Exchange): void {

@@ -50,12 +50,10 @@ export class WaitingRequests {
     return next
   }
 
-  /** Take away the last one if it is not complete. */
-  dropIncomplete(): boolean {
-    if (this.#requests.at(-1)?.request.complete !== false) return false
-    this.#requests.pop()
-    this.#count.value--
-    return true
+  /** The last one, if its body has not come to its end. */
+  get incomplete(): Exchange | undefined {
+    const last = this.#requests.at(-1)
+    return last?.request.complete === false ? last : undefined
   }
 
   clear(): void {
