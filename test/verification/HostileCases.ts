@@ -11,8 +11,8 @@ export interface HostileCase {
   readonly outcome: RegExp
   /** Positions of answers to a HEAD. */
   readonly heads?: ReadonlyArray<number>
-  /** The client sends its end after the bytes. */
-  readonly halfClose?: boolean
+  /** The client sends its end after the bytes, or resets the connection. */
+  readonly leave?: "end" | "reset"
 }
 
 const refused = /^(400|501)?$/
@@ -30,7 +30,7 @@ const chunked = (body: string, ...headers: ReadonlyArray<string>) =>
   framed(body, last, "Transfer-Encoding: chunked", ...headers)
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 
-type Row = readonly [title: string, bytes: string, outcome: RegExp, more?: Pick<HostileCase, "heads" | "halfClose">]
+type Row = readonly [title: string, bytes: string, outcome: RegExp, more?: Pick<HostileCase, "heads" | "leave">]
 
 const bodies: ReadonlyArray<Row> = (
   [
@@ -176,8 +176,8 @@ const chunks: ReadonlyArray<Row> = [
   ],
   ["with a trailer without a colon", chunked(`${chunk("{}")}0\r\nnonsense\r\n\r\n`), refused],
   ["of the last one only", chunked("0\r\n\r\n"), /^400$/],
-  ["cut off, then the end", chunked("5\r\n{"), refused, { halfClose: true }],
-  ["without the last one, then the end", chunked(chunk(request("h"))), refused, { halfClose: true }]
+  ["cut off, then the end", chunked("5\r\n{"), refused, { leave: "end" }],
+  ["without the last one, then the end", chunked(chunk(request("h"))), refused, { leave: "end" }]
 ]
 
 const ok = get("/healthz")
@@ -234,9 +234,9 @@ const pipelines: ReadonlyArray<Row> = [
   ["a close, then more", okLast + ok, /^200$/],
   ["HTTP/1.0, then more", `GET /healthz HTTP/1.0\r\n\r\n${ok}`, /^200$/],
   ["more bytes than the Content-Length, which are no request", `${post("{}")}{}`, /^400( 400)?$/],
-  ["an allocation, then the end", post(request("pipe end"), last), /^(201)?$/, { halfClose: true }],
-  ["half an allocation, then the end", post(request("h")).slice(0, -5), /^(400|408)?$/, { halfClose: true }],
-  ["half a header, then the end", "GET /healthz HT", /^(400|408)?$/, { halfClose: true }]
+  ["an allocation, then the end", post(request("pipe end"), last), /^(201)?$/, { leave: "end" }],
+  ["half an allocation, then the end", post(request("h")).slice(0, -5), /^(400|408)?$/, { leave: "end" }],
+  ["half a header, then the end", "GET /healthz HT", /^(400|408)?$/, { leave: "end" }]
 ]
 
 const expectations: ReadonlyArray<Row> = [
@@ -389,7 +389,7 @@ const framings: ReadonlyArray<Row> = [
     "bare CR at the end of the headers",
     `GET /healthz HTTP/1.1\r\n${local}\r\n${last}\r\n\r`,
     /^(400|408)?$/,
-    { halfClose: true }
+    { leave: "end" }
   ],
   ["CRLF before the request", `\r\n\r\n${okLast}`, /^(200|400)$/],
   ["LF before the request", `\n\n${okLast}`, /^(200|400)$/],

@@ -20,11 +20,14 @@ export interface Judged {
   readonly json: unknown
 }
 
-/** Send bytes and listen until the server closes, or until `patience` ms have passed without a byte from it. */
+/**
+ * Send bytes and listen until the server closes, or until `patience` ms have passed without a byte from it. Fails where
+ * nobody listens: a server that is gone has not closed a connection.
+ */
 export const hear = (
   port: number,
   bytes: string | Uint8Array,
-  options: { readonly patience?: number; readonly halfClose?: boolean } = {}
+  options: { readonly patience?: number; readonly leave?: "end" | "reset" | undefined } = {}
 ): Effect.Effect<Heard> =>
   Effect.async((resume) => {
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true })
@@ -39,9 +42,16 @@ export const hear = (
       received += text
       timer.refresh()
     })
-    socket.on("end", () => done("closed")).on("error", () => done("reset"))
+    socket
+      .on("end", () => done("closed"))
+      .on("close", () => done("reset"))
+      .on("error", (error: NodeJS.ErrnoException) => {
+        if (error.code === "ECONNREFUSED") resume(Effect.dieMessage(`nobody listens on port ${port}`))
+        else done("reset")
+      })
     const content = typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes
-    if (options.halfClose === true) socket.end(content)
+    if (options.leave === "end") socket.end(content)
+    else if (options.leave === "reset") socket.write(content, () => socket.resetAndDestroy())
     else socket.write(content)
   })
 

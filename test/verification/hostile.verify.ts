@@ -3,8 +3,10 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import { allocate } from "../support/Api.ts"
+import { pidAt } from "../support/Daemon.ts"
 import { type PortServer, startServer } from "../support/Programs.ts"
 import { call } from "../support/Wire.ts"
+import { framingCases } from "./FramingCases.ts"
 import { hostileCases } from "./HostileCases.ts"
 import { decodeSuccess, hear, judge, residentMegabytes, statusesOf } from "./ResponseChecker.ts"
 import { hostile, seed } from "./RunSize.ts"
@@ -17,12 +19,14 @@ const rowsOf = (server: PortServer) =>
 const expectHealthy = (server: PortServer) =>
   Effect.gen(function* () {
     expect((yield* call(server.port, "GET", "/healthz")).json).toEqual({ status: "ok" })
-    expect(server.process.exitCode).toBeNull()
+    expect(yield* pidAt(server.port)).toBe(server.pid)
     expect(server.output.stderr).toBe("")
   })
 
+const cases = [...hostileCases, ...framingCases]
+
 describe("hostile bytes", () => {
-  it.scopedLive(`${hostileCases.length} cases: each answered as it should be or closed, nothing changed unasked`, () =>
+  it.scopedLive(`${cases.length} cases: each answered as it should be or closed, nothing changed unasked`, () =>
     Effect.gen(function* () {
       const server = yield* startServer()
       const kept = [yield* allocate(server.port, { app: "kept" }), yield* allocate(server.port, { app: "kept" })]
@@ -30,10 +34,10 @@ describe("hostile bytes", () => {
       const wrong: Array<string> = []
       const acknowledged: Array<unknown> = []
       yield* Effect.forEach(
-        hostileCases,
-        ({ title, bytes, outcome, heads, halfClose }) =>
+        cases,
+        ({ title, bytes, outcome, heads, leave }) =>
           Effect.gen(function* () {
-            const heard = yield* hear(server.port, bytes, { halfClose: halfClose ?? false })
+            const heard = yield* hear(server.port, bytes, { leave })
             try {
               const answers = judge(heard, new Set(heads))
               const statuses = statusesOf(answers)
@@ -47,6 +51,7 @@ describe("hostile bytes", () => {
             } catch (error) {
               wrong.push(`${title}: ${error instanceof Error ? error.message : String(error)}`)
             }
+            expect(yield* pidAt(server.port), title).toBe(server.pid)
           }),
         { concurrency: 60 }
       )
@@ -188,7 +193,7 @@ const headerLines = FastCheck.array(
   { maxLength: 2 }
 )
 
-const framing = FastCheck.constantFrom("length", "length", "length", "length", "chunked", "none", "wrong")
+const framing = FastCheck.constantFrom("length", "length", "length", "length", "chunked", "none", "wrong", "broken")
 
 const requests = FastCheck.record({
   method: methods,
@@ -214,7 +219,13 @@ const requests = FastCheck.record({
           ? ["Transfer-Encoding: chunked"]
           : []
   const content =
-    framing === "none" ? "" : framing === "chunked" ? `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n` : body
+    framing === "none"
+      ? ""
+      : framing === "broken"
+        ? `Z\r\n${body}`
+        : framing === "chunked"
+          ? `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+          : body
   const head = [`${method} ${target} ${version}`, host, ...announced, ...headers, "Connection: close"]
   return `${head.join("\r\n")}\r\n\r\n${content}`
 })
@@ -229,8 +240,14 @@ const sensible = FastCheck.tuple(
   return `${head}Content-Length: ${content.length}\r\n\r\n${content.toString("latin1")}`
 })
 
+/** Broken framing on a route that there is, whether it has a body or not. */
+const broken = FastCheck.constantFrom(
+  ...framingCases.filter(({ heads, leave }) => leave === undefined && heads?.length === 0).map(({ bytes }) => bytes)
+)
+
 const streams = FastCheck.oneof(
   { weight: 6, arbitrary: sensible },
+  { weight: 2, arbitrary: broken },
   { weight: 12, arbitrary: requests },
   {
     weight: 2,
@@ -245,6 +262,14 @@ const streams = FastCheck.oneof(
   { weight: 1, arbitrary: raw }
 )
 
+/** What a client does after its bytes. */
+const leaving = FastCheck.oneof(
+  { weight: 8, arbitrary: FastCheck.constant(undefined) },
+  { weight: 1, arbitrary: FastCheck.constantFrom("end" as const, "reset" as const) }
+)
+
+const clients = FastCheck.record({ bytes: streams, leave: leaving })
+
 describe("a fuzzer", () => {
   it.scopedLive("finds no bytes that get a 500, a malformed answer, memory, or a change that nobody asked for", () =>
     Effect.gen(function* () {
@@ -253,8 +278,8 @@ describe("a fuzzer", () => {
       const outcomes = new Map<string, number>()
       const seen = (what: string) => outcomes.set(what, (outcomes.get(what) ?? 0) + 1)
 
-      const one = (bytes: string) =>
-        Effect.map(hear(server.port, bytes, { patience: 400 }), (heard) => {
+      const one = ({ bytes, leave }: { readonly bytes: string; readonly leave: "end" | "reset" | undefined }) =>
+        Effect.map(hear(server.port, bytes, { patience: 400, leave }), (heard) => {
           try {
             const answers = judge(heard)
             seen(answers.length === 0 ? heard.end : statusesOf(answers.slice(-1)))
@@ -268,8 +293,15 @@ describe("a fuzzer", () => {
         Effect.promise(() =>
           FastCheck.assert(
             FastCheck.asyncProperty(
-              FastCheck.array(streams, { minLength: hostile.width, maxLength: hostile.width }),
-              (batch) => Effect.runPromise(Effect.forEach(batch, one, { concurrency: "unbounded", discard: true }))
+              FastCheck.array(clients, { minLength: hostile.width, maxLength: hostile.width }),
+              (batch) =>
+                Effect.forEach(batch, one, { concurrency: "unbounded", discard: true }).pipe(
+                  Effect.zipRight(pidAt(server.port)),
+                  // The fuzzer has found something when another process responds, or none.
+                  Effect.tap((pid) => expect(pid).toBe(server.pid)),
+                  Effect.asVoid,
+                  Effect.runPromise
+                )
             ),
             { seed: from, numRuns, endOnFailure: true }
           )
