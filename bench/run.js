@@ -1,6 +1,7 @@
 // Measure every figure of docs/performance.md, both sides in one run, and write them down.
 // npm run bench            all of it, a few minutes
 // npm run bench -- quick   fewer rounds, for a look; writes nothing
+// npm run bench -- load    one part: start, rate, full, memory, list or load
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -8,6 +9,7 @@ import { cpus, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { allocate, allocation, fill, rate } from "./load.js"
+import { overload } from "./overload.js"
 import { memory, startBare, startPortServer } from "./servers.js"
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)))
@@ -247,6 +249,16 @@ if (wanted("list")) {
     worst
   )
   record({ name: "`GET /v1/allocations` of 60,000 allocations", goal: "", unit: "ms" }, lists)
+}
+
+if (wanted("load")) {
+  for (const { name, health, allocate, memory } of await overload()) {
+    const goal = "≤ 250"
+    const note = "99th percentile"
+    record({ name: `\`GET /healthz\` during ${name}`, goal, unit: "ms", note }, [quantile(health, 0.99)])
+    record({ name: `one allocation during ${name}`, goal, unit: "ms", note }, [quantile(allocate, 0.99)])
+    record({ name: `memory after ${name}, over idle`, goal: "≤ 1.3", unit: "times" }, [memory])
+  }
 }
 
 const number = (/** @type {number} */ value) =>
