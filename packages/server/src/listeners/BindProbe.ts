@@ -14,7 +14,7 @@ const concurrency = 16
 const cannotTry = (port: number, error: unknown) =>
   ListenersUnavailable.of(`port ${port} cannot be tried: ${SystemError.errorReason(error)}`)
 
-/** Whether a connection to the port is accepted: how to probe a port that only the superuser may bind. */
+/** Whether the port accepts a connection: the probe for a port that only the superuser may bind. */
 const accepts = (host: string, port: number) =>
   Effect.async<boolean, ListenersUnavailable>((resume) => {
     const socket = connect({ host, port })
@@ -50,14 +50,14 @@ const isTaken = (host: string, port: number) =>
 
 /** Whether something has the port on any of the addresses, tried one after another. */
 const isListenedOn = (port: number): Effect.Effect<boolean, ListenersUnavailable> =>
-  // What has begun is brought to its end: a probe that was left alone would itself be a listener.
+  // An interrupted probe would itself stay a listener.
   Effect.uninterruptible(
     Effect.reduce(hosts, false, (taken, host) => (taken ? Effect.succeed(true) : isTaken(host, port)))
   )
 
 /**
- * What listens, found by trying to listen: neither who, nor on which address. Two probes of one port would find each
- * other, so each port is tried once a snapshot, by one at a time.
+ * Finds listeners by binding: neither who they are nor their addresses. Two probes of one port would find each other, so
+ * each port is tried once per snapshot, and snapshots take turns.
  */
 export const make = ({ first, last }: PortRange): Effect.Effect<PortScanner> =>
   Effect.map(Effect.makeSemaphore(1), (one) =>

@@ -7,7 +7,7 @@ import type { ListenerInfo, PortScanner } from "./PortScanner.ts"
 import * as ProcNetTcp from "./ProcNetTcp.ts"
 import * as SingleFlight from "./SingleFlight.ts"
 
-/** The best source that this machine has. */
+/** The best source on this machine. */
 const source = Effect.gen(function* () {
   const { range } = yield* ServerConfig
   if (yield* ProcNetTcp.isAvailable) return yield* ProcNetTcp.make
@@ -16,7 +16,7 @@ const source = Effect.gen(function* () {
 })
 
 const make = Effect.fnUntraced(function* (scan: PortScanner) {
-  /** What listens right now. One scan serves all who ask for it together. */
+  /** What listens right now. Concurrent callers share one scan. */
   const snapshot = yield* SingleFlight.make(scan)
 
   const listenerAt = Effect.fnUntraced(function* (port: number) {
@@ -29,7 +29,7 @@ const make = Effect.fnUntraced(function* (scan: PortScanner) {
   return {
     snapshot,
 
-    /** Who listens on the port, as far as known; empty when nobody does. `listener_error` is why it is not known. */
+    /** Who listens on the port; empty if nothing does. `listener_error` is why that is unknown. */
     at: (port: number): Effect.Effect<Partial<ListenerInfo>> =>
       Effect.catchAll(listenerAt(port), ({ message }) => Effect.succeed({ listener_error: message })),
 

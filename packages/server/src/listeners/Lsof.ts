@@ -11,10 +11,10 @@ import { type ListenerInfo, type ListenerSnapshot, ownerError, type PortScanner 
 /** How long lsof may take, in ms: it can hang on a network disk that does not respond. */
 const timeout = 5_000
 
-/** lsof did not give what there is. */
+/** lsof failed, or its list is incomplete. */
 class LsofFailed extends Data.TaggedError("LsofFailed")<{ readonly reason: string }> {}
 
-/** What lsof prints. Where it finds nothing it exits with 1 and prints nothing; an error has a message besides. */
+/** The output of lsof. Status 1 without a message means that it found nothing. */
 const lsof = (...args: ReadonlyArray<string>) =>
   Effect.async<string, LsofFailed>((resume) => {
     const child = execFile("lsof", args, { timeout, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
@@ -32,22 +32,22 @@ const lsof = (...args: ReadonlyArray<string>) =>
 
 /** Whether this machine has lsof. */
 export const isAvailable: Effect.Effect<boolean> = Effect.match(
-  // Of this process alone, which has a working folder.
+  // Lists this process alone, which has a working folder.
   lsof("-w", "-a", "-p", String(process.pid), "-d", "cwd", "-Fn"),
   { onFailure: () => false, onSuccess: (output) => output !== "" }
 )
 
-/** Text as it was before lsof wrote what is not plain ASCII as `\xc3\xa4`. */
+/** Decodes what lsof writes as `\xc3\xa4`: bytes that are not plain ASCII. */
 const unescaped = (text: string) =>
   text.replace(/(?:\\x[0-9a-f]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll("\\x", ""), "hex").toString("utf8"))
 
-/** A socket that listens. */
+/** A listening socket. */
 interface Socket {
   readonly address: string
   readonly listener: Listener & { readonly pid: number }
 }
 
-/** What `lsof -FpcLtn` tells: a line a field, named by its first letter; those of a process come before its files'. */
+/** Parses `lsof -FpcLtn`: one field per line, named by its first letter; a process comes before its files. */
 const parse = (output: string): Map<number, Array<Socket>> => {
   const sockets = new Map<number, Array<Socket>>()
   let listener: Socket["listener"] = { pid: -1 }
@@ -69,14 +69,14 @@ const parse = (output: string): Map<number, Array<Socket>> => {
   return sockets
 }
 
-/** The folder that each of the processes runs in. */
+/** The working folder of each process. */
 const foldersOf = (pids: ReadonlySet<number>) =>
   Effect.map(lsof("-w", "-a", "-p", [...pids].join(","), "-d", "cwd", "-Fn"), (output) => {
     const folders = new Map<number, string>()
     let pid = -1
     for (const line of output.split("\n")) {
       if (line.startsWith("p")) pid = Number(line.slice(1))
-      // Of a folder that it may not read, lsof says so in its place.
+      // In place of a folder that it may not read, lsof prints a message.
       else if (line.startsWith("n/") && !/^n\/proc\/\d+\/cwd \(/.test(line)) folders.set(pid, unescaped(line.slice(1)))
     }
     return folders
@@ -110,15 +110,12 @@ const snapshot = (sockets: ReadonlyMap<number, ReadonlyArray<Socket>>, others: L
   }
 }
 
-/**
- * What listens, by lsof: what its user may inspect, on macOS only the user's own sockets. A port that it does not list is
- * probed by binding it.
- */
+/** Listeners by lsof, which on macOS lists only the user's own. A port that it does not list is probed by binding it. */
 export const make = (range: PortRange): Effect.Effect<PortScanner> =>
   Effect.map(BindProbe.make(range), (probe) =>
     lsof("-w", "-nP", "+c0", "-iTCP", "-sTCP:LISTEN", "-FpcLtn").pipe(
       Effect.map(parse),
-      // What lsof cannot read it leaves out without a message; port-server itself listens.
+      // lsof omits what it cannot read without a message, but port-server itself listens.
       Effect.filterOrFail(
         (sockets) => [...sockets.values()].flat().some(({ listener }) => listener.pid === process.pid),
         () => new LsofFailed({ reason: "lsof does not list port-server's own socket" })

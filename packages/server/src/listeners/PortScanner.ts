@@ -5,11 +5,11 @@ import type * as Effect from "effect/Effect"
 /** Who listens on a port, as far as known. */
 export interface ListenerInfo {
   readonly listener: Listener
-  /** Why it is not known better: reading failed. What this user may not read is no failure. */
+  /** Why less is known than could be: reading failed. Missing permission is no failure. */
   readonly listener_error?: string
 }
 
-/** For a {@link ListenerInfo} whose owner could not be read. */
+/** The error of a {@link ListenerInfo} whose owner could not be read. */
 export const ownerError = (reason: string) => ({ listener_error: `who listens cannot be read: ${reason}` })
 
 /** Snapshot of the machine's listening sockets. */
@@ -24,5 +24,5 @@ export interface ListenerSnapshot {
   readonly ports: (candidates: Iterable<number>) => Effect.Effect<ReadonlyArray<number>, ListenersUnavailable>
 }
 
-/** A source of listening sockets: reads what listens now, or fails; it never takes a failed reading for an empty one. */
+/** A source of listening sockets. It fails if it cannot read them; an empty snapshot means that nothing listens. */
 export type PortScanner = Effect.Effect<ListenerSnapshot, ListenersUnavailable>

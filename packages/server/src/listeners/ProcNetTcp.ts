@@ -16,33 +16,33 @@ const row = /^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) \S+ ([0-9A-F]{2}) \S+ \S+ \S+ +(\
 /** The state of a socket that listens. */
 const LISTEN = "0A"
 
-/** A socket that listens. */
+/** A listening socket. */
 interface Socket extends ProcSocketOwners.SocketInode {
   readonly port: number
   readonly address: string
 }
 
-/** An address of the tables: words of 32 bits in hex, each in the byte order of the machine. */
+/** Decodes an address of the tables: hex words of 32 bits, each in the machine's byte order. */
 export const addressOf = (hex: string): string => {
   const bytes = Buffer.from(hex, "hex")
   if (endianness() === "LE") bytes.swap32()
   if (bytes.length === 4) return bytes.join(".")
   const words = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16))
   const { address } = new SocketAddress({ address: words.join(":"), family: "ipv6" })
-  // An IPv6 socket that was bound to an IPv4 address serves that one.
+  // An IPv6 socket that is bound to an IPv4 address.
   return address.replace(/^::ffff:(?=\d+\.)/, "")
 }
 
-/** What a line of a table has, in bytes: 150 for IPv4, some 180 for IPv6, never twice that. */
+/** Length of a line in bytes: 150 for IPv4, about 180 for IPv6, never twice that. */
 const lineSize = 180
 
-/** What the kernel fills before it answers a read of a table, in bytes: a page, the smallest that there is. */
+/** The smallest size of a page, in bytes: the kernel fills one before a read of a table returns. */
 const page = 4096
 
 /**
- * The sockets that listen, of a table: they come first, and what comes after them is not read. Looking for the next line
- * takes the kernel a walk through all its sockets, some 2 ms, unless it finds one soon: so it is asked for little more
- * lines than those that `expected` sockets have, and not once more for an end that can be seen.
+ * The listening sockets of a table, which come first; the rest is not read. Past the last line the kernel walks through
+ * all its sockets, about 2 ms: so a read asks for few more lines than `expected` sockets have, and none follows a visible
+ * end.
  */
 const listening = async (table: string, expected: number): Promise<ReadonlyArray<Socket>> => {
   const file = await open(table)
@@ -60,7 +60,7 @@ const listening = async (table: string, expected: number): Promise<ReadonlyArray
         if (state !== LISTEN) return sockets
         sockets.push({ port: Number.parseInt(port, 16), address: addressOf(hex), uid: Number(uid), inode })
       }
-      // With room left for one more line, it has given all that there are.
+      // There was room for one more line: this was the last.
       if (bytesRead < Math.min(wanted, page - 2 * lineSize)) return sockets
       isHeading = false
     }
@@ -69,7 +69,7 @@ const listening = async (table: string, expected: number): Promise<ReadonlyArray
   }
 }
 
-/** Reads the sockets that listen, of a table, again and again. */
+/** Reads the listening sockets of a table; each read expects as many as the last one found. */
 const reader = (table: string): Effect.Effect<ReadonlyArray<Socket>, ListenersUnavailable> => {
   let expected = 0
   return Effect.tryPromise({
@@ -88,7 +88,7 @@ const reader = (table: string): Effect.Effect<ReadonlyArray<Socket>, ListenersUn
   )
 }
 
-/** Whether this machine has the tables and lets its users read them; also when that is impossible for the moment. */
+/** Whether this machine has the tables and permits reading them; true also if that fails for the moment. */
 export const isAvailable: Effect.Effect<boolean> = Effect.promise(() =>
   listening(tables.ipv4, 0).then(
     () => true,
@@ -96,7 +96,7 @@ export const isAvailable: Effect.Effect<boolean> = Effect.promise(() =>
   )
 )
 
-/** What listens, from Linux's own tables; its owners as far as `/proc` may be read. */
+/** Listeners from Linux's tables, and their owners as far as `/proc` permits. */
 export const make: Effect.Effect<PortScanner> = Effect.map(ProcSocketOwners.make, (owners) => {
   const snapshot = (sockets: ReadonlyArray<Socket>): ListenerSnapshot => {
     const byPort = new Map<number, Array<Socket>>()
@@ -106,7 +106,7 @@ export const make: Effect.Effect<PortScanner> = Effect.map(ProcSocketOwners.make
       else others.push(socket)
     }
     const at = (port: number) => byPort.get(port) ?? []
-    const ownersOf = owners.atOneMoment()
+    const ownersOf = owners.ofSnapshot()
     return {
       listens: (port) => Effect.succeed(byPort.has(port)),
       addresses: (port) => [...new Set(at(port).map(({ address }) => address))],

@@ -9,31 +9,31 @@ import { type ListenerInfo, ownerError } from "./PortScanner.ts"
 
 /** A socket of the kernel's tables. */
 export interface SocketInode {
-  /** The number that its file descriptor leads to. */
+  /** The number that the link of its file descriptor shows. */
   readonly inode: string
   /** The user who opened it. */
   readonly uid: number
 }
 
 /**
- * How long the search goes through file descriptors at a time, in ms, before others get their turn. One descriptor costs
- * microseconds; each through the thread pool would cost ten times as much.
+ * How long the search reads file descriptors before it yields, in ms. One costs microseconds; through the thread pool it
+ * would cost ten times as much.
  */
 const sliceLength = 1
 
 /** Most characters of a program's name that the kernel keeps. */
 const commLength = 15
 
-/** Called with an error that is no property of what was read, such as too many open files. */
+/** Called with an error that is not due to the process that is read, such as too many open files. */
 type OnFailure = (error: unknown) => void
 
-/** A process that has ended, or that this user may not inspect: to be expected of any process. */
+/** The process has ended, or this user may not inspect it: expected of any process. */
 const isGoneOrForbidden = (error: unknown) =>
   ["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(SystemError.errorCode(error) ?? "")
 
 const isForbidden = (error: unknown) => ["EACCES", "EPERM"].includes(SystemError.errorCode(error) ?? "")
 
-/** The result of `read`, or nothing where the process has ended or may not be inspected, or where reading failed. */
+/** The result of `read`, or undefined if it failed. Unexpected errors go to `onFailure`. */
 const readable = <A>(read: () => A, onFailure: OnFailure): A | undefined => {
   try {
     return read()
@@ -45,7 +45,7 @@ const readable = <A>(read: () => A, onFailure: OnFailure): A | undefined => {
 
 const socket = /^socket:\[(\d+)\]$/
 
-/** The sockets that a process has open, with the path that leads to each; goes on at every `yield`. */
+/** The open sockets of a process with the link to each; yields after every descriptor. */
 function* socketsOf(pid: string, onFailure: OnFailure): Generator<readonly [inode: string, link: string] | undefined> {
   yield undefined
   for (const descriptor of readable(() => readdirSync(`/proc/${pid}/fd`), onFailure) ?? []) {
@@ -54,7 +54,7 @@ function* socketsOf(pid: string, onFailure: OnFailure): Generator<readonly [inod
       const [, inode] = socket.exec(readlinkSync(link)) ?? []
       yield inode === undefined ? undefined : [inode, link]
     } catch (error) {
-      // Every other descriptor of the process is as forbidden as this one.
+      // Permission was denied: skip the rest of this process.
       if (isForbidden(error)) return
       if (!isGoneOrForbidden(error)) onFailure(error)
     }
@@ -63,7 +63,7 @@ function* socketsOf(pid: string, onFailure: OnFailure): Generator<readonly [inod
 
 const pidOf = (link: string): number => Number(link.split("/")[2])
 
-/** {@link readable}, without waiting for it in this thread. */
+/** {@link readable} without blocking. */
 const text = (read: () => Promise<string>, onFailure: OnFailure): Effect.Effect<string | undefined> =>
   Effect.promise(() =>
     read().catch((error: unknown) => {
@@ -78,11 +78,11 @@ const commandOf = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure
   if (comm === undefined || (comm !== "MainThread" && Buffer.byteLength(comm) < commLength)) return comm || undefined
   const [argument = ""] = ((yield* text(() => readFile(`/proc/${pid}/cmdline`, "utf8"), onFailure)) ?? "").split("\0")
   const name = basename(argument)
-  // Node calls its first thread MainThread; any other name that is not the start of the argument was chosen on purpose.
+  // Node names its first thread MainThread; a name that does not start the argument was chosen on purpose.
   return name !== "" && (comm === "MainThread" || name.startsWith(comm)) ? name : comm
 })
 
-/** The name of a user in the machine's own list, or the number. */
+/** The name of a user in /etc/passwd, or the number. */
 const userOf = Effect.fnUntraced(function* (uid: number, onFailure: OnFailure) {
   const users = (yield* text(() => readFile("/etc/passwd", "utf8"), onFailure)) ?? ""
   const entry = users.split("\n").find((line) => line.split(":")[2] === String(uid))
@@ -106,9 +106,9 @@ const listenerOf = Effect.fnUntraced(function* (uid: number, pid: number | undef
 const infoOf = (listener: Listener, failure: unknown): ListenerInfo =>
   failure === undefined ? { listener } : { listener, ...ownerError(SystemError.errorReason(failure)) }
 
-/** Whose the sockets of this machine are, found among the file descriptors of all processes. */
+/** Finds the owners of sockets among the file descriptors of all processes. */
 export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
-  /** The descriptors that led to sockets when they were last looked for. */
+  /** The link to each socket that an earlier search found. */
   const links = new Map<string, string>()
 
   const leads = (link: string, inode: string) =>
@@ -117,7 +117,7 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
       () => {}
     ) === `socket:[${inode}]`
 
-  /** Find a descriptor for each of the sockets, and remember it. Whatever fails meanwhile, the search goes on. */
+  /** Find a link to each of the sockets. A failure does not end the search. */
   const search = Effect.fnUntraced(function* (inodes: ReadonlySet<string>, onFailure: OnFailure) {
     const missing = new Set(inodes)
     for (const [inode, link] of links) {
@@ -138,8 +138,8 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
   })
 
   return {
-    /** The owners of sockets as of one moment: each is looked for once. */
-    atOneMoment: () => {
+    /** The owners of the sockets of one snapshot: each is searched for once. */
+    ofSnapshot: () => {
       const known = new Map<string, ListenerInfo>()
 
       return (sockets: ReadonlyMap<number, ReadonlyArray<SocketInode>>) =>

@@ -7,7 +7,7 @@ import { ServerConfig } from "../ServerConfig.ts"
 import type { TransactionOps } from "../storage/AllocationRepository.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
 
-/** Picks ports by one snapshot of the machine's listeners. Fails rather than pick a port of which nothing is known. */
+/** Picks ports by one snapshot of the machine's listeners, and fails if that does not cover a port. */
 export interface PortPicker {
   /** Whether nothing listens on the port. */
   readonly isAvailable: (port: number) => Effect.Effect<boolean, ListenersUnavailable>
@@ -20,7 +20,7 @@ export interface PortPicker {
 
 const noListeners: Pick<ListenerSnapshot, "listens"> = { listens: () => Effect.succeed(false) }
 
-/** The rule by which ports are handed out to those who ask for any. */
+/** Which port a request for any port gets. */
 export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server/server/registry/PortAllocator", {
   effect: Effect.gen(function* () {
     const { range, probe } = yield* ServerConfig
@@ -40,7 +40,7 @@ export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server
     })
 
     return {
-      /** Scan the machine, before a write begins, and pick by the result. */
+      /** Scan the machine, before the write transaction begins. */
       snapshot: Effect.map(probe ? listeners.snapshot : Effect.succeed(noListeners), pickerOf)
     } as const
   }),

@@ -26,7 +26,7 @@ type Owner = Pick<AllocationRequest, "app" | "instance" | "service">
 const isForeign = (owner: StoredOwner | undefined, { app, instance, service }: Owner): boolean =>
   owner !== undefined && (owner.app !== app || owner.instance !== instance || owner.service !== service)
 
-/** The rules of the registry: who gets which port, and who has it. All methods can also fail with a `StorageError`. */
+/** The rules of the registry: who gets which port, and who holds it. Every method can also fail with a `StorageError`. */
 export class Registry extends Effect.Service<Registry>()("@port-server/server/registry/Registry", {
   effect: Effect.gen(function* () {
     const store = yield* AllocationRepository
@@ -69,9 +69,8 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
 
     return {
       /**
-       * Give a port to a service: the one asked for, or the first free one of the range. Fails with `PortTaken` when the
-       * asked one has a holder, with `RangeExhausted` when no port of the range is free, with `ListenersUnavailable` when it
-       * cannot be read which ones are.
+       * Allocate the requested port, or else the first free one of the range. Fails with `PortTaken` if the requested one
+       * has a holder, `RangeExhausted` if none is free, `ListenersUnavailable` if it cannot be read which are.
        */
       allocate: Effect.fnUntraced(function* (request: AllocationRequest) {
         const picker = request.port ? undefined : yield* allocator.snapshot
@@ -88,7 +87,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
         )
       }),
 
-      /** The allocations that equal every field of the selector, by id. */
+      /** The allocations that match the filter, by id. */
       list: store.list,
 
       /** One page of them: the first `limit` whose id is larger than `after`. */
@@ -123,9 +122,9 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
         })
       }),
 
-      /** What this server says of itself. */
+      /** Version, process and settings of this server. */
       server: Effect.map(
-        // A server whose database cannot be used can still be found, and stopped.
+        // A server whose database cannot be used can still be inspected and stopped.
         Effect.option(store.count),
         (count): ServerInfo => ({
           version,
@@ -138,7 +137,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
         })
       ),
 
-      /** Release one allocation; fails with `AllocationNotFound` when there is none with the id. */
+      /** Release one allocation; fails with `AllocationNotFound`. */
       release: (id: AllocationId) =>
         store.write((write) =>
           Effect.filterOrFail(
@@ -149,13 +148,13 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
         ),
 
       /**
-       * Allocate everything in a backup that is not there yet, all of it or, when a port has another owner, nothing. Fails
-       * with `ImportConflict`, or with `InvalidRequest` when the backup gives one port twice.
+       * Allocate everything in a backup that is missing, or nothing. Fails with `ImportConflict` if a port has another owner,
+       * `InvalidRequest` if the backup has a port twice.
        */
       import: importAll,
 
-      /** Release everything that equals the selector; how many there were. */
-      releaseMatching: (selector: AllocationFilter) => store.write<number, never>((write) => write.remove(selector))
+      /** Release the allocations that match the filter; returns how many there were. */
+      releaseMatching: (filter: AllocationFilter) => store.write<number, never>((write) => write.remove(filter))
     } as const
   }),
   dependencies: [AllocationRepository.Default, PortAllocator.Default, Listeners.Default]

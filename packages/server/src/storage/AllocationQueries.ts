@@ -21,7 +21,7 @@ const pageSize = 500
 /** The ids that a JSON number holds exactly. */
 const ids = { below: Number.MIN_SAFE_INTEGER, last: Number.MAX_SAFE_INTEGER } as const
 
-/** The condition of a filter, after another one, and its parameters. An empty name and port 0 give no condition. */
+/** The condition of a filter, to follow another one, and its parameters. An empty name or port 0 is no condition. */
 const and = ({ app, instance, service, port, path }: AllocationFilter) => {
   const given: Array<readonly [condition: string, value: Parameter]> = []
   if (app) given.push(["app = ?", app])
@@ -38,7 +38,7 @@ const and = ({ app, instance, service, port, path }: AllocationFilter) => {
 const rowsOf = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter>) =>
   connection.execute(sql, parameters, undefined)
 
-/** The readable ones of the rows that a query of the columns gives. */
+/** The readable rows of a query for the columns. */
 const allocations = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter>) =>
   Effect.map(rowsOf(connection, sql, parameters), AllocationRow.decodeReadable)
 
@@ -47,7 +47,7 @@ const idOf = (row: unknown): number =>
 
 interface Page {
   readonly allocations: ReadonlyArray<Allocation>
-  /** The id to go on after, if there may be more. */
+  /** The id after which the next page starts, if there may be one. */
   readonly next: number | undefined
 }
 
@@ -84,12 +84,12 @@ export const firstPage = Effect.fnUntraced(function* (
   return found
 })
 
-/** All allocations that match the filter, in pages, as of one moment. */
+/** All allocations that match the filter, in pages, from one snapshot. */
 const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, filter: AllocationFilter) =>
   Effect.gen(function* () {
     const connection = yield* snapshot
     const all: Array<ReadonlyArray<Allocation>> = []
-    // What one transaction reads is of one moment; closing the connection ends it.
+    // One transaction reads one snapshot; closing the connection ends it.
     yield* run(connection, "BEGIN")
     for (let last: number | undefined = ids.below; last !== undefined; ) {
       const found: Page = yield* page(connection, filter, last)
@@ -100,7 +100,7 @@ const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, filte
     return all
   }).pipe(Effect.scoped)
 
-/** The allocations that match the filter, by id, as of one moment. Many come in pages, with other requests in between. */
+/** The allocations that match the filter, by id, from one snapshot. Pages let other requests run in between. */
 export const list = (
   reader: Connection,
   snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>,
@@ -140,12 +140,12 @@ export const holders = (connection: Connection, wanted: Iterable<number>) =>
     )
   ).pipe(Effect.map((pages) => pages.flat()))
 
-/** What an allocation has besides its id. */
+/** An allocation that has no id yet. */
 export interface NewAllocation extends Pick<Allocation, "app" | "instance" | "service" | "path" | "created_at"> {
   readonly port: number
 }
 
-/** A time of the API as SQLite's `datetime()` writes it, `2025-02-08 15:04:05`; what is none stays as it is. */
+/** A time of the API as SQLite's `datetime()` writes it: `2025-02-08 15:04:05`. Any other text is unchanged. */
 export const sqliteTime = (time: string) => time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, "$1 $2")
 
 const sequence = "(SELECT max(seq) FROM sqlite_sequence WHERE name = 'allocations')"
@@ -178,7 +178,7 @@ const noIdsLeft = new StorageUnavailable({
   message: "the database has no allocation ids left: its sqlite_sequence is at the end"
 })
 
-/** Insert beside a row whose id, which another program gave, is above all that can be given. */
+/** Insert although another program stored a row whose id is above all that this one can give. */
 const insertBelow = Effect.fnUntraced(function* (connection: Connection, allocation: NewAllocation) {
   const above = yield* matches(
     connection,
@@ -189,14 +189,14 @@ const insertBelow = Effect.fnUntraced(function* (connection: Connection, allocat
     coalesce((SELECT max(id) FROM allocations WHERE id <= ${ids.last}), 0),
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'allocations' AND seq <= ${ids.last}), 0))`
   const inserted = yield* insertRow(connection, allocation, `${highest} + 1`, `${highest} < ${ids.last}`)
-  // What SQLite goes on from once that row is gone.
+  // From here AUTOINCREMENT continues once that row is deleted.
   for (const { id } of inserted) {
     yield* run(connection, "UPDATE sqlite_sequence SET seq = ? WHERE name = 'allocations'", [id])
   }
   return inserted
 })
 
-/** Insert an allocation, unless its port has a holder: then nothing. */
+/** Insert an allocation, or nothing if its port has a holder. */
 export const insert = Effect.fnUntraced(function* (connection: Connection, allocation: NewAllocation) {
   const [usual] = yield* insertRow(
     connection,
@@ -210,7 +210,7 @@ export const insert = Effect.fnUntraced(function* (connection: Connection, alloc
   return below ?? (yield* noIdsLeft)
 })
 
-/** Remember the project folder of an allocation that is there. */
+/** Store the project folder of an existing allocation. */
 export const setProjectPath = (connection: Connection, allocation: Allocation, path: string) =>
   Effect.as(
     run(connection, "INSERT OR REPLACE INTO folders (allocation, path) VALUES (?, ?)", [allocation.id, path]),
@@ -219,7 +219,7 @@ export const setProjectPath = (connection: Connection, allocation: Allocation, p
 
 const ports = query(Schema.Struct({ port: Schema.Unknown }))
 
-/** Delete what matches the filter, or the one with the id; their ports. */
+/** Delete the rows that match the filter, or the one with the id; returns their ports. */
 export const remove = (connection: Connection, which: AllocationFilter | Allocation["id"]) => {
   const { condition, parameters } =
     typeof which === "number" ? { condition: "AND id = ?", parameters: [which] } : and(which)

@@ -23,13 +23,13 @@ export interface TransactionOps {
   readonly holder: (port: number) => Effect.Effect<Allocation | undefined, Failure>
   /** Which of the ports are allocated, also in rows that cannot be read. */
   readonly held: (ports: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<number>, SqlError>
-  /** The next port of the range for auto-assignment but for those to skip, if one is left. */
+  /** The first port of the range that is neither allocated nor to be skipped, if one is left. */
   readonly freePort: (range: PortRange, skip: PortBitSet | undefined) => Effect.Effect<number | undefined, SqlError>
   /** The allocations that match the filter, by id. */
   readonly matching: (filter: AllocationFilter) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** The allocations that hold any of the ports. */
   readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, Failure>
-  /** Allocate the port, as of now or of another time, unless it has a holder: then nothing. */
+  /** Allocate the port, as of now or of another time; nothing if it has a holder. */
   readonly insert: (
     owner: Pick<Allocation, "app" | "instance" | "service" | "path">,
     port: number,
@@ -39,15 +39,15 @@ export interface TransactionOps {
   readonly owners: (ports: Iterable<number>) => Effect.Effect<ReadonlyMap<number, BulkWrites.StoredOwner>, SqlError>
   /** Allocate ports that have no holder, each as of its time or of now. */
   readonly insertAll: (allocations: ReadonlyArray<BulkWrites.UntimedAllocation>) => Effect.Effect<void, Failure>
-  /** Remember the project folder of an allocation that is there. */
+  /** Store the project folder of an existing allocation. */
   readonly setProjectPath: (allocation: Allocation, path: string) => Effect.Effect<Allocation, SqlError>
-  /** Release what matches the filter, or the one with the id; how many there were. */
+  /** Release the allocations that match the filter, or the one with the id; returns how many there were. */
   readonly remove: (which: AllocationFilter | Allocation["id"]) => Effect.Effect<number, SqlError>
 }
 
 const toUnavailable = ({ message }: UnreadableRow) => new StorageUnavailable({ message })
 
-/** The operations for one body. */
+/** The operations for one write, which shares its transaction with others. */
 const transactionOps = (connection: Connection, freePorts: FreePorts): TransactionOps => {
   let hasWritten = false
   const written = Effect.sync(() => {
@@ -105,7 +105,7 @@ const transactionOps = (connection: Connection, freePorts: FreePorts): Transacti
   }
 }
 
-/** A failed read as the typed error of its cause: also of a schema that is not the one it was written for. */
+/** The typed error of a failed read. A statement that does not fit the schema may be due to a newer one. */
 const readError = (reader: Connection) => (error: SqlError) =>
   sqliteCode(error) === "SQLITE_ERROR"
     ? Effect.zipRight(Effect.catchTag(Migrations.verifyVersion(reader), "SqlError", storageError), storageError(error))
@@ -126,7 +126,7 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
         onRollback: () => freePorts.invalidate()
       })
 
-      /** The connections; when the file was replaced, those to the new one, which the writer opens. */
+      /** The connections; if the file was replaced, the writer opens the new one first. */
       const connections = Effect.catchAll(database.connectionsForRead, () =>
         Effect.zipRight(
           submit<void, never>(() => Effect.void),
@@ -172,7 +172,7 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
             Effect.catchTag(Queries.listShort(reader, filter), "SqlError", readError(reader))
           ),
 
-        /** The allocations that match the filter, by id, as of one moment. */
+        /** The allocations that match the filter, by id, from one snapshot, in pages. */
         list: (filter: AllocationFilter): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
           Effect.flatMap(connections, ({ reader, snapshot }) =>
             Effect.catchTag(Queries.list(reader, snapshot, filter), "SqlError", readError(reader))

@@ -8,7 +8,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
-// A time of another form, which another program may have stored, is passed on as it is.
+// Another program may have stored a time of another form: that is returned unchanged.
 const fields = `id, app, instance, service, port,
   CASE WHEN created_at GLOB '????-??-?? ??:??:??' THEN replace(created_at, ' ', 'T') || 'Z' ELSE created_at END AS created_at`
 
@@ -18,7 +18,7 @@ export const columnsWithoutPath = `${fields}, NULL AS path`
 /** The columns of an allocation. */
 export const columns = `${fields}, (SELECT path FROM folders WHERE allocation = id) AS path`
 
-/** An allocation as its row: SQL's NULL is a field that is not there. */
+/** An allocation as its row: NULL is an absent field. */
 const AllocationFromRow = Schema.transform(
   Schema.Struct({ ...Allocation.fields, path: Schema.NullOr(Schema.String) }),
   Schema.typeSchema(Allocation),
@@ -30,9 +30,7 @@ const AllocationFromRow = Schema.transform(
   }
 )
 
-/**
- * A row that no allocation can be read from: SQLite keeps a blob or a text in any column if another program stored one.
- */
+/** A row that is no allocation. SQLite stores a value of any type in any column, if another program writes it. */
 export class UnreadableRow extends Data.TaggedError("UnreadableRow")<{
   readonly port: unknown
   /** The first column that is wrong. */
@@ -53,13 +51,13 @@ export const decode = (row: unknown): Either.Either<Allocation, UnreadableRow> =
     return new UnreadableRow({ port, column: String(first?.path[0]) })
   })
 
-/** The allocations in rows, without those that cannot be read. */
+/** The allocations of the rows that can be read. */
 export const decodeReadable = (rows: ReadonlyArray<unknown>): ReadonlyArray<Allocation> =>
   rows.flatMap((row) => Either.match(decodeRow(row), { onLeft: () => [], onRight: (allocation) => [allocation] }))
 
 const Shown = Schema.Struct({ shown_id: Schema.String, port_type: Schema.String })
 
-/** What is wrong with each row that cannot be read, such as `id 7 (its port is of type text)`. */
+/** The rows that cannot be read, and why, such as `id 7 (its port is of type text)`. */
 export const describeUnreadable = (
   connection: Connection,
   columns: string

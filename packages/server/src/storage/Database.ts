@@ -27,19 +27,19 @@ import { transaction, whileLocked } from "./Transaction.ts"
 
 const findings = query(Schema.Struct({ quick_check: Schema.String }))
 
-/** From which size on the write-ahead log is truncated, in bytes. Without long readers, SQLite keeps it at half of this. */
+/** Size in bytes above which the write-ahead log is truncated. Without long readers SQLite keeps it at half of this. */
 const largestWal = 8 * 1024 * 1024
 
-/** How often truncating is tried while a reader holds the log. */
+/** How often to retry while a reader needs the log. */
 const truncationInterval = "1 second"
 
-/** Connections to one and the same file. */
+/** The connections to one file. */
 interface OpenFile {
   /** The one connection that writes. */
   readonly writer: Connection
-  /** For reads of one statement, which see what is committed at that moment and wait for no write. */
+  /** For reads of one statement: they see the last commit and wait for no write. */
   readonly reader: Connection
-  /** A connection of its own, for as long as the scope is open, for reads that belong together. */
+  /** A separate connection in a scope, for several reads of one snapshot. */
   readonly snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>
   readonly ids: FileIds
 }
@@ -57,23 +57,23 @@ const open = Effect.fnUntraced(function* (filename: string) {
   return yield* Effect.gen(function* () {
     const outdated = yield* inspectSchema(filename)
     let ids: FileIds = { database: undefined, log: undefined }
-    // Last of all, once the connections are closed.
+    // Runs last, once the connections are closed.
     yield* Effect.addFinalizer(() => Effect.sync(() => removeStaleWal(filename, ids)))
     const writer = yield* connect(filename)
     const [first] = yield* findings(writer, "PRAGMA quick_check(1)")
     if (first?.quick_check !== "ok") return yield* unusable(filename, `it is damaged: ${first?.quick_check}`)
-    // The check has read every page: what is not needed is not kept.
+    // The check has read every page into the cache.
     yield* run(writer, "PRAGMA shrink_memory")
     yield* whileLocked(run(writer, "PRAGMA journal_mode = WAL"))
-    // Writing nothing tells a database that cannot be written, now and not with the first request.
+    // An empty write fails now, and not with the first request, if the database cannot be written.
     yield* transaction(writer, outdated ? migrate(writer) : run(writer, "DELETE FROM allocations WHERE FALSE"))
     yield* restrictPermissions(filename)
     yield* assertDurable(writer)
     const reader = yield* connect(filename)
     ids = currentFileIds(filename)
-    // First of all: what is in the log goes into the database file, wherever that is by now.
+    // Runs first: merges the log into the database file, wherever that has been moved to.
     yield* Effect.addFinalizer(() => Effect.ignore(run(writer, "PRAGMA wal_checkpoint(TRUNCATE)")))
-    // The driver is loaded by now.
+    // The driver is loaded already.
     const snapshot = Effect.catchTag(connect(filename), "DriverUnusable", Effect.die)
     const opened: OpenFile = { writer, reader, snapshot, ids }
     return opened
@@ -161,7 +161,7 @@ export class Database extends Effect.Service<Database>()("@port-server/server/st
       /** The connections, or `StorageUnavailable` if the file was removed or replaced. */
       connections,
 
-      /** The same, after a commit. Gives the space of a large write-ahead log back once no reader holds it any more. */
+      /** The same, after a commit. Truncates a large write-ahead log as soon as no reader needs it. */
       connectionsAfterCommit: Effect.zipLeft(connections, truncateWal),
 
       /** The same, verified once in each turn of the event loop: enough for reads. */

@@ -10,7 +10,7 @@ export class DatabaseUnusable extends Schema.TaggedError<DatabaseUnusable>()("Da
   message: Schema.String
 }) {}
 
-/** {@link DatabaseUnusable} for a reason, which follows the name of the file. */
+/** A {@link DatabaseUnusable} that names the file and the reason. */
 export const unusable = (filename: string, reason: string): DatabaseUnusable =>
   new DatabaseUnusable({ message: `cannot open the database ${filename}: ${reason}` })
 
@@ -61,7 +61,7 @@ export const removeStaleWal = (filename: string, { database, log }: FileIds): vo
 
 const currentUser = process.getuid?.()
 
-/** Fails when the path is a symbolic link that leads to nothing or to what belongs to another user. */
+/** Fails if the path is a symbolic link to a missing file or to one of another user. */
 export const refuseForeignLink = Effect.fnUntraced(function* (filename: string, path: string) {
   const fs = yield* FileSystem.FileSystem
   if (!(yield* Effect.isSuccess(fs.readLink(path)))) return
@@ -73,7 +73,7 @@ export const refuseForeignLink = Effect.fnUntraced(function* (filename: string, 
   }
 })
 
-/** Inspect the database file without changing anything; whether there is one. */
+/** Inspect the database file without changing it; returns whether it exists. */
 export const inspect = Effect.fnUntraced(function* (filename: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

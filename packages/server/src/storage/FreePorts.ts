@@ -45,13 +45,13 @@ export class FreePorts {
   held(connection: Connection): Effect.Effect<PortBitSet, SqlError> {
     return Effect.gen(this, function* () {
       if (this.#held !== undefined && this.#isCurrent) return this.#held
-      // Changes when another connection has committed, and only then (https://sqlite.org/pragma.html#pragma_data_version).
+      // Changes exactly when another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
       const [row] = yield* versions(connection, "PRAGMA data_version")
       const version = row?.data_version ?? 0
       if (this.#held === undefined || version !== this.#version) {
         const held = yield* ports(
           connection,
-          // Another program may have stored what is no port.
+          // Another program may have stored a value that is no port.
           "SELECT port FROM allocations WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'"
         )
         this.#held = new PortBitSet(held.map(({ port }) => port))

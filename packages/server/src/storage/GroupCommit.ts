@@ -61,7 +61,7 @@ export const make = Effect.fnUntraced(function* ({ connection, onBegin, onRollba
         )
       ),
       Effect.zipLeft(verifyFile),
-      // Also a defect: the writer outlives whatever happens to one transaction.
+      // Defects too: the writer must survive any transaction.
       Effect.matchCauseEffect({
         onSuccess: (resumptions) => Effect.forEach(resumptions, (resume) => resume, { discard: true }),
         onFailure: (cause) => {
@@ -74,7 +74,7 @@ export const make = Effect.fnUntraced(function* ({ connection, onBegin, onRollba
 
   yield* Effect.gen(function* () {
     const first = yield* Queue.take(queue)
-    // The requests that have arrived by now get read, and submit their writes.
+    // Lets the requests that have arrived submit their writes.
     yield* EventLoop.turn
     yield* commit([first, ...(yield* Queue.takeUpTo(queue, batchSize - 1))])
   }).pipe(Effect.forever, Effect.forkScoped)

@@ -11,17 +11,17 @@ const findings = query(Schema.Struct({ integrity_check: Schema.String }))
 const tables = query(Schema.Struct({ name: Schema.String }))
 const counts = query(Schema.Struct({ count: Schema.Int }))
 
-/** How many rows a message names. */
+/** Most rows that a message names. */
 const mostShown = 10
 
-/** Fails when there are rows that no allocation can be read from; how many rows there are. */
+/** Fails if there are rows that cannot be read; returns how many there are. */
 const checkRows = Effect.fnUntraced(function* (connection: Connection, filename: string) {
   const found = yield* tables(
     connection,
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('allocations', 'folders')"
   )
   const has = (table: string) => found.some(({ name }) => name === table)
-  // A file that is still empty.
+  // The file is still empty.
   if (!has("allocations")) return 0
   const columns = has("folders") ? AllocationRow.columns : AllocationRow.columnsWithoutPath
   const unreadable = yield* AllocationRow.describeUnreadable(connection, columns)
@@ -37,8 +37,8 @@ const checkRows = Effect.fnUntraced(function* (connection: Connection, filename:
 })
 
 /**
- * Run SQLite's own integrity check (https://sqlite.org/pragma.html#pragma_integrity_check) on a database that may be in
- * use, and read every row, without changing it. The result is a sentence. Fails with `DatabaseUnusable` and what is wrong.
+ * Run SQLite's integrity check (https://sqlite.org/pragma.html#pragma_integrity_check) and read every row, without
+ * changing the database, which may be in use. Returns a sentence; fails with `DatabaseUnusable` and the reason.
  */
 export const integrityCheck = Effect.fnUntraced(function* (filename: string) {
   if (!(yield* inspect(filename))) return yield* unusable(filename, "there is no such file")

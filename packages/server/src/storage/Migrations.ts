@@ -5,8 +5,11 @@ import * as Schema from "effect/Schema"
 import { query, run } from "./Query.ts"
 
 /**
- * The schema's history: entry N brings a database from version N to N + 1. The version is SQLite's `user_version`; a
- * database that the original Go port-server wrote has version 0 and the table already.
+ * Not the Migrator of @effect/sql, which keeps its own table: the version is SQLite's `user_version`, so that the original
+ * program's database stays readable to it and foreign databases are recognized.
+ *
+ * The schema's history: entry N brings a database from version N to N + 1. A database of the original Go port-server has
+ * version 0 and the table already.
  */
 const migrations: ReadonlyArray<string> = [
   `CREATE TABLE IF NOT EXISTS allocations (
@@ -18,7 +21,7 @@ const migrations: ReadonlyArray<string> = [
     created_at TEXT NOT NULL DEFAULT (datetime('now')),
     UNIQUE(app, instance, service, port)
   )`,
-  // The project folder of an allocation that was ensured for one: apart, so that the first table stays as it always was.
+  // Project folders have a table of their own, so that the original one stays unchanged.
   `CREATE TABLE folders (
     allocation INTEGER PRIMARY KEY REFERENCES allocations(id) ON DELETE CASCADE,
     path TEXT NOT NULL
@@ -27,7 +30,7 @@ const migrations: ReadonlyArray<string> = [
 
 const columns = ["id", "app", "instance", "service", "port", "created_at"]
 
-/** The database is one that this program must not write; `message` completes "the database …". */
+/** A database that this program must not write; `message` completes "the database …". */
 export class ForeignDatabase extends Schema.TaggedError<ForeignDatabase>()("ForeignDatabase", {
   message: Schema.String
 }) {}
@@ -38,10 +41,7 @@ const names = query(Schema.Struct({ name: Schema.String }))
 const version = (connection: Connection) =>
   Effect.map(versions(connection, "PRAGMA user_version"), ([row]) => row?.user_version ?? 0)
 
-/**
- * Whether the schema is older than this program's; only reads. Fails with {@link ForeignDatabase} for a database of a
- * newer port-server or of another program.
- */
+/** Whether the schema is older than this program's. Fails for the database of a newer port-server or another program. */
 export const isOutdated = Effect.fnUntraced(function* (connection: Connection) {
   const current = yield* version(connection)
   const tables = yield* names(
@@ -80,7 +80,7 @@ export const verifyVersion = Effect.fnUntraced(function* (connection: Connection
   })
 })
 
-/** Bring the schema up to date, inside a transaction of the caller's. */
+/** Bring the schema up to date, in the caller's transaction. */
 export const migrate = Effect.fnUntraced(function* (connection: Connection) {
   for (const statement of migrations.slice(yield* version(connection))) {
     yield* run(connection, statement)

@@ -4,7 +4,7 @@ const words = 65536 / 32
 
 const isPort = (port: number): boolean => port >= 0 && port <= 65535
 
-/** A set of ports, one bit each, so that the first one in none of several sets is found in a few hundred steps. */
+/** A set of ports, one bit each: the first port that is in none of several sets takes a few hundred steps. */
 export class PortBitSet {
   readonly #bits = new Uint32Array(words)
 

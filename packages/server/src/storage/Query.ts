@@ -13,10 +13,7 @@ export const run = (
   parameters: ReadonlyArray<Parameter> = []
 ): Effect.Effect<void, SqlError> => Effect.asVoid(connection.execute(sql, parameters, undefined))
 
-/**
- * A query whose rows have the shape `Row`; a row of another shape is a bug in the statement, and so a defect. Made once,
- * run often: the schema is compiled when it is made.
- */
+/** A query for rows of the shape `Row`; a row of another shape is a defect. Compiles the schema once, so make it once. */
 export const query = <A, I>(Row: Schema.Schema<A, I>) => {
   const decode = Schema.decodeUnknown(Schema.Array(Row))
   return (

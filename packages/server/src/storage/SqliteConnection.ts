@@ -10,7 +10,7 @@ import * as SqliteDriver from "./SqliteDriver.ts"
 import { openingReason } from "./SqliteError.ts"
 import { whileLocked } from "./Transaction.ts"
 
-/** How long SQLite itself waits for a lock, in ms: short, because it waits with the whole process. */
+/** How long SQLite itself waits for a lock, in ms: short, because it blocks the process. */
 const busyTimeout = 20
 
 /**
@@ -20,7 +20,7 @@ const oldestSqlite = [3, 51, 3] as const
 
 const pragmas = query(Schema.Struct({ synchronous: Schema.Int, journal_mode: Schema.String, version: Schema.String }))
 
-/** A connection of its own for as long as the scope is open. Opening waits while another process holds a lock. */
+/** Open a connection that is closed with the scope. Waits while another process holds a lock. */
 export const connect = Effect.fnUntraced(
   function* (filename: string, options: { readonly readonly?: boolean } = {}) {
     const SqliteClient = yield* SqliteDriver.load
@@ -40,7 +40,7 @@ export const connect = Effect.fnUntraced(
   Effect.provide(Reactivity.layer)
 )
 
-/** What the promises rest on: asserted once the connection has written, because SQLite may change it until then. */
+/** Asserts the settings that durability depends on. SQLite may change them until the connection has written. */
 export const assertDurable = Effect.fnUntraced(function* (connection: Connection) {
   const [found] = yield* pragmas(
     connection,
@@ -56,7 +56,7 @@ export const assertDurable = Effect.fnUntraced(function* (connection: Connection
   }
 })
 
-/** What an error of SQLite or of the schema means for the file as a whole. */
+/** Any error of opening as a {@link DatabaseUnusable}. */
 export const toDatabaseUnusable =
   (filename: string) =>
   (error: SqlError | ForeignDatabase | DatabaseUnusable | SqliteDriver.DriverUnusable): DatabaseUnusable => {

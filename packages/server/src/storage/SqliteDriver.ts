@@ -2,10 +2,10 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as SystemError from "../runtime/SystemError.ts"
 
-/** SQLite's native module cannot be loaded, whatever the database; `message` is a sentence. */
+/** The native module of SQLite cannot be loaded; `message` is a sentence. */
 export class DriverUnusable extends Data.TaggedError("DriverUnusable")<{ readonly message: string }> {}
 
-/** {@link DriverUnusable} for an error of loading a module; none for another error. */
+/** A {@link DriverUnusable} if the error is one of loading a module. */
 export const toDriverUnusable = (error: unknown): DriverUnusable | undefined => {
   if (!["MODULE_NOT_FOUND", "ERR_DLOPEN_FAILED"].includes(SystemError.errorCode(error) ?? "")) return undefined
   const [reason = ""] = SystemError.errorReason(error).split("\nRequire stack")
@@ -14,7 +14,7 @@ export const toDriverUnusable = (error: unknown): DriverUnusable | undefined => 
   })
 }
 
-/** The driver, loaded when it is needed: what needs no database does not fail without it. */
+/** Load the driver when it is needed: `--help` works without it. */
 export const load = Effect.tryPromise({
   try: () => import("@effect/sql-sqlite-node/SqliteClient"),
   catch: (error) => error

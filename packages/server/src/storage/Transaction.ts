@@ -10,8 +10,8 @@ import { isLocked } from "./SqliteError.ts"
 const lockTimeout = 3_000_000_000n
 
 /**
- * Try again while another process holds a lock, for 3 seconds at most: by the monotonic clock, because a schedule's
- * `upTo` goes by the time of day, which may be set.
+ * Retry while another process holds a lock, for 3 seconds at most. `Schedule.upTo` measures by the time of day, which may
+ * be set; this is monotonic.
  */
 export const whileLocked = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Clock.currentTimeNanos, (begun) =>
@@ -23,16 +23,14 @@ export const whileLocked = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Eff
   )
 
 /**
- * Run `body` in a transaction that takes the write lock at its start (`BEGIN IMMEDIATE`), so that what it read is still
- * so when it writes. When `body` or the commit fails, nothing was written.
- *
- * `withTransaction` of @effect/sql begins without the lock and turns a failing commit into a defect.
+ * Run `body` in a transaction that takes the write lock at its start (`BEGIN IMMEDIATE`). If `body` or the commit fails,
+ * nothing is written. `withTransaction` of @effect/sql begins without the lock and turns a failed commit into a defect.
  */
 export const transaction = <A, E>(
   connection: Connection,
   body: Effect.Effect<A, E>
 ): Effect.Effect<A, E | SqlError> => {
-  // SQLite has rolled back by itself after some errors; then there is nothing left to roll back.
+  // After some errors SQLite has rolled back already.
   const rollback = Effect.ignore(run(connection, "ROLLBACK"))
   return Effect.uninterruptible(
     Effect.zipRight(

@@ -79,7 +79,7 @@ it.scoped("those who ask during a reading wait for the next one, and share it", 
 it.scoped("one who asks one thing after another gets a reading of its own each time, however fast it is", () =>
   Effect.gen(function* () {
     const { end, looks, settle } = yield* setup
-    const rounds = 3 * SingleFlight.manyLooks
+    const rounds = 3 * SingleFlight.loadThreshold
     for (let round = 1; round <= rounds; round++) {
       const one = yield* looks(1)
       yield* settle
@@ -94,16 +94,16 @@ it.scoped(
   () =>
     Effect.gen(function* () {
       const { begun, end, looks, settle } = yield* setup
-      const many = yield* looks(SingleFlight.manyLooks)
+      const many = yield* looks(SingleFlight.loadThreshold)
       yield* settle
       yield* end
       expect(new Set(yield* Fiber.join(many))).toEqual(new Set([1]))
 
       yield* TestClock.adjust("10 millis")
-      expect(new Set(yield* Fiber.join(yield* looks(SingleFlight.crowd)))).toEqual(new Set([1]))
+      expect(new Set(yield* Fiber.join(yield* looks(SingleFlight.burstThreshold)))).toEqual(new Set([1]))
       expect(begun()).toBe(1)
 
-      const few = yield* looks(SingleFlight.crowd - 1)
+      const few = yield* looks(SingleFlight.burstThreshold - 1)
       yield* settle
       expect(begun()).toBe(2)
       yield* end
@@ -114,15 +114,15 @@ it.scoped(
 it.scoped("under load the next reading begins before the last one is too old, and serves once it is there", () =>
   Effect.gen(function* () {
     const { begun, end, looks, settle } = yield* setup
-    yield* looks(SingleFlight.manyLooks)
+    yield* looks(SingleFlight.loadThreshold)
     yield* settle
     yield* end
     yield* TestClock.adjust("76 millis")
-    expect(new Set(yield* Fiber.join(yield* looks(SingleFlight.manyLooks)))).toEqual(new Set([1]))
+    expect(new Set(yield* Fiber.join(yield* looks(SingleFlight.loadThreshold)))).toEqual(new Set([1]))
     yield* settle
     expect(begun()).toBe(2)
     yield* end
-    expect(new Set(yield* Fiber.join(yield* looks(SingleFlight.crowd)))).toEqual(new Set([2]))
+    expect(new Set(yield* Fiber.join(yield* looks(SingleFlight.burstThreshold)))).toEqual(new Set([2]))
     expect(begun()).toBe(2)
   })
 )
@@ -130,11 +130,11 @@ it.scoped("under load the next reading begins before the last one is too old, an
 it.scoped("a reading older than 100 ms serves nobody, nor does any when few ask", () =>
   Effect.gen(function* () {
     const { end, looks, settle } = yield* setup
-    yield* looks(SingleFlight.manyLooks)
+    yield* looks(SingleFlight.loadThreshold)
     yield* settle
     yield* end
     yield* TestClock.adjust("101 millis")
-    const late = yield* looks(SingleFlight.manyLooks)
+    const late = yield* looks(SingleFlight.loadThreshold)
     yield* settle
     yield* end
     expect(new Set(yield* Fiber.join(late))).toEqual(new Set([2]))
