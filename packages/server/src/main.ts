@@ -16,6 +16,7 @@ import { Imports } from "./registry/Imports.ts"
 import { Projects } from "./registry/Projects.ts"
 import { Registry } from "./registry/Registry.ts"
 import * as LogFile from "./runtime/LogFile.ts"
+import * as StopDeadline from "./runtime/StopDeadline.ts"
 import { uncaughtException } from "./runtime/UncaughtException.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 import { type Flags, makeDataFolder, options, settings } from "./Settings.ts"
@@ -90,6 +91,8 @@ const portServer = Command.make(
   },
   (flags) => (flags.check ? check(flags) : serve(flags))
 )
+
+StopDeadline.install()
 
 // A terminal that closes asks for the same stop.
 process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
