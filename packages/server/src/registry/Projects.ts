@@ -1,5 +1,3 @@
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as Path from "@effect/platform/Path"
 import type { Allocation } from "@port-server/domain/Allocation"
 import type { EnsureRequest, EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
 import {
@@ -10,13 +8,12 @@ import {
 } from "@port-server/domain/Errors"
 import type { PruneRequest, PruneResult } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
+import { FolderProbe } from "../folders/FolderProbe.ts"
 import { Listeners } from "../listeners/Listeners.ts"
 import { AllocationRepository, type TransactionOps } from "../storage/AllocationRepository.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
+import { EnsuredFolders } from "./EnsuredFolders.ts"
 import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
-
-/** How long a folder may take to say whether it is there. */
-const folderPatience = "1 second"
 
 /**
  * The allocation that answers for a service: the one with the port asked for; otherwise the newest that was ensured for a
@@ -64,20 +61,8 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
     const store = yield* AllocationRepository
     const allocator = yield* PortAllocator
     const listeners = yield* Listeners
-    const fs = yield* FileSystem.FileSystem
-    const { dirname } = yield* Path.Path
-
-    // A folder that cannot be looked at is not gone, nor is one on a disk that does not answer, for which no write waits.
-    const isThere = (path: string) =>
-      Effect.interruptible(fs.exists(path)).pipe(
-        Effect.orElseSucceed(() => true),
-        Effect.disconnect,
-        Effect.timeoutTo({ duration: folderPatience, onTimeout: () => true, onSuccess: (there) => there })
-      )
-
-    /** Whether a project folder is gone, and not merely on a disk that is not there now. */
-    const isGone = (path: string) =>
-      Effect.flatMap(isThere(path), (there) => (there ? Effect.succeed(false) : isThere(dirname(path))))
+    const ensured = yield* EnsuredFolders
+    const { probe } = yield* FolderProbe
 
     const matching = (selector: Parameters<typeof store.list>[0]) =>
       Effect.map(store.list(selector), (pages) => pages.flat())
@@ -86,7 +71,11 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
     const stale = Effect.fnUntraced(function* (allocations: ReadonlyArray<Allocation>) {
       const placed = allocations.filter(({ path }) => path !== undefined)
       const paths = new Set(placed.map(({ path = "" }) => path))
-      const gone = new Set(yield* Effect.filter(paths, isGone, { concurrency: 16 }))
+      // One that could not be probed is not gone, nor is one on a disk that is not there now.
+      const states = yield* probe(paths)
+      const gone = new Set(
+        [...states].flatMap(([path, state]) => (state._tag === "Absent" && state.hasParent ? [path] : []))
+      )
       const { listens } = yield* listeners.snapshot
       return yield* Effect.filter(placed, ({ path = "", port }) =>
         gone.has(path) ? Effect.map(listens(port), (busy) => !busy) : Effect.succeed(false)
@@ -103,7 +92,8 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         const owner = { app, instance }
         const known = yield* matching(owner)
         const others = new Set(known.flatMap((allocation) => allocation.path ?? []).filter((other) => other !== path))
-        const lost = new Set(yield* Effect.filter(others, (other) => Effect.map(isThere(other), (there) => !there)))
+        const states = yield* probe(others)
+        const lost = new Set([...others].filter((other) => states.get(other)?._tag === "Absent"))
         const lacking = (held: ReadonlyArray<Allocation>) =>
           services.filter((request) => current(held, request) === undefined)
         const look = lacking(known).length > 0 ? Effect.succeed(yield* allocator.snapshot) : allocator.snapshot
@@ -113,6 +103,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         return yield* store.write<EnsureResult, ListenersUnavailable | PortTaken | RangeExhausted | StorageError>(
           Effect.fnUntraced(function* (write) {
             const held = yield* write.matching(owner)
+            if (path !== undefined) yield* ensured.note(path)
             const missing = lacking(held)
             const chosen =
               missing.length > 0 ? yield* choose(write, missing, yield* look) : new Map<ServiceRequest, number>()
@@ -135,25 +126,32 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
        * is there, and whose port nothing listens on. With `dry_run`, only tell them.
        */
       prune: Effect.fnUntraced(function* ({ dry_run = false, ids }: PruneRequest) {
+        const revived = yield* ensured.watch
         const wanted = ids === undefined ? undefined : new Set<number>(ids)
         const all = yield* matching({})
         const allocations = yield* stale(all.filter(({ id }) => wanted === undefined || wanted.has(id)))
         if (dry_run || allocations.length === 0) return { allocations }
         return yield* store.write<PruneResult, StorageError>(
           Effect.fnUntraced(function* (write) {
-            // One may have been released, or its folder made anew, since it was looked at.
+            // One may have been released, or its folder made anew, since it was probed.
             const held = new Map(
               (yield* write.holders(allocations.map(({ port }) => port))).map((each) => [each.id, each])
             )
-            const released = yield* Effect.filter(allocations, ({ id, path = "" }) =>
-              held.get(id)?.path === path ? isGone(path) : Effect.succeed(false)
+            const released = allocations.filter(
+              ({ id, path = "" }) => held.get(id)?.path === path && !revived.has(path)
             )
             yield* Effect.forEach(released, ({ id }) => write.remove(id), { discard: true })
             return { allocations: released }
           })
         )
-      })
+      }, Effect.scoped)
     } as const
   }),
-  dependencies: [AllocationRepository.Default, PortAllocator.Default, Listeners.Default]
+  dependencies: [
+    AllocationRepository.Default,
+    EnsuredFolders.Default,
+    FolderProbe.Default,
+    PortAllocator.Default,
+    Listeners.Default
+  ]
 }) {}

@@ -1,0 +1,86 @@
+/** How long a file system may take to respond, in ms. */
+export const patience = 1_000
+
+/**
+ * The program of the child process. It is passed to it as text, so it must use nothing from outside its own body. A
+ * message is an id and paths, separated by NUL; the reply has a state for each path, fewer after a second or a hang.
+ */
+const probeFolders = (patience: number): void => {
+  const { opendir, realpath, stat } = process.getBuiltinModule("node:fs/promises")
+  const { dirname } = process.getBuiltinModule("node:path")
+  /** Paths probed at a time: bounds how many threads of this process one file system can hold. */
+  const width = 4
+
+  const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "unknown error")
+  const isAbsent = (error: unknown) => ["ENOENT", "ENOTDIR"].includes(codeOf(error))
+
+  const isEmpty = async (path: string) => {
+    try {
+      const folder = await opendir(path)
+      const first = await folder.read()
+      await folder.close()
+      return first === null
+    } catch {
+      return true
+    }
+  }
+
+  /** What is known of a parent folder, or of the nearest folder above it that is there. */
+  const probeParent = async (parent: string) => {
+    for (let folder = parent; ; folder = dirname(folder)) {
+      try {
+        const device = String((await stat(folder, { bigint: true })).dev)
+        const hasParent = folder === parent
+        return { hasParent, isParentEmpty: hasParent && (await isEmpty(folder)), device }
+      } catch (error) {
+        if (!isAbsent(error) || folder === dirname(folder)) throw error
+      }
+    }
+  }
+
+  const probe = async (path: string, parentOf: (path: string) => ReturnType<typeof probeParent>) => {
+    try {
+      const real = await realpath(path).catch((error: unknown) => {
+        if (!isAbsent(error)) throw error
+      })
+      const parent = await parentOf(path)
+      return real === undefined ? { _tag: "Absent", ...parent } : { _tag: "Present", real, device: parent.device }
+    } catch (error) {
+      return { _tag: "Unknown", reason: codeOf(error) }
+    }
+  }
+
+  const inTime = (path: string, parentOf: Parameters<typeof probe>[1]) =>
+    new Promise<{ readonly _tag: string }>((resolve) => {
+      // After the turn in which the timer fires: on a busy machine the result may have arrived as well.
+      const timer = setTimeout(() => setImmediate(() => resolve({ _tag: "Hanging" })), patience)
+      void probe(path, parentOf).then((state) => {
+        clearTimeout(timer)
+        resolve(state)
+      })
+    })
+
+  process.on("message", async (message) => {
+    const [id, ...paths] = String(message).split("\0")
+    const states: Array<{ readonly _tag: string }> = []
+    const parents = new Map<string, ReturnType<typeof probeParent>>()
+    const parentOf = (path: string) => {
+      const folder = dirname(path)
+      const known = parents.get(folder) ?? probeParent(folder)
+      parents.set(folder, known)
+      return known
+    }
+    const end = performance.now() + patience
+    do {
+      const next = paths.slice(states.length, states.length + width)
+      states.push(...(await Promise.all(next.map((path) => inTime(path, parentOf)))))
+    } while (states.length < paths.length && performance.now() < end && states.every(({ _tag }) => _tag !== "Hanging"))
+    process.send?.({ id, states })
+  })
+
+  // Not exit(), which waits for threads that hang.
+  process.on("disconnect", () => process.kill(process.pid, "SIGKILL"))
+}
+
+/** The program as text, for `node -e`. */
+export const source = `(${probeFolders.toString()})(${patience})`
