@@ -14,6 +14,7 @@ import { HttpLive } from "./http/Api.ts"
 import * as LoopbackHttpServer from "./http/LoopbackHttpServer.ts"
 import { Imports } from "./registry/Imports.ts"
 import { Projects } from "./registry/Projects.ts"
+import { Prune } from "./registry/Prune.ts"
 import { Registry } from "./registry/Registry.ts"
 import * as LogFile from "./runtime/LogFile.ts"
 import * as StopDeadline from "./runtime/StopDeadline.ts"
@@ -47,7 +48,7 @@ const serve = (flags: Flags) =>
   // the first line down: requests in flight still have the database.
   Layer.effectDiscard(announce).pipe(
     Layer.provideMerge(HttpLive),
-    Layer.provide(Layer.mergeAll(Registry.Default, Projects.Default, Imports.Default)),
+    Layer.provide(Layer.mergeAll(Registry.Default, Projects.Default, Imports.Default, Prune.Default)),
     Layer.tapError(logFailure),
     Layer.provide(Log),
     Layer.provideMerge(LoopbackHttpServer.layer),

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { allocate, allocationFields, expectError, listed, portStatus } from "../../support/Api.ts"
 import { startServer, temporaryFolder } from "../../support/Programs.ts"
+import { execute, originalSchema, readDatabase } from "../../support/Sqlite.ts"
 import { type Answer, call } from "../../support/Wire.ts"
 
 const path = "/v1/ensure"
@@ -209,6 +210,28 @@ describe("the project folder", () => {
       expect(yield* ensure(port, [web], { path: there })).toEqual(first)
       rmSync(here, { recursive: true })
       expect((yield* ensure(port, [web], { path: there })).allocations).toMatchObject([{ port: 3000, path: there }])
+    })
+  )
+
+  it.scopedLive("of an older database gets its device with the next ensure, so that prune knows it is gone", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const here = join(folder, "disk/shop")
+      mkdirSync(here, { recursive: true })
+      yield* execute(
+        join(folder, "ports.db"),
+        originalSchema,
+        "CREATE TABLE folders (allocation INTEGER PRIMARY KEY REFERENCES allocations(id) ON DELETE CASCADE, path TEXT NOT NULL)",
+        "INSERT INTO allocations (app, instance, service, port) VALUES ('shop', 'main', 'web', 3333)",
+        `INSERT INTO folders VALUES (1, '${here}')`,
+        "PRAGMA user_version = 2"
+      )
+      const { database, port } = yield* startServer({ folder })
+      expect((yield* ensure(port, [web], { path: here })).allocations).toMatchObject([{ port: 3333, path: here }])
+      const known = readDatabase(database, "SELECT * FROM folders WHERE device IS NOT NULL")
+      yield* Effect.repeat(known, { until: (rows) => rows.length > 0 })
+      rmSync(here, { recursive: true })
+      expect((yield* call(port, "POST", "/v1/prune", {})).json).toMatchObject({ allocations: [{ port: 3333 }] })
     })
   )
 

@@ -1,11 +1,16 @@
-import { mkdirSync, rmSync } from "node:fs"
+import { mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
+import { Allocation } from "@port-server/domain/Allocation"
+import { EnsureResult } from "@port-server/domain/Ensure"
+import { PruneResult } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { allocate, expectError } from "../../support/Api.ts"
 import { startServerOnFreePorts } from "../../support/Listening.ts"
-import { type PortServer, temporaryFolder } from "../../support/Programs.ts"
+import { type PortServer, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { listener } from "../../support/Sockets.ts"
+import { execute } from "../../support/Sqlite.ts"
 import { call } from "../../support/Wire.ts"
 
 const ensure = (port: number, instance: string, folder: string, service: object = { service: "web" }) =>
@@ -14,12 +19,24 @@ const ensure = (port: number, instance: string, folder: string, service: object 
 const prune = (server: PortServer, body: object = {}) =>
   Effect.map(call(server.port, "POST", "/v1/prune", body), ({ json, status }) => ({ status, json }))
 
+const decodeEnsured = Schema.decodeUnknownSync(EnsureResult)
+const decodePruned = Schema.decodeUnknownSync(PruneResult)
+const decodeList = Schema.decodeUnknownSync(Schema.Array(Allocation))
+
+/** The ids in the result of a prune. */
+const idsOf = (json: unknown) => {
+  const { allocations, kept = [] } = decodePruned(json)
+  return { allocations: allocations.map(({ id }) => id), kept: kept.map(({ allocation }) => allocation.id) }
+}
+
 const instances = (...names: ReadonlyArray<string>) => ({
   status: 200,
   json: { allocations: names.map((instance) => ({ app: "shop", instance })) }
 })
 
 const left = (server: PortServer) => Effect.map(call(server.port, "GET", "/v1/allocations"), ({ json }) => json)
+
+const remaining = (server: PortServer) => Effect.map(left(server), (json) => decodeList(json).map(({ id }) => id))
 
 /** A server with a worktree each for the instances `kept` and `gone`; the folder of `gone` is removed. */
 const projects = Effect.gen(function* () {
@@ -49,8 +66,11 @@ describe("POST /v1/prune", () => {
   it.scopedLive("leaves alone a folder whose parent is gone too: its disk may be away", () =>
     Effect.gen(function* () {
       const { server } = yield* projects
-      yield* ensure(server.port, "away", "/nowhere/disk/shop")
-      expect(yield* prune(server)).toMatchObject(instances("gone"))
+      const { json } = yield* ensure(server.port, "away", "/nowhere/disk/shop")
+      const pruned = yield* prune(server)
+      expect(pruned).toMatchObject(instances("gone"))
+      const { allocations } = decodeEnsured(json)
+      expect(pruned.json).toMatchObject({ kept: [{ allocation: allocations[0], reason: "parent_gone" }] })
       expect(yield* left(server)).toMatchObject([{ instance: "kept" }, { instance: "away" }])
     })
   )
@@ -62,11 +82,66 @@ describe("POST /v1/prune", () => {
         Effect.gen(function* () {
           const { port } = yield* listener()
           yield* ensure(server.port, "busy", join(folder, "busy"), { service: "web", port })
-          expect(yield* prune(server, { dry_run: true })).toMatchObject(instances("gone"))
+          const kept = [{ allocation: { instance: "busy", port }, reason: "listening" }]
+          const { json, status } = instances("gone")
+          expect(yield* prune(server, { dry_run: true })).toMatchObject({ status, json: { ...json, kept } })
         })
       )
       expect(yield* prune(server)).toMatchObject(instances("gone", "busy"))
     })
+  )
+
+  it.scopedLive("leaves alone a folder that cannot be probed", () =>
+    Effect.gen(function* () {
+      const { folder, server } = yield* projects
+      const loop = join(folder, "loop")
+      yield* ensure(server.port, "loop", loop)
+      symlinkSync(loop, loop)
+      const kept = [{ allocation: { path: loop }, reason: "unknown" }]
+      expect((yield* prune(server)).json).toMatchObject({ allocations: [{ instance: "gone" }], kept })
+    })
+  )
+
+  it.scopedLive("of a folder whose device is not known, releases nothing where its disk may not be mounted", () =>
+    Effect.gen(function* () {
+      const { folder, server } = yield* projects
+      mkdirSync(join(folder, "disk"))
+      yield* ensure(server.port, "away", join(folder, "disk/away"))
+      yield* execute(server.database, "UPDATE folders SET device = NULL")
+      const kept = [{ allocation: { instance: "away" }, reason: "not_mounted" }]
+      expect((yield* prune(server)).json).toMatchObject({ allocations: [{ instance: "gone" }], kept })
+    })
+  )
+
+  it.scopedLive(
+    "releases 20,000 allocations, and takes the ids of as many",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* startServer()
+        const folder = yield* temporaryFolder
+        mkdirSync(join(folder, "kept"))
+        const numbers = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)"
+        yield* execute(
+          server.database,
+          `INSERT INTO allocations (id, app, instance, service, port)
+          ${numbers} SELECT 100 + n, 'shop', n, 'web', 20000 + n FROM n`,
+          `INSERT INTO folders (allocation, path) ${numbers} SELECT 100 + n, '${folder}/gone-' || n FROM n`
+        )
+        const ids = Array.from({ length: 20_000 }, (_, index) => index + 101)
+        // On some of so many ports something may listen.
+        for (const body of [
+          { ids, dry_run: true },
+          { ids, dry_run: false }
+        ]) {
+          const { json, status } = yield* prune(server, body)
+          expect(status).toBe(200)
+          const { allocations, kept } = idsOf(json)
+          expect([...allocations, ...kept].sort((one, other) => one - other)).toEqual(ids)
+          expect(allocations.length).toBeGreaterThan(19_000)
+          if (!body.dry_run) expect(yield* remaining(server)).toEqual(kept)
+        }
+      }),
+    120_000
   )
 
   it.scopedLive("with ids, releases those of them that are stale and no other", () =>

@@ -8,7 +8,7 @@ import { realFolder } from "../../support/Git.ts"
 import { freePorts } from "../../support/Listening.ts"
 import { canMount, mount } from "../../support/Mount.ts"
 import { childrenOf, until } from "../../support/Processes.ts"
-import { bin, type PortServer, start, startServer } from "../../support/Programs.ts"
+import { bin, type PortServer, portctl, start, startServer } from "../../support/Programs.ts"
 import { call } from "../../support/Wire.ts"
 
 const ensure = ({ port }: Pick<PortServer, "port">, instance: string, path: string, service = "web") =>
@@ -57,7 +57,8 @@ describe.skipIf(!canMount)("a project folder on a mount that hangs", { concurren
         expect({ status, json }).toMatchObject({ status: 200, json: { allocations: [{ path: paths[index % 4] }] } })
       }
       for (const { json, status } of yield* Fiber.join(prunes)) {
-        expect({ status, json }).toEqual({ status: 200, json: { allocations: [] } })
+        const kept = instances.map((instance) => ({ allocation: { instance }, reason: "unknown" }))
+        expect({ status, json }).toMatchObject({ status: 200, json: { allocations: [], kept } })
       }
     })
   )
@@ -69,7 +70,11 @@ describe.skipIf(!canMount)("a project folder on a mount that hangs", { concurren
       yield* prune(server)
       yield* disk.resume
       for (const path of paths) rmSync(path, { recursive: true })
-      expect(yield* prune(server)).toMatchObject({ status: 200, json: { allocations: [] } })
+      expect(yield* portctl(["prune", "--yes"], { server })).toMatchObject({
+        code: 0,
+        stdout: "nothing is stale\n",
+        stderr: `note: 4 allocation(s) belong to folders that could not be probed, like ${paths[0]}; they are kept: 1, 2, 3, 4\n`
+      })
     })
   )
 
@@ -90,6 +95,30 @@ describe.skipIf(!canMount)("a project folder on a mount that hangs", { concurren
   )
 })
 
+describe.skipIf(!canMount)("a project folder on a disk that is not mounted", { concurrent: true }, () => {
+  it.scopedLive("is not gone: prune keeps its ports, and no other folder takes over its instance", () =>
+    Effect.gen(function* () {
+      const { disk, folder, paths, server } = yield* projects
+      yield* disk.unmount
+      const kept = paths.map((path) => ({ allocation: { path }, reason: "not_mounted" }))
+      expect((yield* prune(server)).json).toMatchObject({ allocations: [], kept })
+      expect((yield* ensure(server, "one", folder)).json).toMatchObject({ allocations: [{ path: paths[0] }] })
+      expect(yield* portctl(["prune", "--dry-run"], { server })).toMatchObject({
+        stdout: "nothing is stale\n",
+        stderr: `note: 4 allocation(s) belong to folders on a disk that seems not to be mounted, like ${paths[0]}; portctl release --id gives one back: 1, 2, 3, 4\n`
+      })
+    })
+  )
+
+  it.scopedLive("is gone when it was removed while the disk was mounted", () =>
+    Effect.gen(function* () {
+      const { paths, server } = yield* projects
+      for (const path of paths) rmSync(path, { recursive: true })
+      expect((yield* prune(server)).json).toMatchObject({ allocations: paths.map((path) => ({ path })) })
+    })
+  )
+})
+
 describe.skipIf(process.platform !== "linux")("the process that probes folders", { concurrent: true }, () => {
   it.scopedLive("is started by the first probe and by nothing else, and ends when it is idle", () =>
     Effect.gen(function* () {
@@ -101,11 +130,12 @@ describe.skipIf(process.platform !== "linux")("the process that probes folders",
       }
       yield* call(server.port, "POST", "/v1/ensure", { app: "a", instance: "b", services: [{ service: "c" }] })
       yield* prune(server)
-      yield* ensure(server, "main", folder)
       expect(childrenOf(server.pid)).toEqual([])
-      yield* prune(server)
+      yield* ensure(server, "main", folder)
       expect(childrenOf(server.pid)).toHaveLength(1)
       yield* until(() => childrenOf(server.pid).length === 0)
+      expect(yield* ensure(server, "main", folder)).toMatchObject({ status: 200 })
+      expect(childrenOf(server.pid)).toEqual([])
     })
   )
 
@@ -113,7 +143,6 @@ describe.skipIf(process.platform !== "linux")("the process that probes folders",
     Effect.gen(function* () {
       const server = yield* startServer()
       yield* ensure(server, "main", yield* realFolder)
-      yield* prune(server)
       const children = childrenOf(server.pid)
       expect(children).toHaveLength(1)
       server.process.kill("SIGKILL")
@@ -128,7 +157,6 @@ describe.skipIf(process.platform !== "linux")("the process that probes folders",
         const folder = yield* realFolder
         const path = folderIn(folder, "one")
         yield* ensure(server, "one", path)
-        yield* prune(server)
         for (const child of childrenOf(server.pid)) process.kill(child, signal)
         rmSync(path, { recursive: true })
         mkdirSync(join(folder, "other"))
@@ -149,7 +177,8 @@ describe.skipIf(process.platform !== "linux")("the process that probes folders",
       rmSync(node)
       const gone = join(folder, "gone")
       yield* ensure(server, "one", gone)
-      expect((yield* prune(server)).json).toEqual({ allocations: [] })
+      const kept = [{ allocation: { instance: "one" }, reason: "unknown" }]
+      expect((yield* prune(server)).json).toMatchObject({ allocations: [], kept })
       expect((yield* ensure(server, "one", folderIn(folder, "other"))).json).toMatchObject({
         allocations: [{ path: gone }]
       })

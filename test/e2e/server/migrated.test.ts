@@ -1,9 +1,12 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { allocate, created, expectError } from "../../support/Api.ts"
 import { startServer } from "../../support/Programs.ts"
 import { execute, readDatabase } from "../../support/Sqlite.ts"
 import { call } from "../../support/Wire.ts"
+
+const decodeVersion = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ user_version: Schema.Int })))
 
 const path = "/v1/allocations"
 const owner = { app: "myapp", instance: "dev", service: "web" }
@@ -25,6 +28,7 @@ for (const [title, statements, sentence] of [
       const server = yield* startServer()
       const ask = (method: string, target: string, body?: unknown) => call(server.port, method, target, body)
       const kept = yield* allocate(server.port, { app: "kept" })
+      const [current] = decodeVersion(yield* readDatabase(server.database, "PRAGMA user_version"))
       yield* execute(server.database, ...statements)
       const before = yield* readDatabase(server.database, "SELECT * FROM allocations")
       const services = [{ service: "web" }]
@@ -41,7 +45,7 @@ for (const [title, statements, sentence] of [
       expect(yield* readDatabase(server.database, "SELECT * FROM allocations")).toEqual(before)
       // What can still be read is.
       expect((yield* ask("GET", path)).json).toEqual([kept])
-      yield* execute(server.database, "PRAGMA user_version = 2")
+      yield* execute(server.database, `PRAGMA user_version = ${current.user_version}`)
       expect(created(yield* ask("POST", path, owner)).id).toBe(kept.id + 1)
       expect(server.output.stderr).toBe("")
     })

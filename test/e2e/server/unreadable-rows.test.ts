@@ -53,7 +53,7 @@ const cases: ReadonlyArray<readonly [title: string, row: string, named: string, 
   ],
   [
     "a blob for its folder",
-    `${row(2, "'odd'", "3000")}; INSERT INTO folders VALUES (2, x'00')`,
+    `${row(2, "'odd'", "3000")}; INSERT INTO folders (allocation, path) VALUES (2, x'00')`,
     "id 2 (its path is not text)",
     3000
   ]

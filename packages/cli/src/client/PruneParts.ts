@@ -33,5 +33,6 @@ export const pruneInParts = Effect.fnUntraced(function* (
       return onPart(done)
     })
   )
-  return { allocations: results.flatMap(({ allocations }) => allocations) }
+  const kept = results.flatMap(({ kept = [] }) => kept)
+  return { allocations: results.flatMap(({ allocations }) => allocations), ...(kept.length === 0 ? {} : { kept }) }
 }, Effect.scoped)

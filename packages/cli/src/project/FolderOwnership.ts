@@ -14,7 +14,7 @@ const real = (path: string): string | undefined => {
 }
 
 /** Whether a folder is gone. */
-export const isGone = (path: string): boolean => real(path) === undefined
+const isGone = (path: string): boolean => real(path) === undefined
 
 /**
  * The folder that an instance belongs to, where that is not the current one: the folder that the oldest of its

@@ -135,6 +135,8 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
         OpenApi.Description,
         "Allocations whose project folder is gone while its parent is there, and whose port nothing listens on."
       )
+      // The ids of all ports.
+      .annotate(MaxBody, 1024 * 1024)
   )
   .add(
     HttpApiEndpoint.get("server", "/v1/server")

@@ -1,38 +1,30 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
-import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
+import type { AllocationFilter } from "@port-server/domain/Allocation"
 import { PortServerApi } from "@port-server/domain/api/PortServerApi"
-import type { PruneResult } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Imports } from "../registry/Imports.ts"
 import { Projects } from "../registry/Projects.ts"
+import { Prune } from "../registry/Prune.ts"
 import { Registry } from "../registry/Registry.ts"
 import { ErrorMiddleware } from "./ErrorMiddleware.ts"
 import { importRequest } from "./ImportRequests.ts"
-import * as JsonSlices from "./JsonSlices.ts"
 import { LongLists } from "./LongLists.ts"
 import * as Parts from "./Parts.ts"
+import { encodePruneResult } from "./PruneResponse.ts"
 import { StaticFilesLive } from "./StaticFiles.ts"
 import { Turns } from "./Turns.ts"
 
 /** From here on, the services of one `ensure` are a large request. */
 const manyServices = 16
 
-const encodeAllocations = JsonSlices.encoder(Allocation)
-
-/** What a prune has found, encoded in slices where it is much. */
-const pruned = Effect.fnUntraced(function* (result: PruneResult) {
-  if (JsonSlices.isShort(result.allocations)) return result
-  const slices = JsonSlices.slicesOf(result.allocations)
-  return Parts.response(yield* encodeAllocations(slices, '{"allocations":[', "]}"))
-})
-
 const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
   Effect.gen(function* () {
     const registry = yield* Registry
     const projects = yield* Projects
+    const { prune } = yield* Prune
     const imports = yield* Imports
     const turns = yield* Turns
     const longLists = yield* LongLists
@@ -53,7 +45,7 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       .handle("ensure", ({ payload }) =>
         turns.takeIf(payload.services.length >= manyServices, "ensure", projects.ensure(payload))
       )
-      .handle("prune", ({ payload }) => turns.take("prune", Effect.flatMap(projects.prune(payload), pruned)))
+      .handle("prune", ({ payload }) => turns.take("prune", Effect.flatMap(prune(payload), encodePruneResult)))
       .handle("listeners", () => turns.takeIf(false, "list", registry.listeners))
       .handle("server", () => registry.server)
       .handleRaw("import", ({ request }) =>

@@ -1,9 +1,31 @@
+import * as Cache from "effect/Cache"
 import * as Effect from "effect/Effect"
+import { FolderProbe } from "../folders/FolderProbe.ts"
+import { AllocationRepository } from "../storage/AllocationRepository.ts"
 
-/** Which folders ensure, for a prune that runs at the same time. */
+/** How long a remembered device counts as current: a disk that is mounted again can have another one. */
+const deviceLifetime = "10 minutes"
+
+/** Folders that are known to have a current device. */
+const capacity = 4096
+
+/** Which folders ensure: for a prune that runs at the same time, and to remember the devices that they are on. */
 export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-server/server/registry/EnsuredFolders", {
-  sync: () => {
+  scoped: Effect.gen(function* () {
+    const { probe } = yield* FolderProbe
+    const store = yield* AllocationRepository
+    const scope = yield* Effect.scope
     const watchers = new Set<Set<string>>()
+
+    const devices = yield* Cache.make({
+      capacity,
+      timeToLive: deviceLifetime,
+      lookup: (path: string) =>
+        Effect.flatMap(probe([path]), (states) => {
+          const state = states.get(path)
+          return state?._tag === "Present" ? store.rememberDevice(path, state.device) : Effect.void
+        })
+    })
 
     return {
       /** A folder has ensured, inside the write: a prune that was going to release its ports does not. */
@@ -20,7 +42,11 @@ export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-serv
           return watcher
         }),
         (watcher) => Effect.sync(() => watchers.delete(watcher))
-      )
+      ),
+
+      /** Remember in the background which device a folder is on now. A failure is left to a later call. */
+      refresh: (path: string) => Effect.forkIn(Effect.ignore(devices.get(path)), scope)
     } as const
-  }
+  }),
+  dependencies: [AllocationRepository.Default, FolderProbe.Default]
 }) {}

@@ -6,13 +6,12 @@ import {
   type RangeExhausted,
   type StorageError
 } from "@port-server/domain/Errors"
-import type { PruneRequest, PruneResult } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
-import { Listeners } from "../listeners/Listeners.ts"
 import { AllocationRepository, type TransactionOps } from "../storage/AllocationRepository.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
 import { EnsuredFolders } from "./EnsuredFolders.ts"
+import { folderOf, isLost } from "./FolderStatus.ts"
 import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
 
 /**
@@ -54,33 +53,14 @@ const choose = Effect.fnUntraced(function* (
 
 /**
  * The rules for what belongs to a project's folder. All methods can also fail with a `StorageError`, and with
- * `ListenersUnavailable` when it cannot be read what listens: then nothing is allocated or released.
+ * `ListenersUnavailable` when it cannot be read what listens: then nothing is allocated.
  */
 export class Projects extends Effect.Service<Projects>()("@port-server/server/registry/Projects", {
   effect: Effect.gen(function* () {
     const store = yield* AllocationRepository
     const allocator = yield* PortAllocator
-    const listeners = yield* Listeners
     const ensured = yield* EnsuredFolders
     const { probe } = yield* FolderProbe
-
-    const matching = (selector: Parameters<typeof store.list>[0]) =>
-      Effect.map(store.list(selector), (pages) => pages.flat())
-
-    /** The stale ones of the allocations: their folder is gone, and nothing listens on their port. */
-    const stale = Effect.fnUntraced(function* (allocations: ReadonlyArray<Allocation>) {
-      const placed = allocations.filter(({ path }) => path !== undefined)
-      const paths = new Set(placed.map(({ path = "" }) => path))
-      // One that could not be probed is not gone, nor is one on a disk that is not there now.
-      const states = yield* probe(paths)
-      const gone = new Set(
-        [...states].flatMap(([path, state]) => (state._tag === "Absent" && state.hasParent ? [path] : []))
-      )
-      const { listens } = yield* listeners.snapshot
-      return yield* Effect.filter(placed, ({ path = "", port }) =>
-        gone.has(path) ? Effect.map(listens(port), (busy) => !busy) : Effect.succeed(false)
-      )
-    })
 
     return {
       /**
@@ -90,17 +70,29 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
        */
       ensure: Effect.fnUntraced(function* ({ app, instance, path, services }: EnsureRequest) {
         const owner = { app, instance }
-        const known = yield* matching(owner)
+        const known = (yield* store.list(owner)).flat()
         const others = new Set(known.flatMap((allocation) => allocation.path ?? []).filter((other) => other !== path))
-        const states = yield* probe(others)
-        const lost = new Set([...others].filter((other) => states.get(other)?._tag === "Absent"))
+        const isPlaced = services.every((request) => current(known, request)?.path !== undefined)
+        const states = yield* probe(path === undefined ? [] : isPlaced ? others : [...others, path])
+        const devices = yield* store.devices(known.map(({ id }) => id))
+        const lost = new Set(
+          known.flatMap((allocation) =>
+            allocation.path !== path && isLost(folderOf(allocation, { states, devices })) ? allocation.id : []
+          )
+        )
+        const state = states.get(path ?? "")
+        const isDeviceKnown = state?._tag === "Present" || (state?._tag === "Absent" && state.hasParent)
+        const device = isDeviceKnown ? state.device : undefined
         const lacking = (held: ReadonlyArray<Allocation>) =>
           services.filter((request) => current(held, request) === undefined)
         const look = lacking(known).length > 0 ? Effect.succeed(yield* allocator.snapshot) : allocator.snapshot
-        const placed = path === undefined ? owner : { ...owner, path }
+        const placed = path === undefined ? owner : { ...owner, path, device }
 
         // Also where nothing is missing: a prune comes wholly before it or sees the folder that asks.
-        return yield* store.write<EnsureResult, ListenersUnavailable | PortTaken | RangeExhausted | StorageError>(
+        const result = yield* store.write<
+          EnsureResult,
+          ListenersUnavailable | PortTaken | RangeExhausted | StorageError
+        >(
           Effect.fnUntraced(function* (write) {
             const held = yield* write.matching(owner)
             if (path !== undefined) yield* ensured.note(path)
@@ -113,45 +105,16 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
               const found =
                 current(held, request) ?? (yield* write.insert({ ...placed, service: request.service }, port))
               if (found === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
-              const isPlaced = path === undefined || (found.path !== undefined && !lost.has(found.path))
-              allocations.push(isPlaced ? found : yield* write.setProjectPath(found, path))
+              const isPlaced = path === undefined || (found.path !== undefined && !lost.has(found.id))
+              allocations.push(isPlaced ? found : yield* write.setProjectPath(found, path, device))
             }
             return { ...owner, allocations }
           })
         )
-      }),
-
-      /**
-       * Release the stale allocations, of the ids where some are given: those whose project folder is gone while its parent
-       * is there, and whose port nothing listens on. With `dry_run`, only tell them.
-       */
-      prune: Effect.fnUntraced(function* ({ dry_run = false, ids }: PruneRequest) {
-        const revived = yield* ensured.watch
-        const wanted = ids === undefined ? undefined : new Set<number>(ids)
-        const all = yield* matching({})
-        const allocations = yield* stale(all.filter(({ id }) => wanted === undefined || wanted.has(id)))
-        if (dry_run || allocations.length === 0) return { allocations }
-        return yield* store.write<PruneResult, StorageError>(
-          Effect.fnUntraced(function* (write) {
-            // One may have been released, or its folder made anew, since it was probed.
-            const held = new Map(
-              (yield* write.holders(allocations.map(({ port }) => port))).map((each) => [each.id, each])
-            )
-            const released = allocations.filter(
-              ({ id, path = "" }) => held.get(id)?.path === path && !revived.has(path)
-            )
-            yield* Effect.forEach(released, ({ id }) => write.remove(id), { discard: true })
-            return { allocations: released }
-          })
-        )
-      }, Effect.scoped)
+        if (path !== undefined) yield* ensured.refresh(path)
+        return result
+      })
     } as const
   }),
-  dependencies: [
-    AllocationRepository.Default,
-    EnsuredFolders.Default,
-    FolderProbe.Default,
-    PortAllocator.Default,
-    Listeners.Default
-  ]
+  dependencies: [AllocationRepository.Default, EnsuredFolders.Default, FolderProbe.Default, PortAllocator.Default]
 }) {}

@@ -1,6 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Allocation, type AllocationFilter, largestPage } from "@port-server/domain/Allocation"
+import { type Allocation, type AllocationFilter, largestPage } from "@port-server/domain/Allocation"
 import { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -210,19 +210,19 @@ export const insert = Effect.fnUntraced(function* (connection: Connection, alloc
   return below ?? (yield* noIdsLeft)
 })
 
-/** Store the project folder of an existing allocation. */
-export const setProjectPath = (connection: Connection, allocation: Allocation, path: string) =>
-  Effect.as(
-    run(connection, "INSERT OR REPLACE INTO folders (allocation, path) VALUES (?, ?)", [allocation.id, path]),
-    new Allocation({ ...allocation, path })
-  )
-
 const ports = query(Schema.Struct({ port: Schema.Unknown }))
 
-/** Delete the rows that match the filter, or the one with the id; returns their ports. */
-export const remove = (connection: Connection, which: AllocationFilter | Allocation["id"]) => {
-  const { condition, parameters } =
-    typeof which === "number" ? { condition: "AND id = ?", parameters: [which] } : and(which)
+const isIds = (which: AllocationFilter | ReadonlyArray<number>): which is ReadonlyArray<number> => Array.isArray(which)
+
+const chosen = (which: AllocationFilter | number | ReadonlyArray<number>) => {
+  if (typeof which === "number") return { condition: "AND id = ?", parameters: [which] }
+  if (!isIds(which)) return and(which)
+  return { condition: "AND id IN (SELECT value FROM json_each(?))", parameters: [JSON.stringify(which)] }
+}
+
+/** Delete the rows that match the filter, or have the id or one of the ids; returns their ports. */
+export const remove = (connection: Connection, which: AllocationFilter | number | ReadonlyArray<number>) => {
+  const { condition, parameters } = chosen(which)
   return ports(connection, `DELETE FROM allocations WHERE TRUE ${condition} RETURNING port`, parameters)
 }
 

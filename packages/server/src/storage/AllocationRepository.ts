@@ -13,6 +13,7 @@ import { FreePorts, firstFree } from "./FreePorts.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import * as Migrations from "./Migrations.ts"
 import type { PortBitSet } from "./PortBitSet.ts"
+import * as ProjectFolders from "./ProjectFolders.ts"
 import { sqliteCode, storageError } from "./SqliteError.ts"
 
 type Failure = SqlError | StorageUnavailable
@@ -31,7 +32,7 @@ export interface TransactionOps {
   readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, Failure>
   /** Allocate the port, as of now or of another time; nothing if it has a holder. */
   readonly insert: (
-    owner: Pick<Allocation, "app" | "instance" | "service" | "path">,
+    owner: Pick<Allocation, "app" | "instance" | "service" | "path"> & { readonly device?: string | undefined },
     port: number,
     createdAt?: string
   ) => Effect.Effect<Allocation | undefined, Failure>
@@ -39,10 +40,18 @@ export interface TransactionOps {
   readonly owners: (ports: Iterable<number>) => Effect.Effect<ReadonlyMap<number, BulkWrites.StoredOwner>, SqlError>
   /** Allocate ports that have no holder, each as of its time or of now. */
   readonly insertAll: (allocations: ReadonlyArray<BulkWrites.UntimedAllocation>) => Effect.Effect<void, Failure>
-  /** Store the project folder of an existing allocation. */
-  readonly setProjectPath: (allocation: Allocation, path: string) => Effect.Effect<Allocation, SqlError>
-  /** Release the allocations that match the filter, or the one with the id; returns how many there were. */
-  readonly remove: (which: AllocationFilter | Allocation["id"]) => Effect.Effect<number, SqlError>
+  /** Store the project folder of an existing allocation, and the device of the folder's parent. */
+  readonly setProjectPath: (
+    allocation: Allocation,
+    path: string,
+    device: string | undefined
+  ) => Effect.Effect<Allocation, SqlError>
+  /** The stored devices of the folders of the allocations with these ids. */
+  readonly devices: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, string>, SqlError>
+  /** Release the allocations that match the filter, or have one of the ids; returns how many there were. */
+  readonly remove: (
+    which: AllocationFilter | Allocation["id"] | ReadonlyArray<number>
+  ) => Effect.Effect<number, SqlError>
 }
 
 const toUnavailable = ({ message }: UnreadableRow) => new StorageUnavailable({ message })
@@ -67,7 +76,9 @@ const transactionOps = (connection: Connection, freePorts: FreePorts): Transacti
     if (allocation === undefined) return undefined
     yield* written
     freePorts.hold(port)
-    return owner.path === undefined ? allocation : yield* Queries.setProjectPath(connection, allocation, owner.path)
+    return owner.path === undefined
+      ? allocation
+      : yield* ProjectFolders.setProjectPath(connection, allocation, owner.path, owner.device)
   })
 
   return {
@@ -94,7 +105,10 @@ const transactionOps = (connection: Connection, freePorts: FreePorts): Transacti
       for (const { created_at, port, ...owner } of all) yield* insert(owner, port, created_at)
     }),
 
-    setProjectPath: (allocation, path) => Effect.zipLeft(Queries.setProjectPath(connection, allocation, path), written),
+    setProjectPath: (allocation, path, device) =>
+      Effect.zipLeft(ProjectFolders.setProjectPath(connection, allocation, path, device), written),
+
+    devices: (ids) => ProjectFolders.devicesOf(connection, ids),
 
     remove: Effect.fnUntraced(function* (which) {
       const removed = yield* Queries.remove(connection, which)
@@ -153,6 +167,21 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
               Effect.catchTag("UnreadableRow", toUnavailable),
               Effect.catchTag("SqlError", readError(reader))
             )
+          ),
+
+        /** The devices remembered for the folders of the allocations with these ids. */
+        devices: (ids: ReadonlyArray<number>): Effect.Effect<ReadonlyMap<number, string>, StorageError> =>
+          Effect.flatMap(connections, ({ reader }) =>
+            Effect.catchTag(ProjectFolders.devicesOf(reader, ids), "SqlError", readError(reader))
+          ),
+
+        /** Remember the device of a folder's parent, where another one or none was remembered. */
+        rememberDevice: (path: string, device: string): Effect.Effect<void, StorageError> =>
+          Effect.flatMap(connections, ({ reader }) =>
+            Effect.if(Effect.catchTag(ProjectFolders.isOutdated(reader, path, device), "SqlError", readError(reader)), {
+              onTrue: () => submit<void, never>((connection) => ProjectFolders.update(connection, path, device)),
+              onFalse: () => Effect.void
+            })
           ),
 
         /** How many ports are allocated. */

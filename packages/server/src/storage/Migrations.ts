@@ -25,7 +25,10 @@ const migrations: ReadonlyArray<string> = [
   `CREATE TABLE folders (
     allocation INTEGER PRIMARY KEY REFERENCES allocations(id) ON DELETE CASCADE,
     path TEXT NOT NULL
-  )`
+  )`,
+  // The device that the parent of the folder was on: whether an absent folder is gone or its disk is not mounted.
+  "ALTER TABLE folders ADD COLUMN device TEXT",
+  "CREATE INDEX folders_path ON folders (path)"
 ]
 
 const columns = ["id", "app", "instance", "service", "port", "created_at"]

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
 /** A value that SQLite binds to a `?`. */
-export type Parameter = string | number
+export type Parameter = string | number | null
 
 /** Run a statement for its effect. */
 export const run = (

@@ -1,4 +1,3 @@
-import { dirname } from "node:path"
 import { createInterface } from "node:readline/promises"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
@@ -6,14 +5,13 @@ import { NonZeroExit, UsageError } from "@port-server/command-line/UsageError"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { escapeControls } from "@port-server/domain/Name"
-import { PruneResult } from "@port-server/domain/Prune"
+import { KeptReason, PruneResult } from "@port-server/domain/Prune"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { pruneInParts } from "../../client/PruneParts.ts"
 import * as AllocationTable from "../../output/AllocationTable.ts"
 import * as Output from "../../output/Output.ts"
 import * as Progress from "../../output/Progress.ts"
-import { isGone } from "../../project/FolderOwnership.ts"
 import * as Options from "../Options.ts"
 
 const sentences = (verb: string) => (allocations: ReadonlyArray<Allocation>) =>
@@ -40,18 +38,37 @@ const confirm = (question: string) =>
     (terminal) => Effect.sync(() => terminal.close())
   )
 
-/** Say what is never stale because the folder that its folder was in is gone too: that may be on a disk that is not there. */
-const noteUnprunable = (client: PortServerClient) =>
-  Effect.flatMap(client.list(), (allocations) => {
-    const isOut = ({ path }: Allocation) => path !== undefined && isGone(path) && isGone(dirname(path))
-    const out = allocations.filter(isOut)
-    const [first] = out
-    return first === undefined
-      ? Effect.void
-      : Console.error(
-          `note: ${out.length} allocation(s) belong to folders whose parent folder is gone too, like ${escapeControls(first.path ?? "")}; portctl release --id gives one back: ${out.map(({ id }) => id).join(", ")}`
-        )
-  })
+/** Most ids in one note. */
+const manyIds = 20
+
+/** The notes on what prune keeps, by reason. */
+const keptNotes: Readonly<Record<KeptReason, (count: number, example: string, ids: string) => string>> = {
+  parent_gone: (count, example, ids) =>
+    `${count} allocation(s) belong to folders whose parent folder is gone too, like ${example}; portctl release --id gives one back: ${ids}`,
+  not_mounted: (count, example, ids) =>
+    `${count} allocation(s) belong to folders on a disk that seems not to be mounted, like ${example}; portctl release --id gives one back: ${ids}`,
+  unknown: (count, example, ids) =>
+    `${count} allocation(s) belong to folders that could not be probed, like ${example}; they are kept: ${ids}`,
+  listening: (count, example, ids) =>
+    `${count} allocation(s) of folders that are gone, like ${example}, are kept because something listens on their ports: ${ids}`
+}
+
+/** Note what is kept although its folder is not known to be there, and why. */
+const noteKept = ({ kept = [] }: PruneResult) =>
+  Effect.forEach(
+    KeptReason.literals,
+    (reason) => {
+      const allocations = kept.flatMap((each) => (each.reason === reason ? [each.allocation] : []))
+      const [first] = allocations
+      if (first === undefined) return Effect.void
+      const more = allocations.length > manyIds ? ` and ${allocations.length - manyIds} more` : ""
+      const ids = allocations.slice(0, manyIds).map(({ id }) => id)
+      return Console.error(
+        `note: ${keptNotes[reason](allocations.length, escapeControls(first.path ?? ""), `${ids.join(", ")}${more}`)}`
+      )
+    },
+    { discard: true }
+  )
 
 /** `portctl prune` */
 export const prune = Command.make(
@@ -77,17 +94,18 @@ export const prune = Command.make(
         Progress.show(dry_run ? "probing folders" : "releasing ports", total)
       )
     if (yes || dryRun) {
-      yield* Output.print(PruneResult, { json })(answer(dryRun), ({ allocations }) =>
+      const result = yield* Output.print(PruneResult, { json })(answer(dryRun), ({ allocations }) =>
         sentences(dryRun ? "would release" : "released")(allocations)
       )
-      yield* Effect.ignore(noteUnprunable(client))
+      yield* noteKept(result)
       return
     }
     if (json) return yield* new UsageError({ message: "--json cannot ask; it needs --yes or --dry-run" })
-    const { allocations } = yield* Output.print(PruneResult, { json })(answer(true), ({ allocations }) =>
+    const found = yield* Output.print(PruneResult, { json })(answer(true), ({ allocations }) =>
       sentences("stale:")(allocations)
     )
-    yield* Effect.ignore(noteUnprunable(client))
+    yield* noteKept(found)
+    const { allocations } = found
     if (allocations.length === 0) return
     if (!(yield* confirm(`Release ${allocations.length} port(s)? [y/N] `))) {
       yield* Console.log("released nothing")

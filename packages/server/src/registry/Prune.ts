@@ -1,0 +1,96 @@
+import type { Allocation } from "@port-server/domain/Allocation"
+import type { StorageError } from "@port-server/domain/Errors"
+import type { Kept, KeptReason, PruneRequest, PruneResult } from "@port-server/domain/Prune"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import { FolderProbe } from "../folders/FolderProbe.ts"
+import { Listeners } from "../listeners/Listeners.ts"
+import { AllocationRepository } from "../storage/AllocationRepository.ts"
+import { EnsuredFolders } from "./EnsuredFolders.ts"
+import { statusOf } from "./FolderStatus.ts"
+
+/** Most allocations that are released in one transaction: other writes get their turn in between. */
+const sliceSize = 250
+
+/** An allocation with a project folder, and why it is kept; `stale` when nothing speaks for it. */
+interface Candidate {
+  readonly allocation: Allocation
+  readonly verdict: KeptReason | "stale"
+}
+
+/**
+ * The rule for what is stale. Can fail with a `StorageError`, and with `ListenersUnavailable` when it cannot be read what
+ * listens: then nothing is released.
+ */
+export class Prune extends Effect.Service<Prune>()("@port-server/server/registry/Prune", {
+  effect: Effect.gen(function* () {
+    const store = yield* AllocationRepository
+    const ensured = yield* EnsuredFolders
+    const { probe } = yield* FolderProbe
+    const listeners = yield* Listeners
+
+    /** Every allocation whose project folder is not known to be there. */
+    const candidates = Effect.fnUntraced(function* (ids: ReadonlySet<number> | undefined) {
+      const pages = (yield* store.list({})).map((page) =>
+        page.filter(({ id, path }) => path !== undefined && (ids === undefined || ids.has(id)))
+      )
+      const states = yield* probe(pages.flatMap((page) => page.map(({ path = "" }) => path)))
+      const { listens } = yield* listeners.snapshot
+      const found = yield* Effect.forEach(pages, (page) =>
+        Effect.flatMap(store.devices(page.map(({ id }) => id)), (devices) =>
+          Effect.forEach(
+            page,
+            Effect.fnUntraced(function* (allocation) {
+              const status = statusOf(states.get(allocation.path ?? ""), devices.get(allocation.id))
+              if (status === "present") return []
+              const isBusy = status === "gone" && (yield* listens(allocation.port))
+              const candidate: Candidate = {
+                allocation,
+                verdict: status === "gone" ? (isBusy ? "listening" : "stale") : status
+              }
+              return [candidate]
+            })
+          )
+        )
+      )
+      return found.flat(2)
+    })
+
+    /** Release those that are still as they were when they were read, and return them. */
+    const release = (allocations: ReadonlyArray<Allocation>, revived: ReadonlySet<string>) =>
+      store.write<ReadonlyArray<Allocation>, StorageError>(
+        Effect.fnUntraced(function* (write) {
+          const holders = yield* write.holders(allocations.map(({ port }) => port))
+          const paths = new Map(holders.map(({ id, path }) => [id, path]))
+          const stale = allocations.filter(({ id, path = "" }) => paths.get(id) === path && !revived.has(path))
+          yield* write.remove(stale.map(({ id }) => id))
+          return stale
+        })
+      )
+
+    return {
+      /**
+       * Release the stale allocations, of the ids where some are given: those whose project folder is gone while its parent
+       * is there, on the device on which it was, and whose port nothing listens on. With `dry_run`, only return them.
+       */
+      prune: ({ dry_run = false, ids }: PruneRequest) =>
+        Effect.gen(function* () {
+          const revived = yield* ensured.watch
+          const found = yield* candidates(ids === undefined ? undefined : new Set(ids))
+          const stale = found.flatMap(({ allocation, verdict }) => (verdict === "stale" ? [allocation] : []))
+          const kept = found.flatMap(
+            ({ allocation, verdict }): ReadonlyArray<Kept> =>
+              verdict === "stale" ? [] : [{ allocation, reason: verdict }]
+          )
+          const slices = dry_run ? [] : Chunk.toReadonlyArray(Chunk.chunksOf(Chunk.fromIterable(stale), sliceSize))
+          const released = yield* Effect.forEach(slices, (slice) => release(Chunk.toReadonlyArray(slice), revived))
+          const result: PruneResult = {
+            allocations: dry_run ? stale : released.flat(),
+            ...(kept.length === 0 ? {} : { kept })
+          }
+          return result
+        }).pipe(Effect.scoped)
+    } as const
+  }),
+  dependencies: [AllocationRepository.Default, EnsuredFolders.Default, FolderProbe.Default, Listeners.Default]
+}) {}

@@ -1,0 +1,53 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Allocation } from "@port-server/domain/Allocation"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { query, run } from "./Query.ts"
+
+const devices = query(Schema.Struct({ allocation: Schema.Int, device: Schema.String }))
+const counts = query(Schema.Struct({ count: Schema.Int }))
+
+/** Remember the project folder of an allocation, and the device of the folder's parent. */
+export const setProjectPath = (
+  connection: Connection,
+  allocation: Allocation,
+  path: string,
+  device: string | undefined
+) =>
+  Effect.as(
+    run(connection, "INSERT OR REPLACE INTO folders (allocation, path, device) VALUES (?, ?, ?)", [
+      allocation.id,
+      path,
+      device ?? null
+    ]),
+    new Allocation({ ...allocation, path })
+  )
+
+/** The devices remembered for the folders of the allocations with these ids. */
+export const devicesOf = (
+  connection: Connection,
+  ids: ReadonlyArray<number>
+): Effect.Effect<ReadonlyMap<number, string>, SqlError> =>
+  Effect.map(
+    devices(
+      connection,
+      `SELECT allocation, device FROM folders
+        WHERE typeof(device) = 'text' AND allocation IN (SELECT value FROM json_each(?))`,
+      [JSON.stringify(ids)]
+    ),
+    (rows) => new Map(rows.map(({ allocation, device }) => [allocation, device]))
+  )
+
+const outdated = "path = ? AND device IS NOT ?"
+
+/** Whether another device than this one, or none, is remembered for the folder. */
+export const isOutdated = (connection: Connection, path: string, device: string): Effect.Effect<boolean, SqlError> =>
+  Effect.map(
+    counts(connection, `SELECT count(*) AS count FROM folders WHERE ${outdated}`, [path, device]),
+    ([row]) => (row?.count ?? 0) > 0
+  )
+
+/** Remember the device of a folder's parent. */
+export const update = (connection: Connection, path: string, device: string): Effect.Effect<void, SqlError> =>
+  run(connection, `UPDATE folders SET device = ? WHERE ${outdated}`, [device, path, device])
