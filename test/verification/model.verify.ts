@@ -2,7 +2,13 @@ import { expect, it } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
 import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
 import { EnsureResult } from "@port-server/domain/Ensure"
-import { AllocationNotFound, InvalidRequest, PortTaken, RangeExhausted } from "@port-server/domain/Errors"
+import {
+  AllocationNotFound,
+  InstanceTaken,
+  InvalidRequest,
+  PortTaken,
+  RangeExhausted
+} from "@port-server/domain/Errors"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as fc from "effect/FastCheck"
@@ -159,7 +165,7 @@ interface Service {
   readonly prefer?: number
 }
 
-/** Folders that projects are ensured for; of one that exists, no other takes the place. */
+/** Folders that projects are ensured for, and whether they exist. */
 const folders = { "/usr": true, "/etc": true, "/nowhere/a": false, "/nowhere/b": false } as const
 type Folder = keyof typeof folders
 const exists = (folder: string | undefined) => Object.entries(folders).some(([name, is]) => is && name === folder)
@@ -183,8 +189,13 @@ const choose = (model: Model, missing: ReadonlyArray<Service>): ReadonlyArray<nu
   return ports.every((port) => port !== undefined) ? ports : undefined
 }
 
-const ensure = (project: Omit<Owner, "service">, services: ReadonlyArray<Service>, path: Folder | undefined) => {
-  const body = { ...project, services, ...(path === undefined ? {} : { path }) }
+const ensure = (
+  project: Omit<Owner, "service">,
+  services: ReadonlyArray<Service>,
+  path: Folder | undefined,
+  share: boolean
+) => {
+  const body = { ...project, services, ...(path === undefined ? {} : { path }), ...(share ? { share } : {}) }
   return command(`ensure(${JSON.stringify(body)})`, (model, real) =>
     Effect.gen(function* () {
       const answer = yield* answered(real.port(), "POST", "/v1/ensure", body)
@@ -194,6 +205,12 @@ const ensure = (project: Omit<Owner, "service">, services: ReadonlyArray<Service
         new Set(asked).size < asked.length
       ) {
         expect(valueIn(answer, InvalidRequest.body).message).toMatch(/is asked for twice$/)
+        return
+      }
+      const all = model.matching({ ...project })
+      const owning = all.find((row) => row.path === path || exists(row.path))?.path
+      if (path !== undefined && !share && owning !== undefined && owning !== path) {
+        expect(valueIn(answer, InstanceTaken.body)).toMatchObject({ ...project, folder: owning })
         return
       }
       const missing = services.filter((service) => current(model, project, service) === undefined)
@@ -210,6 +227,12 @@ const ensure = (project: Omit<Owner, "service">, services: ReadonlyArray<Service
       const given = valueIn(answer, EnsureResult)
       expect(given).toMatchObject({ ...project, allocations: services.map(({ service }) => ({ service })) })
       const before = services.map((service) => current(model, project, service))
+      const lost = before.flatMap((row) =>
+        path === undefined || row?.path === undefined || row.path === path || exists(row.path) ? [] : [row.path]
+      )
+      expect(given.took_over).toBe(lost[0])
+      const also = all.filter((row) => missing.some(({ service }) => service === row.service))
+      expect(given.also_held ?? []).toEqual(also)
       services.forEach(({ service }, index) => {
         const row = given.allocations[index]
         const found = before[index]
@@ -273,8 +296,8 @@ const commands = fc.commands<Model, Real, false>(
       {
         weight: 24,
         arbitrary: fc
-          .tuple(project, fc.array(someService, { minLength: 1, maxLength: 4 }), folder)
-          .map(([value, services, path]) => ensure(value, services, path))
+          .tuple(project, fc.array(someService, { minLength: 1, maxLength: 4 }), folder, fc.boolean())
+          .map(([value, services, path, share]) => ensure(value, services, path, share))
       },
       { weight: 30, arbitrary: fc.nat(12).map(release) },
       { weight: 5, arbitrary: filter.map(releaseMatching) },

@@ -64,7 +64,14 @@ export const EnsureRequest = Schema.Struct({
         return port === undefined ? undefined : `port ${port} is asked for twice`
       })
     ),
-  path: Schema.optionalWith(ProjectPath, { exact: true })
+  path: Schema.optionalWith(ProjectPath, { exact: true }),
+  share: Schema.optionalWith(
+    Schema.Boolean.annotations({
+      message: () => "share must be true or false",
+      description: "use the instance also when it belongs to another folder"
+    }),
+    { exact: true }
+  )
 }).annotations({ identifier: "EnsureRequest", ...exact })
 /** What is asked for when a project's services are to have ports. */
 export type EnsureRequest = typeof EnsureRequest.Type
@@ -73,7 +80,15 @@ export type EnsureRequest = typeof EnsureRequest.Type
 export const EnsureResult = Schema.Struct({
   app: Schema.String,
   instance: Schema.String,
-  allocations: Schema.Array(Allocation)
+  allocations: Schema.Array(Allocation),
+  took_over: Schema.optionalWith(
+    Schema.String.annotations({ description: "the folder that the ports belonged to until now; it no longer exists" }),
+    { exact: true }
+  ),
+  also_held: Schema.optionalWith(
+    Schema.Array(Allocation).annotations({ description: "further ports of the services that were given a new one" }),
+    { exact: true }
+  )
 }).annotations({ identifier: "EnsureResult" })
 /** The ports of a project's services. */
 export type EnsureResult = typeof EnsureResult.Type

@@ -85,6 +85,27 @@ export class PortTaken extends Data.TaggedError("PortTaken")<{ readonly holder: 
   ).annotations(wire(409, "PortTaken"))
 }
 
+/** 409: the instance belongs to another folder, and sharing it was not asked for. */
+export class InstanceTaken extends Data.TaggedError("InstanceTaken")<{
+  readonly app: string
+  readonly instance: string
+  readonly folder: string
+}> {
+  override get message(): string {
+    return escapeControls(`${this.app}/${this.instance} belongs to ${this.folder}`)
+  }
+
+  static readonly body = Schema.transform(
+    Schema.Struct({ error: sentence, app: Schema.String, instance: Schema.String, folder: Schema.String }),
+    Schema.instanceOf(InstanceTaken),
+    {
+      strict: true,
+      decode: ({ app, folder, instance }) => new InstanceTaken({ app, instance, folder }),
+      encode: ({ app, folder, instance, message }) => ({ error: message, app, instance, folder })
+    }
+  ).annotations(wire(409, "InstanceTaken"))
+}
+
 /** 409: a port of the range was asked for and every one is allocated. */
 export class RangeExhausted extends Data.TaggedError("RangeExhausted")<{ readonly message: string }> {
   static of(range: PortRange): RangeExhausted {
@@ -92,8 +113,12 @@ export class RangeExhausted extends Data.TaggedError("RangeExhausted")<{ readonl
   }
 
   static readonly body = Schema.transform(
-    // The client picks an error by status, then by shape: without a holder is what tells it from PortTaken.
-    Schema.Struct({ error: sentence, holder: Schema.optionalWith(Schema.Never, { exact: true }) }),
+    // The client picks an error by status, then by shape: PortTaken has a holder, and InstanceTaken a folder.
+    Schema.Struct({
+      error: sentence,
+      holder: Schema.optionalWith(Schema.Never, { exact: true }),
+      folder: Schema.optionalWith(Schema.Never, { exact: true })
+    }),
     Schema.instanceOf(RangeExhausted),
     {
       strict: true,

@@ -9,7 +9,7 @@ import { allocate, listed } from "../../support/Api.ts"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
 import { git, realFolder, temporaryRepository, worktree } from "../../support/Git.ts"
 import { type PortServer, portctl, startServer } from "../../support/Programs.ts"
-import { listener } from "../../support/Sockets.ts"
+import { answering, listener } from "../../support/Sockets.ts"
 
 const decode = Schema.decodeUnknownSync(Schema.parseJson(EnsureResult))
 
@@ -107,7 +107,8 @@ describe.concurrent("portctl ensure", () => {
       for (const service of ["web", "db=4000"]) {
         expectError(yield* ensure(server, clone, "--service", service), sentence)
       }
-      const json = `${JSON.stringify({ error: sentence })}\n`
+      const body = { error: `proj/main belongs to ${top}`, app: "proj", instance: "main", folder: top }
+      const json = `${JSON.stringify(body)}\n`
       expectError(yield* ensure(server, clone, "--service", "web", "--app", "proj", "--json"), sentence, json)
       expect(yield* listed(server.port, "proj")).toEqual(before)
       expectAnswer(yield* ensure(server, clone, "--service", "web", "--instance", "two"), "proj/two\nweb  3001\n")
@@ -163,6 +164,36 @@ describe.concurrent("portctl ensure", () => {
       for (const [index, folder] of folders.entries()) {
         expect(answers[index]?.stdout).toBe(given.has(folder) ? "proj/main\nweb  3000\ndb   3001\n" : "")
       }
+    })
+  )
+
+  it.scopedLive(
+    "two clones that ask at the same time for different services never share a port",
+    () =>
+      Effect.gen(function* () {
+        const { clone, server, top } = yield* clones
+        for (let round = 0; round < 8; round++) {
+          const app = ["--app", `round${round}`]
+          const answers = yield* Effect.all(
+            [ensure(server, top, ...app, "--service", "web"), ensure(server, clone, ...app, "--service", "db")],
+            { concurrency: "unbounded" }
+          )
+          expect(answers.map(({ code }) => code).sort()).toEqual([0, 1])
+          expect(yield* listed(server.port, `round${round}`)).toHaveLength(1)
+        }
+      }),
+    120_000
+  )
+
+  it.scopedLive("is one request", () =>
+    Effect.gen(function* () {
+      const allocation = { id: 1, app: "proj", instance: "main", service: "web", port: 3000, created_at: "now" }
+      const body = JSON.stringify({ app: "proj", instance: "main", allocations: [allocation] })
+      const { address, connections } = yield* answering("200 OK", body)
+      const cwd = yield* temporaryRepository("proj")
+      const args = ["ensure", "--service", "web"]
+      expectAnswer(yield* portctl(args, { cwd, env: { PORT_SERVER_ADDR: address } }), "proj/main\nweb  3000\n")
+      expect(connections()).toBe(1)
     })
   )
 

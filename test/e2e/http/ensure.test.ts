@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs"
+import { mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -11,10 +11,14 @@ import { type Answer, call } from "../../support/Wire.ts"
 const path = "/v1/ensure"
 const project = { app: "shop", instance: "main" }
 
+const Allocations = Schema.Array(Schema.Struct({ ...allocationFields, path: Schema.optional(Schema.String) }))
+
 const EnsureResult = Schema.Struct({
   app: Schema.String,
   instance: Schema.String,
-  allocations: Schema.Array(Schema.Struct({ ...allocationFields, path: Schema.optional(Schema.String) }))
+  allocations: Allocations,
+  took_over: Schema.optional(Schema.String),
+  also_held: Schema.optional(Allocations)
 })
 const decode = Schema.decodeUnknownSync(EnsureResult, { onExcessProperty: "error" })
 
@@ -199,17 +203,80 @@ describe("the project folder", () => {
     })
   )
 
-  it.scopedLive("stays the first one as long as it exists, and follows a project that was moved", () =>
+  /** Two folders, of which the first has ensured a service. */
+  const folders = Effect.gen(function* () {
+    const { port } = yield* startServer()
+    const folder = yield* temporaryFolder
+    const [here, there] = [join(folder, "here"), join(folder, "there")]
+    mkdirSync(here)
+    mkdirSync(there)
+    return { port, here, there, first: yield* ensure(port, [web], { path: here }) }
+  })
+
+  it.scopedLive("that an instance belongs to keeps it: another folder is refused, whatever it asks for", () =>
     Effect.gen(function* () {
-      const { port } = yield* startServer()
-      const folder = yield* temporaryFolder
-      const [here, there] = [join(folder, "here"), join(folder, "there")]
-      mkdirSync(here)
-      mkdirSync(there)
-      const first = yield* ensure(port, [web], { path: here })
-      expect(yield* ensure(port, [web], { path: there })).toEqual(first)
+      const { first, here, port, there } = yield* folders
+      for (const service of [web, db, { ...db, port: 4000 }]) {
+        const { json, status } = yield* ask(port, [service], { path: there })
+        expect({ status, json }).toEqual({
+          status: 409,
+          json: { error: `shop/main belongs to ${here}`, ...project, folder: here }
+        })
+      }
+      expect(yield* listed(port, "shop")).toEqual(first.allocations)
+    })
+  )
+
+  it.scopedLive("stays the first one as long as it exists, also for another that shares the instance", () =>
+    Effect.gen(function* () {
+      const { first, here, port, there } = yield* folders
+      expect(yield* ensure(port, [web], { path: there, share: true })).toEqual(first)
+      expect((yield* ensure(port, [db], { path: there, share: true })).allocations).toMatchObject([{ path: there }])
+      expect(portsOf(yield* ensure(port, [web, db], { path: here }))).toEqual([3000, 3001])
+      expect(yield* ask(port, [db], { path: there })).toMatchObject({ status: 409, json: { folder: here } })
+    })
+  )
+
+  it.scopedLive("is the same one by another path", () =>
+    Effect.gen(function* () {
+      const { first, here, port } = yield* folders
+      symlinkSync(here, `${here}-link`)
+      expect(yield* ensure(port, [web], { path: `${here}-link` })).toEqual(first)
+    })
+  )
+
+  it.scopedLive("loses the instance to another one when it no longer exists, which is told once", () =>
+    Effect.gen(function* () {
+      const { first, here, port, there } = yield* folders
       rmSync(here, { recursive: true })
-      expect((yield* ensure(port, [web], { path: there })).allocations).toMatchObject([{ port: 3000, path: there }])
+      const moved = { ...first, allocations: first.allocations.map((each) => ({ ...each, path: there })) }
+      expect(yield* ensure(port, [web], { path: there })).toEqual({ ...moved, took_over: here })
+      expect(yield* ensure(port, [web], { path: there })).toEqual(moved)
+    })
+  )
+
+  it.scopedLive("that cannot be probed is not gone", () =>
+    Effect.gen(function* () {
+      const { first, here, port, there } = yield* folders
+      rmSync(here, { recursive: true })
+      symlinkSync(here, here)
+      const { json, status } = yield* ask(port, [web], { path: there })
+      expect({ status, json }).toMatchObject({ status: 409, json: { folder: here } })
+      expect(yield* listed(port, "shop")).toEqual(first.allocations)
+    })
+  )
+
+  it.scopedLive("of two that ask at once for different services, one owns the instance", () =>
+    Effect.gen(function* () {
+      const { here, port, there } = yield* folders
+      for (let round = 0; round < 25; round++) {
+        const answers = yield* Effect.all(
+          [ask(port, [web], { path: here, app: `a${round}` }), ask(port, [db], { path: there, app: `a${round}` })],
+          { concurrency: "unbounded" }
+        )
+        expect(answers.map(({ status }) => status).sort()).toEqual([200, 409])
+        expect(yield* listed(port, `a${round}`)).toHaveLength(1)
+      }
     })
   )
 
@@ -275,6 +342,7 @@ const refused: ReadonlyArray<readonly [name: string, body: unknown, sentence: st
   ["a preference of 0", { ...project, services: [{ ...web, prefer: 0 }] }, /prefer must be an integer from 1 to 65535/],
   ["a misspelt field", { ...project, services: [{ ...web, prot: 80 }] }, 'services.0: unknown field "prot"'],
   ["a misspelt field outside", { ...project, service: "web", services: [web] }, 'unknown field "service"'],
+  ["a share that is no boolean", { ...project, services: [web], share: 1 }, "share must be true or false"],
   ["a relative path", { ...project, services: [web], path: "shop" }, "path must be the absolute path of a folder"],
   ["a path with NUL", { ...project, services: [web], path: "/a\0b" }, "path must be the absolute path of a folder"],
   ["a path that is no text", { ...project, services: [web], path: 1 }, "path must be a string"]

@@ -53,8 +53,9 @@ describe.skipIf(!canMount)("a project folder on a mount that hangs", { concurren
       }
       expect(yield* ensure(server, "healthy", folderIn(folder, "healthy"))).toMatchObject({ status: 200 })
       expect(yield* call(server.port, "GET", "/v1/listeners")).toMatchObject({ status: 200 })
-      for (const [index, { json, status }] of (yield* Fiber.join(ensures)).entries()) {
-        expect({ status, json }).toMatchObject({ status: 200, json: { allocations: [{ path: paths[index % 4] }] } })
+      for (const [index, refused] of (yield* Fiber.join(ensures)).entries()) {
+        const instance = instances[index % 4]
+        expect(refused).toMatchObject({ status: 409, json: { app: "shop", instance, folder: paths[index % 4] } })
       }
       for (const { json, status } of yield* Fiber.join(prunes)) {
         const kept = instances.map((instance) => ({ allocation: { instance }, reason: "unknown" }))
@@ -102,7 +103,7 @@ describe.skipIf(!canMount)("a project folder on a disk that is not mounted", { c
       yield* disk.unmount
       const kept = paths.map((path) => ({ allocation: { path }, reason: "not_mounted" }))
       expect((yield* prune(server)).json).toMatchObject({ allocations: [], kept })
-      expect((yield* ensure(server, "one", folder)).json).toMatchObject({ allocations: [{ path: paths[0] }] })
+      expect(yield* ensure(server, "one", folder)).toMatchObject({ status: 409, json: { folder: paths[0] } })
       expect(yield* portctl(["prune", "--dry-run"], { server })).toMatchObject({
         stdout: "nothing is stale\n",
         stderr: `note: 4 allocation(s) belong to folders on a disk that seems not to be mounted, like ${paths[0]}; portctl release --id gives one back: 1, 2, 3, 4\n`
@@ -175,13 +176,10 @@ describe.skipIf(process.platform !== "linux")("the process that probes folders",
       const [, digits] = yield* running.printed(/listening on http:\/\/127\.0\.0\.1:(\d+), /)
       const server = { port: Number(digits) }
       rmSync(node)
-      const gone = join(folder, "gone")
-      yield* ensure(server, "one", gone)
+      yield* ensure(server, "one", join(folder, "gone"))
       const kept = [{ allocation: { instance: "one" }, reason: "unknown" }]
       expect((yield* prune(server)).json).toMatchObject({ allocations: [], kept })
-      expect((yield* ensure(server, "one", folderIn(folder, "other"))).json).toMatchObject({
-        allocations: [{ path: gone }]
-      })
+      expect(yield* ensure(server, "one", folderIn(folder, "other"))).toMatchObject({ status: 409 })
     })
   )
 })

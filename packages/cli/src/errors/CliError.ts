@@ -25,6 +25,7 @@ export class CliError extends Data.TaggedError("CliError")<{
 export type ClientError =
   | Errors.AllocationNotFound
   | Errors.ImportConflict
+  | Errors.InstanceTaken
   | Errors.InvalidRequest
   | Errors.ListenersUnavailable
   | Errors.PortTaken

@@ -8,6 +8,8 @@ export const hintOf = (error: ClientError): string | undefined => {
       return "portctl list shows every allocation with its id"
     case "ImportConflict":
       return `portctl why --port ${error.conflicts[0].port} tells who holds the first of them`
+    case "InstanceTaken":
+      return `--instance ${error.instance} shares the ports`
     case "PortTaken":
       return `portctl why --port ${error.holder.port}, or leave the port out for a free one`
     case "RangeExhausted":

@@ -11,6 +11,7 @@ import { hintOf } from "./Hints.ts"
 const Body = Schema.Union(
   Errors.PortTaken.body,
   Errors.ImportConflict.body,
+  Errors.InstanceTaken.body,
   Errors.AllocationNotFound.body,
   Errors.InvalidRequest.body,
   Errors.RangeExhausted.body,
@@ -42,6 +43,12 @@ const asCliError = (error: ClientError | CliError, overrides: MessageOverrides):
     case "ImportConflict":
       return new CliError({
         message: `${error.message}: ${conflictsOf(error)}`,
+        body: encodeBody(error),
+        hint
+      })
+    case "InstanceTaken":
+      return new CliError({
+        message: `${error.message}; give this folder its own with --instance or PORTCTL_INSTANCE`,
         body: encodeBody(error),
         hint
       })

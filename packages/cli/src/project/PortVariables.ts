@@ -1,3 +1,4 @@
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import type { EnsureResult, RequestedService } from "@port-server/domain/Ensure"
 import { projectFileName, variablesOf } from "@port-server/domain/ProjectFile"
 import * as Effect from "effect/Effect"
@@ -16,7 +17,9 @@ export interface Variables {
 /** The services that a project has: those of its file, or, without one, those that have ports already. */
 export const known = Effect.fnUntraced(function* (here: Here) {
   if (here.project !== undefined) return [...settingsOf(here).keys()]
-  return [...new Set((yield* here.held).map(({ service }) => service))]
+  const client = yield* PortServerClient
+  const held = yield* client.list({ app: here.app, instance: here.instance })
+  return [...new Set(held.map(({ service }) => service))]
 })
 
 /** {@link known}, of a project that has at least one. */

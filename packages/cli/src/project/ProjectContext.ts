@@ -1,14 +1,12 @@
 import * as NodeFs from "node:fs"
 import { basename } from "node:path"
-import type { Allocation } from "@port-server/domain/Allocation"
-import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { sentenceOf, variable } from "@port-server/domain/EnvConfig"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { Name } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { CliError, type ClientError } from "../errors/CliError.ts"
+import { CliError } from "../errors/CliError.ts"
 import * as GitLocation from "./GitLocation.ts"
 import * as ProjectFileLoader from "./ProjectFileLoader.ts"
 
@@ -18,8 +16,6 @@ export interface Here {
   readonly instance: string
   /** Whether the command line or the environment said the instance: then another folder may have the same one on purpose. */
   readonly isSaid: boolean
-  /** What the instance has, by id; the server is asked once. */
-  readonly held: Effect.Effect<ReadonlyArray<Allocation>, ClientError, PortServerClient>
   /** The real path of the worktree's top level; outside git, of the project file's folder or the current one. */
   readonly folder: string
   /** The project file that goes for the current folder. */
@@ -98,7 +94,6 @@ export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUn
     app,
     instance,
     isSaid: saidInstance !== "",
-    held: yield* Effect.cached(Effect.flatMap(PortServerClient, (client) => client.list({ app, instance }))),
     folder,
     project
   }

@@ -1,6 +1,5 @@
-import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { EnsureRequest, type RequestedService } from "@port-server/domain/Ensure"
+import { EnsureRequest, type EnsureResult, type RequestedService } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { escapeControls } from "@port-server/domain/Name"
 import { projectFileName, type ServiceSettings } from "@port-server/domain/ProjectFile"
@@ -8,7 +7,6 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
-import { conflictingFolder } from "./FolderOwnership.ts"
 import type { Here } from "./ProjectContext.ts"
 
 const decode = Schema.decodeUnknown(EnsureRequest)
@@ -33,40 +31,22 @@ export const requestedServices = (
 ): ReadonlyArray<RequestedService> =>
   asked.length > 0 ? asked : [...settingsOf(here).keys()].map((service) => ({ service }))
 
-/** Fails when an instance belongs to another folder, unless it was said: that is how one shares it. */
-const own = (here: Here, allocations: ReadonlyArray<Allocation>) => {
-  const other = here.isSaid ? undefined : conflictingFolder(here, allocations)
-  return other === undefined
-    ? Effect.void
-    : CliError.make(
-        `${instanceLabel(here)} belongs to ${other}; give this folder its own with --instance or PORTCTL_INSTANCE`,
-        { hint: `--instance ${here.instance} shares the ports` }
-      )
-}
-
-/** Say which ports a service has beside one that it was given now because exactly that one was asked for. */
-const noteOtherPorts = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArray<Allocation>) => {
-  const added = allocations.filter(({ id }) => !held.some((other) => other.id === id))
-  const left = held.filter(({ service }) => added.some((other) => other.service === service))
-  return Effect.forEach(
-    left,
+/** Note the other ports of services that were given a new one now because exactly that one was asked for. */
+const noteOtherPorts = ({ also_held = [] }: EnsureResult) =>
+  Effect.forEach(
+    also_held,
     ({ id, owner, port }) =>
       Console.error(`note: ${owner} has port ${port} (id=${id}) too; portctl release --id ${id} gives it back`),
     { discard: true }
   )
-}
 
-/** Say so when the ports were those of a folder that is gone: it may be away for a while only. */
-const noteTakeover = (held: ReadonlyArray<Allocation>, allocations: ReadonlyArray<Allocation>) => {
-  const [gone] = held.flatMap(({ id, path }) =>
-    path !== undefined && allocations.some((other) => other.id === id && other.path !== path) ? [path] : []
-  )
-  return gone === undefined
+/** Note whose the ports were until now: that folder may be away for a while only. */
+const noteTakeover = ({ took_over }: EnsureResult) =>
+  took_over === undefined
     ? Effect.void
-    : Console.error(`note: took over the ports of ${escapeControls(gone)}, which is gone`)
-}
+    : Console.error(`note: took over the ports of ${escapeControls(took_over)}, which is gone`)
 
-/** Give the services their ports, in the folder where the verb runs, with what its project file says of them. */
+/** Give the services their ports, in the folder where the command runs, with the settings of its project file. */
 export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
   const { app, folder, instance, isSaid } = here
   const settings = settingsOf(here)
@@ -77,16 +57,13 @@ export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: Re
     return prefer === undefined ? { service } : { service, prefer }
   })
   const request = yield* Effect.mapError(
-    decode({ app, instance, services, path: folder }),
+    // An instance that was given explicitly may be shared with the folder that it belongs to.
+    decode({ app, instance, services, path: folder, ...(isSaid ? { share: true } : {}) }),
     InvalidRequest.fromParseError
   )
-  const held = isSaid && !asked.some(({ port }) => port) ? [] : yield* here.held
-  yield* own(here, held)
   const client = yield* PortServerClient
   const ensured = yield* client.ensure(request)
-  // Another folder may have asked in the meantime.
-  yield* own(here, [...held, ...ensured.allocations])
-  yield* noteTakeover(held, ensured.allocations)
-  yield* noteOtherPorts(held, ensured.allocations)
+  yield* noteTakeover(ensured)
+  yield* noteOtherPorts(ensured)
   return ensured
 })

@@ -11,6 +11,7 @@ import { EnsureRequest, EnsureResult } from "../Ensure.ts"
 import {
   AllocationNotFound,
   ImportConflict,
+  InstanceTaken,
   InvalidRequest,
   ListenersUnavailable,
   PortTaken,
@@ -113,11 +114,15 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
     HttpApiEndpoint.post("ensure", "/v1/ensure")
       .setPayload(EnsureRequest)
       .addSuccess(EnsureResult)
+      .addError(InstanceTaken.body)
       .addError(PortTaken.body)
       .addError(RangeExhausted.body)
       .addError(ListenersUnavailable.body)
       .annotate(OpenApi.Summary, "Give every service of a project its port")
-      .annotate(OpenApi.Description, "The one that it has already, or a new one; all of them or none.")
+      .annotate(
+        OpenApi.Description,
+        "The one that it has already, or a new one; all of them or none. An instance belongs to the first folder it was ensured for, as long as that exists; for another one it takes `share`."
+      )
   )
   .add(
     HttpApiEndpoint.get("listeners", "/v1/listeners")

@@ -195,7 +195,8 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
 
     /**
      * Give every service of a project the port that it has already, or one; all of them or, when it fails, none. Fails with
-     * `PortTaken` when an asked port has another holder, with `RangeExhausted` when too few are left.
+     * `InstanceTaken` when the instance belongs to another folder, with `PortTaken` when an asked port has another holder,
+     * with `RangeExhausted` when too few are left.
      */
     ensure: (request: EnsureRequest) => answer(Effect.flatMap(endpoints.ensure, (call) => call({ payload: request }))),
 

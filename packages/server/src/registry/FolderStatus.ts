@@ -22,6 +22,15 @@ export const statusOf = (state: FolderState | undefined, device: string | undefi
 /** Whether a folder can no longer own an instance: it is certain that it does not exist. */
 export const isLost = (status: FolderStatus): boolean => status === "gone" || status === "parent_gone"
 
+/** Whether two paths lead to one folder. */
+const isSame = (one: string, other: string, states: ReadonlyMap<string, FolderState>): boolean => {
+  const real = (path: string) => {
+    const state = states.get(path)
+    return state?._tag === "Present" ? state.real : path
+  }
+  return one === other || real(one) === real(other)
+}
+
 /** An instance's folders as they were probed. */
 export interface Folders {
   readonly states: ReadonlyMap<string, FolderState>
@@ -32,3 +41,17 @@ export interface Folders {
 /** What became of an allocation's folder. */
 export const folderOf = (allocation: Allocation, { devices, states }: Folders): FolderStatus =>
   statusOf(states.get(allocation.path ?? ""), devices.get(allocation.id))
+
+/**
+ * The folder that an instance belongs to, where that is not `path`: the folder of its oldest allocation, of those whose
+ * folder is not lost. The rule of ownership, and the only place that has it.
+ *
+ * @param held the allocations of the instance, by id
+ */
+export const otherOwner = (path: string, held: ReadonlyArray<Allocation>, folders: Folders): string | undefined => {
+  const owner = held.find(
+    (allocation) =>
+      allocation.path !== undefined && (allocation.path === path || !isLost(folderOf(allocation, folders)))
+  )?.path
+  return owner === undefined || isSame(owner, path, folders.states) ? undefined : owner
+}

@@ -10,23 +10,20 @@ import * as Option from "effect/Option"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
 
-/** Release what was ensured for the current worktree; `other` is a folder that its instance still has ports of. */
+/** Release what was ensured for the current worktree; `other` is another folder with ports of the same instance. */
 const releaseHere = Effect.gen(function* () {
   // Loaded only when it is asked for.
-  const [{ here }, { instanceLabel }, { conflictingFolder }] = yield* Effect.promise(() =>
-    Promise.all([
-      import("../../project/ProjectContext.ts"),
-      import("../../project/ProjectPorts.ts"),
-      import("../../project/FolderOwnership.ts")
-    ])
+  const [{ here }, { instanceLabel }] = yield* Effect.promise(() =>
+    Promise.all([import("../../project/ProjectContext.ts"), import("../../project/ProjectPorts.ts")])
   )
   const place = yield* here({ app: Option.none(), instance: Option.none() })
-  const { folder, held } = place
+  const { app, folder, instance } = place
   const client = yield* PortServerClient
   const own = yield* client.list({ path: folder })
   const { deleted } = yield* client.releaseMatching({ path: folder })
   const places = own.length === 0 ? [instanceLabel(place)] : [...new Set(own.map(instanceLabel))]
-  return { deleted, folder, places, place: instanceLabel(place), other: conflictingFolder(place, yield* held) }
+  const [other] = (yield* client.list({ app, instance })).flatMap(({ path }) => path ?? [])
+  return { deleted, folder, places, place: instanceLabel(place), other }
 })
 
 /** `portctl release` */
@@ -62,7 +59,8 @@ export const release = Command.make(
         ({ deleted, folder, places }) =>
           `released ${deleted} allocation(s) of ${escapeControls(folder)} (${places.join(", ")})`
       )
-      if (other !== undefined) yield* Console.error(`note: ${place} has ports of ${other} too; they stay`)
+      if (other !== undefined)
+        yield* Console.error(`note: ${place} has ports of ${escapeControls(other)} too; they stay`)
       return
     }
     if (Option.isSome(id)) {
