@@ -5,7 +5,7 @@ export default defineConfig({
   resolve: { conditions: ["@port-server/source"] },
   ssr: { resolve: { conditions: ["@port-server/source"], externalConditions: ["@port-server/source"] } },
   test: {
-    include: ["packages/*/test/**/*.test.ts", "test/e2e/**/*.test.ts"],
+    include: ["packages/*/test/**/*.test.ts", "test/*.test.ts", "test/e2e/**/*.test.ts"],
     // Most of a test's time is a child process's start: two at a time keep two cores busy.
     maxWorkers: 2,
     minWorkers: 1,
