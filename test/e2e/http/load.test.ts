@@ -163,7 +163,7 @@ describe("large requests at once", () => {
   )
 
   it.scopedLive(
-    "imports of the largest size: one owner gets everything, the others are told every conflict",
+    "imports of the largest size: one owner gets everything, the others get the first hundred conflicts",
     () =>
       Effect.gen(function* () {
         const { port } = yield* startServer()
@@ -174,7 +174,7 @@ describe("large requests at once", () => {
         expect(all.find(({ status }) => status === 200)?.json).toEqual({ imported: 8_000, unchanged: 0 })
         for (const { json } of all.filter(({ status }) => status === 409)) {
           expect(json).toMatchObject({ error: "8000 port(s) already allocated, nothing was imported" })
-          expect(json).toHaveProperty("conflicts.length", 8_000)
+          expect(json).toHaveProperty("conflicts.length", 100)
         }
       }),
     patient
