@@ -38,7 +38,9 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       .handle("health", () => Effect.succeed({ status: "ok" as const }))
       .handle("allocate", ({ payload }) => registry.allocate(payload))
       .handle("list", ({ urlParams: { after, limit, ...filter } }) =>
-        after === undefined && limit === undefined ? list(filter) : registry.page(filter, after, limit)
+        after === undefined && limit === undefined
+          ? list(filter)
+          : turns.takeIf(false, "list", registry.page(filter, after, limit))
       )
       .handle("check", ({ path: { port } }) => registry.check(port))
       .handle("release", ({ path: { id } }) => Effect.as(registry.release(id), { status: "deleted" as const }))

@@ -69,11 +69,12 @@ export class Imports extends Effect.Service<Imports>()("@port-server/server/regi
     })
 
     const importAll = (request: ImportRequest) =>
-      Effect.catchTag(registry.import(request), "ImportConflict", ({ conflicts: [first, ...others] }) =>
-        Effect.fail(
-          new ImportConflict({ conflicts: [first, ...others.slice(0, mostConflicts - 1)], total: others.length + 1 })
-        )
-      )
+      Effect.catchTag(registry.import(request), "ImportConflict", (error) => {
+        const [first, ...others] = error.conflicts
+        if (others.length < mostConflicts) return Effect.fail(error)
+        const conflicts = [first, ...others.slice(0, mostConflicts - 1)] as const
+        return Effect.fail(new ImportConflict({ conflicts, total: others.length + 1 }))
+      })
 
     return {
       /**
