@@ -11,9 +11,9 @@ import { CliError } from "../../errors/CliError.ts"
 import { cannotWrite, codeOf } from "../../errors/FileError.ts"
 import * as Output from "../../output/Output.ts"
 import * as AtomicFile from "../../platform/AtomicFile.ts"
+import { isReservedKey, reservedKeyMessage } from "../../platform/JsonFile.ts"
 import * as GitLocation from "../../project/GitLocation.ts"
 import { currentFolder, here } from "../../project/ProjectContext.ts"
-import { isReservedKey, reservedKeyMessage } from "../../project/ProjectFileLoader.ts"
 import { instanceLabel } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
 
@@ -64,7 +64,7 @@ export const init = Command.make(
     }
     const writing = Effect.gen(function* () {
       const strange = asked.map((each) => each.service).find(isReservedKey)
-      if (strange !== undefined) return yield* CliError.make(reservedKeyMessage(strange))
+      if (strange !== undefined) return yield* CliError.make(reservedKeyMessage(strange, projectFileName))
       const port = firstDuplicate(asked.flatMap((each) => each.port || []))
       if (port !== undefined) return yield* CliError.make(`port ${port} is asked for twice`)
       const file = join(yield* home, projectFileName)

@@ -1,0 +1,94 @@
+import * as NodeFs from "node:fs"
+import { basename } from "node:path"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import { cannotRead, codeOf } from "../errors/FileError.ts"
+
+/** The file is not JSON that can be used; `message` names the file and the place. */
+export class JsonFileInvalid extends Data.TaggedError("JsonFileInvalid")<{ readonly message: string }> {}
+
+const failed = (message: string) => new JsonFileInvalid({ message })
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** The text of a file; `undefined` where there is none. */
+const textOf = (file: string): Effect.Effect<string | undefined, JsonFileInvalid> =>
+  Effect.suspend(() => {
+    try {
+      // A pipe or a device would be waited for, without end.
+      const status = NodeFs.statSync(file, { throwIfNoEntry: false })
+      if (status === undefined) {
+        // A link that leads nowhere is not there for most calls, and yet somebody's file.
+        const isLink = NodeFs.lstatSync(file, { throwIfNoEntry: false }) !== undefined
+        return isLink ? failed(cannotRead(file, { code: "ELOOP" })) : Effect.succeed(undefined)
+      }
+      if (!status.isFile() && !status.isDirectory()) return failed(`${file} is not a file`)
+      return Effect.succeed(utf8.decode(NodeFs.readFileSync(file)))
+    } catch (error) {
+      if (codeOf(error) === "ENOTDIR") return Effect.succeed(undefined)
+      return codeOf(error) === "ERR_ENCODING_INVALID_ENCODED_DATA"
+        ? failed(`${file} is not UTF-8 text`)
+        : failed(cannotRead(file, error))
+    }
+  })
+
+/** Whether a field of this name would be lost: JavaScript takes it for something else. */
+export const isReservedKey = (name: string): boolean => name === "__proto__"
+
+/** Error message for such a field in a file. */
+export const reservedKeyMessage = (name: string, fileName: string): string =>
+  `${JSON.stringify(name)} cannot be a name in ${fileName}`
+
+/** Where a JSON text goes wrong: the character that `message` is about, counted from 0. */
+const errorOffset = (text: string, message: string): number => {
+  const [, position] = /at position (\d+)/.exec(message) ?? []
+  if (position !== undefined) return Number(position)
+  if (!message.startsWith("Unexpected token")) return text.length
+  // Node does not give the place of a token: it is the last character of the shortest beginning that has this error.
+  const hasToken = (length: number): boolean => {
+    try {
+      JSON.parse(text.slice(0, length))
+      return false
+    } catch (error) {
+      return error instanceof Error && error.message.startsWith("Unexpected token")
+    }
+  }
+  let [without, including] = [0, text.length]
+  while (including - without > 1) {
+    const middle = Math.floor((without + including) / 2)
+    if (hasToken(middle)) including = middle
+    else without = middle
+  }
+  return without
+}
+
+/** What is wrong with a JSON text, and in which line and column: `3:5 is not JSON: Unexpected token 'x'`. */
+const notJson = (text: string, error: unknown): string => {
+  const message = error instanceof Error ? error.message : String(error)
+  const lines = text.slice(0, errorOffset(text, message)).split("\n")
+  const reason = message.replace(/(, (\.\.\.)?"|( in JSON)? at position ).*$/s, "")
+  return `${lines.length}:${(lines.at(-1)?.length ?? 0) + 1} is not JSON: ${reason}`
+}
+
+const parse = (file: string, text: string): Effect.Effect<unknown, JsonFileInvalid> =>
+  Effect.suspend(() => {
+    if (text.startsWith("\uFEFF")) {
+      return failed(`${file} starts with a byte order mark; save it as UTF-8 without one`)
+    }
+    let reserved: string | undefined
+    try {
+      const value: unknown = JSON.parse(text, (name, value: unknown) => {
+        if (isReservedKey(name)) reserved = name
+        return value
+      })
+      return reserved === undefined
+        ? Effect.succeed(value)
+        : failed(`${file}: ${reservedKeyMessage(reserved, basename(file))}`)
+    } catch (error) {
+      return failed(`${file}:${notJson(text, error)}`)
+    }
+  })
+
+/** The value in a JSON file; `undefined` where there is no such file. */
+export const read = (file: string): Effect.Effect<unknown, JsonFileInvalid> =>
+  Effect.flatMap(textOf(file), (text) => (text === undefined ? Effect.succeed(undefined) : parse(file, text)))
