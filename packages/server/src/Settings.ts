@@ -1,4 +1,3 @@
-import { homedir, userInfo } from "node:os"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Flag from "@port-server/command-line/command/Flag"
@@ -10,7 +9,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { DatabaseUnusable, refuseForeignLink } from "./storage/DatabaseFile.ts"
+import { DatabaseUnusable, dataFolder, refuseForeignLink } from "./storage/DatabaseFile.ts"
 
 /** The options of `port-server`. */
 export const options = {
@@ -29,7 +28,7 @@ export const options = {
   log: Flag.file({
     name: "log",
     placeholder: "FILE",
-    description: "Write to this file what would be printed; at 1 MiB it is rotated, 3 such are kept"
+    description: "Log to this file instead of printing; it is rotated at 1 MiB, 3 old ones are kept"
   }).pipe(Flag.withSchema(ServerFlags.fileName("the log file")), Flag.optional),
   check: Flag.boolean("check", "Check that the database is sound, and exit: 0 if so, 1 if not")
 }
@@ -40,13 +39,11 @@ export type Flags = { readonly [Name in keyof typeof options]: Config.Config.Suc
 const or = <A>(flag: Option.Option<A>, config: Config.Config<A>) =>
   Option.match(flag, { onNone: () => config, onSome: Config.succeed })
 
-const dataFolder = (path: Path.Path) => path.join(homedir() || userInfo().homedir, Defaults.dataFolder)
-
 /** Make the folder of the default database, for the user alone, when `database` is that one. */
 export const makeDataFolder = Effect.fnUntraced(function* (database: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const folder = dataFolder(path)
+  const folder = dataFolder()
   if (database !== path.join(folder, Defaults.databaseFile)) return
   const message = `cannot make the folder ${folder} (is HOME your own folder? or use --db FILE)`
   yield* fs.makeDirectory(folder, { mode: 0o700 }).pipe(
@@ -54,8 +51,12 @@ export const makeDataFolder = Effect.fnUntraced(function* (database: string) {
       (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
       () =>
         refuseForeignLink(database, folder).pipe(
-          Effect.zipRight(fs.stat(folder)),
-          Effect.flatMap(({ type }) => (type === "Directory" ? fs.chmod(folder, 0o700) : Effect.void))
+          // A link leads to a folder that was not made here: its mode is its owner's choice.
+          Effect.zipRight(Effect.isSuccess(fs.readLink(folder))),
+          Effect.zip(fs.stat(folder)),
+          Effect.flatMap(([isLink, { type }]) =>
+            isLink || type !== "Directory" ? Effect.void : fs.chmod(folder, 0o700)
+          )
         )
     ),
     Effect.catchTag("SystemError", "BadArgument", () => new DatabaseUnusable({ message }))
@@ -68,7 +69,7 @@ export const settings = Effect.fnUntraced(function* (flags: Flags) {
   const port = yield* or(flags.port, variable("PORT_SERVER_PORT", RequestedPortFromDigits, Defaults.serverPort))
   const defaultRange = Schema.decodeSync(PortRange)(Defaults.portRange)
   const range = yield* or(flags.range, variable("PORT_SERVER_RANGE", PortRangeFromText, defaultRange))
-  const defaultDatabase = path.join(dataFolder(path), Defaults.databaseFile)
+  const defaultDatabase = path.join(dataFolder(), Defaults.databaseFile)
   const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, defaultDatabase))
   const log = Option.map(flags.log, (file) => path.resolve(file))
   return { port, range, database: path.resolve(database), log, probe: !flags.noProbe }

@@ -23,25 +23,24 @@ import { ServerConfig } from "./ServerConfig.ts"
 import { type Flags, makeDataFolder, options, settings } from "./Settings.ts"
 import { integrityCheck } from "./storage/IntegrityCheck.ts"
 
+/** The one ready line: printed, or the first of the log file. */
 const announce = Effect.gen(function* () {
-  const { database, range } = yield* ServerConfig
-  yield* HttpServer.addressFormattedWith((address) =>
-    Console.log(`port-server listening on ${address}, database ${database}, range ${range}`)
-  )
+  const { database, log, range } = yield* ServerConfig
+  yield* HttpServer.addressFormattedWith((address) => {
+    const line = `port-server listening on ${address}, database ${database}, range ${range}`
+    return Option.isSome(log) ? Effect.logInfo(line) : Console.log(line)
+  })
 })
 
-/** Where what is printed goes from here on: to the log file, if there is one. */
 const Log = Layer.unwrapEffect(
   Effect.map(ServerConfig, ({ database, log }) =>
     Option.match(log, { onNone: () => Layer.empty, onSome: (file) => LogFile.layer(file, database) })
   )
 )
 
-/** The log tells of a start that fails, too; on stderr the program says it. */
+/** A start that fails is in the log, too; on stderr the program reports it. */
 const logFailure = (error: unknown) =>
-  Effect.flatMap(ServerConfig, ({ log }) =>
-    Option.isSome(log) ? Console.error(`error: ${sentenceOf(error)}`) : Effect.void
-  )
+  Effect.flatMap(ServerConfig, ({ log }) => (Option.isSome(log) ? Effect.logError(sentenceOf(error)) : Effect.void))
 
 const serve = (flags: Flags) =>
   // Built from the last line up: a port that is taken is found before the log and the database are touched. Ended from
@@ -61,9 +60,7 @@ const serve = (flags: Flags) =>
     // Nobody collects the spans of this process; making them costs each request more than its work.
     Layer.provide(Layer.setTracerEnabled(false)),
     Layer.launch,
-    Effect.raceFirst(uncaughtException),
-    // Why it ended is said where it was started, not in a log that is closed by then.
-    (work) => Console.consoleWith((console) => Console.withConsole(work, console))
+    Effect.raceFirst(uncaughtException)
   )
 
 const check = (flags: Flags) =>
@@ -85,8 +82,8 @@ const portServer = Command.make(
     ],
     examples: ["port-server --db ~/ports.db --range 20000-29999"],
     exitCodes: {
-      0: "It was told to stop, or the check found nothing wrong",
-      1: "It could not run; one line on stderr says why"
+      0: "It was stopped, or the check found nothing wrong",
+      1: "It could not run; see stderr"
     },
     parameters: options
   },

@@ -67,6 +67,26 @@ it.scopedLive("leaves the mode of a folder that --db names alone", () =>
   })
 )
 
+it.scopedLive(
+  "leaves the mode of a database that --db names alone, and of a folder that ~/.port_server is a link to",
+  () =>
+    Effect.gen(function* () {
+      const home = yield* temporaryFolder
+      const folder = join(home, "shared")
+      yield* promise(() => mkdir(folder))
+      yield* promise(() => chmod(folder, 0o755))
+      const database = join(folder, "theirs.db")
+      yield* execute(database, originalSchema)
+      yield* promise(() => chmod(database, 0o644))
+      yield* generous(home, "--db", database)
+      expect(yield* modeOf(database)).toBe("644")
+      yield* promise(() => symlink(folder, join(home, ".port_server")))
+      yield* generous(home)
+      expect(yield* modeOf(folder)).toBe("755")
+      yield* expectPrivate(join(folder, "ports.db"))
+    })
+)
+
 it.scopedLive("opens a database of the original program and keeps every row", () =>
   Effect.gen(function* () {
     const folder = yield* temporaryFolder

@@ -1,4 +1,17 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -9,6 +22,13 @@ import { freePort } from "../../support/Sockets.ts"
 import { call } from "../../support/Wire.ts"
 
 const modeOf = (file: string) => statSync(file).mode & 0o777
+
+/** What is in a folder: names, modes and sizes. */
+const snapshot = (folder: string) =>
+  readdirSync(folder).map((name) => {
+    const { mode, size } = lstatSync(join(folder, name))
+    return { name, mode, size }
+  })
 
 const mebibyte = 1024 * 1024
 
@@ -59,14 +79,14 @@ it.scopedLive(
     })
 )
 
-it.scopedLive("goes on in a log that is there, and closes it to others", () =>
+it.scopedLive("appends to a log that is there, and leaves its mode as it is", () =>
   Effect.gen(function* () {
     const folder = yield* temporaryFolder
     writeFileSync(join(folder, "server.log"), "of an older server\n")
     chmodSync(join(folder, "server.log"), 0o644)
     yield* served(folder)
     expect(logs(folder)["server.log"]).toMatch(/^of an older server\n[^\n]+listening[^\n]+\n$/)
-    expect(modeOf(join(folder, "server.log"))).toBe(0o600)
+    expect(modeOf(join(folder, "server.log"))).toBe(0o644)
   })
 )
 
@@ -126,12 +146,37 @@ const unusable: ReadonlyArray<readonly [name: string, make: (file: string) => st
     /^error: cannot write the log \S+: it is not a file\n$/
   ],
   [
+    "a pipe",
+    (file) => {
+      execFileSync("mkfifo", [file])
+      return file
+    },
+    /^error: cannot write the log \S+: it is not a file\n$/
+  ],
+  [
+    "a link to a file",
+    (file) => {
+      writeFileSync(`${file}.target`, "kept\n", { mode: 0o644 })
+      symlinkSync(`${file}.target`, file)
+      return file
+    },
+    /^error: cannot write the log \S+: it is a symbolic link\n$/
+  ],
+  [
+    "a link to nothing",
+    (file) => {
+      symlinkSync(`${file}.target`, file)
+      return file
+    },
+    /^error: cannot write the log \S+: it is a symbolic link\n$/
+  ],
+  [
     "below a file",
     (file) => {
       writeFileSync(file, "")
       return join(file, "server.log")
     },
-    /^error: cannot write the log \S+: its folder is not a folder\n$/
+    /^error: cannot write the log \S+: it is in something that is not a folder\n$/
   ],
   ["the database", (file) => join(file, "../ports.db"), /^error: cannot write the log \S+: it is a database\n$/],
   [
@@ -149,8 +194,10 @@ for (const [name, make, sentence] of unusable) {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const args = ["--port", "0", "--db", join(folder, "ports.db"), "--log", make(join(folder, "log"))]
+      const before = snapshot(folder)
       const { ended } = yield* start(bin.portServer, args, { env: { HOME: folder } })
       const result = yield* ended
+      expect(snapshot(folder)).toEqual(before)
       expect(result).toMatchObject({ code: 1, stdout: "" })
       expect(result.stderr).toMatch(sentence)
       expectClean(result)
@@ -158,3 +205,38 @@ for (const [name, make, sentence] of unusable) {
     })
   )
 }
+
+const nobody = 65_534
+const asRoot = process.getuid?.() === 0 ? it.scopedLive : it.scopedLive.skip
+
+asRoot("a log that belongs to another user, by its own name or by a hard link, is refused and left as it is", () =>
+  Effect.gen(function* () {
+    const folder = yield* temporaryFolder
+    const theirs = join(folder, "theirs")
+    writeFileSync(theirs, "kept\n")
+    chmodSync(theirs, 0o666)
+    chownSync(theirs, nobody, nobody)
+    linkSync(theirs, join(folder, "link"))
+    const before = snapshot(folder)
+    for (const log of [theirs, join(folder, "link")]) {
+      const args = ["--port", "0", "--db", join(folder, "ports.db"), "--log", log]
+      const { ended } = yield* start(bin.portServer, args, { env: { HOME: folder } })
+      expectError(yield* ended, `cannot write the log ${log}: it belongs to another user`)
+    }
+    expect(snapshot(folder)).toEqual(before)
+    expect(readFileSync(theirs, "utf8")).toBe("kept\n")
+  })
+)
+
+it.scopedLive("rotates onto a link without following it", () =>
+  Effect.gen(function* () {
+    const folder = yield* temporaryFolder
+    const target = join(folder, "target")
+    writeFileSync(target, "kept\n", { mode: 0o644 })
+    symlinkSync(target, join(folder, "server.log.1"))
+    writeFileSync(join(folder, "server.log"), "x".repeat(mebibyte))
+    yield* served(folder)
+    expect(readFileSync(target, "utf8")).toBe("kept\n")
+    expect(modeOf(target)).toBe(0o644)
+  })
+)

@@ -1,82 +1,92 @@
-import { appendFileSync, chmodSync, closeSync, openSync, readSync } from "node:fs"
+import { appendFileSync, closeSync, constants, fstatSync, mkdirSync, openSync, readSync } from "node:fs"
+import { dirname } from "node:path"
 import { finished } from "node:stream/promises"
+import { errorCode, fileReason } from "@port-server/domain/SystemError"
 import * as Cause from "effect/Cause"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as HashSet from "effect/HashSet"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Schema from "effect/Schema"
 
-/** How large the log may become before it is put aside, and how many that were are kept: `FILE.1` is the newest. */
+/** How large the log may become before it is rotated, and how many rotated ones are kept: `FILE.1` is the newest. */
 const limits = { size: "1M", rotate: 3 } as const
 
-/** What is written can be read by the user alone. */
+/** Of a new log: readable only by its owner. */
 const mode = 0o600
 
 /** The log cannot be written; `message` is a sentence that names the file. */
 export class LogUnusable extends Schema.TaggedError<LogUnusable>()("LogUnusable", { message: Schema.String }) {}
 
-const reasonOf = (error: NodeJS.ErrnoException): string => {
-  switch (error.code) {
-    case "EACCES":
-    case "EPERM":
-      return "it is not yours to write"
-    case "ENOTDIR":
-      return "its folder is not a folder"
-    case "ENOSPC":
-      return "the disk is full"
-    default:
-      return /not a file/.test(error.message) ? "it is not a file" : error.message
-  }
+const unusable = (file: string, reason: string) =>
+  new LogUnusable({ message: `cannot write the log ${file}: ${reason}` })
+
+const toUnusable = (file: string) => (error: unknown) => {
+  if (errorCode(error) === "ELOOP") return unusable(file, "it is a symbolic link")
+  if (errorCode(error) === "EISDIR") return unusable(file, "it is not a file")
+  return unusable(file, fileReason(error) ?? String(error))
 }
 
 /** What a SQLite database begins with (https://sqlite.org/fileformat.html, section 1.3). */
 const databaseHeader = "SQLite format 3\0"
 
-/** Whether the file is a database, this server's or any, which a log would spoil, and put aside when it is large. */
-const isDatabase = (file: string, database: string): boolean => {
-  if (["", "-wal", "-shm"].some((suffix) => file === `${database}${suffix}`)) return true
+/** Open the log, made where it is missing; no link is followed, and nothing waits for the other end of a pipe. */
+const openLog = (file: string): number => {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
+  const open = () => openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode)
   try {
-    // This process has not opened the database yet, so that closing the file drops no locks of SQLite's.
-    const descriptor = openSync(file, "r")
-    try {
-      const bytes = Buffer.alloc(databaseHeader.length)
-      return bytes.toString("latin1", 0, readSync(descriptor, bytes)) === databaseHeader
-    } finally {
-      closeSync(descriptor)
-    }
-  } catch {
-    return false
+    return open()
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error
+    mkdirSync(dirname(file), { recursive: true })
+    return open()
   }
 }
 
+/** Fails when the file is not one that a log may be written to: another user's, or a database, this server's or any. */
+const check = (file: string, database: string): Effect.Effect<void, LogUnusable> =>
+  Effect.gen(function* () {
+    // By its name, too: this one may not be there yet. It is not open yet, so that closing it here drops no locks of
+    // SQLite's (https://sqlite.org/howtocorrupt.html, section 2.2).
+    if (["", "-wal", "-shm"].some((suffix) => file === `${database}${suffix}`)) {
+      return yield* unusable(file, "it is a database")
+    }
+    const descriptor = yield* Effect.acquireRelease(
+      Effect.try({ try: () => openLog(file), catch: toUnusable(file) }),
+      (descriptor) => Effect.sync(() => closeSync(descriptor))
+    )
+    const status = fstatSync(descriptor)
+    if (!status.isFile()) return yield* unusable(file, "it is not a file")
+    if (process.getuid !== undefined && status.uid !== process.getuid()) {
+      return yield* unusable(file, "it belongs to another user")
+    }
+    const bytes = Buffer.alloc(databaseHeader.length)
+    if (bytes.toString("latin1", 0, readSync(descriptor, bytes, 0, bytes.length, 0)) === databaseHeader) {
+      return yield* unusable(file, "it is a database")
+    }
+  }).pipe(Effect.scoped)
+
 const open = Effect.fnUntraced(function* (file: string, database: string) {
-  if (isDatabase(file, database))
-    return yield* new LogUnusable({ message: `cannot write the log ${file}: it is a database` })
+  yield* check(file, database)
   const { createStream } = yield* Effect.promise(() => import("rotating-file-stream"))
   const make = () => createStream(file, { ...limits, mode })
-  const failed = (error: NodeJS.ErrnoException) =>
-    new LogUnusable({ message: `cannot write the log ${file}: ${reasonOf(error)}` })
   const first = yield* Effect.async<ReturnType<typeof make>, LogUnusable>((resume) => {
     const stream = make()
-    stream.once("error", (error) => resume(failed(error)))
+    stream.once("error", (error) => resume(toUnusable(file)(error)))
     stream.once("open", () => resume(Effect.succeed(stream)))
   })
-  // Of a log that was there already, the mode is what it was.
-  yield* Effect.try({ try: () => chmodSync(file, mode), catch: () => failed(new Error("it belongs to another user")) })
   return { first, make }
 })
 
-/** One line of the log: when, and what. */
-const line = (text: string): string => `${new Date().toISOString()} ${text}\n`
-
-/** A log that takes lines for as long as the scope is open. */
+/** Takes lines for as long as the scope is open. */
 const make = Effect.fnUntraced(function* (file: string, database: string) {
   const { first, make } = yield* open(file, database)
   let stream: typeof first | undefined = first
   const watch = (opened: typeof first) =>
     opened.on("error", () => {
-      // A disk that is full is nothing to die of: the next line tries again.
+      // A full disk does not end the server: the next line tries again.
       if (stream === opened) stream = undefined
     })
   watch(first)
@@ -89,41 +99,36 @@ const make = Effect.fnUntraced(function* (file: string, database: string) {
   )
   return (text: string): void => {
     stream ??= watch(make())
-    stream.write(line(text))
+    stream.write(text)
   }
 })
 
-/** The console whose every word is a line of the log. */
-const logged = (console: Console.Console, write: (text: string) => void): Console.Console => {
-  const print = (...args: ReadonlyArray<unknown>) => Effect.sync(() => write(args.map(String).join(" ")))
-  return { ...console, log: print, info: print, debug: print, warn: print, error: print }
-}
+/** One entry of the log: when, and what. */
+const entry = (date: Date, text: string): string => `${date.toISOString()} ${text}\n`
 
 const logger = (write: (text: string) => void): Logger.Logger<unknown, void> =>
-  Logger.make(({ cause, logLevel, message }) => {
+  Logger.make(({ cause, date, logLevel, message }) => {
+    const level = logLevel === LogLevel.Info ? [] : [`${logLevel.label.toLowerCase()}:`]
     const words = Array.isArray(message) ? message.map(String) : [String(message)]
-    write([logLevel.label, ...words, ...(Cause.isEmpty(cause) ? [] : [Cause.pretty(cause)])].join(" "))
+    write(entry(date, [...level, ...words, ...(Cause.isEmpty(cause) ? [] : [Cause.pretty(cause)])].join(" ")))
   })
 
-/** What Node itself says of this process, also when it is about to die, which no stream would live to write. */
+/** Log what Node reports of this process; an uncaught exception at once, since the process is about to end. */
 const logProcessWarnings = (file: string, write: (text: string) => void): void => {
-  process.on("warning", (warning) => write(`${warning.name}: ${warning.message}`))
-  process.on("uncaughtExceptionMonitor", (error) => appendFileSync(file, line(error.stack ?? error.message), { mode }))
+  process.on("warning", (warning) => write(entry(new Date(), `${warning.name}: ${warning.message}`)))
+  process.on("uncaughtExceptionMonitor", (error) => {
+    const descriptor = openLog(file)
+    appendFileSync(descriptor, entry(new Date(), error.stack ?? error.message))
+    closeSync(descriptor)
+  })
 }
 
-/**
- * Everything that is printed, from here on, as lines of a file: each with its time, readable by the user alone, put aside
- * at the {@link limits}.
- */
+/** Logs to a file, rotated at the {@link limits}, and nowhere else. */
 export const layer = (file: string, database: string): Layer.Layer<never, LogUnusable> =>
-  Layer.unwrapScoped(
+  Layer.scopedDiscard(
     Effect.gen(function* () {
       const write = yield* make(file, database)
-      const console = yield* Console.consoleWith(Effect.succeed)
       logProcessWarnings(file, write)
-      return Layer.merge(
-        Console.setConsole(logged(console, write)),
-        Logger.replace(Logger.defaultLogger, logger(write))
-      )
+      yield* Effect.locallyScoped(FiberRef.currentLoggers, HashSet.make(logger(write)))
     })
   )

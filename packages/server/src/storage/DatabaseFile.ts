@@ -1,6 +1,9 @@
 import { rmSync, statSync } from "node:fs"
+import { homedir, userInfo } from "node:os"
+import { join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
+import * as Defaults from "@port-server/domain/Defaults"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -102,9 +105,17 @@ export const prepare = Effect.fnUntraced(function* (filename: string) {
   )
 })
 
-/** Make the database readable only by its owner. */
+/** Folder of the database unless another is named. */
+export const dataFolder = (): string => join(homedir() || userInfo().homedir, Defaults.dataFolder)
+
+/**
+ * Let only its owner read a database that an older program left open to others in the {@link dataFolder}. A new one is made
+ * so, and the mode of one elsewhere, or that a link leads to, is its owner's choice.
+ */
 export const restrictPermissions = Effect.fnUntraced(function* (filename: string) {
+  if (filename !== join(dataFolder(), Defaults.databaseFile)) return
   const fs = yield* FileSystem.FileSystem
+  if (yield* Effect.isSuccess(fs.readLink(filename))) return
   yield* Effect.forEach([filename, `${filename}-wal`, `${filename}-shm`], (file) =>
     Effect.ignore(fs.chmod(file, 0o600))
   )
