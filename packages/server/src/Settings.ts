@@ -30,7 +30,8 @@ export const options = {
     placeholder: "FILE",
     description: "Log to this file instead of printing; it is rotated at 1 MiB, 3 old ones are kept"
   }).pipe(Flag.withSchema(ServerFlags.fileName("the log file")), Flag.optional),
-  check: Flag.boolean("check", "Check that the database is sound, and exit: 0 if so, 1 if not")
+  check: Flag.boolean("check", "Check that the database is sound, and exit: 0 if so, 1 if not"),
+  dryRun: Flag.boolean("dry-run", "Check that it could start, whatever has the port, and exit: 0 if so, 1 if not")
 }
 
 /** The command line of `port-server`, parsed. */

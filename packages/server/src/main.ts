@@ -22,6 +22,7 @@ import { uncaughtException } from "./runtime/UncaughtException.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 import { type Flags, makeDataFolder, options, settings } from "./Settings.ts"
 import { integrityCheck } from "./storage/IntegrityCheck.ts"
+import { openingCheck } from "./storage/OpeningCheck.ts"
 
 /** The one ready line: printed, or the first of the log file. */
 const announce = Effect.gen(function* () {
@@ -69,6 +70,16 @@ const check = (flags: Flags) =>
     Effect.flatMap((sentence) => Console.log(sentence))
   )
 
+/** Fails with the reason when a server with these flags could not start, except for a port that is taken. */
+const dryRun = (flags: Flags) =>
+  Effect.gen(function* () {
+    const { database, log } = yield* settings(flags)
+    yield* makeDataFolder(database)
+    yield* openingCheck(database)
+    if (Option.isSome(log)) yield* LogFile.check(log.value, database)
+    yield* Console.log(`port-server can start, database ${database}`)
+  })
+
 // What this process makes, database, -wal, -shm and logs, is the user's alone, whatever the umask was.
 process.umask(0o077)
 
@@ -87,7 +98,10 @@ const portServer = Command.make(
     },
     parameters: options
   },
-  (flags) => (flags.check ? check(flags) : serve(flags))
+  (flags) => {
+    if (flags.check) return check(flags)
+    return flags.dryRun ? dryRun(flags) : serve(flags)
+  }
 )
 
 StopDeadline.install()

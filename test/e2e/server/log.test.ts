@@ -240,3 +240,33 @@ it.scopedLive("rotates onto a link without following it", () =>
     expect(modeOf(target)).toBe(0o644)
   })
 )
+
+it.scopedLive("--dry-run reports what would keep it from starting, and makes and changes nothing", () =>
+  Effect.gen(function* () {
+    const folder = yield* temporaryFolder
+    const database = join(folder, "ports.db")
+    const run = (...args: ReadonlyArray<string>) =>
+      Effect.flatMap(start(bin.portServer, ["--dry-run", ...args], { env: { HOME: folder } }), ({ ended }) => ended)
+    expect(yield* run("--db", database)).toEqual({
+      code: 0,
+      signal: null,
+      stdout: `port-server can start, database ${database}\n`,
+      stderr: ""
+    })
+    expectError(
+      yield* run("--db", join(folder, "missing/ports.db")),
+      `cannot open the database ${join(folder, "missing/ports.db")}: the folder ${join(folder, "missing")} does not exist`
+    )
+    writeFileSync(join(folder, "text"), "not a database, and longer than a header of SQLite\n")
+    expect((yield* run("--db", join(folder, "text"))).stderr).toMatch(
+      /^error: cannot open the database \S+text: [^\n]+\n$/
+    )
+    symlinkSync(join(folder, "text"), join(folder, "link"))
+    expectError(
+      yield* run("--db", database, "--log", join(folder, "link")),
+      `cannot write the log ${join(folder, "link")}: it is a symbolic link`
+    )
+    expect((yield* run("--range", "9-1")).code).toBe(1)
+    expect(readdirSync(folder).sort()).toEqual(["link", "text"])
+  })
+)

@@ -46,7 +46,7 @@ const openLog = (file: string): number => {
 }
 
 /** Fails when the file is not one that a log may be written to: another user's, or a database, this server's or any. */
-const check = (file: string, database: string): Effect.Effect<void, LogUnusable> =>
+export const check = (file: string, database: string): Effect.Effect<void, LogUnusable> =>
   Effect.gen(function* () {
     // By its name, too: this one may not be there yet. It is not open yet, so that closing it here drops no locks of
     // SQLite's (https://sqlite.org/howtocorrupt.html, section 2.2).
