@@ -1,40 +1,49 @@
 import * as Command from "@port-server/command-line/command/Command"
 import type { ProgramInfo } from "@port-server/command-line/Program"
-import { PortServerClient, WhenUnreachable } from "@port-server/domain/api/PortServerClient"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { serverAddress, version } from "@port-server/domain/Defaults"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
 import { escapeControls } from "@port-server/domain/Name"
 import type { ConfigError } from "effect/ConfigError"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LoopbackHttpClient from "./client/LoopbackHttpClient.ts"
+import * as ResilientHttpClient from "./client/ResilientHttpClient.ts"
+import type { SettingsUnusable } from "./errors/ServerErrors.ts"
+import { usualAddress } from "./settings/UsualAddress.ts"
 
-const client = PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.layer))
-
-/** The client that starts the server where none runs; what that takes is loaded only then. */
-const startingClient = Layer.provide(
-  client,
-  Layer.succeed(WhenUnreachable, (error) =>
-    Effect.flatMap(
-      Effect.promise(() => import("./server/Autostart.ts")),
-      ({ autostart }) => autostart(error)
+/** The client of the usual address. What a recovery needs is loaded only when a request fails. */
+const client = (recovery: "awaitRestart" | "autostart") =>
+  Layer.unwrapEffect(
+    Effect.map(usualAddress, (address) =>
+      PortServerClient.at(address, Duration.infinity).pipe(
+        Layer.provide(
+          ResilientHttpClient.layer((error) =>
+            Effect.flatMap(
+              Effect.promise(() => import("./server/Autostart.ts")),
+              (module) => module[recovery](address)(error)
+            )
+          )
+        ),
+        Layer.provide(LoopbackHttpClient.layer)
+      )
     )
   )
-)
 
 /** Commands whose code is loaded when the command line names them: the others cost a short one nothing. */
 const loading =
-  (client: Layer.Layer<PortServerClient, ConfigError>) =>
+  (client: Layer.Layer<PortServerClient, ConfigError | SettingsUnusable>) =>
   (name: string, load: () => Promise<Command.Command<PortServerClient>>): Command.Subcommand => ({
     name,
     load: Effect.map(Effect.promise(load), Command.provide(client))
   })
 
 /** A command that needs a server, or none. */
-const command = loading(client)
+const command = loading(client("awaitRestart"))
 
 /** A {@link command} that starts the server itself where none runs on this machine. */
-const starting = loading(startingClient)
+const starting = loading(client("autostart"))
 
 /** The program `portctl`. */
 export const portctl: ProgramInfo = {
@@ -45,7 +54,10 @@ export const portctl: ProgramInfo = {
   root: Command.group("portctl", {
     summary: "Ask port-server for this machine's ports.",
     environment: [
-      ["PORT_SERVER_ADDR", `Where port-server listens (default ${serverAddress})`],
+      [
+        "PORT_SERVER_ADDR",
+        `Where port-server listens (default: address in ~/.port_server/config.json, or ${serverAddress})`
+      ],
       ["PORTCTL_AUTOSTART", "0: no command but start starts port-server"],
       ["NO_COLOR", "Not empty: no colour on a terminal"]
     ],

@@ -213,5 +213,8 @@ export class ListenersUnavailable extends Data.TaggedError("ListenersUnavailable
 /** Said, as {@link StorageUnavailable}, by a server that listens and has not opened its database yet. */
 export const stillStarting = "port-server is starting, try again"
 
+/** Said, as {@link StorageUnavailable}, by a server that finishes the requests in flight and takes no more. */
+export const stopping = "port-server is stopping"
+
 /** What a program that asks for storage can meet and a person can mend. */
 export type StorageError = StorageFull | StorageUnavailable

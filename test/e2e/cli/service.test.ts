@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -166,6 +176,24 @@ linux("portctl service install", () => {
     })
   )
 
+  const asRoot = process.getuid?.() === 0 ? it.scopedLive : it.scopedLive.skip
+  asRoot("refuses a unit that is a link to another user's file, and leaves it as it is", () =>
+    Effect.gen(function* () {
+      const me = yield* owner()
+      const theirs = join(me.home, "theirs")
+      writeFileSync(theirs, "kept")
+      chmodSync(theirs, 0o644)
+      chownSync(theirs, 65_534, 65_534)
+      mkdirSync(join(me.home, ".config/systemd/user"), { recursive: true })
+      symlinkSync(theirs, me.unit)
+      const ended = yield* me.service("install")
+      expect(ended).toMatchObject({ code: 1, stdout: "" })
+      expect(ended.stderr).toContain("it belongs to another user")
+      expect(readFileSync(theirs, "utf8")).toBe("kept")
+      expect(statSync(theirs).mode & 0o777).toBe(0o644)
+    })
+  )
+
   it.scopedLive("reports a server that runs already, and leaves it alone", () =>
     Effect.gen(function* () {
       const me = yield* owner()
@@ -252,7 +280,7 @@ describe.concurrent("portctl service install --dry-run", () => {
       const me = yield* user
       expectError(
         yield* me.portctl("service install --dry-run --db /a\nb.db"),
-        'a service cannot have "/a\\nb.db" on its command line'
+        'control characters are not allowed in service arguments: "/a\\nb.db"'
       )
     })
   )

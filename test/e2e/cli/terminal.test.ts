@@ -135,7 +135,7 @@ suite(`on a terminal${noTerminal === undefined ? "" : ` (skipped: ${noTerminal})
       expect(yield* hint(["allocate", ...other])).toMatch(/portctl prune.*--range/)
       expect(yield* hint(["release", "--id", "7"])).toMatch(/portctl list/)
       const down = { PORT_SERVER_ADDR: yield* closedAddress }
-      expect(yield* hint(["list"], down)).toBe("hint: unset PORT_SERVER_ADDR to ask at the usual 127.0.0.1:51234")
+      expect(yield* hint(["list"], down)).toBe("hint: PORT_SERVER_ADDR=127.0.0.1:51234 asks at the default address")
       expect(yield* hint(["lst"])).toBe("hint: portctl help list")
       expect(yield* hint(["list", "--bogus"])).toBe("hint: portctl help list")
       expect(yield* hint(["--bogus"])).toBe("hint: portctl help")

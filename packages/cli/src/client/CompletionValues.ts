@@ -4,6 +4,7 @@ import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { usualAddress } from "../settings/UsualAddress.ts"
 import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
 
 /** How long a person who pressed Tab waits for a server that does not answer, in ms. */
@@ -26,10 +27,14 @@ const known: Readonly<Record<string, Known>> = {
   }
 }
 
+const client = Layer.unwrapEffect(Effect.map(usualAddress, (address) => PortServerClient.at(address))).pipe(
+  Layer.provide(LoopbackHttpClient.layer)
+)
+
 const allocations = (selector: AllocationFilter) =>
   Effect.flatMap(PortServerClient, (client) => client.list(selector)).pipe(
     Effect.timeout(patience),
-    Effect.provide(PortServerClient.Default.pipe(Layer.provide(LoopbackHttpClient.layer))),
+    Effect.provide(client),
     Effect.orElseSucceed((): ReadonlyArray<Allocation> => [])
   )
 

@@ -17,7 +17,7 @@ export const hintOf = (error: ClientError): string | undefined => {
     case "ServerUnreachable":
       return error.address === serverAddress
         ? "if it listens at another address, set PORT_SERVER_ADDR to that"
-        : `unset PORT_SERVER_ADDR to ask at the usual ${serverAddress}`
+        : `PORT_SERVER_ADDR=${serverAddress} asks at the default address`
     case "StorageFull":
     case "StorageUnavailable":
       return "portctl status tells which database it is"

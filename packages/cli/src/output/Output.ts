@@ -5,6 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError, type ClientError } from "../errors/CliError.ts"
+import { isServerError, type ServerError } from "../errors/ServerErrors.ts"
 import { ownerAndId } from "./AllocationTable.ts"
 import { hintOf } from "./Hints.ts"
 
@@ -30,8 +31,12 @@ const conflictsOf = ({ conflicts, total = conflicts.length }: Errors.ImportConfl
   return total > conflicts.length ? `${listed}, and ${total - conflicts.length} more` : listed
 }
 
-const asCliError = (error: ClientError | CliError, overrides: MessageOverrides): CliError => {
+/** Any error of a command. */
+type CommandError = ClientError | CliError | ServerError
+
+const asCliError = (error: CommandError, overrides: MessageOverrides): CliError => {
   if (error._tag === "CliError") return error
+  if (isServerError(error)) return CliError.make(error.message)
   const hint = hintOf(error)
   switch (error._tag) {
     case "PortTaken":
@@ -53,9 +58,9 @@ const asCliError = (error: ClientError | CliError, overrides: MessageOverrides):
         hint
       })
     case "ServerUnreachable":
-      return error.reason === undefined
-        ? CliError.make(`${error.message} (is it running? start it with: portctl start)`, { hint })
-        : CliError.make(error.reason)
+      return isServerError(error.cause)
+        ? CliError.make(error.cause.message)
+        : CliError.make(`${error.message} (is it running? start it with: portctl start)`, { hint })
     case "UnexpectedResponse":
       return CliError.make(error.message, { hint })
     default:
@@ -68,7 +73,7 @@ export const jsonText = (value: unknown, indent?: number): string =>
   escapeJson(JSON.stringify(value, undefined, indent))
 
 /** Turn the client's errors into those of the command line; nothing is printed. */
-export const toCliError = <A, R>(call: Effect.Effect<A, ClientError | CliError, R>): Effect.Effect<A, CliError, R> =>
+export const toCliError = <A, R>(call: Effect.Effect<A, CommandError, R>): Effect.Effect<A, CliError, R> =>
   Effect.mapError(call, (error) => asCliError(error, {}))
 
 /**
@@ -79,7 +84,7 @@ export const toCliError = <A, R>(call: Effect.Effect<A, ClientError | CliError, 
 export const print =
   <A, I>(schema: Schema.Schema<A, I>, options: { readonly json: boolean; readonly indent?: number }) =>
   <R, B extends A = A>(
-    call: Effect.Effect<B, ClientError | CliError, R>,
+    call: Effect.Effect<B, CommandError, R>,
     format: (result: B, terminal: Terminal.Terminal) => string,
     overrides: MessageOverrides = {}
   ): Effect.Effect<B, CliError, R> =>

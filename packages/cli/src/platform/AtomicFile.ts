@@ -1,5 +1,6 @@
 import * as NodeFs from "node:fs"
 import { basename, dirname, join } from "node:path"
+import { isOwn } from "./DataFolder.ts"
 
 /** Write the bytes to a temporary file beside the one that they are for. */
 const stage = (beside: string, bytes: Uint8Array, mode: number): string => {
@@ -31,5 +32,39 @@ const withStaged = (beside: string, bytes: Uint8Array, mode: number, use: (tempo
 }
 
 /** Make a file with these bytes, complete from the start; fails with `EEXIST` where there is one. */
-export const create = (file: string, bytes: Uint8Array): void =>
-  withStaged(file, bytes, 0o666, (temporary) => NodeFs.linkSync(temporary, file))
+export const create = (file: string, bytes: Uint8Array, mode = 0o666): void =>
+  withStaged(file, bytes, mode, (temporary) => NodeFs.linkSync(temporary, file))
+
+/** Give a file these bytes, at once; its mode, and where that is allowed its owner, stay. */
+const replace = (file: string, bytes: Uint8Array): void => {
+  const { gid, mode, uid } = NodeFs.statSync(file)
+  withStaged(file, bytes, 0o600, (temporary) => {
+    try {
+      NodeFs.chownSync(temporary, uid, gid)
+    } catch {
+      // Its group may be one that this user is not in.
+    }
+    NodeFs.chmodSync(temporary, mode & 0o7777)
+    NodeFs.renameSync(temporary, file)
+  })
+}
+
+/** The path that a file of portctl's own is written at; `undefined` where there is none. Fails for another user's. */
+export const ownTarget = (file: string): string | undefined => {
+  if (NodeFs.lstatSync(file, { throwIfNoEntry: false }) === undefined) return undefined
+  const status = NodeFs.statSync(file, { throwIfNoEntry: false })
+  if (status === undefined) throw Object.assign(new Error(file), { code: "ELOOP" })
+  if (!status.isFile()) throw Object.assign(new Error(file), { code: status.isDirectory() ? "EISDIR" : "ENOTFILE" })
+  if (!isOwn(status)) throw Object.assign(new Error(file), { code: "EOTHERUSER" })
+  return NodeFs.realpathSync(file)
+}
+
+/**
+ * Give a file of portctl's own these bytes, at once. A new one is readable only by its owner; one that is there keeps its
+ * mode, and a link to it.
+ */
+export const writeOwn = (file: string, bytes: Uint8Array): void => {
+  const target = ownTarget(file)
+  if (target === undefined) create(file, bytes, 0o600)
+  else replace(target, bytes)
+}

@@ -1,34 +1,51 @@
-import { addressFromEnv, ServerUnreachable } from "@port-server/domain/api/PortServerClient"
+import { RequestError } from "@effect/platform/HttpClientError"
 import { variable } from "@port-server/domain/EnvConfig"
+import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import { errorCode } from "@port-server/domain/SystemError"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { Recovery } from "../client/ResilientHttpClient.ts"
+import type { ServerError } from "../errors/ServerErrors.ts"
+import { awaitOthers } from "./ServerLock.ts"
 import * as ServerProbe from "./ServerProbe.ts"
 import * as ServerStart from "./ServerStart.ts"
 
+const isRefused = (error: RequestError) => errorCode(error) === "ECONNREFUSED"
+
+/** Waits for the end of a stop or a restart; otherwise the request's own error stands. */
+export const awaitRestart =
+  (address: ServerAddress): Recovery =>
+  (error) =>
+    isRefused(error) && ServerProbe.isLoopback(address.host)
+      ? Effect.flatMap(awaitOthers(ServerProbe.onThisMachine(address.port)), (was) => (was ? Effect.void : error))
+      : error
+
 /**
- * Start the server that a command did not find, unless it would be on another machine or `PORTCTL_AUTOSTART=0` forbids
- * it; then the command's own error stands. Says so in one line on stderr. Where another program listens, or there is no
- * such host, it tells that.
+ * Starts the server that a request did not find, unless it would be on another machine or `PORTCTL_AUTOSTART=0` forbids it;
+ * then the request's own error stands. Reports it in one line on stderr. Where another program listens, or there is no
+ * such host, that is the error.
  */
-export const autostart = Effect.fnUntraced(function* (error: ServerUnreachable) {
-  const unstarted = (reason: string) => new ServerUnreachable({ address: error.address, reason })
-  const said = yield* Effect.orDie(variable("PORTCTL_AUTOSTART", Schema.String, "1"))
-  const asked = yield* Effect.orDie(addressFromEnv)
-  // Nothing more is known of one that takes the connection and does not answer in time.
-  if (error.code === undefined) return yield* error
-  if (!error.isRefused) {
-    const standing = yield* ServerProbe.look(asked)
-    return yield* standing._tag === "Running" || standing._tag === "Down"
-      ? error
-      : unstarted(ServerProbe.refusal(standing, asked).message)
+export const autostart =
+  (usual: ServerAddress): Recovery =>
+  (error) => {
+    const because = (cause: ServerError) => new RequestError({ request: error.request, reason: "Transport", cause })
+    return Effect.gen(function* () {
+      const isAllowed = (yield* Effect.orDie(variable("PORTCTL_AUTOSTART", Schema.String, "1"))) !== "0"
+      const code = errorCode(error)
+      // Nothing more is known of one that takes the connection and does not respond in time.
+      if (code === "") return yield* error
+      if (!isRefused(error)) {
+        const status = yield* ServerProbe.probe(usual)
+        if (status._tag === "Running" || status._tag === "NotRunning") return
+        return yield* because(ServerProbe.toError(status, usual))
+      }
+      if (!isAllowed || !ServerProbe.isLoopback(usual.host)) return yield* awaitRestart(usual)(error)
+      const address = ServerProbe.onThisMachine(usual.port)
+      const started = yield* Effect.mapError(ServerStart.startUnlessLocked(address), because)
+      if (Option.isSome(started) && started.value.isNew) {
+        yield* Console.error(ServerStart.describeStarted("started", address, started.value))
+      }
+    })
   }
-  if (said === "0" || !ServerProbe.isLoopback(asked.host)) return yield* error
-  const address = yield* Effect.mapError(ServerProbe.localAddress(Option.none()), ({ message }) => unstarted(message))
-  const started = yield* Effect.mapError(
-    ServerStart.start({ address, database: Option.none(), range: Option.none(), noProbe: false }),
-    ({ message }) => unstarted(message)
-  )
-  if (started.isNew) yield* Console.error(ServerStart.sentence("started", address, started))
-})

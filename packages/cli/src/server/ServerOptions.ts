@@ -1,24 +1,50 @@
 import { resolve } from "node:path"
 import * as Flag from "@port-server/command-line/command/Flag"
+import { UsageError } from "@port-server/command-line/UsageError"
 import { serverPort } from "@port-server/domain/Defaults"
 import { PortFromDigits, PortRangeFromText } from "@port-server/domain/Port"
 import * as ServerFlags from "@port-server/domain/ServerFlags"
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as ServerSpec from "./ServerSpec.ts"
 
-/** Which server of this machine is meant. */
+/** Which local server. */
 export const port = Flag.number(
-  { name: "port", placeholder: "PORT", description: `Its port (default: PORT_SERVER_ADDR's, or ${serverPort})` },
+  { name: "port", placeholder: "PORT", description: `Its port (default: the usual address's, or ${serverPort})` },
   PortFromDigits
 ).pipe(Flag.optional)
 
-/** How a server is started; what is not given is the server's own default. */
-export const settings = {
-  port,
-  // The server runs in another folder than this.
-  db: Flag.file(ServerFlags.db).pipe(
-    Flag.withSchema(ServerFlags.fileName("the database file")),
+// The server runs in another folder than this program.
+const file = (data: Parameters<typeof Flag.file>[0], what: string) =>
+  Flag.file(data).pipe(
+    Flag.withSchema(ServerFlags.fileName(what)),
     Flag.map((file) => resolve(file)),
     Flag.optional
-  ),
+  )
+
+/** How a server is started; what is not given is as the environment, the settings or the server's defaults have it. */
+export const settings = {
+  port,
+  db: file(ServerFlags.db, "the database file"),
   range: Flag.text(ServerFlags.range).pipe(Flag.withSchema(PortRangeFromText), Flag.optional),
-  noProbe: Flag.boolean(ServerFlags.noProbe.name, ServerFlags.noProbe.description)
+  probe: Flag.boolean("probe", "Skip ports that something listens on (default); undoes an earlier --no-probe"),
+  noProbe: Flag.boolean(ServerFlags.noProbe.name, ServerFlags.noProbe.description),
+  log: file(
+    { name: "log", placeholder: "FILE", description: "Its log file (default: one in ~/.port_server)" },
+    "the log file"
+  )
 }
+
+type Parsed = { readonly [Name in keyof typeof settings]: Config.Config.Success<(typeof settings)[Name]> }
+
+/** The parsed {@link settings} as the flags of a server. */
+export const toServerFlags = ({ db, log, noProbe, probe, range }: Omit<Parsed, "port">) =>
+  noProbe && probe
+    ? new UsageError({ message: "--probe and --no-probe exclude each other" })
+    : Effect.succeed<ServerSpec.ServerFlags>({
+        db,
+        range,
+        probe: noProbe || probe ? Option.some(probe) : Option.none(),
+        log
+      })

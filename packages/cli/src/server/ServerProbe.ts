@@ -1,11 +1,10 @@
 import {
-  addressFromEnv,
-  notUnderstood,
+  notPortServerMessage,
   PortServerClient,
   type ServerUnreachable
 } from "@port-server/domain/api/PortServerClient"
 import { serverHost } from "@port-server/domain/Defaults"
-import { stillStarting } from "@port-server/domain/Errors"
+import { stillStarting, stopping } from "@port-server/domain/Errors"
 import type { Port } from "@port-server/domain/Port"
 import { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
@@ -14,41 +13,47 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as LoopbackHttpClient from "../client/LoopbackHttpClient.ts"
-import { CliError } from "../errors/CliError.ts"
+import { NotLocal, ServerUnusable } from "../errors/ServerErrors.ts"
+import * as SettingsFile from "../settings/SettingsFile.ts"
+import { usualAddress } from "../settings/UsualAddress.ts"
 
-/** What there is at an address. */
-export type Standing =
+/** What responds at an address. */
+export type ServerStatus =
   | { readonly _tag: "Running"; readonly info: ServerInfo }
-  | { readonly _tag: "Down" }
-  /** A port-server that is starting, or whose database cannot be used. */
-  | { readonly _tag: "Unwell"; readonly message: string }
-  /** Another program, or a port-server that this one does not understand. */
-  | { readonly _tag: "Foreign"; readonly message: string }
-  /** Nothing that can be asked: no such host, no way to it. */
-  | { readonly _tag: "Away"; readonly message: string }
+  | { readonly _tag: "NotRunning" }
+  /** A port-server that is starting or stopping, or whose database cannot be used. */
+  | { readonly _tag: "Unhealthy"; readonly message: string }
+  /** Another program, or a port-server that this portctl does not understand. */
+  | { readonly _tag: "NotPortServer"; readonly message: string }
+  /** No such host, or no route to it. */
+  | { readonly _tag: "Unreachable"; readonly message: string }
 
 /** Whether a host is this machine, where a port-server listens. */
 export const isLoopback = (host: string): boolean => /^(127\.0\.0\.1|localhost)$/i.test(host)
 
-/** Where a server of this machine is to be started or stopped: at the port given, else at that of `PORT_SERVER_ADDR`. */
+/** Where a server of this machine listens that has the port. */
+export const onThisMachine = (port: Port): ServerAddress => new ServerAddress({ host: serverHost, port })
+
+/** Where a server of this machine is to be started or stopped: at the port given, else at that of the usual address. */
 export const localAddress = Effect.fnUntraced(function* (port: Option.Option<Port>) {
-  const usual = yield* addressFromEnv
+  const usual = yield* usualAddress
   if (!isLoopback(usual.host)) {
-    return yield* CliError.make(
-      `PORT_SERVER_ADDR is ${usual}, another machine than this: only a server at 127.0.0.1 or localhost can be started and stopped`
-    )
+    const source = process.env["PORT_SERVER_ADDR"] ? "PORT_SERVER_ADDR" : `address in ${SettingsFile.path()}`
+    return yield* new NotLocal({
+      message: `${source} is ${usual}, another machine than this: only a server at 127.0.0.1 or localhost can be started and stopped`
+    })
   }
-  return new ServerAddress({ host: serverHost, port: Option.getOrElse(port, () => usual.port) })
+  return onThisMachine(Option.getOrElse(port, () => usual.port))
 })
 
-/** How long what listens at an address may take to say what it is. */
+/** How long what listens at an address may take to respond to one request. */
 const patience = "3 seconds"
 
-/** What is about to change: a connection that was closed instead of answered, a server that is stopping. */
-const passing = Schedule.spaced("50 millis").pipe(Schedule.upTo("1 second"))
+// Counted, not timed: the wall clock can be set while this waits.
+const transientRetry = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(20))
 
-const silent = (address: ServerAddress): Standing => ({
-  _tag: "Foreign",
+const notPortServer = (address: ServerAddress): ServerStatus => ({
+  _tag: "NotPortServer",
   message: `another program listens at ${address}, and does not answer as port-server`
 })
 
@@ -56,59 +61,61 @@ const silent = (address: ServerAddress): Standing => ({
 const noName = /^(ENOTFOUND|EAI_.*)$/
 const noWay = /^(ETIMEDOUT|E(HOST|NET)(UNREACH|DOWN)|EADDRNOTAVAIL|EACCES|EPERM)$/
 
-/** What there is at an address that gave no answer. */
-const withoutAnswer = (address: ServerAddress, { code = "", isRefused }: ServerUnreachable): Standing => {
-  if (isRefused) return { _tag: "Down" }
+const statusOf = (address: ServerAddress, { code = "", isRefused }: ServerUnreachable): ServerStatus => {
+  if (isRefused) return { _tag: "NotRunning" }
   if (noName.test(code)) {
     return {
-      _tag: "Away",
+      _tag: "Unreachable",
       message: `the host name ${address.host} does not resolve (PORT_SERVER_ADDR says where port-server is)`
     }
   }
   return noWay.test(code)
-    ? { _tag: "Away", message: `there is no connection to ${address} (${code})` }
-    : silent(address)
+    ? { _tag: "Unreachable", message: `there is no connection to ${address} (${code})` }
+    : notPortServer(address)
 }
 
-/** What there is at the address now. */
-export const look = (address: ServerAddress): Effect.Effect<Standing> =>
+/** What responds at the address now. */
+export const probe = (address: ServerAddress): Effect.Effect<ServerStatus> =>
   Effect.gen(function* () {
     const client = yield* PortServerClient
-    const foreign = (message: string): Standing => ({ _tag: "Foreign", message })
+    const foreign = (message: string): ServerStatus => ({ _tag: "NotPortServer", message })
     const old = `the port-server at ${address} is older than this portctl and cannot say which process it is: stop it by hand, then run portctl start`
     return yield* client.server().pipe(
+      // A connection that was closed, or a database that is locked, may be another the next moment.
       Effect.retry({
         while: (error) =>
-          (error._tag === "StorageUnavailable" && error.message !== stillStarting) ||
-          (error._tag === "ServerUnreachable" && withoutAnswer(address, error)._tag === "Foreign"),
-        schedule: passing
+          (error._tag === "StorageUnavailable" && error.message !== stillStarting && error.message !== stopping) ||
+          (error._tag === "ServerUnreachable" &&
+            error.code !== undefined &&
+            statusOf(address, error)._tag === "NotPortServer"),
+        schedule: transientRetry
       }),
-      Effect.map((info): Standing => ({ _tag: "Running", info })),
+      Effect.map((info): ServerStatus => ({ _tag: "Running", info })),
       Effect.catchTags({
-        ServerUnreachable: (error) => Effect.succeed(withoutAnswer(address, error)),
+        ServerUnreachable: (error) => Effect.succeed(statusOf(address, error)),
         UnexpectedResponse: ({ message, status }) => {
-          const strange = notUnderstood(address, status)
-          const said = foreign(message === strange ? strange : `${strange}: ${message}`)
+          const general = notPortServerMessage(address, status)
+          const found = foreign(message === general ? general : `${general}: ${message}`)
           return status !== 404
-            ? Effect.succeed(said)
-            : Effect.match(client.health(), { onFailure: () => said, onSuccess: () => foreign(old) })
+            ? Effect.succeed(found)
+            : Effect.match(client.health(), { onFailure: () => found, onSuccess: () => foreign(old) })
         }
       }),
-      Effect.catchAll(({ message }) => Effect.succeed<Standing>({ _tag: "Unwell", message })),
-      Effect.timeoutTo({ duration: patience, onTimeout: () => silent(address), onSuccess: (standing) => standing })
+      Effect.catchAll(({ message }) => Effect.succeed<ServerStatus>({ _tag: "Unhealthy", message }))
     )
-  }).pipe(Effect.provide(PortServerClient.at(address).pipe(Layer.provide(LoopbackHttpClient.layer))))
+  }).pipe(Effect.provide(PortServerClient.at(address, patience).pipe(Layer.provide(LoopbackHttpClient.layer))))
 
-/** Said where no port-server that can be dealt with is at the address. */
-export const refusal = (
-  standing: Exclude<Standing, { readonly _tag: "Running" | "Down" }>,
+/** The error about a server that can be neither used nor replaced. */
+export const toError = (
+  status: Exclude<ServerStatus, { readonly _tag: "Running" | "NotRunning" }>,
   address: ServerAddress
-): CliError =>
-  CliError.make(
-    standing._tag === "Unwell"
-      ? `the port-server at ${address} cannot answer right now: ${standing.message}`
-      : standing.message
-  )
+): ServerUnusable =>
+  new ServerUnusable({
+    message:
+      status._tag === "Unhealthy"
+        ? `the port-server at ${address} cannot answer right now: ${status.message}`
+        : status.message
+  })
 
-/** Said, without complaint, where nobody listens. */
+/** The message, which is no error, that nothing listens at an address. */
 export const notRunning = (address: ServerAddress): string => `port-server is not running at ${address}`

@@ -2,23 +2,30 @@ import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { CliError } from "../errors/CliError.ts"
+import type { ServerNotStopped, ServerUnusable } from "../errors/ServerErrors.ts"
+import { withServerLock } from "./ServerLock.ts"
 import * as ServerProbe from "./ServerProbe.ts"
 import * as ServerProcess from "./ServerProcess.ts"
 
-/** Stop the server at the address and wait until it is gone: what it was; none when none runs there. */
-export const stop = (address: ServerAddress): Effect.Effect<Option.Option<ServerInfo>, CliError> =>
+/** The server of this machine that runs at the address, none when none runs there; fails for one that cannot be stopped. */
+export const find = (
+  address: ServerAddress
+): Effect.Effect<Option.Option<ServerInfo>, ServerNotStopped | ServerUnusable> =>
   Effect.gen(function* () {
-    const standing = yield* ServerProbe.look(address)
-    if (standing._tag === "Down") return Option.none()
-    if (standing._tag !== "Running") return yield* ServerProbe.refusal(standing, address)
-    const { info } = standing
-    if (!ServerProcess.isIdentified(info.pid, address)) {
-      // Somebody else may have asked it to stop since it answered; then it listens no more.
-      const now = yield* ServerProbe.look(address)
-      if (now._tag !== "Running" || now.info.pid !== info.pid) return yield* stop(address)
-      return yield* ServerProcess.foreign(info.pid, address)
-    }
-    yield* ServerProcess.terminate(info.pid)
-    return Option.some(info)
+    const status = yield* ServerProbe.probe(address)
+    if (status._tag === "NotRunning") return Option.none()
+    if (status._tag !== "Running") return yield* ServerProbe.toError(status, address)
+    const { info } = status
+    if (ServerProcess.isIdentified(info.pid, address)) return Option.some(info)
+    // Something else may have stopped it since it responded; then it listens no more.
+    const now = yield* ServerProbe.probe(address)
+    if (now._tag !== "Running" || now.info.pid !== info.pid) return yield* find(address)
+    return yield* ServerProcess.notALocalServer(info.pid, address)
   })
+
+/** Stop the server at the address and wait until it has ended: what it was; none when none runs there. */
+export const stop = (address: ServerAddress) =>
+  find(address).pipe(
+    Effect.tap((found) => (Option.isSome(found) ? ServerProcess.terminate(found.value.pid) : Effect.void)),
+    withServerLock(address)
+  )

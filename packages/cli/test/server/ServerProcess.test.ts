@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { start, startServer } from "../../../../test/support/Programs.ts"
 import { listener } from "../../../../test/support/Sockets.ts"
-import { byTools, isIdentified } from "../../src/server/ServerProcess.ts"
+import { byPsAndLsof, isIdentified } from "../../src/server/ServerProcess.ts"
 
 const hasTools = ["ps", "lsof"].every((tool) => spawnSync(tool, ["-v"]).error === undefined)
 
@@ -15,7 +15,7 @@ const ways = [
     true,
     (pid: number, port: number) => isIdentified(pid, Schema.decodeSync(ServerAddressFromText)(`127.0.0.1:${port}`))
   ],
-  [`ps and lsof${hasTools ? "" : " (skipped: one is not installed)"}`, hasTools, byTools]
+  [`ps and lsof${hasTools ? "" : " (skipped: one is not installed)"}`, hasTools, byPsAndLsof]
 ] as const
 
 for (const [name, isThere, isKnown] of ways) {

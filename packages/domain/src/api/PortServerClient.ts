@@ -3,14 +3,12 @@ import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as Config from "effect/Config"
-import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as ParseResult from "effect/ParseResult"
-import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { type AllocationFilter, type AllocationId, type AllocationRequest, largestPage } from "../Allocation.ts"
@@ -18,38 +16,31 @@ import type { ImportRequest } from "../Backup.ts"
 import { serverAddress } from "../Defaults.ts"
 import type { EnsureRequest } from "../Ensure.ts"
 import { variable } from "../EnvConfig.ts"
-import { InvalidRequest, StorageUnavailable, stillStarting } from "../Errors.ts"
+import { InvalidRequest, StorageUnavailable, stillStarting, stopping } from "../Errors.ts"
 import type { Port } from "../Port.ts"
 import type { PruneRequest } from "../Prune.ts"
 import { type ServerAddress, ServerAddressFromText } from "../ServerAddress.ts"
+import { errorCode } from "../SystemError.ts"
 import { readPages } from "./AllocationPages.ts"
 import { type EndpointName, PortServerApi } from "./PortServerApi.ts"
 
-/** Nothing answers as port-server at `address`: connection refused, no such host, no route, or no answer in time. */
+/** Nothing responds as port-server at `address`: connection refused, no such host, no route, or no response in time. */
 export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
   readonly address: string
-  /** What the system calls it, such as `ECONNREFUSED`; not there when there was no answer in time. */
+  /** The system's code, such as `ECONNREFUSED`; missing when there was no response in time. */
   readonly code?: string
-  /** What was tried to change that, and why it failed. */
-  readonly reason?: string
+  /** What the HTTP client failed with. */
+  readonly cause?: unknown
 }> {
-  /** Whether the machine itself said that nobody listens there. */
+  /** Whether nothing listens there. */
   get isRefused(): boolean {
     return this.code === "ECONNREFUSED"
   }
 
   override get message(): string {
-    return this.reason ?? `cannot reach port-server at ${this.address}`
+    return `cannot reach port-server at ${this.address}`
   }
 }
-
-/**
- * What is done when no port-server answers at the address. By default nothing, and the call fails. Where nobody listened,
- * it is tried once more after that; otherwise the server may have done what was asked.
- */
-export class WhenUnreachable extends Context.Reference<WhenUnreachable>()("@port-server/domain/WhenUnreachable", {
-  defaultValue: (): ((error: ServerUnreachable) => Effect.Effect<void, ServerUnreachable>) => Effect.fail
-}) {}
 
 /**
  * Something answered, but not as this API does: another program listens there, or another version. `status` is its
@@ -60,17 +51,25 @@ export class UnexpectedResponse extends Data.TaggedError("UnexpectedResponse")<{
   readonly message: string
 }> {}
 
-/** The address in `PORT_SERVER_ADDR`, or `127.0.0.1:51234`. */
+/** `127.0.0.1:51234` */
+export const defaultAddress: ServerAddress = Schema.decodeSync(ServerAddressFromText)(serverAddress)
+
+/** The address in `PORT_SERVER_ADDR`, or {@link defaultAddress}. */
 export const addressFromEnv: Config.Config<ServerAddress> = variable(
   "PORT_SERVER_ADDR",
   ServerAddressFromText,
-  Schema.decodeSync(ServerAddressFromText)(serverAddress)
+  defaultAddress
 )
 
-/** How long a request may take from its first byte to the end of its answer before the server counts as unreachable. */
-export const answerTimeout = Duration.seconds(10)
+/** How long a call may take to the end of its response before the server counts as unreachable. */
+const requestTimeout = Duration.seconds(10)
 
-const isStarting = (error: unknown): boolean => error instanceof StorageUnavailable && error.message === stillStarting
+/** Whether a server has refused a request only because it starts or stops: it has done nothing, a retry is safe. */
+const isTransient = (error: unknown): boolean =>
+  error instanceof StorageUnavailable && (error.message === stillStarting || error.message === stopping)
+
+// Counted, not timed: the wall clock can be set while this waits.
+const transientRetry = () => Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(100))
 
 const ErrorBody = Schema.Struct({ error: Schema.String })
 
@@ -83,30 +82,33 @@ const ErrorBody = Schema.Struct({ error: Schema.String })
 export class PortServerClient extends Effect.Service<PortServerClient>()("@port-server/domain/api/PortServerClient", {
   effect: Effect.flatMap(addressFromEnv, (address) => make(address))
 }) {
-  /** The client of the server at `address`, whatever the environment says. */
-  static at(address: ServerAddress): Layer.Layer<PortServerClient, never, HttpClient.HttpClient> {
+  /**
+   * The client of the server at `address`, whatever the environment is.
+   *
+   * @param timeout how long a call may take, by default 10 s; infinite where the `HttpClient` itself bounds requests
+   */
+  static at(
+    address: ServerAddress,
+    timeout: Duration.DurationInput = requestTimeout
+  ): Layer.Layer<PortServerClient, never, HttpClient.HttpClient> {
     return Layer.effect(
       PortServerClient,
-      Effect.map(make(address), (client) => new PortServerClient(client))
+      Effect.map(make(address, timeout), (client) => new PortServerClient(client))
     )
   }
 }
 
-/** The system's code of what a transport failed with, or of what that was caused by. */
-const codeOf = (error: unknown): string | undefined => {
-  if (Predicate.hasProperty(error, "code") && typeof error.code === "string") return error.code
-  return Predicate.hasProperty(error, "cause") ? codeOf(error.cause) : undefined
-}
-
-/** Said of an answer that is none of port-server's. */
-export const notUnderstood = (address: ServerAddress, status: number): string =>
+/** Error message for a response that is not port-server's. */
+export const notPortServerMessage = (address: ServerAddress, status: number): string =>
   `what answers at ${address} is not a port-server that this program understands (status ${status})`
 
-const make = Effect.fnUntraced(function* (address: ServerAddress) {
-  const unreachable = (code?: string) =>
-    new ServerUnreachable({ address: address.toString(), ...(code === undefined ? {} : { code }) })
-  const whenUnreachable = yield* WhenUnreachable
-  const notPortServer = (status: number) => new UnexpectedResponse({ status, message: notUnderstood(address, status) })
+const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Duration.DurationInput = requestTimeout) {
+  const unreachable = (cause?: unknown) => {
+    const code = errorCode(cause)
+    return new ServerUnreachable({ address: address.toString(), cause, ...(code === "" ? {} : { code }) })
+  }
+  const notPortServer = (status: number) =>
+    new UnexpectedResponse({ status, message: notPortServerMessage(address, status) })
 
   // The status of the response to the call that runs; 0 as long as there is none.
   const answered = FiberRef.unsafeMake(0)
@@ -158,28 +160,17 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
           )
         }
         if (!HttpClientError.isHttpClientError(error)) return Effect.fail(error)
-        return error._tag === "ResponseError" ? refused(error) : unreachable(codeOf(error))
+        return error._tag === "ResponseError" ? refused(error) : unreachable(error.cause)
       }),
       Effect.locally(answered, 0),
-      Effect.timeoutFail({ duration: answerTimeout, onTimeout: () => unreachable() })
+      Effect.timeoutFail({ duration: timeout, onTimeout: () => unreachable() })
     )
 
-  /** The answer of a server that has started: one that is starting does nothing of what it is asked, and is asked again. */
-  const settled: typeof attempt = (call) =>
+  /** Retries for up to 5 s while the server responds that it is starting or stopping. */
+  const call: typeof attempt = (request) =>
     // A schedule costs a short program's start something, and is seldom needed.
-    Effect.catchIf(attempt(call), isStarting, () =>
-      Effect.retry(attempt(call), {
-        while: isStarting,
-        schedule: Schedule.upTo(Schedule.spaced("50 millis"), "2 seconds")
-      })
-    )
-
-  /** The answer of a call, which is tried again when nobody listened and {@link WhenUnreachable} has found a way. */
-  const answer: typeof attempt = (call) =>
-    Effect.catchIf(
-      settled(call),
-      (error) => error instanceof ServerUnreachable,
-      (error) => Effect.zipRight(whenUnreachable(error), error.isRefused ? settled(call) : error)
+    Effect.catchIf(attempt(request), isTransient, () =>
+      Effect.retry(attempt(request), { while: isTransient, schedule: transientRetry() })
     )
 
   return {
@@ -187,30 +178,30 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     address,
 
     /** Succeeds when the server is up. */
-    health: () => answer(Effect.flatMap(endpoints.health, (call) => call({}))),
+    health: () => call(Effect.flatMap(endpoints.health, (send) => send({}))),
 
     /** Allocate a port; fails with `PortTaken` when the asked one has a holder, with `RangeExhausted` when none is left. */
     allocate: (request: AllocationRequest) =>
-      answer(Effect.flatMap(endpoints.allocate, (call) => call({ payload: request }))),
+      call(Effect.flatMap(endpoints.allocate, (send) => send({ payload: request }))),
 
     /**
      * Give every service of a project the port that it has already, or one; all of them or, when it fails, none. Fails with
      * `InstanceTaken` when the instance belongs to another folder, with `PortTaken` when an asked port has another holder,
      * with `RangeExhausted` when too few are left.
      */
-    ensure: (request: EnsureRequest) => answer(Effect.flatMap(endpoints.ensure, (call) => call({ payload: request }))),
+    ensure: (request: EnsureRequest) => call(Effect.flatMap(endpoints.ensure, (send) => send({ payload: request }))),
 
     /** The ports that something on this machine listens on, in their order, with who listens and who holds them. */
-    listeners: () => answer(Effect.flatMap(endpoints.listeners, (call) => call({}))),
+    listeners: () => call(Effect.flatMap(endpoints.listeners, (send) => send({}))),
 
     /**
      * Release the stale allocations, those whose project folder is gone while its parent is there and whose port nothing
      * listens on; with `dry_run`, only tell them.
      */
-    prune: (request: PruneRequest) => answer(Effect.flatMap(endpoints.prune, (call) => call({ payload: request }))),
+    prune: (request: PruneRequest) => call(Effect.flatMap(endpoints.prune, (send) => send({ payload: request }))),
 
     /** What the server says of itself. */
-    server: () => answer(Effect.flatMap(endpoints.server, (call) => call({}))),
+    server: () => call(Effect.flatMap(endpoints.server, (send) => send({}))),
 
     /**
      * The allocations that equal every field of the filter, all without one; in the order of their ids. More than
@@ -219,20 +210,20 @@ const make = Effect.fnUntraced(function* (address: ServerAddress) {
     list: (filter: AllocationFilter = {}) =>
       readPages((after) => {
         const urlParams = { ...filter, limit: largestPage, ...(after === undefined ? {} : { after }) }
-        return answer(Effect.flatMap(endpoints.list, (call) => call({ urlParams })))
+        return call(Effect.flatMap(endpoints.list, (send) => send({ urlParams })))
       }, notPortServer(200)),
 
     /** Whether the registry has allocated `port`, and to whom. */
-    check: (port: Port) => answer(Effect.flatMap(endpoints.check, (call) => call({ path: { port } }))),
+    check: (port: Port) => call(Effect.flatMap(endpoints.check, (send) => send({ path: { port } }))),
 
     /** Release one allocation; fails with `AllocationNotFound` when no allocation has the id. */
-    release: (id: AllocationId) => answer(Effect.flatMap(endpoints.release, (call) => call({ path: { id } }))),
+    release: (id: AllocationId) => call(Effect.flatMap(endpoints.release, (send) => send({ path: { id } }))),
 
     /** Allocate everything in a backup, or, with a conflict, nothing: then it fails with `ImportConflict`. */
-    import: (request: ImportRequest) => answer(Effect.flatMap(endpoints.import, (call) => call({ payload: request }))),
+    import: (request: ImportRequest) => call(Effect.flatMap(endpoints.import, (send) => send({ payload: request }))),
 
     /** Release what equals every field of the selector, which must give one; how many were released. */
     releaseMatching: (selector: AllocationFilter) =>
-      answer(Effect.flatMap(endpoints.releaseMatching, (call) => call({ payload: selector })))
+      call(Effect.flatMap(endpoints.releaseMatching, (send) => send({ payload: selector })))
   } as const
 })

@@ -5,6 +5,7 @@ import { AllocationId } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { Port } from "@port-server/domain/Port"
 import { ServerAddressFromText } from "@port-server/domain/ServerAddress"
+import * as Clock from "effect/Clock"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -203,6 +204,47 @@ describe("each declared error", () => {
       expect(yield* Effect.flip(client.release(id(1)))).toMatchObject({ _tag: "AllocationNotFound" })
     })
   )
+})
+
+describe("a server that is starting", () => {
+  const live = Clock.make()
+  /** A clock whose wall time is set by that much whenever it is read; what it waits is right. */
+  const settable = (step: number): Clock.Clock => {
+    let now = Date.now()
+    const read = () => {
+      now += step
+      return now
+    }
+    return {
+      [Clock.ClockTypeId]: Clock.ClockTypeId,
+      unsafeCurrentTimeMillis: read,
+      unsafeCurrentTimeNanos: () => BigInt(read()) * 1_000_000n,
+      currentTimeMillis: Effect.sync(read),
+      currentTimeNanos: Effect.sync(() => BigInt(read()) * 1_000_000n),
+      sleep: (duration) => live.sleep(duration)
+    }
+  }
+
+  for (const [title, step] of [
+    ["back", -3_600_000],
+    ["forth", 3_600_000]
+  ] as const) {
+    it.scopedLive(`is asked again for as long, when the wall clock is set ${title} meanwhile`, () =>
+      Effect.gen(function* () {
+        let requests = 0
+        const { port } = yield* stub((_, response) => {
+          requests++
+          response
+            .writeHead(503, { "Content-Type": "application/json" })
+            .end('{"error":"port-server is starting, try again"}')
+        })
+        const client = yield* clientOf(port)
+        const error = yield* Effect.flip(client.list()).pipe(Effect.withClock(settable(step)))
+        expect(error).toMatchObject({ _tag: "StorageUnavailable" })
+        expect(requests).toBe(102)
+      })
+    )
+  }
 })
 
 describe("before anything is sent", () => {

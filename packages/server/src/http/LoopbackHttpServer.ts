@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { serverHost } from "@port-server/domain/Defaults"
-import { stillStarting } from "@port-server/domain/Errors"
+import { stillStarting, stopping as stoppingMessage } from "@port-server/domain/Errors"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -29,7 +29,7 @@ const starting: ErrorResponse = {
   error: stillStarting,
   headers: { ...closing, "Retry-After": "1" }
 }
-const stopping: ErrorResponse = { status: 503, error: "port-server is stopping", headers: closing }
+const stopping: ErrorResponse = { status: 503, error: stoppingMessage, headers: closing }
 const notForTunnels: ErrorResponse = { status: 400, error: "this server opens no tunnels" }
 
 const listen = (server: Server, port: number) =>

@@ -1,59 +1,47 @@
-import { resolve } from "node:path"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { UsageError } from "@port-server/command-line/UsageError"
-import { portRange } from "@port-server/domain/Defaults"
-import { variable } from "@port-server/domain/EnvConfig"
-import { PortRange, PortRangeFromText } from "@port-server/domain/Port"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import { CliError } from "../../errors/CliError.ts"
+import * as DataFolder from "../../platform/DataFolder.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerPaths from "../../server/ServerPaths.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
-import * as ServerStart from "../../server/ServerStart.ts"
-import { type ServiceManager, serviceManager, typed } from "../../server/service/ServiceManager.ts"
+import { resolveSpec, type ServerSpec, toArguments } from "../../server/ServerSpec.ts"
+import { type ServiceManager, serviceManager, toShell } from "../../server/service/ServiceManager.ts"
 import * as ServiceUnit from "../../server/service/ServiceUnit.ts"
 import * as UserService from "../../server/service/UserService.ts"
-
-/** What the environment says where a flag does not: a service is not started from this environment. */
-const fromEnvironment = Effect.gen(function* () {
-  const database = yield* variable("PORT_SERVER_DB", Schema.String, "")
-  const usual = Schema.decodeSync(PortRange)(portRange)
-  const range = yield* variable("PORT_SERVER_RANGE", PortRangeFromText, usual)
-  return {
-    database: database === "" ? Option.none() : Option.some(resolve(database)),
-    range: range === usual ? Option.none() : Option.some(range)
-  }
-})
+import * as SettingsFile from "../../settings/SettingsFile.ts"
 
 /** The command line that the service runs. */
-const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, flags: ServerStart.ServerSpec) {
+const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, { address, effective }: ServerSpec) {
   const program = yield* ServerPaths.program
-  const environment = yield* fromEnvironment
-  const database = Option.orElse(flags.database, () => environment.database)
-  const range = Option.orElse(flags.range, () => environment.range)
-  // Of systemd's services the journal takes what they print.
-  const log =
-    format === "launchd" ? ["--log", ServerPaths.logFile(ServerPaths.dataFolderPath(), flags.address.port)] : []
-  const command = [program, ...ServerStart.toArguments({ ...flags, database, range }), ...log]
+  // systemd's journal takes what a service prints; launchd has no such thing.
+  const log = format === "launchd" ? { log: ServerPaths.defaultLog(address) } : {}
+  const command = [program, ...toArguments(address, { ...log, ...effective })]
   const bad = command.find((word) => !ServiceUnit.isWritable(word))
-  if (bad !== undefined) return yield* CliError.make(`a service cannot have ${JSON.stringify(bad)} on its command line`)
+  if (bad !== undefined) {
+    return yield* CliError.make(`control characters are not allowed in service arguments: ${JSON.stringify(bad)}`)
+  }
   return command
 })
 
-const install = Effect.fnUntraced(function* (manager: ServiceManager, flags: ServerStart.ServerSpec, dryRun: boolean) {
-  const text = ServiceUnit.unit(manager.format, yield* commandOf(manager, flags))
+const install = Effect.fnUntraced(function* (manager: ServiceManager, spec: ServerSpec, dryRun: boolean) {
+  const { address, effective, given } = spec
+  const text = ServiceUnit.unit(manager.format, yield* commandOf(manager, spec))
   if (dryRun) {
-    yield* Console.error([`would write ${manager.file} and run:`, ...manager.load.map(typed)].join("\n  "))
+    yield* Console.error([`would write ${manager.file} and run:`, ...manager.load.map(toShell)].join("\n  "))
     return yield* Console.log(text.trimEnd())
   }
-  if (manager.format === "launchd") yield* ServerPaths.dataFolder
-  const { database, pid } = yield* UserService.install(manager, text, flags.address)
+  if (manager.format === "launchd" && effective.log === undefined) {
+    yield* Effect.mapError(DataFolder.make, ({ message }) => CliError.make(message))
+  }
+  const { database, pid } = yield* UserService.install(manager, text, address)
+  yield* SettingsFile.remember(address, given)
   yield* Console.log(
-    `installed ${manager.name}: port-server runs at ${flags.address} (pid ${pid}), database ${database}, and will with every session; ${manager.file}`
+    `installed ${manager.name}: port-server runs at ${address} (pid ${pid}), database ${database}, and will with every session; ${manager.file}`
   )
 })
 
@@ -61,7 +49,7 @@ const uninstall = Effect.fnUntraced(function* (manager: ServiceManager, dryRun: 
   if (!UserService.isInstalled(manager)) {
     return yield* Console.log(`${manager.name} is not installed: there is no ${manager.file}`)
   }
-  if (dryRun) return yield* Console.log(`would run ${typed(manager.unload)}, and remove ${manager.file}`)
+  if (dryRun) return yield* Console.log(`would run ${toShell(manager.unload)}, and remove ${manager.file}`)
   yield* UserService.uninstall(manager)
   yield* Console.log(`uninstalled ${manager.name}, removed ${manager.file}`)
 })
@@ -89,10 +77,11 @@ const installCommand = Command.make(
     examples: ["portctl service install", "portctl service install --dry-run"],
     parameters: { ...ServerOptions.settings, dryRun, format }
   },
-  Effect.fnUntraced(function* ({ db: database, dryRun, format, noProbe, port, range }) {
+  Effect.fnUntraced(function* ({ dryRun, format, port, ...settings }) {
+    const flags = yield* ServerOptions.toServerFlags(settings)
     const manager = yield* managerOf(format, dryRun)
     const address = yield* ServerProbe.localAddress(port)
-    yield* install(manager, { address, database, range, noProbe }, dryRun)
+    yield* install(manager, yield* resolveSpec(address, flags), dryRun)
   })
 )
 

@@ -1,5 +1,4 @@
 import * as Command from "@port-server/command-line/command/Command"
-import { addressFromEnv } from "@port-server/domain/api/PortServerClient"
 import { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -7,6 +6,7 @@ import * as Output from "../../output/Output.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
 import * as ServerStart from "../../server/ServerStart.ts"
+import { usualAddress } from "../../settings/UsualAddress.ts"
 import * as Options from "../Options.ts"
 
 /** `portctl start` */
@@ -15,18 +15,19 @@ export const start = Command.make(
   {
     summary: "Start port-server in the background",
     details: [
-      "Returns once it answers. One that runs there already will do, unless it has another database or range than asked for, or probes where --no-probe is given. Its log is ~/.port_server/port-server.log, at another port than the usual one port-server-PORT.log."
+      "Returns once it responds. How it is started is kept in ~/.port_server/config.json and used by every later start at that address, unless a flag or the environment says otherwise. A server that runs there already is left as it is; it is an error if its settings are not those of the flags. Its log is ~/.port_server/port-server.log, at another port than the default one port-server-PORT.log."
     ],
     examples: ["portctl start", "portctl start --db ~/work/ports.db --range 20000-29999"],
     exitCodes: { 0: "It runs", 1: "It could not be started, or another program has the port" },
     parameters: { ...ServerOptions.settings, json: Options.json }
   },
-  Effect.fnUntraced(function* ({ db: database, json, noProbe, port, range }) {
+  Effect.fnUntraced(function* ({ json, port, ...settings }) {
+    const flags = yield* ServerOptions.toServerFlags(settings)
     const address = yield* ServerProbe.localAddress(port)
-    yield* Output.print(ServerInfo, { json })(ServerStart.start({ address, database, noProbe, range }), (started) =>
-      ServerStart.sentence("started", address, started)
+    yield* Output.print(ServerInfo, { json })(ServerStart.start(address, flags), (started) =>
+      ServerStart.describeStarted("started", address, started)
     )
-    const usual = yield* addressFromEnv
+    const usual = yield* usualAddress
     if (usual.port !== address.port) {
       yield* Console.error(`portctl asks ${usual}; to ask this one: export PORT_SERVER_ADDR=${address}`)
     }

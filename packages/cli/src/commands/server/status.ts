@@ -1,7 +1,6 @@
 import * as Command from "@port-server/command-line/command/Command"
 import type { Terminal } from "@port-server/command-line/terminal/Terminal"
 import { NonZeroExit } from "@port-server/command-line/UsageError"
-import { addressFromEnv } from "@port-server/domain/api/PortServerClient"
 import { ServerAddress } from "@port-server/domain/ServerAddress"
 import { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Clock from "effect/Clock"
@@ -12,6 +11,7 @@ import * as Output from "../../output/Output.ts"
 import * as Table from "../../output/Table.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
+import { usualAddress } from "../../settings/UsualAddress.ts"
 import * as Options from "../Options.ts"
 
 /** The exit status of what does not run, as init scripts have it (LSB 3.1, "Init Script Actions"). */
@@ -73,17 +73,17 @@ export const status = Command.make(
     parameters: { port: ServerOptions.port, json: Options.json }
   },
   Effect.fnUntraced(function* ({ json, port }) {
-    const usual = yield* addressFromEnv
+    const usual = yield* usualAddress
     const address = new ServerAddress({ host: usual.host, port: Option.getOrElse(port, () => usual.port) })
-    const standing = yield* ServerProbe.look(address)
-    if (standing._tag === "Down") {
+    const status = yield* ServerProbe.probe(address)
+    if (status._tag === "NotRunning") {
       const error = ServerProbe.notRunning(address)
       yield* Console.log(json ? Output.jsonText({ error }) : error)
       return yield* new NonZeroExit({ status: down })
     }
     const now = yield* Clock.currentTimeMillis
     yield* Output.print(ServerInfo, { json })(
-      standing._tag === "Running" ? Effect.succeed(standing.info) : ServerProbe.refusal(standing, address),
+      status._tag === "Running" ? Effect.succeed(status.info) : ServerProbe.toError(status, address),
       (info, terminal) => lines(address, info, now, terminal)
     )
   })

@@ -1,34 +1,36 @@
 import { execFile } from "node:child_process"
 import { isAbsolute, join } from "node:path"
+import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
-import { CliError } from "../../errors/CliError.ts"
+import { ServiceNotChanged } from "../../errors/ServerErrors.ts"
+import * as DataFolder from "../../platform/DataFolder.ts"
 import * as ServerPaths from "../ServerPaths.ts"
 import { type Format, names } from "./ServiceUnit.ts"
 
 type Command = readonly [program: string, ...args: ReadonlyArray<string>]
 
-/** What runs the user's services. */
+/** The program that runs the user's services. */
 export interface ServiceManager {
   readonly format: Format
   readonly name: string
   /** The file that describes the service. */
   readonly file: string
-  /** Succeeds when it can be talked to, and changes nothing. */
+  /** Succeeds when it responds; changes nothing. */
   readonly check: Command
-  /** After the file was written: have it started now and with every session. */
+  /** After the file was written: start it now and with every session. */
   readonly load: ReadonlyArray<Command>
-  /** Before the file is removed: have it stopped. */
+  /** Before the file is removed: stop it. */
   readonly unload: Command
   /** After the file was removed. */
-  readonly forget: ReadonlyArray<Command>
-  /** Where a person finds what the service has said, whose server listens on a port. */
-  readonly says: (port: number) => string
+  readonly reload: ReadonlyArray<Command>
+  /** Where the logs are of the service whose server has this address. */
+  readonly logsLocation: (address: ServerAddress) => string
 }
 
 const configFolder = (): string => {
   const folder = process.env["XDG_CONFIG_HOME"] ?? ""
   // A relative one is to be ignored (XDG Base Directory Specification).
-  return isAbsolute(folder) ? folder : join(ServerPaths.home(), ".config")
+  return isAbsolute(folder) ? folder : join(DataFolder.home(), ".config")
 }
 
 const systemctl = (...args: ReadonlyArray<string>): Command => ["systemctl", "--user", ...args]
@@ -40,13 +42,13 @@ const systemd = (): ServiceManager => ({
   check: systemctl("show-environment"),
   load: [systemctl("daemon-reload"), systemctl("enable", "--now", names.systemd)],
   unload: systemctl("disable", "--now", names.systemd),
-  forget: [systemctl("daemon-reload")],
-  says: () => `journalctl --user -u ${names.systemd}`
+  reload: [systemctl("daemon-reload")],
+  logsLocation: () => `journalctl --user -u ${names.systemd}`
 })
 
 const launchd = (): ServiceManager => {
   const domain = `gui/${process.getuid?.() ?? 0}`
-  const file = join(ServerPaths.home(), "Library/LaunchAgents", `${names.launchd}.plist`)
+  const file = join(DataFolder.home(), "Library/LaunchAgents", `${names.launchd}.plist`)
   return {
     format: "launchd",
     name: names.launchd,
@@ -54,32 +56,30 @@ const launchd = (): ServiceManager => {
     check: ["launchctl", "print", domain],
     load: [["launchctl", "bootstrap", domain, file]],
     unload: ["launchctl", "bootout", `${domain}/${names.launchd}`],
-    forget: [],
-    says: (port) => ServerPaths.logFile(ServerPaths.dataFolderPath(), port)
+    reload: [],
+    logsLocation: ServerPaths.defaultLog
   }
 }
 
-/** The one of a format; by default that of this machine. */
+/** The service manager of a format; by default this machine's. */
 export const serviceManager = (
   format: Format = process.platform === "darwin" ? "launchd" : "systemd"
 ): ServiceManager => (format === "systemd" ? systemd() : launchd())
 
-/** A command as a person would type it. */
-export const typed = (command: Command): string => command.join(" ")
+/** A command as it is typed in a shell. */
+export const toShell = (command: Command): string => command.join(" ")
 
 /** Run a command of a service manager to its end. */
-export const perform = (command: Command): Effect.Effect<void, CliError> =>
+export const exec = (command: Command): Effect.Effect<void, ServiceNotChanged> =>
   Effect.async((resume) => {
     const [program, ...args] = command
     execFile(program, args, { timeout: 30_000 }, (error, _stdout, stderr) => {
       if (error === null) return resume(Effect.void)
       const [reason = ""] = stderr.split("\n").filter((line) => line !== "")
-      resume(
+      const message =
         error.code === "ENOENT"
-          ? CliError.make(
-              `there is no ${program} on this machine, which runs a user's services (--dry-run prints the service)`
-            )
-          : CliError.make(`${typed(command)} failed${reason === "" ? "" : `: ${reason}`}`)
-      )
+          ? `there is no ${program} on this machine, which runs a user's services (--dry-run prints the service)`
+          : `${toShell(command)} failed${reason === "" ? "" : `: ${reason}`}`
+      resume(new ServiceNotChanged({ message }))
     })
   })

@@ -1,87 +1,97 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { CliError } from "../../errors/CliError.ts"
+import { cannotWrite } from "../../errors/FileError.ts"
+import { ServiceNotChanged } from "../../errors/ServerErrors.ts"
+import * as AtomicFile from "../../platform/AtomicFile.ts"
+import { withServerLock } from "../ServerLock.ts"
 import * as ServerProbe from "../ServerProbe.ts"
-import { perform, type ServiceManager } from "./ServiceManager.ts"
+import { exec, type ServiceManager } from "./ServiceManager.ts"
 
 /** How long the service may take until it is healthy. */
 const patience = "10 seconds"
+
+const failed = (message: string) => new ServiceNotChanged({ message })
 
 const write = (file: string, text: string) =>
   Effect.try({
     try: () => {
       mkdirSync(dirname(file), { recursive: true })
-      const temporary = `${file}.${process.pid}`
-      writeFileSync(temporary, text, { mode: 0o600 })
-      renameSync(temporary, file)
+      AtomicFile.writeOwn(file, Buffer.from(text))
     },
-    catch: () => CliError.make(`cannot write ${file}`)
+    catch: (error) => failed(cannotWrite(file, error))
   })
 
-const remove = (file: string) =>
-  Effect.try({ try: () => rmSync(file, { force: true }), catch: () => CliError.make(`cannot remove ${file}`) })
+const removeFile = (file: string) =>
+  Effect.try({ try: () => rmSync(file, { force: true }), catch: () => failed(`cannot remove ${file}`) })
 
-const performAll = (commands: ServiceManager["load"]) => Effect.forEach(commands, perform, { discard: true })
+const execAll = (commands: ServiceManager["load"]) => Effect.forEach(commands, exec, { discard: true })
 
 /** Whether there is a service to uninstall. */
 export const isInstalled = ({ file }: ServiceManager): boolean => existsSync(file)
 
-/** Stop the service and forget it; one that launchd does not know is none to stop. */
-const takeAway = (manager: ServiceManager) =>
-  (manager.format === "launchd" ? Effect.ignore(perform(manager.unload)) : perform(manager.unload)).pipe(
-    Effect.zipRight(remove(manager.file)),
-    Effect.zipRight(performAll(manager.forget))
+/** Stop the service and remove it. launchd fails for a service that is not loaded. */
+const remove = (manager: ServiceManager) =>
+  (manager.format === "launchd" ? Effect.ignore(exec(manager.unload)) : exec(manager.unload)).pipe(
+    Effect.zipRight(removeFile(manager.file)),
+    Effect.zipRight(execAll(manager.reload))
   )
 
-const healthy = (address: ServerAddress, manager: ServiceManager): Effect.Effect<ServerInfo, CliError> =>
-  ServerProbe.look(address).pipe(
+const healthy = (address: ServerAddress, manager: ServiceManager): Effect.Effect<ServerInfo, ServiceNotChanged> =>
+  ServerProbe.probe(address).pipe(
     Effect.repeat({ until: ({ _tag }) => _tag === "Running", schedule: Schedule.spaced("50 millis") }),
-    Effect.zipRight(ServerProbe.look(address)),
-    Effect.flatMap((standing) =>
-      standing._tag === "Running" ? Effect.succeed(standing.info) : CliError.make("it did not stay up")
+    Effect.zipRight(ServerProbe.probe(address)),
+    Effect.flatMap((status) =>
+      status._tag === "Running" ? Effect.succeed(status.info) : failed("it did not stay up")
     ),
     Effect.timeoutFail({
       duration: patience,
       onTimeout: () =>
-        CliError.make(`the service is not healthy after ${patience} (${manager.says(address.port)} tells more)`)
+        failed(`the service is not healthy after ${patience} (${manager.logsLocation(address)} tells more)`)
     })
   )
 
-/** Have the service started now and with every session; where that fails, everything is as it was. */
-export const install = Effect.fnUntraced(function* (manager: ServiceManager, text: string, address: ServerAddress) {
-  yield* perform(manager.check)
-  const before = isInstalled(manager) ? readFileSync(manager.file, "utf8") : undefined
-  const restore =
-    before === undefined
-      ? Effect.void
-      : Effect.zipRight(write(manager.file, before), performAll(manager.load)).pipe(Effect.ignore)
-  if (before !== undefined) yield* takeAway(manager)
-  return yield* Effect.gen(function* () {
-    const standing = yield* ServerProbe.look(address)
-    if (standing._tag === "Running") {
-      return yield* CliError.make(
-        `port-server is already running at ${address} (pid ${standing.info.pid}), and not as this service: run portctl stop first`
-      )
-    }
-    if (standing._tag !== "Down") return yield* ServerProbe.refusal(standing, address)
+/** Start the service now and with every session; where that fails, everything is as it was. */
+export const install = Effect.fnUntraced(
+  function* (manager: ServiceManager, text: string, address: ServerAddress) {
+    yield* Effect.try({
+      try: () => AtomicFile.ownTarget(manager.file),
+      catch: (error) => failed(cannotWrite(manager.file, error))
+    })
+    yield* exec(manager.check)
+    const before = isInstalled(manager) ? readFileSync(manager.file, "utf8") : undefined
+    const restore =
+      before === undefined
+        ? Effect.void
+        : Effect.zipRight(write(manager.file, before), execAll(manager.load)).pipe(Effect.ignore)
+    if (before !== undefined) yield* remove(manager)
     return yield* Effect.gen(function* () {
-      yield* write(manager.file, text)
-      yield* performAll(manager.load)
-      return yield* healthy(address, manager)
-    }).pipe(
-      Effect.tapErrorCause(() =>
-        Effect.zipRight(Effect.ignore(perform(manager.unload)), Effect.ignore(takeAway(manager)))
-      ),
-      Effect.tapErrorCause(() => Effect.ignore(remove(manager.file))),
-      Effect.mapError(({ message }) => CliError.make(`${message}; nothing was installed`))
-    )
-  }).pipe(Effect.tapErrorCause(() => restore))
-})
+      const status = yield* ServerProbe.probe(address)
+      if (status._tag === "Running") {
+        return yield* failed(
+          `port-server is already running at ${address} (pid ${status.info.pid}), and not as this service: run portctl stop first`
+        )
+      }
+      if (status._tag !== "NotRunning") return yield* ServerProbe.toError(status, address)
+      return yield* Effect.gen(function* () {
+        yield* write(manager.file, text)
+        yield* execAll(manager.load)
+        return yield* healthy(address, manager)
+      }).pipe(
+        Effect.tapErrorCause(() =>
+          Effect.zipRight(Effect.ignore(exec(manager.unload)), Effect.ignore(remove(manager)))
+        ),
+        Effect.tapErrorCause(() => Effect.ignore(removeFile(manager.file))),
+        Effect.mapError(({ message }) => failed(`${message}; nothing was installed`))
+      )
+    }).pipe(Effect.tapErrorCause(() => restore))
+  },
+  (work, _manager, _text, address) => withServerLock(address)(work)
+)
 
 /** Stop the service and remove it. */
-export const uninstall = (manager: ServiceManager): Effect.Effect<void, CliError> =>
-  Effect.zipRight(perform(manager.check), takeAway(manager))
+export const uninstall = (manager: ServiceManager): Effect.Effect<void, ServiceNotChanged> =>
+  Effect.zipRight(exec(manager.check), remove(manager))

@@ -1,0 +1,75 @@
+import { join } from "node:path"
+import { databaseFile, portRange } from "@port-server/domain/Defaults"
+import { PortRangeFromText } from "@port-server/domain/Port"
+import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import type { ServerInfo } from "@port-server/domain/ServerInfo"
+import type { ServerSettings } from "@port-server/domain/Settings"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { ServerNotStarted } from "../errors/ServerErrors.ts"
+import * as DataFolder from "../platform/DataFolder.ts"
+import { preflight } from "./ServerLaunch.ts"
+import { withServerLock } from "./ServerLock.ts"
+import * as ServerProcess from "./ServerProcess.ts"
+import { resolveSpec, type ServerFlags, toArguments } from "./ServerSpec.ts"
+import { type Started, startLocked } from "./ServerStart.ts"
+import * as ServerStop from "./ServerStop.ts"
+
+/** How a running server was started, without what is the default. */
+const settingsOf = ({ database, probe, range }: ServerInfo): ServerSettings => ({
+  ...(database === join(DataFolder.path(), databaseFile) ? {} : { database }),
+  ...(range === `${portRange.first}-${portRange.last}`
+    ? {}
+    : Option.match(Schema.decodeOption(PortRangeFromText)(range), {
+        onNone: () => ({}),
+        onSome: (range) => ({ range })
+      })),
+  ...(probe === false ? { probe } : {})
+})
+
+/** Let an effect come to its end, also when it is interrupted: nothing is left half done. */
+const toItsEnd = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.forkDaemon(effect), (fiber) => Effect.onInterrupt(Fiber.join(fiber), () => Fiber.await(fiber)))
+
+/** A server that runs after a restart, and whether one ran before. */
+export interface Restarted extends Started {
+  readonly wasRunning: boolean
+}
+
+/**
+ * Stop the server at the address and start it again: by the flags, else the environment, else the settings, else as it
+ * was. It is stopped only when a new one can start, and where that fails all the same, it runs again as before.
+ */
+export const restart = (address: ServerAddress, flags: ServerFlags) =>
+  Effect.gen(function* () {
+    const wanted = yield* resolveSpec(address, flags)
+    const running = yield* ServerStop.find(address)
+    if (Option.isNone(running)) {
+      return { ...(yield* startLocked(wanted)), wasRunning: false } satisfies Restarted
+    }
+    const before = settingsOf(running.value)
+    const effective = { ...before, ...wanted.effective }
+    yield* preflight(toArguments(address, effective)).pipe(
+      Effect.mapError(
+        ({ message }) => new ServerNotStarted({ message: `${message}; port-server was not stopped and runs as before` })
+      )
+    )
+    const again = Effect.isSuccess(startLocked({ address, flags: {}, given: {}, effective: before }))
+    const started = yield* toItsEnd(
+      Effect.zipRight(
+        ServerProcess.terminate(running.value.pid),
+        startLocked({ address, flags: {}, given: effective, effective }).pipe(
+          Effect.catchAll((error) =>
+            Effect.flatMap(again, (runs) =>
+              runs
+                ? new ServerNotStarted({ message: `${error.message}; port-server runs again as before` })
+                : Effect.fail(error)
+            )
+          )
+        )
+      )
+    )
+    return { ...started, wasRunning: true } satisfies Restarted
+  }).pipe(withServerLock(address))

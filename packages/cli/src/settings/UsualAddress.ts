@@ -1,0 +1,16 @@
+import { addressFromEnv, defaultAddress } from "@port-server/domain/api/PortServerClient"
+import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import type { ConfigError } from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import type { SettingsUnusable } from "../errors/ServerErrors.ts"
+import * as SettingsFile from "./SettingsFile.ts"
+
+/** Where portctl asks: `PORT_SERVER_ADDR`, else `address` of the settings, else the default. */
+export const usualAddress: Effect.Effect<ServerAddress, ConfigError | SettingsUnusable> = Effect.flatMap(
+  addressFromEnv,
+  (given) =>
+    // The very default, not one of its value: the variable is not set.
+    given === defaultAddress
+      ? Effect.map(SettingsFile.read, ({ address }) => address ?? defaultAddress)
+      : Effect.succeed(given)
+)
