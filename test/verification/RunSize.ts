@@ -41,3 +41,6 @@ export const hostile = {
 
 /** Readings that fail: rounds of requests for each kind of failure, and databases with rows of random types. */
 export const readings = { rounds: rounds(25, 4), databases: rounds(60, 6) }
+
+/** Clients that ensure their ports while the server is killed again and again. */
+export const restarts = { clients: rounds(60, 8), rounds: rounds(3, 1) }

@@ -6,9 +6,13 @@ import { ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortSe
 import { PortTaken } from "@port-server/domain/Errors"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { pidAt, user } from "../support/Daemon.ts"
 import { bin, type PortServer, start, startServer, temporaryFolder } from "../support/Programs.ts"
+import { call } from "../support/Wire.ts"
 import { Ledger } from "./AckLog.ts"
 import { allocations, answered, ask, valueIn } from "./Api.ts"
 import { type Content, contentOf, copy, type Files, filesOf, framesOf, recovered, walHeader } from "./Copies.ts"
@@ -303,6 +307,46 @@ it.scopedLive("a log that is copied under load, and cut or damaged anywhere, ope
     expect(ids(whole)).toEqual(expect.arrayContaining([...acknowledgedBefore]))
     yield* Console.log(
       `crash: copied under load after ${acknowledgedBefore.length} of ${acknowledged.size} answers: ${commitsThrough.length} frames of ${commitsThrough.at(-1)} commits with ${whole.rows.length} allocations, ${count} damaged logs`
+    )
+  })
+)
+
+it.scopedLive("kill -9 every 300 ms: each ensure starts the server again, and has the ports that it had", () =>
+  Effect.gen(function* () {
+    const me = yield* user
+    const wantedRange = `${range.first}-${range.last}`
+    expect((yield* me.portctl(`start --db own.db --range ${wantedRange} --no-probe`)).code).toBe(0)
+    const ensure = (client: number) => me.portctl(`ensure --app a${client} --instance main --service web,db`)
+    const clients = Array.from({ length: RunSize.restarts.clients }, (_, client) => client)
+    const wanted = yield* Effect.forEach(clients, (client) => Effect.map(ensure(client), ({ stdout }) => stdout))
+    let kills = 0
+    const killer = yield* pidAt(me.port).pipe(
+      Effect.tap((pid) => {
+        process.kill(pid, "SIGKILL")
+        kills++
+      }),
+      Effect.catchAllCause(() => Effect.void),
+      Effect.repeat(Schedule.spaced("300 millis")),
+      Effect.fork
+    )
+    let failures = 0
+    for (let round = 0; round < RunSize.restarts.rounds; round++) {
+      const all = yield* Effect.forEach(clients, ensure, { concurrency: "unbounded" })
+      for (const [client, ended] of all.entries()) {
+        if (ended.code === 0) expect(ended.stdout).toBe(wanted[client])
+        else {
+          failures++
+          expect(ended.stderr).toMatch(
+            /^error: port-server (did not start: it was ended by SIGKILL|at \S+ did not stay up) [^\n]+\n$/m
+          )
+        }
+      }
+    }
+    yield* Fiber.interrupt(killer)
+    expect((yield* me.portctl("ensure --app a0 --instance main --service web,db")).stdout).toBe(wanted[0])
+    expect((yield* call(me.port, "GET", "/v1/server")).json).toMatchObject({ range: wantedRange })
+    yield* Console.log(
+      `crash: ${clients.length * RunSize.restarts.rounds} ensures, ${kills} kills, ${failures} named the kill as the cause`
     )
   })
 )
