@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import { Listeners } from "../listeners/Listeners.ts"
 import type { ListenerSnapshot } from "../listeners/PortScanner.ts"
 import { ServerConfig } from "../ServerConfig.ts"
-import type { TransactionOps } from "../storage/AllocationRepository.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
+import type { TransactionOps } from "../storage/TransactionOps.ts"
 
 /** Picks ports by one snapshot of the machine's listeners, and fails if that does not cover a port. */
 export interface PortPicker {

@@ -1,7 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { type Allocation, type AllocationFilter, largestPage } from "@port-server/domain/Allocation"
-import { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -11,15 +10,13 @@ import * as EventLoop from "../runtime/EventLoop.ts"
 import * as AllocationRow from "./AllocationRow.ts"
 import { type Parameter, query, run } from "./Query.ts"
 
-const { columns, columnsWithoutPath } = AllocationRow
-
-const matches = query(Schema.Struct({ matches: Schema.Int }))
+const { columns } = AllocationRow
 
 /** Most allocations that are read or encoded at a time: a millisecond or two. */
 const pageSize = 500
 
 /** The ids that a JSON number holds exactly. */
-const ids = { below: Number.MIN_SAFE_INTEGER, last: Number.MAX_SAFE_INTEGER } as const
+export const ids = { below: Number.MIN_SAFE_INTEGER, last: Number.MAX_SAFE_INTEGER } as const
 
 /** The condition of a filter, to follow another one, and its parameters. An empty name or port 0 is no condition. */
 const and = ({ app, instance, service, port, path }: AllocationFilter) => {
@@ -39,7 +36,7 @@ const rowsOf = (connection: Connection, sql: string, parameters: ReadonlyArray<P
   connection.execute(sql, parameters, undefined)
 
 /** The readable rows of a query for the columns. */
-const allocations = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter>) =>
+export const allocations = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter>) =>
   Effect.map(rowsOf(connection, sql, parameters), AllocationRow.decodeReadable)
 
 const idOf = (row: unknown): number =>
@@ -139,76 +136,6 @@ export const holders = (connection: Connection, wanted: Iterable<number>) =>
       Effect.zipLeft(EventLoop.turn)
     )
   ).pipe(Effect.map((pages) => pages.flat()))
-
-/** An allocation that has no id yet. */
-export interface NewAllocation extends Pick<Allocation, "app" | "instance" | "service" | "path" | "created_at"> {
-  readonly port: number
-}
-
-/** A time of the API as SQLite's `datetime()` writes it: `2025-02-08 15:04:05`. Any other text is unchanged. */
-export const sqliteTime = (time: string) => time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, "$1 $2")
-
-const sequence = "(SELECT max(seq) FROM sqlite_sequence WHERE name = 'allocations')"
-const highestId = "(SELECT max(id) FROM allocations)"
-
-const insertRow = (
-  connection: Connection,
-  { app, created_at, instance, port, service }: NewAllocation,
-  id: string,
-  condition: string
-) =>
-  allocations(
-    connection,
-    `INSERT INTO allocations (id, app, instance, service, port, created_at) SELECT ${id}, ?, ?, ?, ?, ? WHERE ${condition}
-      ON CONFLICT (port) DO NOTHING RETURNING ${columnsWithoutPath}`,
-    [app, instance, service, port, sqliteTime(created_at)]
-  )
-
-/** Whether SQLite can give so many ids by itself. */
-export const hasIdsFor = (connection: Connection, rows: number) =>
-  Effect.map(
-    matches(
-      connection,
-      `SELECT coalesce(${highestId}, 0) < ${ids.last - rows} AND coalesce(${sequence}, 0) < ${ids.last - rows} AS matches`
-    ),
-    ([row]) => row?.matches === 1
-  )
-
-const noIdsLeft = new StorageUnavailable({
-  message: "the database has no allocation ids left: its sqlite_sequence is at the end"
-})
-
-/** Insert although another program stored a row whose id is above all that this one can give. */
-const insertBelow = Effect.fnUntraced(function* (connection: Connection, allocation: NewAllocation) {
-  const above = yield* matches(
-    connection,
-    `SELECT id IS NOT NULL AS matches FROM allocations WHERE id > ${ids.last} LIMIT 1`
-  )
-  if (above.length === 0) return []
-  const highest = `max(
-    coalesce((SELECT max(id) FROM allocations WHERE id <= ${ids.last}), 0),
-    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'allocations' AND seq <= ${ids.last}), 0))`
-  const inserted = yield* insertRow(connection, allocation, `${highest} + 1`, `${highest} < ${ids.last}`)
-  // From here AUTOINCREMENT continues once that row is deleted.
-  for (const { id } of inserted) {
-    yield* run(connection, "UPDATE sqlite_sequence SET seq = ? WHERE name = 'allocations'", [id])
-  }
-  return inserted
-})
-
-/** Insert an allocation, or nothing if its port has a holder. */
-export const insert = Effect.fnUntraced(function* (connection: Connection, allocation: NewAllocation) {
-  const [usual] = yield* insertRow(
-    connection,
-    allocation,
-    "NULL",
-    `coalesce(${highestId}, 0) < ${ids.last} AND coalesce(${sequence}, 0) < ${ids.last}`
-  )
-  if (usual !== undefined) return usual
-  if ((yield* holder(connection, allocation.port)) !== undefined) return undefined
-  const [below] = yield* insertBelow(connection, allocation)
-  return below ?? (yield* noIdsLeft)
-})
 
 const ports = query(Schema.Struct({ port: Schema.Unknown }))
 

@@ -1,123 +1,17 @@
 import type { Connection } from "@effect/sql/SqlConnection"
-import { SqlError } from "@effect/sql/SqlError"
+import type { SqlError } from "@effect/sql/SqlError"
 import type { Allocation, AllocationFilter } from "@port-server/domain/Allocation"
-import { type StorageError, StorageUnavailable } from "@port-server/domain/Errors"
-import type { PortRange } from "@port-server/domain/Port"
-import * as Clock from "effect/Clock"
+import type { StorageError } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import * as Queries from "./AllocationQueries.ts"
 import type { UnreadableRow } from "./AllocationRow.ts"
-import * as BulkWrites from "./BulkWrites.ts"
 import { Database } from "./Database.ts"
-import { FreePorts, firstFree } from "./FreePorts.ts"
+import { FreePorts } from "./FreePorts.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import * as Migrations from "./Migrations.ts"
-import type { PortBitSet } from "./PortBitSet.ts"
 import * as ProjectFolders from "./ProjectFolders.ts"
 import { sqliteCode, storageError } from "./SqliteError.ts"
-
-type Failure = SqlError | StorageUnavailable
-
-/** The operations of one transaction. */
-export interface TransactionOps {
-  /** The allocation that holds the port. */
-  readonly holder: (port: number) => Effect.Effect<Allocation | undefined, Failure>
-  /** Which of the ports are allocated, also in rows that cannot be read. */
-  readonly held: (ports: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<number>, SqlError>
-  /** The first port of the range that is neither allocated nor to be skipped, if one is left. */
-  readonly freePort: (range: PortRange, skip: PortBitSet | undefined) => Effect.Effect<number | undefined, SqlError>
-  /** The allocations that match the filter, by id. */
-  readonly matching: (filter: AllocationFilter) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
-  /** The allocations that hold any of the ports. */
-  readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, Failure>
-  /** Allocate the port, as of now or of another time; nothing if it has a holder. */
-  readonly insert: (
-    owner: Pick<Allocation, "app" | "instance" | "service" | "path"> & { readonly device?: string | undefined },
-    port: number,
-    createdAt?: string
-  ) => Effect.Effect<Allocation | undefined, Failure>
-  /** Who holds any of the ports; less work than {@link TransactionOps.holders}. */
-  readonly owners: (ports: Iterable<number>) => Effect.Effect<ReadonlyMap<number, BulkWrites.StoredOwner>, SqlError>
-  /** Allocate ports that have no holder, each as of its time or of now. */
-  readonly insertAll: (allocations: ReadonlyArray<BulkWrites.UntimedAllocation>) => Effect.Effect<void, Failure>
-  /** Store the project folder of an existing allocation, and the device of the folder's parent. */
-  readonly setProjectPath: (
-    allocation: Allocation,
-    path: string,
-    device: string | undefined
-  ) => Effect.Effect<Allocation, SqlError>
-  /** The stored devices of the folders of the allocations with these ids. */
-  readonly devices: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, string>, SqlError>
-  /** Release the allocations that match the filter, or have one of the ids; returns how many there were. */
-  readonly remove: (
-    which: AllocationFilter | Allocation["id"] | ReadonlyArray<number>
-  ) => Effect.Effect<number, SqlError>
-}
-
-const toUnavailable = ({ message }: UnreadableRow) => new StorageUnavailable({ message })
-
-/** The operations for one write, which shares its transaction with others. */
-const transactionOps = (connection: Connection, freePorts: FreePorts): TransactionOps => {
-  let hasWritten = false
-  const written = Effect.sync(() => {
-    hasWritten = true
-  })
-
-  const insert: TransactionOps["insert"] = Effect.fnUntraced(function* (owner, port, createdAt) {
-    const created_at = createdAt ?? new Date(yield* Clock.currentTimeMillis).toISOString()
-    const allocation = yield* Queries.insert(connection, { ...owner, port, created_at }).pipe(
-      Effect.catchTag("UnreadableRow", toUnavailable),
-      // What the body has written before must not be committed.
-      Effect.catchTag(
-        "StorageUnavailable",
-        (cause): Effect.Effect<never, Failure> => (hasWritten ? new SqlError({ cause }) : cause)
-      )
-    )
-    if (allocation === undefined) return undefined
-    yield* written
-    freePorts.hold(port)
-    return owner.path === undefined
-      ? allocation
-      : yield* ProjectFolders.setProjectPath(connection, allocation, owner.path, owner.device)
-  })
-
-  return {
-    holder: (port) => Effect.catchTag(Queries.holder(connection, port), "UnreadableRow", toUnavailable),
-
-    held: (ports) => Effect.map(freePorts.held(connection), (held) => ports.filter((port) => held.has(port))),
-
-    freePort: (range, skip) =>
-      Effect.map(freePorts.held(connection), (held) => firstFree(range, held, ...(skip === undefined ? [] : [skip]))),
-
-    matching: (filter) => Queries.matching(connection, filter),
-
-    holders: (ports) => Effect.catchTag(Queries.holders(connection, ports), "UnreadableRow", toUnavailable),
-
-    insert,
-
-    owners: (ports) => BulkWrites.owners(connection, ports),
-
-    insertAll: Effect.fnUntraced(function* (all) {
-      if (yield* Queries.hasIdsFor(connection, all.length)) {
-        yield* written
-        return yield* BulkWrites.insertAll(connection, all, (port) => freePorts.hold(port))
-      }
-      for (const { created_at, port, ...owner } of all) yield* insert(owner, port, created_at)
-    }),
-
-    setProjectPath: (allocation, path, device) =>
-      Effect.zipLeft(ProjectFolders.setProjectPath(connection, allocation, path, device), written),
-
-    devices: (ids) => ProjectFolders.devicesOf(connection, ids),
-
-    remove: Effect.fnUntraced(function* (which) {
-      const removed = yield* Queries.remove(connection, which)
-      yield* written
-      for (const { port } of removed) if (typeof port === "number" && Number.isInteger(port)) freePorts.free(port)
-      return removed.length
-    })
-  }
-}
+import * as TransactionOps from "./TransactionOps.ts"
 
 /** The typed error of a failed read. A statement that does not fit the schema may be due to a newer one. */
 const readError = (reader: Connection) => (error: SqlError) =>
@@ -151,8 +45,9 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
       return {
         /** Run `body` in a transaction; returns once what it wrote is durable. A body must not fail after it has written. */
         write: <A, E>(
-          body: (write: TransactionOps) => Effect.Effect<A, E | SqlError>
-        ): Effect.Effect<A, E | StorageError> => submit((connection) => body(transactionOps(connection, freePorts))),
+          body: (write: TransactionOps.TransactionOps) => Effect.Effect<A, E | SqlError>
+        ): Effect.Effect<A, E | StorageError> =>
+          submit((connection) => body(TransactionOps.make(connection, freePorts))),
 
         /** The allocation that holds the port. */
         holder: (port: number): Effect.Effect<Allocation | undefined, StorageError | UnreadableRow> =>
@@ -164,7 +59,7 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
         holders: (ports: Iterable<number>): Effect.Effect<ReadonlyArray<Allocation>, StorageError> =>
           Effect.flatMap(connections, ({ reader }) =>
             Queries.holders(reader, ports).pipe(
-              Effect.catchTag("UnreadableRow", toUnavailable),
+              Effect.catchTag("UnreadableRow", TransactionOps.toUnavailable),
               Effect.catchTag("SqlError", readError(reader))
             )
           ),

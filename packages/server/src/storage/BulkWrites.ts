@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as EventLoop from "../runtime/EventLoop.ts"
-import { type NewAllocation, sqliteTime } from "./AllocationQueries.ts"
+import { type NewAllocation, sqliteTime } from "./AllocationInsert.ts"
 import { query, run } from "./Query.ts"
 
 /** An allocation to be made, as of now where it has no time. */

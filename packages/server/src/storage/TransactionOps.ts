@@ -1,0 +1,118 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import type { Allocation, AllocationFilter } from "@port-server/domain/Allocation"
+import { StorageUnavailable } from "@port-server/domain/Errors"
+import type { PortRange } from "@port-server/domain/Port"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as AllocationInsert from "./AllocationInsert.ts"
+import * as Queries from "./AllocationQueries.ts"
+import type { UnreadableRow } from "./AllocationRow.ts"
+import * as BulkWrites from "./BulkWrites.ts"
+import { type FreePorts, firstFree } from "./FreePorts.ts"
+import type { PortBitSet } from "./PortBitSet.ts"
+import * as ProjectFolders from "./ProjectFolders.ts"
+
+type Failure = SqlError | StorageUnavailable
+
+/** The operations of one transaction. */
+export interface TransactionOps {
+  /** The allocation that holds the port. */
+  readonly holder: (port: number) => Effect.Effect<Allocation | undefined, Failure>
+  /** Which of the ports are allocated, also in rows that cannot be read. */
+  readonly held: (ports: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<number>, SqlError>
+  /** The first port of the range that is neither allocated nor to be skipped, if one is left. */
+  readonly freePort: (range: PortRange, skip: PortBitSet | undefined) => Effect.Effect<number | undefined, SqlError>
+  /** The allocations that match the filter, by id. */
+  readonly matching: (filter: AllocationFilter) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
+  /** The allocations that hold any of the ports. */
+  readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, Failure>
+  /** Allocate the port, as of now or of another time; nothing if it has a holder. */
+  readonly insert: (
+    owner: Pick<Allocation, "app" | "instance" | "service" | "path"> & { readonly device?: string | undefined },
+    port: number,
+    createdAt?: string
+  ) => Effect.Effect<Allocation | undefined, Failure>
+  /** Who holds any of the ports; less work than {@link TransactionOps.holders}. */
+  readonly owners: (ports: Iterable<number>) => Effect.Effect<ReadonlyMap<number, BulkWrites.StoredOwner>, SqlError>
+  /** Allocate ports that have no holder, each as of its time or of now. */
+  readonly insertAll: (allocations: ReadonlyArray<BulkWrites.UntimedAllocation>) => Effect.Effect<void, Failure>
+  /** Store the project folder of an existing allocation, and the device of the folder's parent. */
+  readonly setProjectPath: (
+    allocation: Allocation,
+    path: string,
+    device: string | undefined
+  ) => Effect.Effect<Allocation, SqlError>
+  /** The stored devices of the folders of the allocations with these ids. */
+  readonly devices: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, string>, SqlError>
+  /** Release the allocations that match the filter, or have one of the ids; returns how many there were. */
+  readonly remove: (
+    which: AllocationFilter | Allocation["id"] | ReadonlyArray<number>
+  ) => Effect.Effect<number, SqlError>
+}
+
+/** A row that cannot be read holds a port that is needed. */
+export const toUnavailable = ({ message }: UnreadableRow) => new StorageUnavailable({ message })
+
+/** The operations for one write, which shares its transaction with others. */
+export const make = (connection: Connection, freePorts: FreePorts): TransactionOps => {
+  let hasWritten = false
+  const written = Effect.sync(() => {
+    hasWritten = true
+  })
+
+  const insert: TransactionOps["insert"] = Effect.fnUntraced(function* (owner, port, createdAt) {
+    const created_at = createdAt ?? new Date(yield* Clock.currentTimeMillis).toISOString()
+    const allocation = yield* AllocationInsert.insert(connection, { ...owner, port, created_at }).pipe(
+      Effect.catchTag("UnreadableRow", toUnavailable),
+      // Rolls the batch back, with what this write has done so far.
+      Effect.catchTag(
+        "StorageUnavailable",
+        (cause): Effect.Effect<never, Failure> => (hasWritten ? new SqlError({ cause }) : cause)
+      )
+    )
+    if (allocation === undefined) return undefined
+    yield* written
+    freePorts.hold(port)
+    return owner.path === undefined
+      ? allocation
+      : yield* ProjectFolders.setProjectPath(connection, allocation, owner.path, owner.device)
+  })
+
+  return {
+    holder: (port) => Effect.catchTag(Queries.holder(connection, port), "UnreadableRow", toUnavailable),
+
+    held: (ports) => Effect.map(freePorts.held(connection), (held) => ports.filter((port) => held.has(port))),
+
+    freePort: (range, skip) =>
+      Effect.map(freePorts.held(connection), (held) => firstFree(range, held, ...(skip === undefined ? [] : [skip]))),
+
+    matching: (filter) => Queries.matching(connection, filter),
+
+    holders: (ports) => Effect.catchTag(Queries.holders(connection, ports), "UnreadableRow", toUnavailable),
+
+    insert,
+
+    owners: (ports) => BulkWrites.owners(connection, ports),
+
+    insertAll: Effect.fnUntraced(function* (all) {
+      if (yield* AllocationInsert.hasIdsFor(connection, all.length)) {
+        yield* written
+        return yield* BulkWrites.insertAll(connection, all, (port) => freePorts.hold(port))
+      }
+      for (const { created_at, port, ...owner } of all) yield* insert(owner, port, created_at)
+    }),
+
+    setProjectPath: (allocation, path, device) =>
+      Effect.zipLeft(ProjectFolders.setProjectPath(connection, allocation, path, device), written),
+
+    devices: (ids) => ProjectFolders.devicesOf(connection, ids),
+
+    remove: Effect.fnUntraced(function* (which) {
+      const removed = yield* Queries.remove(connection, which)
+      yield* written
+      for (const { port } of removed) if (typeof port === "number" && Number.isInteger(port)) freePorts.free(port)
+      return removed.length
+    })
+  }
+}
