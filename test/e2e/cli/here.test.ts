@@ -346,6 +346,7 @@ it.scopedLive("a folder that is gone is told of", () =>
     })
     const ended = yield* running.ended
     expect(ended.code).toBe(1)
-    expect(ended.stderr).toMatch(/^error: the current folder is gone/)
+    // Some shells complain of the folder before they read their first line.
+    expect(ended.stderr).toMatch(/^(sh: 0: getcwd\(\) failed: .*\n)?error: the current folder is gone/)
   })
 )
