@@ -9,7 +9,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { DatabaseUnusable, dataFolder, refuseForeignLink } from "./storage/DatabaseFile.ts"
+import { DatabaseUnusable, dataFolder, defaultDatabase, refuseForeignLink } from "./storage/DatabaseFile.ts"
 
 /** The options of `port-server`. */
 export const options = {
@@ -43,9 +43,8 @@ const or = <A>(flag: Option.Option<A>, config: Config.Config<A>) =>
 /** Make the folder of the default database, for the user alone, when `database` is that one. */
 export const makeDataFolder = Effect.fnUntraced(function* (database: string) {
   const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
   const folder = dataFolder()
-  if (database !== path.join(folder, Defaults.databaseFile)) return
+  if (folder === undefined || database !== defaultDatabase()) return
   const message = `cannot make the folder ${folder} (is HOME your own folder? or use --db FILE)`
   yield* fs.makeDirectory(folder, { mode: 0o700 }).pipe(
     Effect.catchIf(
@@ -70,8 +69,12 @@ export const settings = Effect.fnUntraced(function* (flags: Flags) {
   const port = yield* or(flags.port, variable("PORT_SERVER_PORT", RequestedPortFromDigits, Defaults.serverPort))
   const defaultRange = Schema.decodeSync(PortRange)(Defaults.portRange)
   const range = yield* or(flags.range, variable("PORT_SERVER_RANGE", PortRangeFromText, defaultRange))
-  const defaultDatabase = path.join(dataFolder(), Defaults.databaseFile)
-  const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, defaultDatabase))
+  const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, defaultDatabase() ?? ""))
+  if (database === "") {
+    return yield* new DatabaseUnusable({
+      message: "there is no home folder for the database: set HOME, or use --db FILE"
+    })
+  }
   const log = Option.map(flags.log, (file) => path.resolve(file))
   return { port, range, database: path.resolve(database), log, probe: !flags.noProbe }
 })

@@ -324,7 +324,7 @@ describe.concurrent("portctl start", () => {
       writeFileSync(file, "")
       expectError(
         yield* me.portctl("start", { env: { HOME: file } }),
-        `cannot make the folder ${file}/.port_server (is HOME your own folder?)`
+        `cannot make the folder ${file}/.port_server: it is in something that is not a folder (is HOME your own folder?)`
       )
     })
   )

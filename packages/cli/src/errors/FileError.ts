@@ -14,3 +14,9 @@ export const cannotWrite = (file: string, error: unknown): string =>
   codeOf(error) === "ENOENT"
     ? `cannot write ${JSON.stringify(file)}: there is no such folder`
     : `cannot write ${JSON.stringify(file)}: ${reasonOf(error)}`
+
+/** Why a folder cannot be made, in a sentence that names it. */
+export const cannotMake = (folder: string, error: unknown): string =>
+  codeOf(error) === "ENOENT"
+    ? `cannot make the folder ${folder}: the folder that it would be in does not exist`
+    : `cannot make the folder ${folder}: ${fileReason(error) ?? "it cannot be opened"}`

@@ -2,9 +2,10 @@ import * as NodeFs from "node:fs"
 import { homedir, userInfo } from "node:os"
 import { join } from "node:path"
 import * as Defaults from "@port-server/domain/Defaults"
+import { sentenceOf } from "@port-server/domain/EnvConfig"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import { codeOf } from "../errors/FileError.ts"
+import { cannotMake, codeOf } from "../errors/FileError.ts"
 
 /** The data folder cannot be used; `message` names it. */
 export class DataFolderUnusable extends Data.TaggedError("DataFolderUnusable")<{ readonly message: string }> {}
@@ -12,16 +13,29 @@ export class DataFolderUnusable extends Data.TaggedError("DataFolderUnusable")<{
 /** Whether a file or a folder belongs to the user of this process. */
 export const isOwn = ({ uid }: NodeFs.Stats): boolean => process.getuid === undefined || uid === process.getuid()
 
-/** The user's home. */
-export const home = (): string => homedir() || userInfo().homedir
+/** The user's home; throws where there is none. */
+export const home = (): string => {
+  try {
+    const found = homedir() || userInfo().homedir
+    if (found !== "") return found
+  } catch {
+    // HOME is not set, and the system has no entry for the user.
+  }
+  throw new Error("there is no home folder: set HOME")
+}
 
 /** Path of the folder of the database, the settings and the logs. */
 export const path = (): string => join(home(), Defaults.dataFolder)
 
 /** The data folder, made where it is missing; only its user can open it. */
 export const make: Effect.Effect<string, DataFolderUnusable> = Effect.suspend(() => {
-  const folder = path()
   const failed = (message: string) => new DataFolderUnusable({ message })
+  let folder: string
+  try {
+    folder = path()
+  } catch (error) {
+    return failed(sentenceOf(error))
+  }
   try {
     try {
       NodeFs.mkdirSync(folder, { mode: 0o700 })
@@ -34,7 +48,7 @@ export const make: Effect.Effect<string, DataFolderUnusable> = Effect.suspend(()
     // A link leads to a folder that was not made here: its mode is its owner's choice.
     if (!NodeFs.lstatSync(folder).isSymbolicLink()) NodeFs.chmodSync(folder, 0o700)
     return Effect.succeed(folder)
-  } catch {
-    return failed(`cannot make the folder ${folder} (is HOME your own folder?)`)
+  } catch (error) {
+    return failed(`${cannotMake(folder, error)} (is HOME your own folder?)`)
   }
 })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { cannotWrite } from "../errors/FileError.ts"
 import { ServerNotStarted } from "../errors/ServerErrors.ts"
+import * as InheritedDescriptors from "../platform/InheritedDescriptors.ts"
 import * as ServerPaths from "./ServerPaths.ts"
 
 /** A server's process while nothing is known of it but that it was started. */
@@ -67,6 +68,7 @@ export const launch = (
     const output = yield* unlinkedTempFile(folder)
     return yield* Effect.acquireRelease(
       Effect.sync(() => {
+        InheritedDescriptors.close()
         const child = spawn(program, args, {
           cwd: "/",
           detached: true,

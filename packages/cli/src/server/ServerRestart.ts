@@ -17,9 +17,18 @@ import { resolveSpec, type ServerFlags, toArguments } from "./ServerSpec.ts"
 import { type Started, startLocked } from "./ServerStart.ts"
 import * as ServerStop from "./ServerStop.ts"
 
+const isDefaultDatabase = (database: string): boolean => {
+  try {
+    return database === join(DataFolder.path(), databaseFile)
+  } catch {
+    // Without a home there is no default.
+    return false
+  }
+}
+
 /** How a running server was started, without what is the default. */
 const settingsOf = ({ database, probe, range }: ServerInfo): ServerSettings => ({
-  ...(database === join(DataFolder.path(), databaseFile) ? {} : { database }),
+  ...(isDefaultDatabase(database) ? {} : { database }),
   ...(range === `${portRange.first}-${portRange.last}`
     ? {}
     : Option.match(Schema.decodeOption(PortRangeFromText)(range), {

@@ -19,7 +19,7 @@ import * as ServerPaths from "./ServerPaths.ts"
 import { probe, toError } from "./ServerProbe.ts"
 import { noFlags, resolveSpec, type ServerFlags, type ServerSpec, toArguments } from "./ServerSpec.ts"
 
-/** The server that runs now, whether it was started for this, and where the log is of one that was. */
+/** The server that runs now, whether it was started for this, and where the log is of one that was; else it is empty. */
 export interface Started extends ServerInfo {
   readonly isNew: boolean
   readonly log: string
@@ -34,10 +34,14 @@ class StartLost extends Data.TaggedError("StartLost")<{ readonly message: string
 /** Start a server and wait until it is the one that responds, or another one that was faster. */
 const startAndWait = ({ address, effective }: ServerSpec) =>
   Effect.gen(function* () {
-    const log = effective.log ?? ServerPaths.defaultLog(address)
     if (effective.log === undefined) {
-      yield* Effect.mapError(DataFolder.make, ({ message }) => new ServerNotStarted({ message }))
+      const elsewhere = effective.database === undefined ? "" : "; portctl start --log FILE puts the log elsewhere"
+      yield* Effect.mapError(
+        DataFolder.make,
+        ({ message }) => new ServerNotStarted({ message: `${message}${elsewhere}` })
+      )
     }
+    const log = effective.log ?? ServerPaths.defaultLog(address)
     const child = yield* launch(toArguments(address, { ...effective, log }), dirname(log))
     const poll = Effect.gen(function* () {
       // Before the probe: what responds after the child's end is another server.
@@ -106,10 +110,9 @@ export const startLocked = (spec: ServerSpec): Effect.Effect<Started, ServerNotS
     const { address, flags, given } = spec
     const status = yield* probe(address)
     if (status._tag === "NotPortServer" || status._tag === "Unreachable") return yield* toError(status, address)
-    const log = ServerPaths.defaultLog(address)
     const started =
       status._tag === "Running"
-        ? { ...status.info, isNew: false, log }
+        ? { ...status.info, isNew: false, log: "" }
         : yield* startAndWait(spec).pipe(
             Effect.retry({
               while: ({ _tag }) => _tag === "StartLost",

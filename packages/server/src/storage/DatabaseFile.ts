@@ -105,15 +105,29 @@ export const prepare = Effect.fnUntraced(function* (filename: string) {
   )
 })
 
-/** Folder of the database unless another is named. */
-export const dataFolder = (): string => join(homedir() || userInfo().homedir, Defaults.dataFolder)
+/** Folder of the database unless another is named; undefined for a user without a home. */
+export const dataFolder = (): string | undefined => {
+  try {
+    const home = homedir() || userInfo().homedir
+    return home === "" ? undefined : join(home, Defaults.dataFolder)
+  } catch {
+    // HOME is not set, and the system has no entry for the user.
+    return undefined
+  }
+}
+
+/** The database unless another is named; undefined for a user without a home. */
+export const defaultDatabase = (): string | undefined => {
+  const folder = dataFolder()
+  return folder === undefined ? undefined : join(folder, Defaults.databaseFile)
+}
 
 /**
  * Let only its owner read a database that an older program left open to others in the {@link dataFolder}. A new one is made
  * so, and the mode of one elsewhere, or that a link leads to, is its owner's choice.
  */
 export const restrictPermissions = Effect.fnUntraced(function* (filename: string) {
-  if (filename !== join(dataFolder(), Defaults.databaseFile)) return
+  if (filename !== defaultDatabase()) return
   const fs = yield* FileSystem.FileSystem
   if (yield* Effect.isSuccess(fs.readLink(filename))) return
   yield* Effect.forEach([filename, `${filename}-wal`, `${filename}-shm`], (file) =>

@@ -1,0 +1,111 @@
+import { chmodSync, existsSync, readdirSync, readlinkSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { pidAt, user } from "../../support/Daemon.ts"
+import { expectError } from "../../support/Expectations.ts"
+import { bin, start, temporaryFolder } from "../../support/Programs.ts"
+import { freePort } from "../../support/Sockets.ts"
+
+const ensure = "ensure --app a --instance b --service web"
+
+describe.skipIf(process.platform !== "linux")("the server that a command starts", () => {
+  it.scopedLive(
+    "holds no descriptor of its caller, whatever its number, so that a lock and a pipe end with the command",
+    () =>
+      Effect.gen(function* () {
+        const me = yield* user
+        const script = `exec 3> three 17> seventeen 20> twenty 63> sixtythree 200> lock; flock 200; "$portctl" ${ensure}`
+        expect((yield* me.bash(script)).code).toBe(0)
+        const pid = yield* pidAt(me.port)
+        const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+        for (const name of ["three", "seventeen", "twenty", "sixtythree", "lock"]) {
+          expect(open).not.toContain(join(me.home, name))
+        }
+        expect(yield* me.bash("exec 9> lock; flock --nonblock 9")).toMatchObject({ code: 0 })
+        // The substitution ends only when nobody has its pipe any more.
+        yield* me.portctl("stop")
+        expect(yield* me.bash(`out=$(exec 77>&1; "$portctl" ${ensure} 2> note); echo "$out"`)).toMatchObject({
+          code: 0
+        })
+      })
+  )
+
+  it.scopedLive("the command of run keeps the descriptors that its caller gave it", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const script = `exec 200> kept; "$portctl" run --app a --instance b --service web -- bash -c 'echo here >&200'; cat kept`
+      expect((yield* me.bash(script)).stdout).toBe("here\n")
+    })
+  )
+})
+
+describe.skipIf(process.getuid?.() !== 0)("a user without a home (as root: with setpriv)", () => {
+  /** A user that the system does not know, and a folder that is theirs. */
+  const stranger = Effect.gen(function* () {
+    const folder = yield* temporaryFolder
+    chmodSync(folder, 0o777)
+    const port = yield* freePort
+    const env = { PORT_SERVER_ADDR: `127.0.0.1:${port}` }
+    const run = (program: string, args: string, extra: Readonly<Record<string, string>> = {}) =>
+      start("setpriv", ["--reuid=42424", "--regid=42424", "--clear-groups", program, ...args.split(" ")], {
+        cwd: folder,
+        env: { ...env, ...extra }
+      }).pipe(
+        Effect.flatMap(({ ended }) => ended),
+        Effect.scoped
+      )
+    yield* Effect.addFinalizer(() => run(bin.portctl, "stop"))
+    return { folder, port, run }
+  })
+
+  it.scopedLive("is told to set HOME, or to name files elsewhere", () =>
+    Effect.gen(function* () {
+      const { folder, run } = yield* stranger
+      expectError(yield* run(bin.portctl, "start"), "there is no home folder: set HOME")
+      expectError(
+        yield* run(bin.portctl, ensure, { PORT_SERVER_DB: join(folder, "own.db") }),
+        "there is no home folder: set HOME; portctl start --log FILE puts the log elsewhere"
+      )
+      expectError(
+        yield* run(bin.portServer, "--port 0"),
+        "there is no home folder for the database: set HOME, or use --db FILE"
+      )
+    })
+  )
+
+  it.scopedLive("needs none where database and log are elsewhere", () =>
+    Effect.gen(function* () {
+      const { folder, run } = yield* stranger
+      const started = yield* run(bin.portctl, "start --db own.db --log own.log")
+      expect(started.code, started.stderr).toBe(0)
+      expect(started.stdout).toContain(`, database ${folder}/own.db, log ${folder}/own.log\n`)
+      expect(started.stderr).toBe(
+        "note: how port-server was started is not kept for the next start: there is no home folder: set HOME\n"
+      )
+      expect((yield* run(bin.portctl, ensure)).stdout).toBe("a/b\nweb  3000\n")
+      expect((yield* run(bin.portctl, "restart --log own.log")).code).toBe(0)
+    })
+  )
+
+  it.scopedLive("and a home that cannot be written: the folder is named, and not needed where nothing is in it", () =>
+    Effect.gen(function* () {
+      const { folder, run } = yield* stranger
+      const home = yield* temporaryFolder
+      chmodSync(home, 0o755)
+      const data = join(home, ".port_server")
+      const files = { HOME: home, PORT_SERVER_DB: join(folder, "own.db") }
+      expectError(
+        yield* run(bin.portctl, ensure, files),
+        `cannot make the folder ${data}: permission denied (is HOME your own folder?); portctl start --log FILE puts the log elsewhere`
+      )
+      expect(existsSync(files.PORT_SERVER_DB)).toBe(false)
+      const started = yield* run(bin.portctl, "start --log own.log", files)
+      expect(started.stderr).toBe(
+        `note: how port-server was started is not kept for the next start: cannot make the folder ${data}: permission denied (is HOME your own folder?)\n`
+      )
+      expect(started.code).toBe(0)
+      expect((yield* run(bin.portctl, ensure, files)).code).toBe(0)
+    })
+  )
+})
