@@ -1,5 +1,8 @@
-// Write the JSON Schema of portctl.json, as the domain generates it, where the package publishes it.
+// Write the JSON Schemas of portctl.json and config.json, as the domain generates them, where the package publishes them.
 import { writeFileSync } from "node:fs"
 import { projectFileSchemaText } from "@port-server/domain/ProjectFileJsonSchema"
+import { settingsSchemaText } from "@port-server/domain/SettingsJsonSchema"
 
-writeFileSync(new URL("../packages/domain/portctl.schema.json", import.meta.url), projectFileSchemaText())
+const folder = new URL("../packages/domain/", import.meta.url)
+writeFileSync(new URL("portctl.schema.json", folder), projectFileSchemaText())
+writeFileSync(new URL("config.schema.json", folder), settingsSchemaText())

@@ -57,6 +57,7 @@ describe("the package of the programs", () => {
       "CHANGELOG.md",
       "LICENSE",
       "README.md",
+      "bin/config.schema.json",
       "bin/docs.html",
       "bin/openapi.json",
       "bin/package.json",
@@ -124,7 +125,7 @@ describe("the package of the typed client", () => {
     const [modules, others] = [true, false].map((isModule) =>
       files.filter((file) => /^(dist|src)\/(\w+\/)?\w+(\.ts|\.js|\.d\.ts|\.js\.map)$/.test(file) === isModule)
     )
-    expect(others).toEqual(["LICENSE", "README.md", "package.json", "portctl.schema.json"])
+    expect(others).toEqual(["LICENSE", "README.md", "config.schema.json", "package.json", "portctl.schema.json"])
     expect(modules).toContain("dist/index.d.ts")
     expect(modules).toContain("dist/api/PortServerClient.js")
     expect(modules?.filter((file) => /test/i.test(file))).toEqual([])

@@ -4,6 +4,9 @@ import { serverAddress } from "./Defaults.ts"
 import { PortRangeFromText } from "./Port.ts"
 import { ServerAddressFromText } from "./ServerAddress.ts"
 
+/** Where a running port-server serves the JSON Schema of the settings. */
+export const settingsSchemaUrl = `http://${serverAddress}/config.schema.json`
+
 /** Name of the file with portctl's settings, in the data folder. */
 export const settingsFileName = "config.json"
 
@@ -40,9 +43,12 @@ const localAddress = /^127\.0\.0\.1:([1-9][0-9]{0,4})$/
 
 /** The settings of portctl: `config.json` in the data folder. */
 export const Settings = Schema.Struct({
-  $schema: Schema.optionalWith(Schema.String.annotations({ description: "where editors find this schema" }), {
-    exact: true
-  }),
+  $schema: Schema.optionalWith(
+    Schema.String.annotations({ description: "where editors find this schema", examples: [settingsSchemaUrl] }),
+    {
+      exact: true
+    }
+  ),
   address: Schema.optionalWith(
     ServerAddressFromText.annotations({ description: "where portctl asks when PORT_SERVER_ADDR is not set" }),
     { exact: true }

@@ -39,6 +39,7 @@ const document = Schema.decodeUnknownSync(
 const files = [
   ["/openapi.json", "application/json"],
   ["/portctl.schema.json", "application/schema+json"],
+  ["/config.schema.json", "application/schema+json"],
   ["/docs", "text/html; charset=utf-8"],
   ["/docs/swagger-ui.js", "text/javascript; charset=utf-8"],
   ["/docs/swagger-ui.css", "text/css; charset=utf-8"]

@@ -98,7 +98,8 @@ it.scopedLive("a server whose installation is removed goes on, and says what it 
       ["/docs/swagger-ui.js", "swagger-ui.js"],
       ["/docs/swagger-ui.css", "swagger-ui.css"],
       ["/openapi.json", "openapi.json"],
-      ["/portctl.schema.json", "portctl.schema.json"]
+      ["/portctl.schema.json", "portctl.schema.json"],
+      ["/config.schema.json", "config.schema.json"]
     ] as const) {
       expectError(
         yield* ask("GET", target),

@@ -23,6 +23,9 @@ const file = (data: Parameters<typeof Flag.file>[0], what: string) =>
     Flag.optional
   )
 
+/** The port of a command line, if any. */
+export type Port = Config.Config.Success<typeof port>
+
 /** How a server is started; what is not given is as the environment, the settings or the server's defaults have it. */
 export const settings = {
   port,

@@ -31,6 +31,7 @@ const contentSecurityPolicy = [
 /** What the server answers beside the API, by path. */
 export const documents: ReadonlyMap<string, Document> = new Map([
   ["/openapi.json", { file: "openapi.json", contentType: "application/json" }],
+  ["/config.schema.json", { file: "config.schema.json", contentType: "application/schema+json" }],
   ["/portctl.schema.json", { file: "portctl.schema.json", contentType: "application/schema+json" }],
   [
     "/docs",

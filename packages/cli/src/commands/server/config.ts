@@ -1,0 +1,157 @@
+import * as Argument from "@port-server/command-line/command/Argument"
+import * as Command from "@port-server/command-line/command/Command"
+import * as Flag from "@port-server/command-line/command/Flag"
+import { suggest } from "@port-server/command-line/command/Suggestion"
+import { defaultAddress } from "@port-server/domain/api/PortServerClient"
+import { sentenceOf } from "@port-server/domain/EnvConfig"
+import { escapeControls } from "@port-server/domain/Name"
+import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { CliError } from "../../errors/CliError.ts"
+import * as Output from "../../output/Output.ts"
+import * as Table from "../../output/Table.ts"
+import { type EffectiveSetting, effectiveSettings } from "../../server/EffectiveSettings.ts"
+import * as ServerOptions from "../../server/ServerOptions.ts"
+import * as ServerProbe from "../../server/ServerProbe.ts"
+import * as SettingsFile from "../../settings/SettingsFile.ts"
+import * as SettingsKeys from "../../settings/SettingsKeys.ts"
+import * as Options from "../Options.ts"
+
+const Setting = Schema.Struct({
+  key: Schema.Literal(...SettingsKeys.keys),
+  value: Schema.Union(Schema.String, Schema.Boolean),
+  source: Schema.String
+})
+
+const keyArgument = Argument.text({
+  name: "KEY",
+  description: Flag.joinWithOr(SettingsKeys.keys),
+  kind: { _tag: "Choice", words: SettingsKeys.keys }
+})
+
+/** A variable that cannot be read is an error of the command. */
+const explained = <A, E, R>(effect: Effect.Effect<A, E | ConfigError.ConfigError, R>) =>
+  Effect.mapError(effect, (error) => (ConfigError.isConfigError(error) ? CliError.make(sentenceOf(error)) : error))
+
+const parameters = { port: ServerOptions.port, json: Options.json }
+
+/** The setting of a name, and the server that it is about: that of the usual address, or of `--port`. */
+const settingOf = Effect.fnUntraced(function* (word: string, port: ServerOptions.Port) {
+  const key = SettingsKeys.keys.find((each) => each === word)
+  if (key === undefined) {
+    const meant = suggest(word, SettingsKeys.keys)
+    const hint = meant === undefined ? `use ${Flag.joinWithOr(SettingsKeys.keys)}` : `did you mean ${meant}?`
+    return yield* CliError.make(`there is no setting ${JSON.stringify(word)}, ${hint}`)
+  }
+  if (key === "address" && Option.isSome(port)) {
+    return yield* CliError.make("address is where portctl asks, whatever the server: leave out --port")
+  }
+  return { key, at: yield* serverOf(key, port) }
+})
+
+/** The server that a setting is about; for `address` there is none, which may be another machine's. */
+const serverOf = (key: SettingsKeys.Key, port: ServerOptions.Port) =>
+  key === "address" ? Effect.succeed(defaultAddress) : ServerProbe.localAddress(port)
+
+const one = (key: SettingsKeys.Key, at: ServerAddress) =>
+  Effect.flatMap(effectiveSettings(at), (settings) => {
+    const found = settings.find((setting) => setting.key === key)
+    return found === undefined ? Effect.dieMessage(key) : Effect.succeed(found)
+  })
+
+const text = ({ value }: EffectiveSetting): string => escapeControls(String(value))
+
+const columns: ReadonlyArray<Table.Column<EffectiveSetting>> = [
+  { heading: "KEY", cell: ({ key }) => key },
+  { heading: "VALUE", cell: ({ value }) => String(value) },
+  { heading: "FROM", cell: ({ source }) => source, style: "dim" }
+]
+
+const list = Command.make(
+  "list",
+  {
+    summary: "Show every setting, and where it comes from",
+    examples: ["portctl config list"],
+    parameters
+  },
+  Effect.fnUntraced(function* ({ json, port }) {
+    const settings = Effect.flatMap(ServerProbe.localAddress(port), effectiveSettings)
+    yield* Output.print(Schema.Array(Setting), { json, indent: 2 })(explained(settings), (rows, terminal) =>
+      Table.table(columns, rows, terminal)
+    )
+  })
+)
+
+const get = Command.make(
+  "get",
+  {
+    summary: "Print a setting, from the environment, the settings file or the default",
+    examples: ["portctl config get range"],
+    parameters: { key: keyArgument, ...parameters }
+  },
+  Effect.fnUntraced(function* ({ json, key: word, port }) {
+    const found = Effect.flatMap(settingOf(word, port), ({ at, key }) => one(key, at))
+    yield* Output.print(Setting, { json })(explained(found), text)
+  })
+)
+
+/** What a change did, and what it did not. */
+const changed = (done: string, key: SettingsKeys.Key, at: ServerAddress, now: EffectiveSetting): string => {
+  const about = key === "address" ? "" : ` for the server at ${at}, from its next start or restart`
+  const isOverridden = /^PORT_SERVER_/.test(now.source)
+  return `${done}${about}${isOverridden ? `; ${now.source} is set and overrides it: ${text(now)}` : ""}`
+}
+
+const set = Command.make(
+  "set",
+  {
+    summary: "Keep a setting in ~/.port_server/config.json",
+    details: [
+      "address is where portctl asks. The others are how the server at that address, or at --port, is started: database and log are files, range is FIRST-LAST, probe is true or false."
+    ],
+    examples: ["portctl config set range 20000-29999", "portctl config set address 127.0.0.1:4000"],
+    parameters: { key: keyArgument, value: Argument.text({ name: "VALUE", description: "Its value" }), ...parameters }
+  },
+  Effect.fnUntraced(function* ({ json, key: word, port, value }) {
+    const setting = Effect.gen(function* () {
+      const { at, key } = yield* settingOf(word, port)
+      const change = yield* Either.mapLeft(SettingsKeys.set(key, value, at), (message) => CliError.make(message))
+      yield* SettingsFile.update(change)
+      return { ...(yield* one(key, at)), at }
+    })
+    yield* Output.print(Setting, { json })(explained(setting), ({ at, ...now }) =>
+      changed(`set ${now.key} to ${escapeControls(value)}`, now.key, at, now)
+    )
+  })
+)
+
+const unset = Command.make(
+  "unset",
+  {
+    summary: "Remove a setting from ~/.port_server/config.json",
+    examples: ["portctl config unset range"],
+    parameters: { key: keyArgument, ...parameters }
+  },
+  Effect.fnUntraced(function* ({ json, key: word, port }) {
+    const removal = Effect.gen(function* () {
+      const { at, key } = yield* settingOf(word, port)
+      const wasSet = SettingsKeys.isSet(key, at, yield* SettingsFile.read)
+      if (wasSet) yield* SettingsFile.update(SettingsKeys.unset(key, at))
+      return { ...(yield* one(key, at)), at, wasSet }
+    })
+    yield* Output.print(Setting, { json })(explained(removal), ({ at, wasSet, ...now }) =>
+      wasSet ? changed(`removed ${now.key}, now ${text(now)}`, now.key, at, now) : `${now.key} is not set`
+    )
+  })
+)
+
+/** `portctl config` */
+export const config = Command.group("config", {
+  summary: "Show and change the settings in ~/.port_server/config.json",
+  examples: ["portctl config list", "portctl config set range 20000-29999"],
+  groups: { Commands: [list, get, set, unset].map(Command.loaded) }
+})

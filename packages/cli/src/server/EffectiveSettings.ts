@@ -1,0 +1,51 @@
+import { join } from "node:path"
+import { databaseFile, portRange } from "@port-server/domain/Defaults"
+import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import type { ServerSettings } from "@port-server/domain/Settings"
+import * as Effect from "effect/Effect"
+import * as DataFolder from "../platform/DataFolder.ts"
+import * as SettingsFile from "../settings/SettingsFile.ts"
+import type { Key } from "../settings/SettingsKeys.ts"
+import { usualAddress } from "../settings/UsualAddress.ts"
+import * as ServerPaths from "./ServerPaths.ts"
+import { noFlags, resolveSpec } from "./ServerSpec.ts"
+
+/** What a setting is now, and where that was said: a variable, the settings file, or nowhere, which is the default. */
+export interface EffectiveSetting {
+  readonly key: Key
+  readonly value: string | boolean
+  readonly source: string
+}
+
+const variables = { database: "PORT_SERVER_DB", range: "PORT_SERVER_RANGE", probe: "", log: "" } as const
+
+/** The settings by which the server at an address would be started now, and the usual address. */
+export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress) {
+  const { effective, given } = yield* resolveSpec(at, noFlags)
+  const file = yield* SettingsFile.read
+  const usual = yield* usualAddress
+  const source = (key: keyof ServerSettings) => {
+    if (given[key] !== undefined) return variables[key]
+    return effective[key] === undefined ? "default" : SettingsFile.path()
+  }
+  const address = () => {
+    if (process.env["PORT_SERVER_ADDR"]) return "PORT_SERVER_ADDR"
+    return file.address === undefined ? "default" : SettingsFile.path()
+  }
+  const settings: ReadonlyArray<EffectiveSetting> = [
+    { key: "address", value: String(usual), source: address() },
+    {
+      key: "database",
+      value: effective.database ?? join(DataFolder.path(), databaseFile),
+      source: source("database")
+    },
+    {
+      key: "range",
+      value: String(effective.range ?? `${portRange.first}-${portRange.last}`),
+      source: source("range")
+    },
+    { key: "probe", value: effective.probe ?? true, source: source("probe") },
+    { key: "log", value: effective.log ?? ServerPaths.defaultLog(at), source: source("log") }
+  ]
+  return settings
+})

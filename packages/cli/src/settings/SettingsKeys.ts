@@ -1,0 +1,68 @@
+import { resolve } from "node:path"
+import { InvalidRequest } from "@port-server/domain/Errors"
+import { PortRangeFromText } from "@port-server/domain/Port"
+import { type ServerAddress, ServerAddressFromText } from "@port-server/domain/ServerAddress"
+import * as ServerFlags from "@port-server/domain/ServerFlags"
+import type { ServerSettings, Settings } from "@port-server/domain/Settings"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
+
+/** The settings of one server, as the command line names them. */
+const serverKeys = ["database", "range", "probe", "log"] as const
+type ServerKey = (typeof serverKeys)[number]
+
+/** What `portctl config` can set. */
+export const keys = ["address", ...serverKeys] as const
+/** A setting. */
+export type Key = (typeof keys)[number]
+
+const read = <A>(schema: Schema.Schema<A, string>) => {
+  const decode = Schema.decodeEither(schema)
+  return (text: string) => Either.mapLeft(decode(text), (error) => InvalidRequest.fromParseError(error).message)
+}
+
+const readAddress = read(ServerAddressFromText)
+const readRange = read(PortRangeFromText)
+const readDatabase = read(ServerFlags.fileName("the database file"))
+const readLog = read(ServerFlags.fileName("the log file"))
+
+/** A server setting from its text; a sentence where the text is none. */
+const readServer: { readonly [K in ServerKey]: (text: string) => Either.Either<ServerSettings, string> } = {
+  database: (text) => Either.map(readDatabase(text), (file) => ({ database: resolve(file) })),
+  range: (text) => Either.map(readRange(text), (range) => ({ range })),
+  probe: (text) =>
+    text === "true" || text === "false"
+      ? Either.right({ probe: text === "true" })
+      : Either.left("probe must be true or false"),
+  log: (text) => Either.map(readLog(text), (file) => ({ log: resolve(file) }))
+}
+
+/** The settings with one changed; those of a server are about the one at the address. */
+export const set = (
+  key: Key,
+  text: string,
+  at: ServerAddress
+): Either.Either<(settings: Settings) => Settings, string> =>
+  key === "address"
+    ? Either.map(readAddress(text), (address) => (settings) => ({ ...settings, address }))
+    : Either.map(readServer[key](text), (changed) => (settings) => ({
+        ...settings,
+        servers: { ...settings.servers, [String(at)]: { ...settings.servers?.[String(at)], ...changed } }
+      }))
+
+/** The settings without one. */
+export const unset =
+  (key: Key, at: ServerAddress) =>
+  (settings: Settings): Settings => {
+    if (key === "address") return Struct.omit(settings, key)
+    const { [String(at)]: own = {}, ...others } = settings.servers ?? {}
+    const left = Struct.omit(own, key)
+    const servers = Object.keys(left).length === 0 ? others : { ...others, [String(at)]: left }
+    const rest = Struct.omit(settings, "servers")
+    return Object.keys(servers).length === 0 ? rest : { ...rest, servers }
+  }
+
+/** Whether a setting is in the file. */
+export const isSet = (key: Key, at: ServerAddress, settings: Settings): boolean =>
+  (key === "address" ? settings.address : settings.servers?.[String(at)]?.[key]) !== undefined
