@@ -40,7 +40,7 @@ export const errorOf = (answer: Answer): string => errorShape(answer.json).error
 export const portStatus = (port: number, number: number) =>
   Effect.map(call(port, "GET", `/v1/ports/${number}`), ({ json }) => {
     if (typeof json !== "object") return json
-    return Object.fromEntries(Object.entries({ ...json }).filter(([name]) => name !== "listener"))
+    return Object.fromEntries(Object.entries({ ...json }).filter(([name]) => !name.startsWith("listener")))
   })
 
 /** Allocate a port that must be free. */

@@ -18,13 +18,14 @@ export const expectAnswer = (ended: Ended, stdout: string): void => {
 
 /** {@link expectAnswer} of a port that was asked for; where something on this machine listens on it, a note says so. */
 export const expectGranted = (ended: Ended, stdout: string, port: number): void => {
-  const note = new RegExp(`^note: \\S.* is listening on port ${port}\\n$`)
+  const note = new RegExp(`^(note: \\S.* (is listening on|is bound to|has a connection from) port ${port}\\n)+$`)
   expectAnswer({ ...ended, stderr: ended.stderr.replace(note, "") }, stdout)
 }
 
 /** `portctl check` finds a port in nobody's hands; something on this machine may listen on it. */
 export const expectUnallocated = (ended: Ended, port: number): void => {
-  const found = ended.code === 0 ? "available" : "not allocated, but .* is listening on it"
+  const socket = ".* (is listening on|is bound to|has a connection from) it"
+  const found = ended.code === 0 ? "available" : `not allocated, but ${socket}(\\n  ${socket} \\(.*\\))+`
   expect(ended).toMatchObject({ code: ended.code === 0 ? 0 : 1, signal: null, stderr: "" })
   expect(ended.stdout).toMatch(new RegExp(`^port ${port} is ${found}\\n$`))
   expectClean(ended)

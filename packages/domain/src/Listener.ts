@@ -13,21 +13,49 @@ export const Listener = Schema.Struct({
 /** The process that listens on a port, as far as the server may read it. */
 export type Listener = typeof Listener.Type
 
+/** A socket that holds a port, and one process that has it open. */
+export const PortSocket = Schema.Struct({
+  protocol: Schema.Literal("tcp", "udp"),
+  address: field("its local address, such as 0.0.0.0, 127.0.0.1, ::, where the system shows it"),
+  state: Schema.Literal("listening", "bound", "connected").annotations({
+    description: "connected: the local end of a connection, shown where nothing listens on the port or is bound to it"
+  }),
+  ...Listener.fields
+}).annotations({ identifier: "PortSocket" })
+/** A socket that holds a port, and one process that has it open. */
+export type PortSocket = typeof PortSocket.Type
+
+/** The sockets on a port; absent where there is none. */
+export const portSockets = Schema.optionalWith(
+  Schema.Array(PortSocket).annotations({
+    description: "one for each socket on the port and process that has it open; the first of them is `listener`"
+  }),
+  { exact: true }
+)
+
 /** Why less is known of a port's listener than there is to know; absent when everything could be read. */
 export const listenerError = Schema.optionalWith(
   Schema.String.annotations({ description: "why what listens, or who it is, could not be read" }),
   { exact: true }
 )
 
-/** A port that something on this machine listens on, and the allocation of the port when it has one. */
+/** A port that a socket of this machine holds, and the allocation of the port when it has one. */
 export const ListeningPort = Schema.Struct({
   port: Schema.Int,
   addresses: Schema.Array(Schema.String).annotations({
     description: "local addresses, such as 0.0.0.0, 127.0.0.1, ::"
   }),
   listener: Listener,
+  listeners: portSockets,
   listener_error: listenerError,
   holder: Schema.optionalWith(Allocation, { exact: true })
 }).annotations({ identifier: "ListeningPort" })
-/** A port that something on this machine listens on. */
+/** A port that a socket of this machine holds. */
 export type ListeningPort = typeof ListeningPort.Type
+
+/** The sockets on a port, also from a server that knows only the first listener. */
+export const socketsOf = (port: {
+  readonly listener?: Listener
+  readonly listeners?: ReadonlyArray<PortSocket>
+}): ReadonlyArray<PortSocket> =>
+  port.listeners ?? (port.listener === undefined ? [] : [{ protocol: "tcp", state: "listening", ...port.listener }])

@@ -68,11 +68,13 @@ describe.concurrent("check", () => {
       const server = yield* startServer()
       const { cwd, name, pid, port } = yield* postgres
       const check = (...args: ReadonlyArray<string>) => portctl(["check", "--port", String(port), ...args], { server })
-      expectNegative(yield* check(), `port ${port} is not allocated, but ${name} is listening on it\n`)
+      const line = `  ${name} is listening on it (tcp 127.0.0.1)\n`
+      expectNegative(yield* check(), `port ${port} is not allocated, but ${name} is listening on it\n${line}`)
       const listener = { pid, command: "postgres", cwd, user }
-      expectNegative(yield* check("--json"), `${JSON.stringify({ port, available: true, listener })}\n`)
+      const listeners = [{ protocol: "tcp", address: "127.0.0.1", state: "listening", ...listener }]
+      expectNegative(yield* check("--json"), `${JSON.stringify({ port, available: true, listener, listeners })}\n`)
       yield* allocate(server.port, { app: "myapp", service: "pg", port })
-      expectNegative(yield* check(), `port ${port} is allocated to myapp/dev/pg (id=1)\n`)
+      expectNegative(yield* check(), `port ${port} is allocated to myapp/dev/pg (id=1)\n${line}`)
     })
   )
 
@@ -89,7 +91,7 @@ describe.concurrent("check", () => {
         const run = yield* stub({ port: 5432, available: true, listener })
         expectNegative(
           yield* run("check", "--port", "5432"),
-          `port 5432 is not allocated, but ${name} is listening on it\n`
+          `port 5432 is not allocated, but ${name} is listening on it\n  ${name} is listening on it (tcp)\n`
         )
       })
     )
@@ -162,7 +164,7 @@ describe.concurrent("list --live", () => {
         stderr: "",
         stdout: [
           "ID  APP    INSTANCE  SERVICE  PORT   CREATED              LISTENING",
-          `1   myapp  dev       pg       ${port}  TIME  ${name}`,
+          `1   myapp  dev       pg       ${port}  TIME  ${name} tcp 127.0.0.1`,
           `2   other  dev       web      ${free}  TIME  -`,
           ""
         ].join("\n")
@@ -192,11 +194,12 @@ describe.concurrent("scan", () => {
       expect(scanned).toMatchObject({ code: 0, stderr: "" })
       expectClean(scanned)
       const [heading = "", ...rows] = scanned.stdout.split("\n")
-      expect(heading.split(/ +/)).toEqual(["PORT", "ADDRESS", "COMMAND", "PID", "USER", "FOLDER"])
-      const addresses = hasIpv6 ? "127.0.0.1,::1" : "127.0.0.1"
+      expect(heading.split(/ +/)).toEqual(["PORT", "PROTOCOL", "ADDRESS", "STATE", "COMMAND", "PID", "USER", "FOLDER"])
       expect(rows.map((row) => row.split(/ +/))).toContainEqual([
         String(one.port),
-        addresses,
+        "tcp",
+        "127.0.0.1",
+        "listening",
         "postgres",
         String(one.pid),
         user,
@@ -207,10 +210,13 @@ describe.concurrent("scan", () => {
       expect(scanned.stdout).not.toMatch(new RegExp(`^${server.port} `, "m"))
 
       const json: unknown = JSON.parse((yield* portctl(["scan", "--json"], { server })).stdout)
+      const listener = { pid: one.pid, command: "postgres", cwd: one.cwd, user }
+      const place = { protocol: "tcp", address: "127.0.0.1", state: "listening" }
       expect(json).toContainEqual({
         port: one.port,
-        addresses: addresses.split(","),
-        listener: { pid: one.pid, command: "postgres", cwd: one.cwd, user }
+        addresses: hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"],
+        listener,
+        listeners: [{ ...place, ...listener }, ...(hasIpv6 ? [expect.objectContaining({ address: "::1" })] : [])]
       })
       expect(json).not.toContainEqual(expect.objectContaining({ port: other.port }))
     })
@@ -219,7 +225,18 @@ describe.concurrent("scan", () => {
   it.scopedLive("shows what is not known as -, and control characters escaped", () =>
     Effect.gen(function* () {
       const listening = [
-        { port: 22, addresses: ["0.0.0.0", "::"], listener: { user: "root" } },
+        {
+          port: 22,
+          addresses: ["0.0.0.0", "::"],
+          listener: { user: "root" },
+          listeners: ["0.0.0.0", "::"].map((address) => ({
+            protocol: "tcp",
+            address,
+            state: "listening",
+            user: "root"
+          }))
+        },
+        // As a server answers that knows one listener of each port.
         { port: 5000, addresses: [], listener: {} },
         { port: 8080, addresses: ["127.0.0.1"], listener: { pid: 7, command: "a\u001b[2Jb", cwd: "/x\ny", user: "me" } }
       ]
@@ -232,10 +249,10 @@ describe.concurrent("scan", () => {
       expectAnswer(
         yield* portctl(["scan"], { env: { PORT_SERVER_ADDR: address } }),
         [
-          "PORT  ADDRESS     COMMAND      PID  USER  FOLDER",
-          "22    0.0.0.0,::  -            -    root  -",
-          "5000  -           -            -    -     -",
-          "8080  127.0.0.1   a\\u{1b}[2Jb  7    me    /x\\u{a}y",
+          "PORT  PROTOCOL  ADDRESS     STATE      COMMAND      PID  USER  FOLDER",
+          "22    tcp       0.0.0.0,::  listening  -            -    root  -",
+          "5000  tcp       -           listening  -            -    -     -",
+          "8080  tcp       -           listening  a\\u{1b}[2Jb  7    me    /x\\u{a}y",
           ""
         ].join("\n")
       )
@@ -298,7 +315,7 @@ describe.concurrent("why", () => {
             `port ${port} is allocated to shop/main/db ${holder?.[0]}`,
             "  since:    TIME UTC",
             `  project:  ${path}`,
-            `node (pid ${pid}) is listening on it`,
+            `node (pid ${pid}) is listening on it (tcp 127.0.0.1)`,
             `  user:     ${user}`,
             `  folder:   ${cwd}`,
             `belongs to the allocation's project: ${belongs}`,
@@ -328,7 +345,7 @@ describe.concurrent("why", () => {
       const { name, port } = yield* postgres
       yield* allocate(server.port, { app: "myapp", service: "pg", port })
       const text = yield* why(server, port)
-      expect(text).toContain(`${name} is listening on it\n`)
+      expect(text).toContain(`${name} is listening on it (tcp 127.0.0.1)\n`)
       expect(text).toContain("  project:  -\n")
       expect(text).toMatch(/^belongs to the allocation's project: unknown, for the allocation has no project folder$/m)
 
@@ -345,7 +362,7 @@ describe.concurrent("why", () => {
           "port 80 is allocated to a/b/c (id=1)",
           "  since:    2025-02-08 15:04:05 UTC",
           "  project:  /srv/\\u{1b}[31m",
-          "something is listening on it",
+          "something is listening on it (tcp)",
           "  user:     -",
           "  folder:   -",
           "belongs to the allocation's project: unknown, for the listener's folder cannot be read",
@@ -362,7 +379,7 @@ describe.concurrent("why", () => {
       expect(yield* why(server, port)).toBe(
         [
           `port ${port} is not allocated`,
-          `${name} is listening on it`,
+          `${name} is listening on it (tcp 127.0.0.1)`,
           `  user:     ${user}`,
           `  folder:   ${cwd}`,
           `nobody registered it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`,

@@ -11,6 +11,9 @@ import { call } from "../../support/Wire.ts"
 const owner = { app: "myapp", instance: "dev", service: "web" }
 const user = userInfo().username
 
+/** The one socket that a process listens with on a port of 127.0.0.1. */
+const onLoopback = { protocol: "tcp", address: "127.0.0.1", state: "listening" }
+
 const assign = (port: number) => call(port, "POST", "/v1/allocations", owner)
 const check = (server: number, port: number) => Effect.map(call(server, "GET", `/v1/ports/${port}`), ({ json }) => json)
 
@@ -108,9 +111,10 @@ describe("GET /v1/ports/{port}", () => {
       const cwd = yield* temporaryFolder
       const { pid, port } = yield* listeningProgram({ cwd })
       const listener = { pid, command: "node", cwd, user }
-      expect(yield* check(server.port, port)).toEqual({ port, available: true, listener })
+      const listeners = [{ ...onLoopback, ...listener }]
+      expect(yield* check(server.port, port)).toEqual({ port, available: true, listener, listeners })
       const holder = yield* allocate(server.port, { app: "myapp", port })
-      expect(yield* check(server.port, port)).toEqual({ port, available: false, holder, listener })
+      expect(yield* check(server.port, port)).toEqual({ port, available: false, holder, listener, listeners })
       const free = yield* freePorts(1)
       expect((yield* call(server.port, "GET", `/v1/ports/${free}`)).body).toBe(`{"port":${free},"available":true}`)
     })
@@ -173,7 +177,12 @@ describe("GET /v1/ports/{port}", () => {
         const running = yield* start("setpriv", [...rights, bin.portServer, ...args], { env: { HOME: home } })
         const [, digits] = yield* running.printed(/listening on http:\/\/127\.0\.0\.1:(\d+), /)
         yield* listen("127.0.0.1", first)
-        expect(yield* check(Number(digits), first)).toEqual({ port: first, available: true, listener: { user } })
+        expect(yield* check(Number(digits), first)).toEqual({
+          port: first,
+          available: true,
+          listener: { user },
+          listeners: [{ ...onLoopback, user }]
+        })
         expect(created(yield* assign(Number(digits))).port).toBe(first + 1)
       })
     )
@@ -194,11 +203,21 @@ describe("GET /v1/listeners", () => {
       expect(status).toBe(200)
       expect(json).toEqual(
         expect.arrayContaining([
-          { port: first, addresses: ["127.0.0.1"], listener: { pid: one.pid, command: "node", cwd, user }, holder },
+          {
+            port: first,
+            addresses: ["127.0.0.1"],
+            listener: { pid: one.pid, command: "node", cwd, user },
+            listeners: [{ ...onLoopback, pid: one.pid, command: "node", cwd, user }],
+            holder
+          },
           {
             port: first + 1,
             addresses: hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"],
-            listener: { pid: other.pid, command: "node", cwd, user }
+            listener: { pid: other.pid, command: "node", cwd, user },
+            listeners: [
+              { ...onLoopback, pid: other.pid, command: "node", cwd, user },
+              ...(hasIpv6 ? [expect.objectContaining({ ...onLoopback, address: "::1", pid: process.pid })] : [])
+            ]
           },
           expect.objectContaining({ port: server.port, addresses: ["127.0.0.1"] })
         ])

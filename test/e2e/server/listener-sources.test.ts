@@ -33,7 +33,7 @@ test(`binding is the source of a machine without tables and lsof, and a bind tha
     yield* listen("127.0.0.1", first)
     const ask = yield* callOnOneConnection
     expect((yield* ask(server.port, "GET", "/v1/listeners")).json).toEqual([
-      { port: first, addresses: [], listener: {} }
+      { port: first, addresses: [], listener: {}, listeners: [{ protocol: "tcp", state: "bound" }] }
     ])
     yield* leaveDescriptors(server.pid, 0)
     const error = `what listens on this machine's ports cannot be read: port ${first} cannot be tried: too many open files (EMFILE)`
@@ -62,9 +62,12 @@ for (const path of ["/proc", "/etc/passwd"]) {
       const { json } = yield* call(server.port, "GET", `/v1/ports/${port}`)
       const listener = path === "/proc" ? { user } : { pid, command: "node", cwd, user: String(process.getuid?.()) }
       const listener_error = "who listens cannot be read: too many open files (EMFILE)"
-      expect(json).toEqual({ port, available: true, listener, listener_error })
+      const listeners = [{ protocol: "tcp", address: "127.0.0.1", state: "listening", ...listener }]
+      expect(json).toEqual({ port, available: true, listener, listeners, listener_error })
       const found = (yield* call(server.port, "GET", "/v1/listeners")).json
-      expect(found).toEqual(expect.arrayContaining([{ port, addresses: ["127.0.0.1"], listener, listener_error }]))
+      expect(found).toEqual(
+        expect.arrayContaining([{ port, addresses: ["127.0.0.1"], listener, listeners, listener_error }])
+      )
       const { stdout } = yield* portctl(["why", "--port", String(port)], { server })
       expect(stdout).toContain(`\nunknown: ${listener_error}\n`)
     }))

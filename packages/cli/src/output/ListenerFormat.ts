@@ -1,4 +1,4 @@
-import type { Listener } from "@port-server/domain/Listener"
+import type { Listener, PortSocket } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 
 /** Who listens, as sentences name it: `postgres (pid 812)`, or as much of it as is known. */
@@ -9,6 +9,41 @@ export const listenerName = ({ command, pid, user }: Listener): string => {
   return user === undefined ? "something" : `a process of user ${escapeControls(user)}`
 }
 
-/** That somebody listens on a port: `postgres (pid 812) is listening on port 5432`. */
-export const isListening = (listener: Listener, place: string): string =>
-  `${listenerName(listener)} is listening on ${place}`
+/** The sockets of one process on a port, in one state. */
+export interface ProcessSockets {
+  /** The first of them: its process is that of the others. */
+  readonly first: PortSocket
+  readonly sockets: ReadonlyArray<PortSocket>
+}
+
+/** The sockets on a port by process and state, in the order in which they came. */
+export const byProcess = (sockets: ReadonlyArray<PortSocket>): ReadonlyArray<ProcessSockets> => {
+  const groups = new Map<string, { readonly first: PortSocket; readonly sockets: Array<PortSocket> }>()
+  for (const socket of sockets) {
+    const key = `${socket.state} ${socket.pid} ${socket.command} ${socket.user}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, { first: socket, sockets: [socket] })
+    else group.sockets.push(socket)
+  }
+  return [...groups.values()]
+}
+
+/** Where sockets are: `tcp 127.0.0.1, tcp ::1`, or the protocol alone where no address is known. */
+export const places = ({ sockets }: ProcessSockets): string =>
+  [
+    ...new Set(
+      sockets.map(({ address, protocol }) =>
+        address === undefined ? protocol : `${protocol} ${escapeControls(address)}`
+      )
+    )
+  ].join(", ")
+
+const verbs: Readonly<Record<PortSocket["state"], string>> = {
+  listening: "is listening on",
+  bound: "is bound to",
+  connected: "has a connection from"
+}
+
+/** That a process holds a port: `postgres (pid 812) is listening on port 5432`. */
+export const holds = ({ first }: Pick<ProcessSockets, "first">, port: string): string =>
+  `${listenerName(first)} ${verbs[first.state]} ${port}`

@@ -19,7 +19,7 @@ import {
   StorageFull,
   StorageUnavailable
 } from "../Errors.ts"
-import { Listener, ListeningPort, listenerError } from "../Listener.ts"
+import { Listener, ListeningPort, listenerError, portSockets } from "../Listener.ts"
 import { Port, PortFromDigits } from "../Port.ts"
 import { PruneRequest, PruneResult } from "../Prune.ts"
 import { ServerInfo } from "../ServerInfo.ts"
@@ -29,8 +29,8 @@ import { asAnswered } from "./OpenApiDocument.ts"
 export const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
 
 /**
- * Answer of `GET /v1/ports/{port}`; `available` means that the registry has not allocated it, `listener` is there when
- * something on this machine listens on it, `listener_error` when that could not be read.
+ * Answer of `GET /v1/ports/{port}`; `available` means that the registry has not allocated it, `listeners` are there when
+ * sockets of this machine hold it, `listener_error` when that could not be read.
  */
 export const PortStatus = Schema.Struct({
   port: Port,
@@ -41,6 +41,7 @@ export const PortStatus = Schema.Struct({
     { exact: true }
   ),
   listener: Schema.optionalWith(Listener, { exact: true }),
+  listeners: portSockets,
   listener_error: listenerError
 }).annotations({ identifier: "PortStatus" })
 /** Answer of `GET /v1/ports/{port}`. */
@@ -95,7 +96,7 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
     HttpApiEndpoint.get("check", "/v1/ports/:port")
       .setPath(PortPath)
       .addSuccess(PortStatus)
-      .annotate(OpenApi.Summary, "Whether a port is allocated, to whom, and what listens on it")
+      .annotate(OpenApi.Summary, "Whether a port is allocated, to whom, and which sockets hold it")
   )
   .add(
     HttpApiEndpoint.del("release", "/v1/allocations/:id")
@@ -128,7 +129,7 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
     HttpApiEndpoint.get("listeners", "/v1/listeners")
       .addSuccess(Schema.Array(ListeningPort))
       .addError(ListenersUnavailable.body)
-      .annotate(OpenApi.Summary, "The ports that something on this machine listens on")
+      .annotate(OpenApi.Summary, "The ports that sockets of this machine hold, and whose they are")
   )
   .add(
     HttpApiEndpoint.post("prune", "/v1/prune")

@@ -3,7 +3,7 @@ import { ListenersUnavailable } from "@port-server/domain/Errors"
 import type { PortRange } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
 import * as SystemError from "../runtime/SystemError.ts"
-import type { PortScanner } from "./PortScanner.ts"
+import type { PortScanner, PortSockets } from "./PortScanner.ts"
 
 /** Where a program of this machine can be reached: the wildcard and the loopback address of each family. */
 const hosts = ["0.0.0.0", "127.0.0.1", "::", "::1"]
@@ -72,8 +72,12 @@ export const make = ({ first, last }: PortRange): Effect.Effect<PortScanner> =>
         })
       return {
         listens: (port) => one.withPermits(1)(listens(port)),
-        addresses: () => [],
-        owners: () => Effect.succeed(new Map()),
+        sockets: (ports) =>
+          Effect.map(one.withPermits(1)(Effect.filter(ports, listens, { concurrency })), (taken) => {
+            // Whether it listens cannot be found out.
+            const found: PortSockets = { listeners: [{ protocol: "tcp", state: "bound" }] }
+            return new Map(taken.map((port) => [port, found]))
+          }),
         ports: (candidates) => {
           const ports = new Set(candidates)
           for (let port: number = first; port <= last; port++) ports.add(port)

@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process"
 import { ListenersUnavailable } from "@port-server/domain/Errors"
-import type { Listener } from "@port-server/domain/Listener"
+import type { Listener, PortSocket } from "@port-server/domain/Listener"
 import type { PortRange } from "@port-server/domain/Port"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as SystemError from "../runtime/SystemError.ts"
 import * as BindProbe from "./BindProbe.ts"
-import { type ListenerInfo, type ListenerSnapshot, ownerError, type PortScanner } from "./PortScanner.ts"
+import { byImportance, type ListenerSnapshot, ownerError, type PortScanner, type PortSockets } from "./PortScanner.ts"
 
 /** How long lsof may take, in ms: it can hang on a network disk that does not respond. */
 const timeout = 5_000
@@ -41,32 +41,63 @@ export const isAvailable: Effect.Effect<boolean> = Effect.match(
 const unescaped = (text: string) =>
   text.replace(/(?:\\x[0-9a-f]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll("\\x", ""), "hex").toString("utf8"))
 
-/** A listening socket. */
-interface Socket {
-  readonly address: string
-  readonly listener: Listener & { readonly pid: number }
+/** A socket with a local port. */
+type Socket = PortSocket & { readonly pid: number }
+
+/** Node's first thread, by whose name Linux calls the process. */
+const commandOf = (text: string) => (text === "node-MainThread" ? "node" : text)
+
+const stateOf = (text: string): PortSocket["state"] => {
+  if (text === "LISTEN") return "listening"
+  return ["CLOSED", "IDLE", "BOUND"].includes(text) ? "bound" : "connected"
 }
 
-/** Parses `lsof -FpcLtn`: one field per line, named by its first letter; a process comes before its files. */
-const parse = (output: string): Map<number, Array<Socket>> => {
-  const sockets = new Map<number, Array<Socket>>()
-  let listener: Socket["listener"] = { pid: -1 }
+/** Parses `lsof -FpcLtPnT`: one field per line, named by its first letter; a process comes before its files. */
+const parse = (output: string): ReadonlyMap<number, ReadonlyArray<Socket>> => {
+  const found: Array<{ readonly port: number; socket: Socket }> = []
+  let process: Listener & { readonly pid: number } = { pid: -1 }
   let family = ""
+  let protocol: PortSocket["protocol"] = "tcp"
   for (const line of output.split("\n")) {
     const text = unescaped(line.slice(1))
-    if (line.startsWith("p")) listener = { pid: Number(text) }
-    else if (line.startsWith("c")) listener = { ...listener, command: text }
-    else if (line.startsWith("L")) listener = { ...listener, user: text }
+    const last = found.at(-1)
+    if (line.startsWith("p")) process = { pid: Number(text) }
+    else if (line.startsWith("c")) process = { ...process, command: commandOf(text) }
+    else if (line.startsWith("L")) process = { ...process, user: text }
     else if (line.startsWith("t")) family = text
+    else if (line.startsWith("P")) protocol = text === "UDP" ? "udp" : "tcp"
+    else if (line.startsWith("TST=") && last !== undefined)
+      last.socket = { ...last.socket, state: stateOf(line.slice("TST=".length)) }
     else if (line.startsWith("n")) {
-      const [, host = "", digits] = /^\[?(.*?)\]?:(\d+)$/.exec(text) ?? []
+      const [local = "", remote] = text.split("->")
+      const [, host = "", digits] = /^\[?(.*?)\]?:(\d+)$/.exec(local) ?? []
       if (digits === undefined) continue
       const wildcard = family === "IPv6" ? "::" : "0.0.0.0"
       const address = host === "*" ? wildcard : host.replace(/^::ffff:(?=\d+\.)/, "")
-      sockets.set(Number(digits), [...(sockets.get(Number(digits)) ?? []), { address, listener }])
+      const state = remote !== undefined ? "connected" : protocol === "udp" ? "bound" : "listening"
+      found.push({ port: Number(digits), socket: { protocol, address, state, ...process } })
     }
   }
-  return sockets
+  return groupByPort(found)
+}
+
+/** The sockets of each port; the ends of connections only where nothing listens or is bound. */
+const groupByPort = (
+  found: ReadonlyArray<{ readonly port: number; readonly socket: Socket }>
+): ReadonlyMap<number, ReadonlyArray<Socket>> => {
+  const ports = new Map<number, Map<string, Socket>>()
+  for (const { port, socket } of found) {
+    const others = ports.get(port) ?? new Map<string, Socket>()
+    // A process can have one socket open twice.
+    ports.set(port, others.set(`${socket.protocol} ${socket.address} ${socket.state} ${socket.pid}`, socket))
+  }
+  return new Map(
+    [...ports].map(([port, sockets]) => {
+      const each = [...sockets.values()]
+      const held = each.filter(({ state }) => state !== "connected")
+      return [port, (held.length === 0 ? each : held).toSorted(byImportance)]
+    })
+  )
 }
 
 /** The working folder of each process. */
@@ -84,40 +115,38 @@ const foldersOf = (pids: ReadonlySet<number>) =>
 
 const noFolders: ReadonlyMap<number, string> = new Map()
 
-const snapshot = (sockets: ReadonlyMap<number, ReadonlyArray<Socket>>, others: ListenerSnapshot): ListenerSnapshot => {
-  const at = (port: number) => sockets.get(port) ?? []
-  return {
-    listens: (port) => (sockets.has(port) ? Effect.succeed(true) : others.listens(port)),
-    addresses: (port) => [...new Set(at(port).map(({ address }) => address))],
-    owners: Effect.fnUntraced(function* (ports) {
-      const found = ports.flatMap((port) => {
-        const listener = at(port)[0]?.listener
-        return listener === undefined ? [] : [[port, listener] as const]
-      })
-      const pids = new Set(found.map(([, { pid }]) => pid))
-      const { error, folders } = yield* Effect.match(pids.size === 0 ? Effect.succeed(noFolders) : foldersOf(pids), {
-        onFailure: ({ reason }) => ({ error: ownerError(reason), folders: noFolders }),
-        onSuccess: (folders) => ({ error: {}, folders })
-      })
-      return new Map(
-        found.map(([port, listener]): readonly [number, ListenerInfo] => {
-          const cwd = folders.get(listener.pid)
-          return [port, { listener: cwd === undefined ? listener : { ...listener, cwd }, ...error }]
-        })
-      )
-    }),
-    ports: () => Effect.succeed([...sockets.keys()].sort((one, other) => one - other))
-  }
-}
+const snapshot = (table: ReadonlyMap<number, ReadonlyArray<Socket>>, others: ListenerSnapshot): ListenerSnapshot => ({
+  listens: (port) =>
+    table.get(port)?.some(({ state }) => state !== "connected") ? Effect.succeed(true) : others.listens(port),
+  sockets: Effect.fnUntraced(function* (ports) {
+    const known = ports.filter((port) => table.has(port))
+    const probed = yield* others.sockets(ports.filter((port) => !table.has(port)))
+    const pids = new Set(known.flatMap((port) => (table.get(port) ?? []).map(({ pid }) => pid)))
+    const { error, folders } = yield* Effect.match(pids.size === 0 ? Effect.succeed(noFolders) : foldersOf(pids), {
+      onFailure: ({ reason }) => ({ error: ownerError(reason), folders: noFolders }),
+      onSuccess: (folders) => ({ error: {}, folders })
+    })
+    const withFolder = (socket: Socket): PortSocket => {
+      const cwd = folders.get(socket.pid)
+      return cwd === undefined ? socket : { ...socket, cwd }
+    }
+    const found = known.map((port): readonly [number, PortSockets] => [
+      port,
+      { listeners: (table.get(port) ?? []).map(withFolder), ...error }
+    ])
+    return new Map([...found, ...probed])
+  }),
+  ports: () => Effect.succeed([...table.keys()].sort((one, other) => one - other))
+})
 
-/** Listeners by lsof, which on macOS lists only the user's own. A port that it does not list is probed by binding it. */
+/** Sockets by lsof, which on macOS lists only the user's own. A port that it does not list is probed by binding it. */
 export const make = (range: PortRange): Effect.Effect<PortScanner> =>
   Effect.map(BindProbe.make(range), (probe) =>
-    lsof("-w", "-nP", "+c0", "-iTCP", "-sTCP:LISTEN", "-FpcLtn").pipe(
+    lsof("-w", "-nP", "+c0", "-i", "-FpcLtPnT").pipe(
       Effect.map(parse),
       // lsof omits what it cannot read without a message, but port-server itself listens.
       Effect.filterOrFail(
-        (sockets) => [...sockets.values()].flat().some(({ listener }) => listener.pid === process.pid),
+        (sockets) => [...sockets.values()].flat().some(({ pid }) => pid === process.pid),
         () => new LsofFailed({ reason: "lsof does not list port-server's own socket" })
       ),
       Effect.mapError(({ reason }) => ListenersUnavailable.of(reason)),

@@ -112,7 +112,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
         return status
       }),
 
-      /** The ports that something on this machine listens on, and their holders; fails with `ListenersUnavailable`. */
+      /** The ports that sockets of this machine hold, and their holders; fails with `ListenersUnavailable`. */
       listeners: Effect.gen(function* () {
         const holders = new Map((yield* store.list({})).flat().map((allocation) => [allocation.port, allocation]))
         const found = yield* listeners.all(holders.keys())

@@ -14,7 +14,7 @@ import { connected, listener } from "../../../../test/support/Sockets.ts"
 import * as BindProbe from "../../src/listeners/BindProbe.ts"
 import * as Lsof from "../../src/listeners/Lsof.ts"
 import type { PortScanner } from "../../src/listeners/PortScanner.ts"
-import * as ProcNetTcp from "../../src/listeners/ProcNetTcp.ts"
+import * as ProcNet from "../../src/listeners/ProcNet.ts"
 
 const range = Schema.decodeSync(PortRangeFromText)
 const promise = <A>(run: () => Promise<A>) => Effect.promise(run)
@@ -25,7 +25,7 @@ const missing: Readonly<Record<string, boolean>> = {
 }
 
 const sources: ReadonlyArray<readonly [name: string, make: (first: number) => Effect.Effect<PortScanner>]> = [
-  ["/proc/net/tcp", () => ProcNetTcp.make],
+  ["/proc/net/tcp", () => ProcNet.make],
   ["lsof", (first) => Lsof.make(range(`${first}-${first + 7}`))],
   ["the bind probe", (first) => BindProbe.make(range(`${first}-${first + 7}`))]
 ]
@@ -66,10 +66,11 @@ it.scopedLive("the bind probe tries the ports that are likely besides its range,
     const source = yield* BindProbe.make(range(`${first}-${first + 1}`))
     yield* listen("127.0.0.1", first)
     yield* listen("127.0.0.1", first + 3)
-    const { addresses, owners, ports } = yield* source
+    const { ports, sockets } = yield* source
     expect(yield* ports([first + 3, first + 2])).toEqual([first, first + 3])
-    expect(addresses(first)).toEqual([])
-    expect(yield* owners([first])).toEqual(new Map())
+    expect(yield* sockets([first, first + 1])).toEqual(
+      new Map([[first, { listeners: [{ protocol: "tcp", state: "bound" }] }]])
+    )
   })
 )
 
@@ -141,11 +142,11 @@ describe("lsof", () => {
   it.scopedLive("tells who listens also where the folders cannot be read, and why", () =>
     Effect.gen(function* () {
       const script =
-        'case "$*" in *cwd*) echo "lsof: no memory" >&2; exit 1;; *) printf "p$PPID\\ncnode\\nn*:80\\n";; esac'
+        'case "$*" in *cwd*) echo "lsof: no memory" >&2; exit 1;; *) printf "p$PPID\\ncnode\\nPTCP\\nn*:80\\nTST=LISTEN\\n";; esac'
       const { first } = yield* scripted(script)
-      const { owners } = yield* yield* Lsof.make(range(`${first}-${first}`))
-      expect((yield* owners([80])).get(80)).toEqual({
-        listener: { pid: process.pid, command: "node" },
+      const { sockets } = yield* yield* Lsof.make(range(`${first}-${first}`))
+      expect((yield* sockets([80])).get(80)).toEqual({
+        listeners: [{ protocol: "tcp", address: "0.0.0.0", state: "listening", pid: process.pid, command: "node" }],
         listener_error: "who listens cannot be read: lsof: no memory"
       })
     })
@@ -165,7 +166,7 @@ describe("an address of the kernel's table", () => {
     ["000080FE00000000FF00525401000000", "fe80::5452:ff:0:1"]
   ] as const
   for (const [hex, address] of cases) {
-    it(`${hex} is ${address}`, () => expect(ProcNetTcp.addressOf(hex)).toBe(address))
+    it(`${hex} is ${address}`, () => expect(ProcNet.addressOf(hex)).toBe(address))
   }
 })
 
@@ -176,8 +177,8 @@ for (const [name, make] of tables) {
   describing(name)(`who listens, by ${name}${missing[name] ? " (skipped: not on this machine)" : ""}`, () => {
     const who = (port: number) =>
       Effect.gen(function* () {
-        const { addresses, owners } = yield* yield* make(port)
-        return { addresses: addresses(port), listener: (yield* owners([port])).get(port)?.listener }
+        const { sockets } = yield* yield* make(port)
+        return (yield* sockets([port])).get(port)?.listeners
       })
 
     it.scopedLive("tells the process, its program, its folder and its user", () =>
@@ -185,10 +186,12 @@ for (const [name, make] of tables) {
         const cwd = join(yield* temporaryFolder, "ein Ordner mit ü")
         yield* promise(() => mkdir(cwd))
         const { pid, port } = yield* listeningProgram({ cwd })
-        // lsof on Linux shows what the kernel does, which is the name of Node's first thread.
+        // lsof on Linux shows what the kernel does, which may be the name of Node's first thread.
         const isThread = name === "lsof" && process.platform === "linux"
-        const command = isThread ? readFileSync(`/proc/${pid}/comm`, "utf8").trim() : "node"
-        expect(yield* who(port)).toEqual({ addresses: ["127.0.0.1"], listener: { pid, command, cwd, user } })
+        const comm = isThread ? readFileSync(`/proc/${pid}/comm`, "utf8").trim() : "node"
+        const command = comm === "node-MainThread" ? "node" : comm
+        const place = { protocol: "tcp", address: "127.0.0.1", state: "listening" }
+        expect(yield* who(port)).toEqual([{ ...place, pid, command, cwd, user }])
       })
     )
 
@@ -198,15 +201,15 @@ for (const [name, make] of tables) {
         const port = yield* freePorts(1)
         yield* listeningProgram({ cwd, port })
         if (hasIpv6) yield* listen("::1", port)
-        const { addresses } = yield* who(port)
-        expect([...addresses].sort()).toEqual(hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"])
+        const addresses = (yield* who(port))?.map(({ address }) => address)
+        expect(addresses?.sort()).toEqual(hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"])
       })
     )
 
     it.scopedLive("tells nobody for a port that nothing listens on", () =>
       Effect.gen(function* () {
         const port = yield* freePorts(1)
-        expect(yield* who(port)).toEqual({ addresses: [], listener: undefined })
+        expect(yield* who(port)).toBeUndefined()
       })
     )
   })
@@ -215,8 +218,8 @@ for (const [name, make] of tables) {
 describing("/proc/net/tcp")("the name of a program in /proc", () => {
   const commandOf = (port: number) =>
     Effect.gen(function* () {
-      const { owners } = yield* yield* ProcNetTcp.make
-      return (yield* owners([port])).get(port)?.listener.command
+      const { sockets } = yield* yield* ProcNet.make
+      return (yield* sockets([port])).get(port)?.listeners[0]?.command
     })
 
   const linked = (name: string) =>
@@ -239,17 +242,19 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
   it.scopedLive("is the program's where the kernel has its first thread's, and else what it calls itself", () =>
     Effect.gen(function* () {
       const options = yield* linked("my-server")
-      const main = yield* listeningProgram({ ...options, thread: "MainThread" })
-      expect(yield* commandOf(main.port)).toBe("my-server")
+      for (const thread of ["MainThread", "node-MainThread"]) {
+        const main = yield* listeningProgram({ ...options, thread })
+        expect(yield* commandOf(main.port)).toBe("my-server")
+      }
       const chosen = yield* listeningProgram({ ...options, thread: "fifteen-letters" })
       expect(yield* commandOf(chosen.port)).toBe("fifteen-letters")
     })
   )
 
-  it.scopedLive("many that come or go between two looks are all seen, whatever was expected", () =>
+  it.scopedLive("many that come or go between two snapshots are all seen", () =>
     Effect.gen(function* () {
       const first = yield* freePorts(60)
-      const source = yield* ProcNetTcp.make
+      const source = yield* ProcNet.make
       yield* source
       // Beyond a page of either table, with connections behind them.
       const opened = yield* Effect.forEach(
@@ -270,10 +275,14 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
     Effect.gen(function* () {
       const { port } = yield* listener()
       const near = yield* connected(port)
-      const { listens, ports } = yield* yield* ProcNetTcp.make
+      const { listens, sockets } = yield* yield* ProcNet.make
       expect(yield* listens(port)).toBe(true)
       expect(yield* listens(near.port)).toBe(false)
-      expect(yield* ports([])).not.toContain(near.port)
+      const found = yield* sockets([port, near.port])
+      expect(found.get(port)?.listeners).toMatchObject([{ state: "listening", pid: process.pid }])
+      expect(found.get(near.port)?.listeners).toMatchObject([
+        { protocol: "tcp", address: "127.0.0.1", state: "connected", pid: process.pid }
+      ])
     })
   )
 
@@ -283,8 +292,8 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
       yield* promise(() => mkdir(cwd))
       const { port } = yield* listeningProgram({ cwd })
       yield* promise(() => rm(cwd, { recursive: true }))
-      const { owners } = yield* yield* ProcNetTcp.make
-      expect((yield* owners([port])).get(port)?.listener.cwd).toBe(`${cwd} (deleted)`)
+      const { sockets } = yield* yield* ProcNet.make
+      expect((yield* sockets([port])).get(port)?.listeners[0]?.cwd).toBe(`${cwd} (deleted)`)
     })
   )
 
@@ -295,8 +304,8 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
       yield* start("sh", ["-c", "while :; do true & true & true & true & sh -c : & sh -c : & wait; done"])
       for (let round = 0; round < 20; round++) {
         // A source that remembers nothing looks through everything.
-        const { owners } = yield* yield* ProcNetTcp.make
-        expect((yield* owners([port])).get(port)).toMatchObject({ listener: { pid, cwd } })
+        const { sockets } = yield* yield* ProcNet.make
+        expect((yield* sockets([port])).get(port)).toMatchObject({ listeners: [{ pid, cwd }] })
       }
     })
   )
@@ -304,14 +313,16 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
   it.scopedLive("an owner that is gone is not told from memory", () =>
     Effect.gen(function* () {
       const cwd = yield* temporaryFolder
-      const source = yield* ProcNetTcp.make
+      const source = yield* ProcNet.make
       const one = yield* listeningProgram({ cwd })
-      expect((yield* (yield* source).owners([one.port])).get(one.port)).toMatchObject({ listener: { pid: one.pid } })
+      expect((yield* (yield* source).sockets([one.port])).get(one.port)).toMatchObject({
+        listeners: [{ pid: one.pid }]
+      })
       one.process.kill("SIGKILL")
       yield* one.ended
       const other = yield* listeningProgram({ cwd, port: one.port })
-      const found = yield* (yield* source).owners([one.port])
-      expect(found.get(one.port)).toMatchObject({ listener: { pid: other.pid } })
+      const found = yield* (yield* source).sockets([one.port])
+      expect(found.get(one.port)).toMatchObject({ listeners: [{ pid: other.pid }] })
     })
   )
 })

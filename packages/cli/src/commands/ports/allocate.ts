@@ -3,12 +3,13 @@ import { UsageError } from "@port-server/command-line/UsageError"
 import { Allocation, AllocationRequest } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { InvalidRequest } from "@port-server/domain/Errors"
+import { socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import { Port } from "@port-server/domain/Port"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { isListening } from "../../output/ListenerFormat.ts"
+import { byProcess, holds } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
 
@@ -16,9 +17,12 @@ const request = Schema.decodeUnknown(AllocationRequest)
 
 /** Say that the port is in use: by the service itself, or by somebody who is in its way. */
 const sayWhoListens = Effect.fnUntraced(function* (client: PortServerClient, port: number) {
-  const { listener, listener_error } = yield* client.check(yield* Schema.decode(Port)(port))
-  if (listener !== undefined) yield* Console.error(`note: ${isListening(listener, `port ${port}`)}`)
-  else if (listener_error !== undefined) yield* Console.error(`note: ${escapeControls(listener_error)}`)
+  const status = yield* client.check(yield* Schema.decode(Port)(port))
+  const { listener_error } = status
+  const groups = byProcess(socketsOf(status))
+  for (const group of groups) yield* Console.error(`note: ${holds(group, `port ${port}`)}`)
+  if (groups.length === 0 && listener_error !== undefined)
+    yield* Console.error(`note: ${escapeControls(listener_error)}`)
 })
 
 /** `portctl allocate` */

@@ -2,25 +2,37 @@ import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { Listener } from "@port-server/domain/Listener"
+import { Listener, portSockets, socketsOf } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as AllocationTable from "../../output/AllocationTable.ts"
-import { listenerName } from "../../output/ListenerFormat.ts"
+import { byProcess, listenerName, places } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
 
 const LiveAllocation = Schema.Struct({
   ...Allocation.fields,
-  listener: Schema.optionalWith(Listener, { exact: true })
+  listener: Schema.optionalWith(Listener, { exact: true }),
+  listeners: portSockets
 })
+
+/** The sockets on a port, as a cell of the table. */
+const cellOf = (allocation: typeof LiveAllocation.Type): string =>
+  byProcess(socketsOf(allocation))
+    .map((group) => {
+      const { state } = group.first
+      return `${listenerName(group.first)} ${places(group)}${state === "listening" ? "" : ` (${state})`}`
+    })
+    .join("; ") || "-"
 
 const live = Effect.fnUntraced(function* (client: PortServerClient, selector: AllocationFilter) {
   const allocations = yield* client.list(selector)
-  const listeners = new Map((yield* client.listeners()).map(({ listener, port }) => [port, listener]))
+  const held = new Map((yield* client.listeners()).map((listening) => [listening.port, listening]))
   return allocations.map((allocation): typeof LiveAllocation.Type => {
-    const listener = listeners.get(allocation.port)
-    return listener === undefined ? { ...allocation } : { ...allocation, listener }
+    const listening = held.get(allocation.port)
+    if (listening === undefined) return { ...allocation }
+    const { listener, listeners } = listening
+    return { ...allocation, listener, ...(listeners === undefined ? {} : { listeners }) }
   })
 })
 
@@ -34,7 +46,7 @@ export const list = Command.make(
       app: Options.appFilter,
       instance: Options.instanceFilter,
       service: Options.serviceFilter,
-      live: Flag.boolean("live", "Show also what listens on each port"),
+      live: Flag.boolean("live", "Show also which sockets hold each port"),
       json: Options.json
     }
   },
@@ -47,7 +59,7 @@ export const list = Command.make(
           AllocationTable.table(allocations, terminal, [
             {
               heading: "LISTENING",
-              cell: ({ listener }) => (listener === undefined ? "-" : listenerName(listener)),
+              cell: cellOf,
               style: ({ listener }) => (listener === undefined ? "dim" : "green")
             }
           ])

@@ -4,11 +4,11 @@ import * as Command from "@port-server/command-line/command/Command"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import type { Listener } from "@port-server/domain/Listener"
+import { type Listener, socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as AllocationTable from "../../output/AllocationTable.ts"
-import { isListening } from "../../output/ListenerFormat.ts"
+import { byProcess, holds, type ProcessSockets, places } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
 
@@ -41,28 +41,39 @@ const held = (port: number, holder: Allocation): ReadonlyArray<string> => [
 const unknown = (error: string | undefined): ReadonlyArray<string> =>
   error === undefined ? [] : [`unknown: ${escapeControls(error)}`]
 
-const listened = (listener: Listener | undefined, error: string | undefined): ReadonlyArray<string> => {
-  if (listener === undefined) return error === undefined ? ["nothing is listening on it"] : unknown(error)
-  return [isListening(listener, "it"), told("user", listener.user), told("folder", listener.cwd), ...unknown(error)]
+const listened = (groups: ReadonlyArray<ProcessSockets>, error: string | undefined): ReadonlyArray<string> => {
+  if (groups.length === 0) return error === undefined ? ["nothing is listening on it"] : unknown(error)
+  const lines = groups.flatMap((group) => [
+    `${holds(group, "it")} (${places(group)})`,
+    told("user", group.first.user),
+    told("folder", group.first.cwd)
+  ])
+  return [...lines, ...unknown(error)]
+}
+
+/** Whose the processes are: `yes` only when every one belongs to the project. */
+const verdict = (holder: Allocation, groups: ReadonlyArray<ProcessSockets>): string => {
+  const verdicts = groups.map(({ first }) => belongs(holder, first))
+  return verdicts.find((each) => each === "no") ?? verdicts.find((each) => each !== "yes") ?? "yes"
 }
 
 /** What is known of a port, in a few lines. */
-const story = ({ available, holder, holder_error = "", listener, listener_error, port }: PortStatus): string =>
-  [
-    ...(available
-      ? [`port ${port} is not allocated`]
-      : holder === undefined
-        ? [escapeControls(holder_error)]
-        : held(port, holder)),
-    ...listened(listener, listener_error),
-    ...(listener === undefined
-      ? []
-      : holder === undefined
-        ? !available
-          ? []
-          : [`nobody registered it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`]
-        : [`belongs to the allocation's project: ${belongs(holder, listener)}`])
-  ].join("\n")
+const story = (status: PortStatus): string => {
+  const { available, holder, holder_error = "", listener_error, port } = status
+  const groups = byProcess(socketsOf(status))
+  const lines = (): ReadonlyArray<string> => {
+    if (available) return [`port ${port} is not allocated`]
+    return holder === undefined ? [escapeControls(holder_error)] : held(port, holder)
+  }
+  const conclusion = (): ReadonlyArray<string> => {
+    if (groups.length === 0) return []
+    if (holder !== undefined) return [`belongs to the allocation's project: ${verdict(holder, groups)}`]
+    return available
+      ? [`nobody registered it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`]
+      : []
+  }
+  return [...lines(), ...listened(groups, listener_error), ...conclusion()].join("\n")
+}
 
 /** `portctl why` */
 export const why = Command.make(

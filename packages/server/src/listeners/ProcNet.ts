@@ -1,0 +1,116 @@
+import { readFile } from "node:fs/promises"
+import { SocketAddress } from "node:net"
+import { endianness } from "node:os"
+import { ListenersUnavailable } from "@port-server/domain/Errors"
+import type { PortSocket } from "@port-server/domain/Listener"
+import * as Effect from "effect/Effect"
+import * as SystemError from "../runtime/SystemError.ts"
+import type { ListenerSnapshot, PortScanner } from "./PortScanner.ts"
+import * as ProcSocketOwners from "./ProcSocketOwners.ts"
+
+type Protocol = PortSocket["protocol"]
+
+/** The kernel's tables of sockets. A machine without IPv6 has not all of them. */
+const tables: ReadonlyArray<{ readonly path: string; readonly protocol: Protocol; readonly isOptional: boolean }> = [
+  { path: "/proc/net/tcp", protocol: "tcp", isOptional: false },
+  { path: "/proc/net/tcp6", protocol: "tcp", isOptional: true },
+  { path: "/proc/net/udp", protocol: "udp", isOptional: false },
+  { path: "/proc/net/udp6", protocol: "udp", isOptional: true }
+]
+
+// Slot, local address:port, remote address:port, state, queues, timer, retransmissions, user, timeout, inode.
+const row = /^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) \S+ ([0-9A-F]{2}) \S+ \S+ \S+ +(\d+) +\d+ (\d+)/
+
+/** A socket of the tables. */
+interface Socket extends ProcSocketOwners.TableSocket {
+  readonly port: number
+}
+
+/** The state of a socket; `undefined` for TIME_WAIT, which nobody has open and which hinders no bind. */
+const stateOf = (protocol: Protocol, code: string): PortSocket["state"] | undefined => {
+  if (protocol === "udp") return code === "07" ? "bound" : "connected"
+  if (code === "06") return undefined
+  return code === "0A" ? "listening" : code === "07" ? "bound" : "connected"
+}
+
+/** Decodes an address of the tables: hex words of 32 bits, each in the machine's byte order. */
+export const addressOf = (hex: string): string => {
+  const bytes = Buffer.from(hex, "hex")
+  if (endianness() === "LE") bytes.swap32()
+  if (bytes.length === 4) return bytes.join(".")
+  const words = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16))
+  const { address } = new SocketAddress({ address: words.join(":"), family: "ipv6" })
+  // An IPv6 socket that is bound to an IPv4 address.
+  return address.replace(/^::ffff:(?=\d+\.)/, "")
+}
+
+const parse = (table: string, path: string, protocol: Protocol): ReadonlyArray<Socket> =>
+  table
+    .split("\n")
+    .slice(1, -1)
+    .flatMap((line) => {
+      const [, hex = "", digits = "", code, uid, inode = ""] = row.exec(line) ?? []
+      if (code === undefined) throw new Error(`${path} has a line of an unknown form`)
+      const state = stateOf(protocol, code)
+      const port = Number.parseInt(digits, 16)
+      // Nobody has a socket without an inode open any more.
+      if (state === undefined || port === 0 || (state === "connected" && inode === "0")) return []
+      return [{ port, protocol, state, address: addressOf(hex), uid: Number(uid), inode }]
+    })
+
+const read = ({ isOptional, path, protocol }: (typeof tables)[number]) =>
+  Effect.tryPromise({
+    try: async () => parse(await readFile(path, "latin1"), path, protocol),
+    catch: (error) => error
+  }).pipe(
+    Effect.catchAll((error) =>
+      isOptional && SystemError.errorCode(error) === "ENOENT"
+        ? Effect.succeed([])
+        : ListenersUnavailable.of(SystemError.errorReason(error))
+    )
+  )
+
+/** Whether this machine has the tables and permits reading them; true also if that fails for the moment. */
+export const isAvailable: Effect.Effect<boolean> = Effect.promise(() =>
+  readFile("/proc/net/tcp").then(
+    () => true,
+    (error: unknown) => !["ENOENT", "EACCES", "EPERM"].includes(SystemError.errorCode(error) ?? "")
+  )
+)
+
+/** The sockets of each port; the ends of connections only where nothing listens or is bound. */
+const groupByPort = (sockets: ReadonlyArray<Socket>): ReadonlyMap<number, ReadonlyArray<Socket>> => {
+  const byPort = new Map<number, Array<Socket>>()
+  const add = (socket: Socket) => {
+    const others = byPort.get(socket.port)
+    if (others === undefined) byPort.set(socket.port, [socket])
+    else others.push(socket)
+  }
+  for (const socket of sockets) if (socket.state !== "connected") add(socket)
+  const held = new Set(byPort.keys())
+  for (const socket of sockets) if (socket.state === "connected" && !held.has(socket.port)) add(socket)
+  return byPort
+}
+
+/** Sockets from Linux's tables, and their owners as far as `/proc` permits. */
+export const make: Effect.Effect<PortScanner> = Effect.map(ProcSocketOwners.make, (owners) => {
+  const snapshot = (sockets: ReadonlyArray<Socket>): ListenerSnapshot => {
+    const byPort = groupByPort(sockets)
+    const ownersOf = owners.ofSnapshot()
+    return {
+      listens: (port) => Effect.succeed(byPort.get(port)?.some(({ state }) => state !== "connected") ?? false),
+      sockets: (ports) =>
+        ownersOf(
+          new Map(
+            ports.flatMap((port) => {
+              const found = byPort.get(port)
+              return found === undefined ? [] : [[port, found] as const]
+            })
+          )
+        ),
+      ports: () => Effect.succeed([...byPort.keys()].sort((one, other) => one - other))
+    }
+  }
+
+  return Effect.map(Effect.forEach(tables, read, { concurrency: "unbounded" }), (found) => snapshot(found.flat()))
+})

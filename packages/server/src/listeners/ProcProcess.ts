@@ -1,0 +1,73 @@
+import { readFile, readlink } from "node:fs/promises"
+import { basename } from "node:path"
+import type { Listener } from "@port-server/domain/Listener"
+import * as Effect from "effect/Effect"
+import * as SystemError from "../runtime/SystemError.ts"
+
+/** Called with an error that is not due to the process that is read, such as too many open files. */
+export type OnFailure = (error: unknown) => void
+
+/** The process has ended, or this user may not inspect it: expected of any process. */
+export const isGoneOrForbidden = (error: unknown): boolean =>
+  ["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(SystemError.errorCode(error) ?? "")
+
+/** What is read, or undefined if that failed. Unexpected errors go to `onFailure`. */
+const text = (read: () => Promise<string>, onFailure: OnFailure): Effect.Effect<string | undefined> =>
+  Effect.promise(() =>
+    read().catch((error: unknown) => {
+      if (!isGoneOrForbidden(error)) onFailure(error)
+      return undefined
+    })
+  )
+
+/** Most characters of a program's name that the kernel keeps. */
+const commLength = 15
+
+/** What Node calls its first thread, and thereby its process: the second from version 26 on. */
+const nodeThreads = ["MainThread", "node-MainThread"]
+
+/** The name of a process's program. */
+const commandOf = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure) {
+  const comm = (yield* text(() => readFile(`/proc/${pid}/comm`, "utf8"), onFailure))?.replace(/\n$/, "")
+  const isThread = nodeThreads.includes(comm ?? "")
+  if (comm === undefined || (!isThread && Buffer.byteLength(comm) < commLength)) return comm || undefined
+  const [argument = ""] = ((yield* text(() => readFile(`/proc/${pid}/cmdline`, "utf8"), onFailure)) ?? "").split("\0")
+  const name = basename(argument)
+  // A name that does not start the argument was chosen on purpose.
+  return name !== "" && (isThread || name.startsWith(comm)) ? name : comm
+})
+
+/** Its working folder; none in another mount namespace, where a path leads elsewhere. */
+const folderOf = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure) {
+  const namespace = yield* text(() => readlink(`/proc/${pid}/ns/mnt`), onFailure)
+  const own = yield* text(() => readlink("/proc/self/ns/mnt"), onFailure)
+  return namespace === own ? yield* text(() => readlink(`/proc/${pid}/cwd`), onFailure) : undefined
+})
+
+/** What this user may read of a process. */
+export const describe = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure) {
+  const command = yield* commandOf(pid, onFailure)
+  const cwd = yield* folderOf(pid, onFailure)
+  const listener: Listener = {
+    pid,
+    ...(command === undefined ? {} : { command }),
+    ...(cwd === undefined ? {} : { cwd })
+  }
+  return listener
+})
+
+/** The names of users by number, of /etc/passwd. */
+export const userNames = (onFailure: OnFailure): Effect.Effect<ReadonlyMap<string, string>> =>
+  Effect.map(
+    text(() => readFile("/etc/passwd", "utf8"), onFailure),
+    (users = "") =>
+      new Map(
+        users
+          .split("\n")
+          .reverse()
+          .map((line) => {
+            const [name = "", , uid = ""] = line.split(":")
+            return [uid, name] as const
+          })
+      )
+  )
