@@ -2,8 +2,9 @@ import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import { type Command, type Directive, subcommandsOf } from "./command/Command.ts"
+import { type Command, subcommandsOf } from "./command/Command.ts"
 import { joinWithOr } from "./command/Flag.ts"
+import { type Directive, parse } from "./command/Parser.ts"
 import { suggest } from "./command/Suggestion.ts"
 import type { Values } from "./completion/Completion.ts"
 import { reportError } from "./ErrorReport.ts"
@@ -60,30 +61,28 @@ const unknownCommand = ({ args: [given], command, path }: Resolved): UsageError 
 
 /** What the arguments ask of the command; a command that only has subcommands needs one. */
 const directiveOf = (resolved: Resolved): Effect.Effect<Directive, UsageError> => {
-  const {
-    args: [first],
-    command,
-    path
-  } = resolved
-  const isGroup = subcommandsOf(command).length > 0 && command.parameters.length === 0
-  const showsHelp = first === undefined && path.length === 1
-  return isGroup && !showsHelp && !first?.startsWith("-") ? unknownCommand(resolved) : command.parse(resolved.args)
+  const { args, command, path } = resolved
+  const [first] = args
+  if (subcommandsOf(command).length === 0 || command.parameters.length > 0 || first?.startsWith("-")) {
+    return parse(path, command, args)
+  }
+  return first === undefined && path.length === 1 ? parse(path, command, ["--help"]) : unknownCommand(resolved)
 }
 
 const execute = (directive: Directive, { command, path }: Resolved, { root, version }: ProgramInfo) => {
-  switch (directive._tag) {
-    case "Run":
-      return directive.run
-    case "ShowHelp":
-      return Effect.flatMap(Terminal.stdout, (terminal) =>
-        Effect.flatMap(helpText(path.join(" "), command, root, terminal), (text) => Console.log(text))
-      )
+  if (directive._tag === "UserDefined") return directive.value
+  const { option } = directive
+  switch (option._tag) {
     case "ShowVersion":
       return Console.log(version)
     case "ShowCompletions":
       return Effect.flatMap(
         Effect.promise(() => import("./completion/Scripts.ts")),
-        ({ completionScript }) => Console.log(completionScript(directive.shell, root.name))
+        ({ completionScript }) => Console.log(completionScript(option.shellType, root.name))
+      )
+    default:
+      return Effect.flatMap(Terminal.stdout, (terminal) =>
+        Effect.flatMap(helpText(path.join(" "), command, root, terminal), (text) => Console.log(text))
       )
   }
 }

@@ -187,10 +187,61 @@ describe("Program.run", () => {
     })
   )
 
+  it.effect("takes no value for a flag, a subcommand or the value of a switch", () =>
+    Effect.gen(function* () {
+      for (const name of [
+        "--count",
+        "--tag",
+        "--json",
+        "--help",
+        "--version",
+        "true",
+        "show",
+        "tool",
+        '"',
+        '""',
+        "\t"
+      ]) {
+        expect(yield* parsed("show", `--name=${name}`, "--tag=x", "--json", "--count", "1")).toEqual({
+          count: 1,
+          name,
+          tag: ["x"],
+          colour: { _id: "Option", _tag: "None" },
+          json: true
+        })
+      }
+      expect(yield* parsed("show", "--tag= a ,,--json", "--count=1", "--tag", "", "--tag", "two\nlines")).toMatchObject(
+        {
+          tag: [" a ", "", "--json", "", "two\nlines"],
+          json: false
+        }
+      )
+      for (const key of ["yes", "true", "0", "get", "config", " ", "", "a\nb"]) {
+        expect(yield* parsed("config", "set", "--force", key, " no ", "")).toEqual({
+          key,
+          values: [" no ", ""],
+          force: true
+        })
+      }
+      for (const key of ["--help", "-h", "--version", "--wizard", "--force", "--"]) {
+        expect(yield* parsed("config", "set", "--", key, "--completions", "bash")).toEqual({
+          key,
+          values: ["--completions", "bash"],
+          force: false
+        })
+      }
+      for (const flag of ["--wizard", "--log-level", "--JSON", "-j"]) {
+        expect((yield* refusal("show", "--count", "1", flag))[0]).toContain(`unknown option ${flag}`)
+      }
+    })
+  )
+
   it.effect("passes the command line of another program on as it is", () =>
     Effect.gen(function* () {
       const args = ["ls", "--help", "--", "a,b", "", " x "]
       expect(yield* parsed("wrap", "--quiet", "--", ...args)).toEqual({ quiet: true, command: args })
+      const many = Array.from({ length: 30_000 }, (_, index) => String(index))
+      expect(yield* parsed("wrap", "--", ...many)).toEqual({ quiet: false, command: many })
       expect((yield* refusal("wrap", "ls"))[0]).toBe("error: the command goes after --")
       expect(yield* parsed("compose", "up", "-d", "--json", "--", "plan")).toEqual({
         args: ["up", "-d", "--json", "--", "plan"]

@@ -1,5 +1,6 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
+import type * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import * as Defaults from "@port-server/domain/Defaults"
 import { variable } from "@port-server/domain/EnvConfig"
@@ -35,7 +36,7 @@ export const options = {
 }
 
 /** The command line of `port-server`, parsed. */
-export type Flags = { readonly [Name in keyof typeof options]: Config.Config.Success<(typeof options)[Name]> }
+export type Flags = Command.Values<typeof options>
 
 const or = <A>(flag: Option.Option<A>, config: Config.Config<A>) =>
   Option.match(flag, { onNone: () => config, onSome: Config.succeed })

@@ -1,10 +1,10 @@
 import { resolve } from "node:path"
+import type { Values } from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { UsageError } from "@port-server/command-line/UsageError"
 import { serverPort } from "@port-server/domain/Defaults"
 import { PortFromDigits, PortRangeFromText } from "@port-server/domain/Port"
 import * as ServerFlags from "@port-server/domain/ServerFlags"
-import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as ServerSpec from "./ServerSpec.ts"
@@ -24,7 +24,7 @@ const file = (data: Parameters<typeof Flag.file>[0], what: string) =>
   )
 
 /** The port of a command line, if any. */
-export type Port = Config.Config.Success<typeof port>
+export type Port = Values<{ readonly port: typeof port }>["port"]
 
 /** How a server is started; what is not given is as the environment, the settings or the server's defaults have it. */
 export const settings = {
@@ -39,10 +39,8 @@ export const settings = {
   )
 }
 
-type Parsed = { readonly [Name in keyof typeof settings]: Config.Config.Success<(typeof settings)[Name]> }
-
 /** The parsed {@link settings} as the flags of a server. */
-export const toServerFlags = ({ db, log, noProbe, probe, range }: Omit<Parsed, "port">) =>
+export const toServerFlags = ({ db, log, noProbe, probe, range }: Omit<Values<typeof settings>, "port">) =>
   noProbe && probe
     ? new UsageError({ message: "--probe and --no-probe exclude each other" })
     : Effect.succeed<ServerSpec.ServerFlags>({

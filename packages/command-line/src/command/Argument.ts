@@ -15,7 +15,7 @@ export const text = (details: Details): Parameter.Parameter<string> => Parameter
 export const list = (details: Details): Parameter.Parameter<ReadonlyArray<string>> => Parameter.several(spec(details))
 
 /**
- * The command line of another program, as it stands: what follows `--`.
+ * The command line of another program, as it stands: what follows `--`. Its command takes no other argument.
  *
  * @param isDirect it is everything that follows the command, without `--`
  */

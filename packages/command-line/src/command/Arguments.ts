@@ -1,33 +1,76 @@
-import { parseArgs } from "node:util"
 import * as Either from "effect/Either"
 import { joinWithOr } from "./Flag.ts"
-import type { Spec } from "./Parameter.ts"
+import { type Spec, toWord } from "./Parameter.ts"
 import { suggest } from "./Suggestion.ts"
 
-/** What a command line gives: the values of each parameter, by its name. */
-export type Given = ReadonlyMap<string, ReadonlyArray<string>>
-
-/** The flags of a command, by name. */
+/** The flags of a command, by name, with its dashes. */
 export const flagsOf = (specs: ReadonlyArray<Spec>): ReadonlyMap<string, Spec> =>
-  new Map(specs.flatMap((spec) => (spec.position === "flag" ? [[spec.name, spec]] : [])))
+  new Map(specs.flatMap((spec) => (spec.position === "flag" ? [[`--${spec.name}`, spec]] : [])))
+
+/** A word, or a flag with its value: what follows its `=`, or else the next word if it takes one. */
+export interface Token {
+  readonly written: string
+  readonly isFlag: boolean
+  readonly flag?: Spec | undefined
+  readonly value?: string | undefined
+  readonly isInline?: boolean
+}
+
+const dashed = /^(-[^=]+)(?:=(.*))?$/s
+
+/** Arguments as flags with their values, and words. */
+export const tokenize = (flags: ReadonlyMap<string, Spec>, args: ReadonlyArray<string>): ReadonlyArray<Token> => {
+  const tokens: Array<Token> = []
+  for (let index = 0; index < args.length; index++) {
+    const [written = args[index] ?? "", name = "", inline] = dashed.exec(args[index] ?? "") ?? []
+    const flag = flags.get(name)
+    const takesNext = flag !== undefined && flag.kind._tag !== "Switch" && inline === undefined
+    tokens.push(
+      name === ""
+        ? { written, isFlag: false }
+        : {
+            written: name,
+            isFlag: true,
+            flag,
+            value: takesNext ? args[++index] : inline,
+            isInline: inline !== undefined
+          }
+    )
+  }
+  return tokens
+}
 
 const unexpected = (word: string): string => `unexpected argument ${JSON.stringify(word)}`
 
 const unknownOption = (written: string, flags: Iterable<string>): string => {
-  const meant = suggest(
-    written,
-    [...flags].map((name) => `--${name}`)
-  )
+  const meant = suggest(written, flags)
   return `unknown option ${written}${meant === undefined ? "" : `, did you mean ${meant}?`}`
 }
 
-const needsValue = ({ kind, name }: Spec): string =>
-  `option --${name} needs a value${kind._tag === "Choice" ? `: ${joinWithOr(kind.words)}` : ""}`
+/** What is wrong with a flag, if anything; `isRepeated`: the line has it already. */
+const misuse = (
+  { kind, isList, name }: Spec,
+  { isInline, value }: Token,
+  isRepeated: boolean,
+  flags: ReadonlyMap<string, Spec>
+): string | undefined => {
+  if (isRepeated && !isList) return `option --${name} was given twice`
+  if (kind._tag === "Switch") return isInline ? `option --${name} takes no value` : undefined
+  const words = kind._tag === "Choice" ? joinWithOr(kind.words) : undefined
+  if (value === undefined || (isInline ? value === "" : flags.has(value.split("=")[0] ?? ""))) {
+    return `option --${name} needs a value${words === undefined ? "" : `: ${words}`}`
+  }
+  return kind._tag === "Choice" && !kind.words.includes(value) ? `--${name} must be ${words}` : undefined
+}
 
 const digits = /^[0-9]+$/
 
 /** What is missing, or is one word too many; a number is probably the value of the one flag that is missing. */
-const incomplete = (specs: ReadonlyArray<Spec>, given: Given, extra: string | undefined): string | undefined => {
+const incomplete = (
+  specs: ReadonlyArray<Spec>,
+  given: ReadonlyMap<string, unknown>,
+  extra: string | undefined
+): string | undefined => {
   const required = specs.filter(({ isRequired }) => isRequired)
   const missing = required.find(({ name }) => !given.has(name))
   if (extra !== undefined && digits.test(extra) && missing?.kind._tag === "Number" && required.length === 1) {
@@ -44,9 +87,6 @@ const incomplete = (specs: ReadonlyArray<Spec>, given: Given, extra: string | un
   }
 }
 
-const isFlag = (flags: ReadonlyMap<string, Spec>, text: string): boolean =>
-  text.startsWith("--") && flags.has(text.slice(2).split("=")[0] ?? "")
-
 const help = /^(--help|-h)$/
 
 /** A command's own arguments, and those after `--`. */
@@ -59,50 +99,47 @@ const split = (
   return [argv.slice(0, end), argv.slice(end + 1)]
 }
 
-const passthroughOf = (specs: ReadonlyArray<Spec>) => specs.find(({ position }) => position === "passthrough")
-
-/** Whether the arguments ask for help, whatever else they say. */
-export const asksForHelp = (specs: ReadonlyArray<Spec>, argv: ReadonlyArray<string>): boolean =>
-  split(passthroughOf(specs), argv)[0].some((arg) => help.test(arg))
-
-/** Arguments as flags with their values, and words. */
-export const tokenize = (flags: ReadonlyMap<string, Spec>, args: ReadonlyArray<string>) => {
-  const options = [...flags].map(
-    ([name, { kind }]) => [name, { type: kind._tag === "Switch" ? "boolean" : "string" } as const] as const
-  )
-  const config = { strict: false, allowPositionals: true, tokens: true } as const
-  return parseArgs({ ...config, args: [...args], options: Object.fromEntries(options) }).tokens
-}
-
-/** The arguments of a process as its command takes them, strictly; or what is wrong with them. */
-export const parse = (specs: ReadonlyArray<Spec>, argv: ReadonlyArray<string>): Either.Either<Given, string> => {
+/**
+ * The arguments of a process, checked strictly, as @effect/cli takes them for what they are: flags first, each value in
+ * a word of its own, what a built-in flag asks for alone. Or else what is wrong with them.
+ */
+export const normalize = (
+  specs: ReadonlyArray<Spec>,
+  argv: ReadonlyArray<string>
+): Either.Either<ReadonlyArray<string>, string> => {
   const flags = flagsOf(specs)
-  const rest = passthroughOf(specs)
+  const rest = specs.find(({ position }) => position === "passthrough")
   const [own, after] = split(rest, argv)
-  const given = new Map<string, Array<string>>()
+  // Whatever else they say.
+  if (own.some((arg) => help.test(arg))) return Either.right(["--help"])
+  const given = new Map<string, ReadonlyArray<string>>()
   const words: Array<string> = []
   for (const token of tokenize(flags, own)) {
-    if (token.kind === "positional") words.push(token.value)
-    if (token.kind !== "option") continue
-    const flag = token.rawName.startsWith("--") ? flags.get(token.name) : undefined
-    if (flag === undefined) return Either.left(unknownOption(own[token.index]?.split("=")[0] ?? "", flags.keys()))
-    const { isList, kind, name } = flag
-    const before = given.get(name)
-    if (before !== undefined && !isList) return Either.left(`option --${name} was given twice`)
-    const value = token.value ?? ""
-    if (kind._tag === "Switch") {
-      if (token.value !== undefined) return Either.left(`option --${name} takes no value`)
-    } else if (token.value === undefined || (token.inlineValue ? value === "" : isFlag(flags, value))) {
-      return Either.left(needsValue(flag))
+    const { flag, isFlag, value = "", written } = token
+    if (!isFlag) words.push(written)
+    else if (flag === undefined) return Either.left(unknownOption(written, flags.keys()))
+    else {
+      const before = given.get(flag.name)
+      const problem = misuse(flag, token, before !== undefined, flags)
+      if (problem !== undefined) return Either.left(problem)
+      given.set(flag.name, [...(before ?? []), ...(flag.isList ? value.split(",") : [value])])
     }
-    given.set(name, [...(before ?? []), ...(isList ? value.split(",") : [value])])
   }
   if (rest === undefined) words.push(...after)
-  else if (after[0]) given.set(rest.name, [...after])
+  else if (after[0]) given.set(rest.name, after)
   for (const { isList, name, position } of specs) {
     if (position === "argument" && words.length > 0) given.set(name, words.splice(0, isList ? words.length : 1))
   }
-  // What is asked for besides the command's work needs nothing of what that needs.
-  const problem = given.has("version") || given.has("completions") ? undefined : incomplete(specs, given, words[0])
-  return problem === undefined ? Either.right(given) : Either.left(problem)
+  if (given.has("version")) return Either.right(["--version"])
+  const shell = given.get("completions")
+  if (shell !== undefined) return Either.right(["--completions", ...shell])
+  const problem = incomplete(specs, given, words[0])
+  if (problem !== undefined) return Either.left(problem)
+  const written = (isFlag: boolean) =>
+    specs.flatMap(({ kind, name, position }) => {
+      const values = given.get(name)
+      if (values === undefined || isFlag !== (position === "flag")) return []
+      return [...(isFlag ? [`--${name}`] : []), ...(kind._tag === "Switch" ? [] : [toWord(values)])]
+    })
+  return Either.right([...written(true), "--", ...written(false)])
 }

@@ -1,6 +1,4 @@
-import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
-import * as Either from "effect/Either"
+import * as Options from "@effect/cli/Options"
 import type * as Schema from "effect/Schema"
 import * as Parameter from "./Parameter.ts"
 
@@ -15,20 +13,19 @@ const position = "flag"
 export const boolean = (name: string, description: string): Parameter.Parameter<boolean> =>
   Parameter.make(
     { position, name, kind: { _tag: "Switch" }, placeholder: "", description, isRequired: false, isList: false },
-    Config.withDefault(
-      Config.map(Config.string(name), () => true),
-      false
-    )
+    Options.boolean(name)
   )
 
 /** A flag that takes text. */
 export const text = (details: Details): Parameter.Parameter<string> =>
   Parameter.one({ ...details, position, kind: { _tag: "Text" } })
 
+// Its digits go to the schema: @effect/cli would take 1e3 for an integer.
 /** A flag that takes a number, which `schema` reads from its digits. */
 export const number = <A>(details: Details, schema: Schema.Schema<A, string>): Parameter.Parameter<A> =>
   Parameter.withSchema(schema)(Parameter.one({ ...details, position, kind: { _tag: "Number" } }))
 
+// Options.file asks the file system whether it is there, which is up to the command.
 /** A flag that takes the path of a file. */
 export const file = (details: Details): Parameter.Parameter<string> =>
   Parameter.one({ ...details, position, kind: { _tag: "File" } })
@@ -47,27 +44,18 @@ export const choice = <const A extends string>(
   words: readonly [A, A, ...ReadonlyArray<A>],
   description: string,
   placeholder = words.join("|")
-): Parameter.Parameter<A> => {
-  const flag = Parameter.one({ position, name, kind: { _tag: "Choice", words }, placeholder, description })
-  return Parameter.make(
-    flag.spec,
-    Config.mapOrFail(flag, (value) =>
-      Either.fromNullable(
-        words.find((word) => word === value),
-        () => ConfigError.InvalidData([], `--${name} must be ${joinWithOr(words)}`)
-      )
+): Parameter.Parameter<A> =>
+  Parameter.make(
+    { position, name, kind: { _tag: "Choice", words }, placeholder, description, isRequired: true, isList: false },
+    Options.choiceWithValue(
+      name,
+      words.map((word): [string, A] => [Parameter.toWord([word]), word])
     )
   )
-}
 
-const shells = ["bash", "zsh", "fish"] as const
-
-/** A shell that completions can be printed for. */
-export type Shell = (typeof shells)[number]
-
-/** The flags that every command takes. */
-export const builtIns = {
-  help: boolean("help", "Show this help"),
-  version: boolean("version", "Show the version"),
-  completions: Parameter.optional(choice("completions", shells, "Print completions for bash, zsh or fish", "SHELL"))
-}
+/** The flags that every command takes; @effect/cli brings them. */
+export const builtIns: ReadonlyArray<Parameter.Spec> = [
+  boolean("help", "Show this help"),
+  boolean("version", "Show the version"),
+  Parameter.optional(choice("completions", ["bash", "zsh", "fish"], "Print completions for bash, zsh or fish", "SHELL"))
+].map(({ spec }) => spec)

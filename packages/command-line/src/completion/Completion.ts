@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { flagsOf, tokenize } from "../command/Arguments.ts"
-import { builtInSpecs, type Command, subcommandsOf } from "../command/Command.ts"
+import { type Command, subcommandsOf } from "../command/Command.ts"
+import { builtIns } from "../command/Flag.ts"
 import type { Spec } from "../command/Parameter.ts"
 
 /** A word that can stand at the cursor. */
@@ -63,20 +64,20 @@ const ofValue = (
 
 /** What can stand at the end of the arguments of a command; the last one is not yet finished. */
 const ofArguments = (parameters: ReadonlyArray<Spec>, line: ReadonlyArray<string>, values: Values) => {
-  const flags = flagsOf([...parameters, ...builtInSpecs])
+  const flags = flagsOf([...parameters, ...builtIns])
   const takesCommand = parameters.some(({ isDirect, position }) => position === "passthrough" && !isDirect)
   const before = line.slice(0, -1)
   const current = line.at(-1) ?? ""
   if (before.includes("--")) return Effect.succeed<Completion>(takesCommand ? { _tag: "Command" } : nothing)
   const tokens = tokenize(flags, before)
-  const options = tokens.filter((token) => token.kind === "option")
-  const given = new Map(options.map(({ name, value = "" }) => [name, value]))
+  const options = tokens.filter(({ isFlag }) => isFlag)
+  const given = new Map(options.flatMap(({ flag, value = "" }) => (flag === undefined ? [] : [[flag.name, value]])))
   const last = tokens.at(-1)
-  const open = last?.kind === "option" && last.value === undefined ? flags.get(last.name) : undefined
+  const open = last?.value === undefined ? last?.flag : undefined
   if (open !== undefined && open.kind._tag !== "Switch") return ofValue(open, current, given, values)
 
   const [name = "", ...value] = current.split("=")
-  const flag = name.startsWith("--") ? flags.get(name.slice(2)) : undefined
+  const flag = flags.get(name)
   if (value.length > 0) {
     return flag === undefined || flag.kind._tag === "Switch"
       ? Effect.succeed(nothing)

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
-import { builtInSpecs, type Command, type Definition, subcommandsOf } from "../command/Command.ts"
+import { type Command, type Definition, subcommandsOf } from "../command/Command.ts"
+import { builtIns } from "../command/Flag.ts"
 import type { Spec } from "../command/Parameter.ts"
 import type { Terminal } from "../terminal/Terminal.ts"
 import type { Usage } from "../UsageError.ts"
@@ -63,10 +64,7 @@ const paragraph = (text: string): string => wrap(text.split(/\s+/), columns).joi
 
 /** The flags and arguments of a command, those that all commands have too. */
 export const parameterTerms = <R>({ parameters }: Command<R>): ReadonlyArray<Definition> =>
-  [...parameters, ...builtInSpecs].map((spec) => [
-    `${spec.name === "help" ? "-h, " : ""}${term(spec)}`,
-    spec.description
-  ])
+  [...parameters, ...builtIns].map((spec) => [`${spec.name === "help" ? "-h, " : ""}${term(spec)}`, spec.description])
 
 /** The environment variables of a command: those of its flags, its own, then those of the whole program. */
 export const variables = <R>(command: Command<R>, root: Command<R>): ReadonlyArray<Definition> => [
