@@ -4,8 +4,10 @@ import { exact } from "./Allocation.ts"
 import { serverAddress } from "./Defaults.ts"
 import { firstDuplicate } from "./Ensure.ts"
 import { InvalidRequest } from "./Errors.ts"
-import { maxNameLength, Name } from "./Name.ts"
+import { escapeControls, maxNameLength, Name } from "./Name.ts"
+import { namesIn } from "./Placeholders.ts"
 import { Port } from "./Port.ts"
+import { nameJsonSchema, nameProblem, VariableNames } from "./VariableName.ts"
 
 /** Name of the file that says which services a project has. */
 export const projectFileName = "portctl.json"
@@ -16,22 +18,9 @@ export const projectFileName = "portctl.json"
  */
 export const projectFileSchemaUrl = `http://${serverAddress}/portctl.schema.json`
 
-/** The name of an environment variable, as every shell can set it. */
-export const VariableName = Schema.String.annotations({ message: () => "env must be a string" }).pipe(
-  Schema.filter(
-    (name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || "env must be the name of a variable, like PORT or DB_PORT",
-    {
-      identifier: "VariableName",
-      description: "the environment variable that carries the port",
-      examples: ["PORT", "PGPORT"],
-      jsonSchema: { pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }
-    }
-  )
-)
-
 /** What a project file says of one service. */
 export const ServiceSettings = Schema.Struct({
-  env: Schema.optionalWith(VariableName, { exact: true }),
+  env: Schema.optionalWith(VariableNames, { exact: true }),
   prefer: Schema.optionalWith(
     Port.annotations({
       jsonSchema: {
@@ -58,21 +47,102 @@ export type ServiceSettings = typeof ServiceSettings.Type
 export const variableOf = (service: string): string =>
   `${service.replace(/[^A-Za-z0-9_]/gu, "_").toUpperCase()}_PORT`.replace(/^(?=[0-9])/, "_")
 
-/** The variables of services, by service; a sentence where two would have the same one. */
+const namesOf = (service: string, { env }: ServiceSettings = {}): ReadonlyArray<string> => {
+  if (env === undefined) return [variableOf(service)]
+  return typeof env === "string" ? [env] : env
+}
+
+/** The variables of services, by service; a sentence where one is there twice. */
 export const variablesOf = (
   services: Iterable<readonly [service: string, settings: ServiceSettings | undefined]>
-): Either.Either<ReadonlyMap<string, string>, string> => {
-  const variables = new Map([...services].map(([name, settings]) => [name, settings?.env ?? variableOf(name)] as const))
-  const doubled = firstDuplicate([...variables.values()])
-  const [first, second] = [...variables].filter(([, variable]) => variable === doubled).map(([name]) => name)
-  return doubled === undefined
-    ? Either.right(variables)
-    : Either.left(
-        `services ${JSON.stringify(first)} and ${JSON.stringify(second)} have the same variable ${doubled}; give one another "env" in ${projectFileName}`
-      )
+): Either.Either<ReadonlyMap<string, ReadonlyArray<string>>, string> => {
+  const variables = new Map([...services].map(([name, settings]) => [name, namesOf(name, settings)] as const))
+  const doubled = firstDuplicate([...variables.values()].flat())
+  if (doubled === undefined) return Either.right(variables)
+  const [first, second] = [...variables].filter(([, names]) => names.includes(doubled)).map(([name]) => name)
+  return Either.left(
+    second === undefined
+      ? `service ${JSON.stringify(first)} has the variable ${doubled} twice`
+      : `services ${JSON.stringify(first)} and ${JSON.stringify(second)} have the same variable ${doubled}; give one another "env" in ${projectFileName}`
+  )
 }
 
 const validateName = Schema.validateEither(Name("service"))
+
+const Services = Schema.Record({ key: Schema.String, value: ServiceSettings })
+  .annotations({ message: () => ({ message: 'services must be an object like {"web": {}}', override: false }) })
+  .pipe(
+    Schema.filter(
+      (services) => {
+        const names = Object.keys(services)
+        if (names.length === 0) return 'services must name one at least, like {"web": {}}'
+        const bad = names.map((name) => validateName(name)).find(Either.isLeft)
+        if (bad !== undefined) return InvalidRequest.fromParseError(bad.left).message
+        const variables = variablesOf(Object.entries(services))
+        return Either.isLeft(variables) ? variables.left : undefined
+      },
+      {
+        description: "the services by name",
+        examples: [{ web: { env: "PORT" }, db: { env: ["PGPORT", "DB_PORT"] } }],
+        jsonSchema: { minProperties: 1, propertyNames: { minLength: 1, maxLength: maxNameLength } }
+      }
+    )
+  )
+
+/** Variables that are made of ports, `{"API_URL": "http://localhost:{api}"}`: their values by name. */
+const Templates = Schema.Record({
+  key: Schema.String,
+  value: Schema.String.annotations({ message: () => "must be a string" })
+})
+  .annotations({
+    message: () => ({
+      message: 'variables must be an object like {"API_URL": "http://localhost:{api}"}',
+      override: false
+    })
+  })
+  .pipe(
+    Schema.filter(
+      (variables) => {
+        for (const [name, value] of Object.entries(variables)) {
+          const wrong = nameProblem(name)
+          if (wrong !== undefined) return `variables: the name ${wrong}`
+          if (escapeControls(value) !== value) {
+            return `variables.${name} must not contain control or text-direction characters`
+          }
+        }
+        return undefined
+      },
+      {
+        description: "further variables, each made of the ports of services",
+        examples: [{ DATABASE_URL: "postgres://localhost:{db}/shop" }],
+        jsonSchema: {
+          propertyNames: nameJsonSchema,
+          additionalProperties: {
+            type: "string",
+            pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]*\\{[^{}]+\\}[^\\u0000-\\u001f\\u007f-\\u009f]*$"
+          }
+        }
+      }
+    )
+  )
+
+/** The variables of a project's services, by service; and whose value is made of ports, by name. */
+type Contents = { readonly services: typeof Services.Type; readonly variables?: typeof Templates.Type }
+
+/** What is wrong with the further variables in view of the services, if anything. */
+const templatesProblem = ({ services, variables = {} }: Contents): string | undefined => {
+  const ports = Either.getOrElse(variablesOf(Object.entries(services)), () => new Map<string, ReadonlyArray<string>>())
+  const carried = new Map([...ports].flatMap(([service, names]) => names.map((name) => [name, service] as const)))
+  for (const [name, value] of Object.entries(variables)) {
+    const service = carried.get(name)
+    if (service !== undefined)
+      return `variables.${name} is the variable of the service ${JSON.stringify(service)} already`
+    if (namesIn(value, ports.keys()).length === 0) {
+      return `variables.${name} must contain the port of a service, like {${[...ports.keys()][0]}}`
+    }
+  }
+  return undefined
+}
 
 /** The file `portctl.json` of a project: which services it has, and in which variables they find their ports. */
 export const ProjectFile = Schema.Struct({
@@ -81,31 +151,16 @@ export const ProjectFile = Schema.Struct({
     { exact: true }
   ),
   app: Schema.optionalWith(Name("app"), { exact: true }),
-  services: Schema.Record({ key: Schema.String, value: ServiceSettings })
-    .annotations({ message: () => ({ message: 'services must be an object like {"web": {}}', override: false }) })
-    .pipe(
-      Schema.filter(
-        (services) => {
-          const names = Object.keys(services)
-          if (names.length === 0) return 'services must name one at least, like {"web": {}}'
-          const bad = names.map((name) => validateName(name)).find(Either.isLeft)
-          if (bad !== undefined) return InvalidRequest.fromParseError(bad.left).message
-          const variables = variablesOf(Object.entries(services))
-          return Either.isLeft(variables) ? variables.left : undefined
-        },
-        {
-          description: "the services by name",
-          examples: [{ web: { env: "PORT" }, db: { env: "PGPORT" } }],
-          jsonSchema: { minProperties: 1, propertyNames: { minLength: 1, maxLength: maxNameLength } }
-        }
-      )
-    )
-}).annotations({
-  identifier: "ProjectFile",
-  title: projectFileName,
-  description: "The services of a project, for portctl",
-  message: () => ({ message: 'must be an object like {"services": {"web": {}}}', override: false }),
-  ...exact
+  services: Services,
+  variables: Schema.optionalWith(Templates, { exact: true })
 })
+  .annotations({
+    identifier: "ProjectFile",
+    title: projectFileName,
+    description: "The services of a project, for portctl",
+    message: () => ({ message: 'must be an object like {"services": {"web": {}}}', override: false }),
+    ...exact
+  })
+  .pipe(Schema.filter(templatesProblem))
 /** The file `portctl.json` of a project. */
 export type ProjectFile = typeof ProjectFile.Type

@@ -339,12 +339,15 @@ describe.concurrent("portctl.json", () => {
     })
   )
 
-  it.scopedLive("without one and without --service, both ways are told", () =>
+  it.scopedLive("without one and without --service, it is web, or what the working copy has", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
-      const sentence = "no services: name them with --service, or in a portctl.json (portctl init writes one)"
-      expectError(yield* ensure(server, top), sentence)
-      expectError(yield* ensure(server, top, "--json"), sentence, `${JSON.stringify({ error: sentence })}\n`)
+      expectAnswer(yield* ensure(server, top), "proj/main\nweb  3000\n")
+      expectAnswer(yield* ensure(server, top, "--service", "db", "--quiet"), "3001\n")
+      expectAnswer(yield* ensure(server, top, "--quiet"), "3000\n3001\n")
+      const tree = worktree(top, join(top, "../tree"))
+      expectAnswer(yield* ensure(server, tree, "--service", "mail", "--quiet"), "3002\n")
+      expectAnswer(yield* ensure(server, tree), "proj/tree\nmail  3002\n")
     })
   )
 

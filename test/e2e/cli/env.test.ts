@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import { allocate, listed } from "../../support/Api.ts"
 import * as Daemon from "../../support/Daemon.ts"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
-import { realFolder, repository, temporaryRepository } from "../../support/Git.ts"
+import { realFolder, repository, temporaryRepository, worktree } from "../../support/Git.ts"
 import { bin, type PortServer, portctl, start, startServer } from "../../support/Programs.ts"
 
 const services = { web: { env: "PORT", prefer: 4000 }, "my-db": {} }
@@ -61,18 +61,15 @@ describe.concurrent("portctl env", () => {
     })
   )
 
-  it.scopedLive("without a file and without services, of those that have ports; with none, both ways are told", () =>
+  it.scopedLive("without a file and without services, of those that have ports; with none, of web", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
       const top = yield* temporaryRepository("proj")
-      const sentence =
-        "proj/main has no ports yet: name services with --service, or in a portctl.json (portctl init writes one)"
-      expectError(yield* env(server, top), sentence)
-      expectError(yield* env(server, top, "--format", "json"), sentence, `${JSON.stringify({ error: sentence })}\n`)
+      expectAnswer(yield* env(server, worktree(top, join(top, "../tree"))), "# proj/tree\nWEB_PORT=3000\n")
       yield* allocate(server.port, { app: "proj", instance: "main", service: "web", port: 3100 })
       yield* allocate(server.port, { app: "proj", instance: "main", service: "db" })
       yield* allocate(server.port, { app: "proj", instance: "other", service: "not-this" })
-      expectAnswer(yield* env(server, top), "# proj/main\nWEB_PORT=3100\nDB_PORT=3000\n")
+      expectAnswer(yield* env(server, top), "# proj/main\nWEB_PORT=3100\nDB_PORT=3001\n")
     })
   )
 

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { listed } from "../../support/Api.ts"
+import { allocate, listed } from "../../support/Api.ts"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
 import { realFolder, temporaryRepository, worktree } from "../../support/Git.ts"
 import { bin, type PortServer, portctl, start, startServer } from "../../support/Programs.ts"
@@ -84,7 +84,9 @@ describe.concurrent("portctl run: the variables", () => {
         stdout: "WEB= PGPORT= PORT=3000 WEB_PORT=3000\n",
         stderr: "lone/main: WEB_PORT=3000 PORT=3000\n"
       })
-      // What has a port already needs no name.
+      // What has a port already needs no name, and what has none is web.
+      const tree = worktree(top, join(top, "../tree"))
+      expect(yield* run(server, tree, print)).toMatchObject({ stdout: "WEB= PGPORT= PORT=3001 WEB_PORT=3001\n" })
       expect(yield* run(server, top, print)).toMatchObject({ stdout: "WEB= PGPORT= PORT=3000 WEB_PORT=3000\n" })
     })
   )
@@ -129,12 +131,79 @@ describe.concurrent("portctl run: the variables", () => {
       })
       // What is changed within the outer run, or was set outside it, is the user's.
       expect(
-        yield* run(server, top, ["--quiet", ...inner(`WEB=5 ${twice}`)], { env: { PGPORT: "3000" } })
+        yield* run(server, top, ["--quiet", ...inner(`WEB=5 ${twice}`)], { env: { PGPORT: "5000" } })
       ).toMatchObject({
-        stdout: "5 3000 \n\n",
+        stdout: "5 5000 \n\n",
         stderr:
-          "note: WEB is set to 5 already and stays (proj/tree has 3001)\nnote: PGPORT is set to 3000 already and stays (proj/tree has 3002)\n"
+          "note: WEB is set to 5 already and stays (proj/tree has 3001)\nnote: PGPORT is set to 5000 already and stays (proj/tree has 3002)\n"
       })
+    })
+  )
+})
+
+describe.concurrent("portctl run: a variable with a port of another working copy", () => {
+  const shown = ["--", "sh", "-c", 'echo "$WEB $PGPORT $PORT $URL"']
+
+  /** {@link project} with a worktree that has the same project file, which has a variable that is made of a port, too. */
+  const two = Effect.gen(function* () {
+    const { server, top } = yield* project
+    const tree = worktree(top, join(top, "../tree"))
+    const file = {
+      services: { web: { env: "WEB", prefer: 4000 }, db: { env: "PGPORT" } },
+      variables: { URL: "x://localhost:{db}/y" }
+    }
+    for (const folder of [top, tree]) writeFileSync(join(folder, "portctl.json"), JSON.stringify(file))
+    yield* run(server, top, ["--quiet", "--", "true"])
+    return { server, top, tree }
+  })
+
+  it.scopedLive("is replaced, with a note, for it is not the user's choice", () =>
+    Effect.gen(function* () {
+      const { server, tree } = yield* two
+      const env = { WEB: "4000", PGPORT: "3000", URL: "x://localhost:3000/y" }
+      expect(yield* run(server, tree, shown, { env })).toMatchObject({
+        stdout: "3001 3002  x://localhost:3002/y\n",
+        stderr: [
+          "proj/tree: WEB=3001 PGPORT=3002 URL=x://localhost:3002/y",
+          "note: WEB was set to 4000, the port 4000 of proj/main/web, and is replaced",
+          "note: PGPORT was set to 3000, the port 3000 of proj/main/db, and is replaced",
+          "note: URL was set to x://localhost:3000/y, the port 3000 of proj/main/db, and is replaced",
+          ""
+        ].join("\n")
+      })
+      expectAnswer(yield* run(server, tree, ["--quiet", ...shown], { env }), "3001 3002  x://localhost:3002/y\n")
+      // PORT would send the command to the other's port.
+      expect(yield* run(server, tree, shown, { env: { PORT: "4000" } })).toMatchObject({
+        stdout: "3001 3002  x://localhost:3002/y\n",
+        stderr: expect.stringMatching(/note: PORT was set to 4000, the port 4000 of proj\/main\/web, and is removed\n$/)
+      })
+      expect(yield* run(server, tree, ["--service", "web", ...shown], { env: { PORT: "4000" } })).toMatchObject({
+        stdout: "3001 3002 3001 x://localhost:3002/y\n",
+        stderr: expect.stringMatching(
+          /note: PORT was set to 4000, the port 4000 of proj\/main\/web, and is replaced\n$/
+        )
+      })
+    })
+  )
+
+  it.scopedLive("that is another port, of this working copy, or of no working copy stays", () =>
+    Effect.gen(function* () {
+      const { server, top, tree } = yield* two
+      yield* allocate(server.port, { app: "shared", service: "postgres", port: 5432 })
+      const env = { WEB: "3002", PGPORT: "5432", PORT: "81", URL: "x://localhost:5432/y" }
+      expect(yield* run(server, tree, shown, { env })).toMatchObject({
+        stdout: "3002 5432 81 x://localhost:5432/y\n",
+        stderr: [
+          "note: WEB is set to 3002 already and stays (proj/tree has 3001)",
+          "note: PGPORT is set to 5432 already and stays (proj/tree has 3002)",
+          "note: URL is set to x://localhost:5432/y already and stays (proj/tree has x://localhost:3002/y)",
+          ""
+        ].join("\n")
+      })
+      expectAnswer(
+        yield* run(server, top, ["--quiet", ...shown], { env: { WEB: "4000", PORT: "3000" } }),
+        "4000 3000 3000 x://localhost:3000/y\n"
+      )
     })
   )
 })

@@ -1,39 +1,28 @@
-import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import type { EnsureResult, RequestedService } from "@port-server/domain/Ensure"
-import { projectFileName, variablesOf } from "@port-server/domain/ProjectFile"
+import { fill, namesIn } from "@port-server/domain/Placeholders"
+import { variablesOf } from "@port-server/domain/ProjectFile"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { CliError } from "../errors/CliError.ts"
 import type { Here } from "./ProjectContext.ts"
-import { ensureServices, instanceLabel, settingsOf } from "./ProjectPorts.ts"
+import { ensureServices, settingsOf } from "./ProjectPorts.ts"
 
-/** The ports of a project's services, and the variables that carry them. */
-export interface Variables {
-  readonly ensured: EnsureResult
-  /** The services with the variable and the port of each. */
-  readonly services: ReadonlyArray<{ readonly service: string; readonly variable: string; readonly port: number }>
+/** A service with its port and the variables that carry it. */
+export interface ServiceVariables {
+  readonly service: string
+  readonly variables: ReadonlyArray<string>
+  readonly port: number
 }
 
-/** The services that a project has: those of its file, or, without one, those that have ports already. */
-export const known = Effect.fnUntraced(function* (here: Here) {
-  if (here.project !== undefined) return [...settingsOf(here).keys()]
-  const client = yield* PortServerClient
-  const held = yield* client.list({ app: here.app, instance: here.instance })
-  return [...new Set(held.map(({ service }) => service))]
-})
+/** The ports of a project's services, and the variables that are made of them. */
+export interface Variables {
+  readonly ensured: EnsureResult
+  readonly services: ReadonlyArray<ServiceVariables>
+  /** The project file's further variables by name, with placeholders; those that need no other services. */
+  readonly templates: ReadonlyMap<string, string>
+}
 
-/** {@link known}, of a project that has at least one. */
-export const requireServices = (here: Here) =>
-  Effect.filterOrFail(
-    known(here),
-    (services) => services.length > 0,
-    () =>
-      CliError.make(
-        `${instanceLabel(here)} has no ports yet: name services with --service, or in a ${projectFileName} (portctl init writes one)`
-      )
-  )
-
-/** Ensure services, and tell in which variables their ports are to be found. */
+/** Ensure services, and name the variables that carry their ports. */
 export const ensureVariables = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
   const settings = settingsOf(here)
   const variables = variablesOf(asked.map(({ service }) => [service, settings.get(service)] as const))
@@ -41,9 +30,22 @@ export const ensureVariables = Effect.fnUntraced(function* (here: Here, asked: R
   const ensured = yield* ensureServices(here, asked)
   const services = ensured.allocations.map(({ port, service }) => ({
     service,
-    variable: variables.right.get(service) ?? "",
+    variables: variables.right.get(service) ?? [],
     port
   }))
-  const result: Variables = { ensured, services }
+  const given = services.map(({ service }) => service)
+  const templates = Object.entries(here.project?.contents.variables ?? {}).filter(([, template]) =>
+    namesIn(template, settings.keys()).every((name) => given.includes(name))
+  )
+  const result: Variables = { ensured, services, templates: new Map(templates) }
   return result
 })
+
+/** All variables with their values. */
+export const valuesOf = ({ services, templates }: Variables): ReadonlyMap<string, string> => {
+  const ports = new Map(services.map(({ port, service }) => [service, String(port)] as const))
+  return new Map([
+    ...services.flatMap(({ port, variables }) => variables.map((name) => [name, String(port)] as const)),
+    ...[...templates].map(([name, template]) => [name, fill(template, ports)] as const)
+  ])
+}

@@ -2,11 +2,10 @@ import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { EnsureRequest, type EnsureResult, type RequestedService } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { escapeControls } from "@port-server/domain/Name"
-import { projectFileName, type ServiceSettings } from "@port-server/domain/ProjectFile"
+import type { ServiceSettings } from "@port-server/domain/ProjectFile"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { CliError } from "../errors/CliError.ts"
 import type { Here } from "./ProjectContext.ts"
 
 const decode = Schema.decodeUnknown(EnsureRequest)
@@ -19,17 +18,25 @@ export const instanceLabel = ({ app, instance }: Pick<Here, "app" | "instance">)
 export const settingsOf = ({ project }: Here): ReadonlyMap<string, ServiceSettings> =>
   new Map(Object.entries(project?.contents.services ?? {}))
 
-/** Said where neither the command line nor a project file names a service. */
-export const noServices = CliError.make(
-  `no services: name them with --service, or in a ${projectFileName} (portctl init writes one)`
-)
+/** The service of a working copy that has neither a project file nor ports. */
+const defaultService = "web"
 
-/** The services asked for, or those of the project file. */
-export const requestedServices = (
-  here: Here,
-  asked: ReadonlyArray<RequestedService>
-): ReadonlyArray<RequestedService> =>
-  asked.length > 0 ? asked : [...settingsOf(here).keys()].map((service) => ({ service }))
+/** The services of a project: those of its file; without one, those that have ports already, or else `web`. */
+export const knownServices = Effect.fnUntraced(function* (here: Here) {
+  if (here.project !== undefined) return [...settingsOf(here).keys()]
+  const client = yield* PortServerClient
+  const held = new Set((yield* client.list({ app: here.app, instance: here.instance })).map(({ service }) => service))
+  return held.size === 0 ? [defaultService] : [...held]
+})
+
+/** The services asked for, or else those of the project. */
+export const requestedServices = (here: Here, asked: ReadonlyArray<RequestedService>) =>
+  asked.length > 0
+    ? Effect.succeed(asked)
+    : Effect.map(
+        knownServices(here),
+        (services): ReadonlyArray<RequestedService> => services.map((service) => ({ service }))
+      )
 
 /** Note the other ports of services that were given a new one now because exactly that one was asked for. */
 const noteOtherPorts = ({ also_held = [] }: EnsureResult) =>
@@ -50,7 +57,6 @@ const noteTakeover = ({ took_over }: EnsureResult) =>
 export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
   const { app, folder, instance, isSaid } = here
   const settings = settingsOf(here)
-  if (asked.length === 0) return yield* noServices
   const services = asked.map(({ port, service }) => {
     const { prefer } = settings.get(service) ?? {}
     if (port !== undefined) return { service, port }

@@ -21,7 +21,7 @@ export const ensure = Command.make(
   {
     summary: "Give this project's services their ports, the same ones every time",
     details: [
-      "The app is the repository's name, and the instance the worktree's folder, or main in the main worktree. Without --service, the services of portctl.json."
+      "The app is the repository's name, and the instance the worktree's folder, or main in the main worktree. Without --service, the services of portctl.json; without that file, those that have ports already, or web."
     ],
     examples: ["portctl ensure --service web,db"],
     parameters: {
@@ -34,7 +34,10 @@ export const ensure = Command.make(
   Effect.fnUntraced(function* ({ json, quiet, service, ...given }) {
     if (json && quiet) return yield* new UsageError({ message: "--json and --quiet exclude each other" })
     yield* Output.print(EnsureResult, { json })(
-      Effect.flatMap(here(given), (place) => ensureServices(place, requestedServices(place, service))),
+      Effect.gen(function* () {
+        const place = yield* here(given)
+        return yield* ensureServices(place, yield* requestedServices(place, service))
+      }),
       (ensured, terminal) =>
         quiet
           ? ensured.allocations.map(({ port }) => port).join("\n")

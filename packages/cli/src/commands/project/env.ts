@@ -7,10 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as EnvFile from "../../dotenv/EnvFile.ts"
+import { assignment } from "../../dotenv/Quoting.ts"
 import * as Output from "../../output/Output.ts"
-import { ensureVariables, requireServices, type Variables } from "../../project/PortVariables.ts"
+import { ensureVariables, type Variables, valuesOf } from "../../project/PortVariables.ts"
 import { currentFolder, here } from "../../project/ProjectContext.ts"
-import { instanceLabel } from "../../project/ProjectPorts.ts"
+import { instanceLabel, requestedServices } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
 
 const formats = ["dotenv", "export", "json"] as const
@@ -31,11 +32,10 @@ const Answer = Schema.Struct({
   env: Schema.Record({ key: Schema.String, value: Schema.String })
 })
 
-const answerOf = ({ ensured: { app, instance }, services }: Variables) => ({
-  app,
-  instance,
-  env: Object.fromEntries(services.map(({ port, variable }) => [variable, String(port)]))
-})
+const answerOf = (variables: Variables) => {
+  const { app, instance } = variables.ensured
+  return { app, instance, env: Object.fromEntries(valuesOf(variables)) }
+}
 
 /** `portctl env` */
 export const env = Command.make(
@@ -43,7 +43,7 @@ export const env = Command.make(
   {
     summary: "Print the ports of this project's services as environment variables",
     details: [
-      "The variables are those of portctl.json, otherwise WEB_PORT for web. Without --service, the services of portctl.json, or those that have ports already."
+      "The variables are those of portctl.json, otherwise WEB_PORT for web. Without --service, the services of portctl.json; without that file, those that have ports already, or web."
     ],
     examples: ['eval "$(portctl env --format export)"', "portctl env --write .env.local"],
     parameters: { service: Options.services, ...Options.contextFlags, format, write: file }
@@ -51,12 +51,14 @@ export const env = Command.make(
   Effect.fnUntraced(function* ({ format, service, write, ...given }) {
     const lines = ({ env }: typeof Answer.Type) =>
       new Map(
-        Object.entries(env).map(([name, port]) => [name, `${format === "export" ? "export " : ""}${name}=${port}`])
+        Object.entries(env).map(([name, value]) => [
+          name,
+          assignment(format === "export" ? "export" : "dotenv", name, value)
+        ])
       )
     const variables = Effect.gen(function* () {
       const place = yield* here(given)
-      const asked = service.length > 0 ? service : (yield* requireServices(place)).map((name) => ({ service: name }))
-      return yield* ensureVariables(place, asked)
+      return yield* ensureVariables(place, yield* requestedServices(place, service))
     })
     if (Option.isNone(write)) {
       yield* Output.print(Answer, { json: format === "json" })(Effect.map(variables, answerOf), (answer) =>

@@ -74,7 +74,9 @@ export const init = Command.make(
       return { place: Option.getOrUndefined(place), file, contents }
     })
     yield* Output.print(Written, { json, indent: 2 })(writing, ({ contents, file, place }) => {
-      const named = Object.entries(contents.services).map(([name, { env }]) => `${name} (${env})`)
+      const named = Object.entries(contents.services).map(
+        ([name, { env = [] }]) => `${name} (${[env].flat().join(", ")})`
+      )
       return escapeControls(
         `wrote ${file}${place === undefined ? "" : ` for ${instanceLabel(place)}`}: ${named.join(", ")}`
       )

@@ -9,9 +9,8 @@ import * as Schema from "effect/Schema"
 import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import * as Browser from "../../platform/Browser.ts"
-import { requireServices } from "../../project/PortVariables.ts"
 import { type Given, type Here, here } from "../../project/ProjectContext.ts"
-import { ensureServices, instanceLabel } from "../../project/ProjectPorts.ts"
+import { ensureServices, instanceLabel, knownServices } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
 
 /** Which of a project's services is meant: the one named, the only one, or `web`. */
@@ -38,7 +37,7 @@ const Opened = Schema.Struct({
 
 const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<string>) {
   const place = yield* here(given)
-  const service = yield* chosen(place, yield* requireServices(place), named)
+  const service = yield* chosen(place, yield* knownServices(place), named)
   const { allocations } = yield* ensureServices(place, [{ service }])
   const port = yield* Effect.orDie(Schema.decodeUnknown(Port)(allocations[0]?.port))
   const answer = { url: `http://localhost:${port}`, app: place.app, instance: place.instance, service, port }
