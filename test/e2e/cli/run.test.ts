@@ -208,6 +208,91 @@ describe.concurrent("portctl run: a variable with a port of another working copy
   )
 })
 
+describe.concurrent("portctl run: placeholders in arguments", () => {
+  const words = (...args: ReadonlyArray<string>) => ["--quiet", "--", "printf", "[%s]", ...args]
+
+  it.scopedLive("are the ports of services, and all else is as it was", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const asIs = [
+        "{{.Names}}",
+        "{x}",
+        "{",
+        "}",
+        "{}",
+        "{ db}",
+        "{DB}",
+        "{db",
+        "$db",
+        "{a,b}",
+        '"{',
+        "",
+        "{WEB}",
+        "a\nb"
+      ]
+      expectAnswer(
+        yield* run(
+          server,
+          top,
+          words("{db}", "--port={web}", "{web}:{db}/{web}", "{{db}", "{{{db}", "{{db}}", ...asIs)
+        ),
+        `[3000][--port=4000][4000:3000/4000][{db}][{{db}][{db}}]${asIs.map((word) => `[${word}]`).join("")}`
+      )
+    })
+  )
+
+  it.scopedLive("{PORT} is what the command has as PORT", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      expectAnswer(yield* run(server, top, ["--service", "web", ...words("{PORT}", "{{PORT}")]), "[4000][{PORT}]")
+      expectAnswer(yield* run(server, top, ["--service", "web", ...words("{PORT}")], { env: { PORT: "81" } }), "[81]")
+      expectError(
+        yield* run(server, top, words("{PORT}")),
+        "{PORT} is the port of one service: name one with --service, or use {web} or {db}"
+      )
+      expectAnswer(yield* run(server, top, words("{{PORT}")), "[{PORT}]")
+      const fresh = yield* temporaryRepository("fresh")
+      expectAnswer(yield* run(server, fresh, words("{PORT}", "{web}")), "[3001][3001]")
+    })
+  )
+
+  it.scopedLive("beside bytes that are not UTF-8, in many words, and in the command itself", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      writeFileSync(join(top, "run-4000"), '#!/bin/sh\necho "ran $*"\n')
+      chmodSync(join(top, "run-4000"), 0o755)
+      const script = [
+        `"$0" run --quiet -- printf '[%s]' $'caf\\xe9{db}\\xff' $'\\xe9' 'größe{db}' "it's {db}" '{db}' | base64 -w0; echo`,
+        `"$0" run --quiet -- ./run-{web} {db}`,
+        `"$0" run --quiet -- sh -c 'echo $# $1 \${2000}' {db} $(seq 1999) {db}`
+      ].join("\n")
+      const running = yield* start("bash", ["-c", script, bin.portctl], {
+        cwd: top,
+        env: { PORT_SERVER_ADDR: server.address }
+      })
+      const { stderr, stdout } = yield* running.ended
+      const [base64 = "", ...rest] = stdout.split("\n")
+      expect(Buffer.from(base64, "base64").toString("latin1")).toBe(
+        Buffer.from("[caf?3000!][?][größe3000][it's 3000][3000]")
+          .toString("latin1")
+          .replaceAll("?", "\u00e9")
+          .replace("!", "\u00ff")
+      )
+      expect([...rest, stderr]).toEqual(["ran 3000", "2000 1 3000", "", ""])
+    })
+  )
+
+  it.scopedLive("of a service that is named on the command line, or whose name is no ASCII", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      expectAnswer(
+        yield* run(server, top, ["--service", "größe,a+1", ...words("{größe}", "x{a+1}x")]),
+        "[3001][x3002x]"
+      )
+    })
+  )
+})
+
 describe.concurrent("portctl run: the command", () => {
   it.scopedLive("gets everything after -- as it stands", () =>
     Effect.gen(function* () {

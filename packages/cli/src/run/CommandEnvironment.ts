@@ -8,7 +8,7 @@ export type Changes = ReadonlyMap<string, string | undefined>
 
 export const toBytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1")
 
-const toText = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8")
+export const toText = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8")
 
 /** The descriptor that the stub reads its commands from; the stub sets it for this program alone. */
 export const descriptorVariable = "PORTCTL_EXEC_FD"

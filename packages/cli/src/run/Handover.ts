@@ -1,16 +1,23 @@
 import { writeFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
+import { textsOf, type Word } from "./Arguments.ts"
 import { type Bytes, type Changes, corrections, descriptorVariable } from "./CommandEnvironment.ts"
 import { problemOf } from "./CommandLookup.ts"
 
 const quoted = (bytes: string): string => `'${bytes.replaceAll("'", "'\\''")}'`
 
+/** The words of the command, of which those that stay are arguments of the stub. */
+const wordsOf = (words: ReadonlyArray<Word>, given: number): string =>
+  words.length === given && words.every((word, index) => word === index)
+    ? '"$@"'
+    : words.map((word) => (typeof word === "number" ? `"\${${word + 1}}"` : quoted(word))).join(" ")
+
 /**
- * The commands by which the stub puts `env` and the corrected variables before the command. Its own words stay where
- * they are, in the arguments of the stub.
+ * The commands by which the stub puts `env` and the corrected variables before the command. Words that do not change
+ * stay where they are, in the arguments of the stub.
  */
-const script = (command: string, words: number, inherited: Bytes, changes: Changes): string => {
+const script = (command: string, words: string, before: number, inherited: Bytes, changes: Changes): string => {
   const { removed, set } = corrections(inherited, changes)
   const env = [
     "/usr/bin/env",
@@ -20,7 +27,7 @@ const script = (command: string, words: number, inherited: Bytes, changes: Chang
     // For env, a word with = in it is one more variable.
     ...(command.includes("=") ? ["nice -n 0"] : [])
   ]
-  return `shift ${words}\nset -- ${env.join(" ")} "$@"\n`
+  return `shift ${before}\nset -- ${env.join(" ")} ${words}\n`
 }
 
 /**
@@ -28,18 +35,24 @@ const script = (command: string, words: number, inherited: Bytes, changes: Chang
  * process, with the statuses of a shell.
  */
 export const handOver = Effect.fnUntraced(function* (
-  [command = "", ...args]: ReadonlyArray<string>,
+  given: ReadonlyArray<string>,
+  words: ReadonlyArray<Word>,
   inherited: Bytes,
   changes: Changes
 ) {
   const descriptor = Number(process.env[descriptorVariable] ?? "")
   if (descriptor === 0)
     return yield* CliError.make("portctl run needs the shell script bin/portctl, which becomes the command")
+  const [command = ""] = textsOf(given, words)
   const problem = problemOf(command, inherited)
   if (problem !== undefined) return yield* problem
-  const words = process.argv.length - 2 - args.length - 1
+  const before = process.argv.length - 2 - given.length
   yield* Effect.try({
-    try: () => writeFileSync(descriptor, Buffer.from(script(command, words, inherited, changes), "latin1")),
+    try: () =>
+      writeFileSync(
+        descriptor,
+        Buffer.from(script(command, wordsOf(words, given.length), before, inherited, changes), "latin1")
+      ),
     catch: () => CliError.make("cannot write into the folder for temporary files (is the disk full?)")
   })
 })

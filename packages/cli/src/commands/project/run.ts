@@ -1,18 +1,22 @@
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
+import { escapeControls } from "@port-server/domain/Name"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { fill } from "@port-server/domain/Placeholders"
+import { fill, namesIn } from "@port-server/domain/Placeholders"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import { ensureVariables, type Variables } from "../../project/PortVariables.ts"
 import { type Given, here } from "../../project/ProjectContext.ts"
 import { instanceLabel, knownServices, settingsOf } from "../../project/ProjectPorts.ts"
+import { filled, spliced, textsOf } from "../../run/Arguments.ts"
 import { type Changes, inherited, textOf } from "../../run/CommandEnvironment.ts"
 import { handOver } from "../../run/Handover.ts"
-import { prepare, runMarker, type Wanted } from "../../run/RunVariables.ts"
+import { injectionFor } from "../../run/PortInjection.ts"
+import { isPort, prepare, runMarker, type Wanted } from "../../run/RunVariables.ts"
 import * as Options from "../Options.ts"
 
 /** The variables that a command gets: those of the services, PORT, and those of the project file that are made of ports. */
@@ -36,6 +40,14 @@ const ownerElsewhere = ({ app, instance }: Variables["ensured"]) =>
     return other.owner
   })
 
+/** The placeholders of a command's words. */
+const placeholdersOf = ({ services }: Variables, port: string | undefined): ReadonlyMap<string, string> =>
+  new Map([
+    ...services.map(({ port, service }) => [service, String(port)] as const),
+    // Where it stands for nothing, only its escaped form is left.
+    ["PORT", port ?? "{PORT}"] as const
+  ])
+
 /** What the command line said of the place, in the variables by which a portctl inside comes to the same one. */
 const said = ({ app, instance }: Given): Changes =>
   new Map([
@@ -49,7 +61,7 @@ export const run = Command.make(
   {
     summary: "Run a command with this project's ports in its environment",
     details: [
-      "The variables are those of portctl env, and PORT if exactly one service is named or exists. A variable that you have set keeps its value, unless it is empty, an outer portctl run has set it, or it is a port of another working copy. --app and --instance also apply to a portctl that the command runs."
+      "The variables are those of portctl env, and PORT if exactly one service is named or exists. A variable that you have set keeps its value, unless it is empty, an outer portctl run has set it, or it is a port of another working copy. In the arguments, {PORT} and {SERVICE} are filled. --app and --instance also apply to a portctl that the command runs."
     ],
     examples: ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
     environment: [[runMarker, "Set for the command: the variables that portctl run has set"]],
@@ -62,11 +74,12 @@ export const run = Command.make(
     parameters: {
       service: Options.moreServices,
       ...Options.contextFlags,
-      quiet: Flag.boolean("quiet", "Do not print the variables"),
+      noInject: Flag.boolean("no-inject", "Add no flags to development servers that do not read PORT"),
+      quiet: Flag.boolean("quiet", "Do not print the variables and the added flags"),
       command: Argument.passthrough("COMMAND [ARGS...]", "The command, with its own arguments")
     }
   },
-  Effect.fnUntraced(function* ({ command, quiet, service, ...given }) {
+  Effect.fnUntraced(function* ({ command, noInject, quiet, service, ...given }) {
     const named = service.map((each) => each.service)
     const variables = yield* Output.toCliError(
       Effect.gen(function* () {
@@ -78,11 +91,30 @@ export const run = Command.make(
     )
     const label = instanceLabel(variables.ensured)
     const environment = inherited()
-    const { changes, given: set, notes } = yield* Output.toCliError(
+    const {
+      changes,
+      given: set,
+      notes,
+      port
+    } = yield* Output.toCliError(
       prepare(wantedOf(variables, named), textOf(environment), label, ownerElsewhere(variables.ensured))
     )
-    const lines = [...(set.length === 0 ? [] : [`${label}: ${set.join(" ")}`]), ...notes]
+    if (port === undefined && command.some((word) => namesIn(word, ["PORT"]).length > 0)) {
+      const names = variables.services.map((each) => `{${escapeControls(each.service)}}`)
+      return yield* CliError.make(
+        `{PORT} is the port of one service: name one with --service, or use ${names.join(" or ")}`
+      )
+    }
+    const placed = filled(command, placeholdersOf(variables, port))
+    const injection =
+      noInject || port === undefined || !isPort(port) ? undefined : injectionFor(textsOf(command, placed), port)
+    const words = injection === undefined ? placed : spliced(placed, injection)
+    const done = [
+      ...(set.length === 0 ? [] : [set.join(" ")]),
+      ...(injection === undefined ? [] : [`${injection.tool} gets ${injection.words.join(" ")}`])
+    ]
+    const lines = [...(done.length === 0 ? [] : [`${label}: ${done.join("; ")}`]), ...notes]
     if (!quiet) yield* Effect.forEach(lines, (line) => Console.error(line), { discard: true })
-    yield* handOver(command, environment, new Map([...changes, ...said(given)]))
+    yield* handOver(command, words, environment, new Map([...changes, ...said(given)]))
   })
 )

@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import * as Schema from "effect/Schema"
+import { codeOf } from "../errors/FileError.ts"
+
+const Manifest = Schema.parseJson(
+  Schema.Struct({ scripts: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })) })
+)
+const decode = Schema.decodeUnknownSync(Manifest)
+
+/** The script of this name in the nearest package.json, as package managers find it. */
+export const scriptNamed = (name: string, start: string = process.cwd()): string | undefined => {
+  for (let folder = start; ; folder = dirname(folder)) {
+    try {
+      return decode(readFileSync(join(folder, "package.json"), "utf8")).scripts?.[name]
+    } catch (error) {
+      // What is wrong with it, the package manager reports.
+      if (codeOf(error) !== "ENOENT" || dirname(folder) === folder) return undefined
+    }
+  }
+}
+
+/** The words of a script that is one simple command, without variables that it sets before; nothing for any other. */
+export const simpleWords = (script: string): ReadonlyArray<string> | undefined => {
+  if (/[&|;<>()`#$\\\n*?~]/.test(script)) return undefined
+  const quoted = /"[^"]*"|'[^']*'/g
+  if (/["']/.test(script.replace(quoted, ""))) return undefined
+  const words = script.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []
+  const plain = words.map((word) => word.replace(quoted, (text) => text.slice(1, -1)))
+  const first = plain.findIndex((word) => !/^[A-Za-z_][A-Za-z0-9_]*=/.test(word))
+  return first === -1 ? undefined : plain.slice(first)
+}

@@ -1,0 +1,195 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { delimiter, join } from "node:path"
+import { expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Server, sharedServer } from "../../support/Api.ts"
+import { expectAnswer } from "../../support/Expectations.ts"
+import { temporaryRepository } from "../../support/Git.ts"
+import { portctl } from "../../support/Programs.ts"
+
+/** Programs that print their name and their arguments. */
+const programs =
+  "vite astro react-router ng storybook wrangler webpack webpack-dev-server parcel expo flask uvicorn django-admin php hugo jekyll python3 python3.12 npm npx pnpm yarn bun bunx bundle poetry uv cross-env next nuxt node"
+
+const scripts = {
+  dev: "vite",
+  start: "astro dev --host",
+  quoted: 'webpack serve --config "a b.js"',
+  "with-variables": "A=1 cross-env B=2 vite --host",
+  chosen: "vite --port 4000",
+  two: "vite & webpack serve",
+  chained: "tsc && vite",
+  variable: "vite --port $PORT",
+  build: "vite build",
+  through: "npx vite",
+  again: "npm run dev",
+  php: "php -S localhost",
+  django: "python manage.py runserver",
+  node: "node server.js",
+  unbalanced: "vite --base 'x"
+}
+
+const project = Effect.fnUntraced(function* (name: string) {
+  const server = yield* Server
+  const top = yield* temporaryRepository(name)
+  const folder = join(top, "fake/bin")
+  mkdirSync(folder, { recursive: true })
+  for (const program of programs.split(" ")) {
+    writeFileSync(join(folder, program), `#!/bin/sh\nprintf '%s' "\${0##*/}"\nprintf '|%s' "$@"\n`)
+    chmodSync(join(folder, program), 0o755)
+  }
+  mkdirSync(join(top, "node_modules/.bin"), { recursive: true })
+  symlinkSync(join(folder, "vite"), join(top, "node_modules/.bin/vite"))
+  writeFileSync(join(top, "manage.py"), "")
+  writeFileSync(join(top, "package.json"), JSON.stringify({ scripts }))
+  mkdirSync(join(top, "src"))
+  const env = { PATH: `${folder}${delimiter}${process.env["PATH"] ?? ""}` }
+  const { stdout } = yield* portctl(["ensure", "--quiet"], { server, cwd: top })
+  const port = stdout.trim()
+  return {
+    port,
+    run: (args: ReadonlyArray<string>, cwd = top) => portctl(["run", ...args], { server, cwd, env }),
+    below: join(top, "src")
+  }
+})
+
+/** What a command line becomes, `P` for the port; nothing: it stays. */
+const cases: ReadonlyArray<readonly [given: string, becomes?: string]> = [
+  ["vite", "vite --port P --strictPort"],
+  ["vite dev --host", "vite dev --host --port P --strictPort"],
+  ["vite preview", "vite preview --port P --strictPort"],
+  ["vite --strictPort app", "vite --strictPort app --port P"],
+  ["vite --mode x -- y", "vite --mode x --port P --strictPort -- y"],
+  ["vite build"],
+  ["vite --mode x build"],
+  ["vite --port 4000"],
+  ["vite --port=4000"],
+  ["vite --version"],
+  ["node_modules/.bin/vite", "node_modules/.bin/vite --port P --strictPort"],
+  ["node node_modules/vite/bin/vite.js", "node node_modules/vite/bin/vite.js --port P --strictPort"],
+  ["node vite.js"],
+  ["astro dev", "astro dev --port P"],
+  ["astro --root x preview", "astro --root x preview --port P"],
+  ["astro build"],
+  ["react-router dev", "react-router dev --port P --strictPort"],
+  ["ng serve shop", "ng serve shop --port P"],
+  ["ng build"],
+  ["storybook dev", "storybook dev --port P --exact-port"],
+  ["storybook dev -p 6006"],
+  ["storybook build"],
+  ["wrangler dev", "wrangler dev --port P"],
+  ["wrangler pages dev dist", "wrangler pages dev dist --port P"],
+  ["wrangler deploy"],
+  ["webpack serve", "webpack serve --port P"],
+  ["webpack"],
+  ["webpack-dev-server", "webpack-dev-server --port P"],
+  ["parcel index.html", "parcel index.html --port P"],
+  ["parcel build index.html"],
+  ["parcel -p1234 index.html"],
+  ["expo start", "expo start --port P"],
+  ["expo", "expo --port P"],
+  ["expo prebuild"],
+  ["flask run", "flask run --port P"],
+  ["flask --app run shell"],
+  ["flask --app shop run --debug", "flask --app shop run --debug --port P"],
+  ["python3 -m flask run", "python3 -m flask run --port P"],
+  ["uvicorn shop:app --reload", "uvicorn shop:app --reload --port P"],
+  ["uvicorn shop:app --uds /tmp/x"],
+  ["python3 manage.py runserver", "python3 manage.py runserver P"],
+  ["python3.12 -u ./manage.py runserver --settings a.b", "python3.12 -u ./manage.py runserver --settings a.b P"],
+  ["python3 manage.py runserver 8000"],
+  ["python3 manage.py migrate"],
+  ["django-admin runserver", "django-admin runserver P"],
+  ["php -S localhost", "php -S localhost:P"],
+  ["php -S 0.0.0.0: -t public", "php -S 0.0.0.0:P -t public"],
+  ["php -t public -S", "php -t public -S localhost:P"],
+  ["php -S -t public", "php -S localhost:P -t public"],
+  ["php -S localhost:8000"],
+  ["php x.php"],
+  ["hugo server", "hugo server --port P"],
+  ["hugo"],
+  ["jekyll serve", "jekyll serve --port P"],
+  ["jekyll serve -P4001"],
+  ["bundle exec jekyll s", "bundle exec jekyll s --port P"],
+  ["python3 -m http.server", "python3 -m http.server P"],
+  ["python3 -m http.server -d public --bind ::1", "python3 -m http.server -d public --bind ::1 P"],
+  ["python3 -m http.server 9000"],
+  ["python3 x.py"],
+  ["poetry run uvicorn x:y", "poetry run uvicorn x:y --port P"],
+  ["uv run flask run", "uv run flask run --port P"],
+  ["cross-env A=1 vite", "cross-env A=1 vite --port P --strictPort"],
+  ["npx vite", "npx vite --port P --strictPort"],
+  ["npx --yes vite@8 preview", "npx --yes vite@8 preview --port P --strictPort"],
+  ["npx @angular/cli@22 serve", "npx @angular/cli@22 serve --port P"],
+  ["npx -p vite vite"],
+  ["bunx astro dev", "bunx astro dev --port P"],
+  ["npm exec -- vite", "npm exec -- vite --port P --strictPort"],
+  ["npm exec vite", "npm exec vite -- --port P --strictPort"],
+  ["npm exec vite -- --host", "npm exec vite -- --host --port P --strictPort"],
+  ["npm run dev", "npm run dev -- --port P --strictPort"],
+  ["npm run dev -- --host", "npm run dev -- --host --port P --strictPort"],
+  ["npm run dev -- --port 4000"],
+  ["npm start", "npm start -- --port P"],
+  ["npm run quoted", "npm run quoted -- --port P"],
+  ["npm run with-variables", "npm run with-variables -- --port P --strictPort"],
+  ["npm run through", "npm run through -- --port P --strictPort"],
+  ["npm run django", "npm run django -- P"],
+  ...["chosen", "two", "chained", "variable", "build", "again", "php", "node", "unbalanced", "none"].map(
+    (name) => [`npm run ${name}`] as const
+  ),
+  ["npm install vite"],
+  ["pnpm run dev", "pnpm run dev --port P --strictPort"],
+  ["pnpm dev --host", "pnpm dev --host --port P --strictPort"],
+  ["pnpm vite", "pnpm vite --port P --strictPort"],
+  ["pnpm exec vite", "pnpm exec vite --port P --strictPort"],
+  ["pnpm dlx storybook@10 dev", "pnpm dlx storybook@10 dev --port P --exact-port"],
+  ["pnpm build"],
+  ["yarn dev", "yarn dev --port P --strictPort"],
+  ["yarn run start", "yarn run start --port P"],
+  ["yarn dlx vite", "yarn dlx vite --port P --strictPort"],
+  ["bun run dev", "bun run dev --port P --strictPort"],
+  ["bun --bun run dev", "bun --bun run dev --port P --strictPort"],
+  ["bun x vite", "bun x vite --port P --strictPort"],
+  ["bun server.ts"],
+  ["next dev"],
+  ["nuxt dev"]
+]
+
+sharedServer()("portctl run: flags of development servers", (it) => {
+  it.scoped(
+    "are added where the server needs them and its user gave none",
+    () =>
+      Effect.gen(function* () {
+        const { port, run } = yield* project("flags")
+        const printed = yield* Effect.forEach(cases, ([given]) => run(["--quiet", "--", ...given.split(" ")]), {
+          concurrency: 4
+        })
+        const shown = printed.map(({ stderr, stdout }) => stderr + stdout.replaceAll("|", " ").trimEnd())
+        expect(shown).toEqual(
+          cases.map(([given, becomes = given]) =>
+            // A fake program knows itself by its file.
+            becomes.replace(/^node_modules\/\.bin\//, "").replace(/(?<=[ :])P(?= |$)/g, port)
+          )
+        )
+      }),
+    120_000
+  )
+
+  it.scoped("are shown in the line on the variables, and --no-inject leaves them out", () =>
+    Effect.gen(function* () {
+      const { below, port, run } = yield* project("shown")
+      const set = `shown/main: WEB_PORT=${port} PORT=${port}`
+      expect(yield* run(["--", "npx", "vite", "a b"])).toMatchObject({
+        stdout: `npx|vite|a b|--port|${port}|--strictPort`,
+        stderr: `${set}; vite gets --port ${port} --strictPort\n`
+      })
+      expect(yield* run(["--no-inject", "--", "npx", "vite"])).toMatchObject({ stdout: "npx|vite", stderr: `${set}\n` })
+      expectAnswer(
+        yield* run(["--quiet", "--", "npm", "run", "dev"], below),
+        `npm|run|dev|--|--port|${port}|--strictPort`
+      )
+      // Without PORT there is no telling which port it would be.
+      expectAnswer(yield* run(["--quiet", "--service", "web,db", "--", "vite"]), "vite|")
+    })
+  )
+})
