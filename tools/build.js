@@ -52,6 +52,18 @@ for (const [name, entry] of Object.entries(programs)) {
   writeStarter("bin", name, createHash("sha256").update(code).digest("hex").slice(0, 12), node)
 }
 
+// It shares nothing with the programs, and is too short for a code cache.
+await build({
+  entryPoints: ["packages/cli/src/run/watch/main.ts"],
+  outfile: "bin/portctl-watch.cjs",
+  bundle: true,
+  platform: "node",
+  target: "node22",
+  format: "cjs",
+  minify: true,
+  logLevel: "warning"
+})
+
 const { writeDocuments } = await import("./documents.js")
 await writeDocuments("bin")
 

@@ -65,6 +65,7 @@ describe("the package of the programs", () => {
       "bin/port-server.bundle",
       "bin/port-server.cjs",
       "bin/portctl",
+      "bin/portctl-watch.cjs",
       "bin/portctl.bundle",
       "bin/portctl.cjs",
       "bin/portctl.schema.json",

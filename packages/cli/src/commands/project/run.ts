@@ -1,8 +1,8 @@
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
-import { escapeControls } from "@port-server/domain/Name"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { escapeControls } from "@port-server/domain/Name"
 import { fill, namesIn } from "@port-server/domain/Placeholders"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -17,6 +17,7 @@ import { type Changes, inherited, textOf } from "../../run/CommandEnvironment.ts
 import { handOver } from "../../run/Handover.ts"
 import { injectionFor } from "../../run/PortInjection.ts"
 import { isPort, prepare, runMarker, type Wanted } from "../../run/RunVariables.ts"
+import { watch } from "../../run/Watcher.ts"
 import * as Options from "../Options.ts"
 
 /** The variables that a command gets: those of the services, PORT, and those of the project file that are made of ports. */
@@ -48,6 +49,13 @@ const placeholdersOf = ({ services }: Variables, port: string | undefined): Read
     ["PORT", port ?? "{PORT}"] as const
   ])
 
+/** The ports that a command was given, each with the variable that has it. */
+const givenPorts = ({ services }: Variables, port: string | undefined): ReadonlyMap<number, string> =>
+  new Map([
+    ...services.map(({ port, variables: [name = ""] }) => [port, name] as const),
+    ...(port !== undefined && isPort(port) ? [[Number(port), "PORT"] as const] : [])
+  ])
+
 /** What the command line said of the place, in the variables by which a portctl inside comes to the same one. */
 const said = ({ app, instance }: Given): Changes =>
   new Map([
@@ -75,11 +83,12 @@ export const run = Command.make(
       service: Options.moreServices,
       ...Options.contextFlags,
       noInject: Flag.boolean("no-inject", "Add no flags to development servers that do not read PORT"),
+      noWatch: Flag.boolean("no-watch", "Do not watch what the command listens on"),
       quiet: Flag.boolean("quiet", "Do not print the variables and the added flags"),
       command: Argument.passthrough("COMMAND [ARGS...]", "The command, with its own arguments")
     }
   },
-  Effect.fnUntraced(function* ({ command, noInject, quiet, service, ...given }) {
+  Effect.fnUntraced(function* ({ command, noInject, noWatch, quiet, service, ...given }) {
     const named = service.map((each) => each.service)
     const variables = yield* Output.toCliError(
       Effect.gen(function* () {
@@ -116,5 +125,7 @@ export const run = Command.make(
     const lines = [...(done.length === 0 ? [] : [`${label}: ${done.join("; ")}`]), ...notes]
     if (!quiet) yield* Effect.forEach(lines, (line) => Console.error(line), { discard: true })
     yield* handOver(command, words, environment, new Map([...changes, ...said(given)]))
+    if (!noWatch)
+      yield* watch({ label, given: givenPorts(variables, port), marker: [runMarker, changes.get(runMarker) ?? ""] })
   })
 )

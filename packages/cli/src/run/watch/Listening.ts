@@ -1,0 +1,77 @@
+import { closeSync, openSync, readSync } from "node:fs"
+import { attempt, processTree, socketsOf } from "./Processes.ts"
+
+/** A port that a process listens on. */
+export interface Listening {
+  readonly pid: number
+  readonly port: number
+}
+
+// Slot, local address:port, remote address:port, state, queues, timer, retransmissions, user, timeout, inode.
+const row = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ ([0-9A-F]{2}) \S+ \S+ \S+ +\d+ +\d+ (\d+)/
+const LISTEN = "0A"
+
+/** The ports of the sockets that listen, by inode. They come first in the kernel's table, and the rest is not read. */
+const readTable = (file: string, ports: Map<string, number>): void => {
+  const descriptor = openSync(file, "r")
+  try {
+    const buffer = Buffer.alloc(4096)
+    for (let rest = "", isHeading = true; ; isHeading = false) {
+      const length = readSync(descriptor, buffer)
+      const lines = (rest + buffer.toString("latin1", 0, length)).split("\n")
+      rest = lines.pop() ?? ""
+      for (const line of isHeading ? lines.slice(1) : lines) {
+        const [, port = "", state, inode = ""] = row.exec(line) ?? []
+        if (state !== LISTEN) return
+        ports.set(inode, Number.parseInt(port, 16))
+      }
+      if (length === 0) return
+    }
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+const listeningPorts = (): ReadonlyMap<string, number> => {
+  const ports = new Map<string, number>()
+  for (const file of ["/proc/net/tcp", "/proc/net/tcp6"]) attempt(() => readTable(file, ports))
+  return ports
+}
+
+/** What was read at one time. */
+interface Reading {
+  readonly pids: ReadonlyArray<number>
+  readonly found: ReadonlyArray<Listening>
+  /** Whether there are new sockets. */
+  readonly hasNews: boolean
+}
+
+/** How many times a socket is searched for among those that listen: it begins to do so some time after it was made. */
+const searches = 5
+
+/**
+ * What a process and those that it starts listen on, read again and again. The kernel's tables, which cost most, are
+ * read only while there are sockets that have not been searched for.
+ */
+export const listeningIn = (root: number) => {
+  const pidsOf = processTree(root)
+  let sockets = new Map<string, { readonly port: number | undefined; readonly left: number }>()
+  return (): Reading => {
+    const pids = pidsOf()
+    const open = pids.flatMap((pid) => socketsOf(pid).map((inode) => ({ pid, inode })))
+    const unknown = open.some(({ inode }) => (sockets.get(inode)?.left ?? searches) > 0)
+    const ports = unknown ? listeningPorts() : new Map<string, number>()
+    sockets = new Map(
+      open.map(({ inode }) => {
+        const { left = searches, port } = sockets.get(inode) ?? {}
+        const now = port ?? ports.get(inode)
+        return [inode, { port: now, left: now === undefined ? Math.max(0, left - 1) : 0 }]
+      })
+    )
+    const found = open.flatMap(({ inode, pid }) => {
+      const port = sockets.get(inode)?.port
+      return port === undefined ? [] : [{ pid, port }]
+    })
+    return { pids, found, hasNews: unknown }
+  }
+}
