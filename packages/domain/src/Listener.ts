@@ -20,7 +20,14 @@ export const PortSocket = Schema.Struct({
   state: Schema.Literal("listening", "bound", "connected").annotations({
     description: "connected: the local end of a connection, shown where nothing listens on the port or is bound to it"
   }),
-  ...Listener.fields
+  ...Listener.fields,
+  belongs: Schema.optionalWith(
+    Schema.Literal("yes", "no", "unknown").annotations({
+      description:
+        "whether the process belongs to the project that holds the port: whether the deepest working copy that contains its folder is the project's"
+    }),
+    { exact: true }
+  )
 }).annotations({ identifier: "PortSocket" })
 /** A socket that holds a port, and one process that has it open. */
 export type PortSocket = typeof PortSocket.Type

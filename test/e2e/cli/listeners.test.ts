@@ -327,7 +327,7 @@ describe.concurrent("why", () => {
     })
   )
 
-  it.scopedLive("tells a listener whose folder was removed with the project as belonging to it", () =>
+  it.scopedLive("does not take a listener whose folder was removed for the project's", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
       const project = join(yield* temporaryFolder, "shop")
@@ -335,7 +335,9 @@ describe.concurrent("why", () => {
       const { port } = yield* listeningProgram({ cwd: project })
       yield* ensure(server, project, port)
       yield* promise(() => rm(project, { recursive: true }))
-      expect(yield* why(server, port)).toMatch(/^belongs to the allocation's project: yes$/m)
+      expect(yield* why(server, port)).toMatch(/^belongs to the allocation's project: no$/m)
+      yield* promise(() => mkdir(project))
+      expect(yield* why(server, port)).toMatch(/^belongs to the allocation's project: no$/m)
     })
   )
 

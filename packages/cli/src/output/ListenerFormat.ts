@@ -20,7 +20,7 @@ export interface ProcessSockets {
 export const byProcess = (sockets: ReadonlyArray<PortSocket>): ReadonlyArray<ProcessSockets> => {
   const groups = new Map<string, { readonly first: PortSocket; readonly sockets: Array<PortSocket> }>()
   for (const socket of sockets) {
-    const key = `${socket.state} ${socket.pid} ${socket.command} ${socket.user}`
+    const key = `${socket.state} ${socket.pid} ${socket.command} ${socket.user} ${socket.belongs}`
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { first: socket, sockets: [socket] })
     else group.sockets.push(socket)

@@ -5,7 +5,9 @@ const Present = Schema.TaggedStruct("Present", {
   /** Its path without symbolic links. */
   real: Schema.String,
   /** The device of its parent folder. */
-  device: Schema.String
+  device: Schema.String,
+  /** Of a path to a `.git`: that it is a submodule's. */
+  isSubmodule: Schema.optionalWith(Schema.Boolean, { exact: true })
 })
 
 /** The folder is not there. */

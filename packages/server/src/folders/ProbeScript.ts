@@ -6,8 +6,8 @@ export const patience = 1_000
  * message is an id and paths, separated by NUL; the reply has a state for each path, fewer after a second or a hang.
  */
 const probeFolders = (patience: number): void => {
-  const { opendir, realpath, stat } = process.getBuiltinModule("node:fs/promises")
-  const { dirname } = process.getBuiltinModule("node:path")
+  const { opendir, readFile, realpath, stat } = process.getBuiltinModule("node:fs/promises")
+  const { basename, dirname, resolve } = process.getBuiltinModule("node:path")
   /** Paths probed at a time: bounds how many threads of this process one file system can hold. */
   const width = 4
 
@@ -38,13 +38,29 @@ const probeFolders = (patience: number): void => {
     }
   }
 
+  /** The text of a file, empty where there is none; a pipe or a device would be waited for. */
+  const textOf = async (path: string) => {
+    const status = await stat(path).catch(() => undefined)
+    return status?.isFile() && status.size <= 65_536 ? await readFile(path, "utf8").catch(() => "") : ""
+  }
+
+  /** Whether a `.git` is the file of a submodule: the git directory that it leads to names its worktree. */
+  const isSubmodule = async (path: string) => {
+    const [, folder] = /^gitdir: (.+)$/m.exec(await textOf(path)) ?? []
+    if (folder === undefined) return false
+    const files = ["config", "config.worktree"].map((name) => textOf(resolve(dirname(path), folder, name)))
+    return (await Promise.all(files)).some((text) => /^\s*worktree\s*=/m.test(text))
+  }
+
   const probe = async (path: string, parentOf: (path: string) => ReturnType<typeof probeParent>) => {
     try {
       const real = await realpath(path).catch((error: unknown) => {
         if (!isAbsent(error)) throw error
       })
       const parent = await parentOf(path)
-      return real === undefined ? { _tag: "Absent", ...parent } : { _tag: "Present", real, device: parent.device }
+      if (real === undefined) return { _tag: "Absent", ...parent }
+      const found = { _tag: "Present", real, device: parent.device }
+      return basename(path) === ".git" ? { ...found, isSubmodule: await isSubmodule(path) } : found
     } catch (error) {
       return { _tag: "Unknown", reason: codeOf(error) }
     }

@@ -20,8 +20,13 @@ const source = Effect.gen(function* () {
   return yield* BindProbe.make(range)
 })
 
-const processOf = ({ address: _address, protocol: _protocol, state: _state, ...process }: PortSocket): Listener =>
-  process
+const processOf = ({
+  address: _address,
+  belongs: _belongs,
+  protocol: _protocol,
+  state: _state,
+  ...process
+}: PortSocket): Listener => process
 
 const infoOf = (sockets: PortSockets): ListenerInfo => {
   const [first] = sockets.listeners

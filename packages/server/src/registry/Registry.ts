@@ -20,6 +20,7 @@ import { ServerConfig } from "../ServerConfig.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 import type { StoredOwner } from "../storage/BulkWrites.ts"
 import { PortAllocator } from "./PortAllocator.ts"
+import { SocketProjects } from "./SocketProjects.ts"
 
 type Owner = Pick<AllocationRequest, "app" | "instance" | "service">
 
@@ -33,6 +34,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
     const allocator = yield* PortAllocator
     const { database, probe, range } = yield* ServerConfig
     const listeners = yield* Listeners
+    const sockets = yield* SocketProjects
     const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
 
     /** Everything of a backup or, when some of it has another owner, nothing. */
@@ -109,17 +111,20 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
           ...held,
           ...found
         }
-        return status
+        const [judged = status] = yield* sockets.judge([status])
+        return judged
       }),
 
       /** The ports that sockets of this machine hold, and their holders; fails with `ListenersUnavailable`. */
       listeners: Effect.gen(function* () {
         const holders = new Map((yield* store.list({})).flat().map((allocation) => [allocation.port, allocation]))
         const found = yield* listeners.all(holders.keys())
-        return found.map((listening): ListeningPort => {
-          const holder = holders.get(listening.port)
-          return holder === undefined ? listening : { ...listening, holder }
-        })
+        return yield* sockets.judge(
+          found.map((listening): ListeningPort => {
+            const holder = holders.get(listening.port)
+            return holder === undefined ? listening : { ...listening, holder }
+          })
+        )
       }),
 
       /** Version, process and settings of this server. */
@@ -157,5 +162,5 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
       releaseMatching: (filter: AllocationFilter) => store.write<number, never>((write) => write.remove(filter))
     } as const
   }),
-  dependencies: [AllocationRepository.Default, PortAllocator.Default, Listeners.Default]
+  dependencies: [AllocationRepository.Default, PortAllocator.Default, Listeners.Default, SocketProjects.Default]
 }) {}

@@ -70,6 +70,12 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
             Effect.catchTag(ProjectFolders.devicesOf(reader, ids), "SqlError", readError(reader))
           ),
 
+        /** Which of the paths are folders of projects. */
+        projectFolders: (folders: ReadonlyArray<string>): Effect.Effect<ReadonlySet<string>, StorageError> =>
+          Effect.flatMap(connections, ({ reader }) =>
+            Effect.catchTag(ProjectFolders.among(reader, folders), "SqlError", readError(reader))
+          ),
+
         /** Remember the device of a folder's parent, where another one or none was remembered. */
         rememberDevice: (path: string, device: string): Effect.Effect<void, StorageError> =>
           Effect.flatMap(connections, ({ reader }) =>

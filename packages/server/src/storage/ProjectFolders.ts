@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { query, run } from "./Query.ts"
 
 const devices = query(Schema.Struct({ allocation: Schema.Int, device: Schema.String }))
+const paths = query(Schema.Struct({ path: Schema.String }))
 const counts = query(Schema.Struct({ count: Schema.Int }))
 
 /** Remember the project folder of an allocation, and the device of the folder's parent. */
@@ -37,6 +38,18 @@ export const devicesOf = (
       [JSON.stringify(ids)]
     ),
     (rows) => new Map(rows.map(({ allocation, device }) => [allocation, device]))
+  )
+
+/** Which of the paths are project folders. */
+export const among = (
+  connection: Connection,
+  folders: ReadonlyArray<string>
+): Effect.Effect<ReadonlySet<string>, SqlError> =>
+  Effect.map(
+    paths(connection, "SELECT DISTINCT path FROM folders WHERE path IN (SELECT value FROM json_each(?))", [
+      JSON.stringify(folders)
+    ]),
+    (rows) => new Set(rows.map(({ path }) => path))
   )
 
 const outdated = "path = ? AND device IS NOT ?"

@@ -24,7 +24,10 @@ const sentence = (status: PortStatus): string => {
 
 /** The sockets on the port, one line for each process. */
 const socketLines = (status: PortStatus): ReadonlyArray<string> =>
-  byProcess(socketsOf(status)).map((group) => `  ${holds(group, "it")} (${places(group)})`)
+  byProcess(socketsOf(status)).map((group) => {
+    const isForeign = group.first.belongs === "no"
+    return `  ${holds(group, "it")} (${places(group)})${isForeign ? ", and does not belong to the allocation's project" : ""}`
+  })
 
 /** `portctl check` */
 export const check = Command.make(

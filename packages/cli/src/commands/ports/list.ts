@@ -16,12 +16,16 @@ const LiveAllocation = Schema.Struct({
   listeners: portSockets
 })
 
+const isForeign = (allocation: typeof LiveAllocation.Type): boolean =>
+  socketsOf(allocation).some(({ belongs }) => belongs === "no")
+
 /** The sockets on a port, as a cell of the table. */
 const cellOf = (allocation: typeof LiveAllocation.Type): string =>
   byProcess(socketsOf(allocation))
     .map((group) => {
-      const { state } = group.first
-      return `${listenerName(group.first)} ${places(group)}${state === "listening" ? "" : ` (${state})`}`
+      const { belongs, state } = group.first
+      const remarks = [...(state === "listening" ? [] : [state]), ...(belongs === "no" ? ["foreign"] : [])].join(", ")
+      return `${listenerName(group.first)} ${places(group)}${remarks === "" ? "" : ` (${remarks})`}`
     })
     .join("; ") || "-"
 
@@ -60,7 +64,8 @@ export const list = Command.make(
             {
               heading: "LISTENING",
               cell: cellOf,
-              style: ({ listener }) => (listener === undefined ? "dim" : "green")
+              style: (allocation) =>
+                allocation.listener === undefined ? "dim" : isForeign(allocation) ? "red" : "green"
             }
           ])
       )

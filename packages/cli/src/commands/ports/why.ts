@@ -1,34 +1,14 @@
-import { realpathSync } from "node:fs"
-import { isAbsolute, relative } from "node:path"
 import * as Command from "@port-server/command-line/command/Command"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { type Listener, socketsOf } from "@port-server/domain/Listener"
+import { socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as AllocationTable from "../../output/AllocationTable.ts"
 import { byProcess, holds, type ProcessSockets, places } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
-
-/** A folder as the machine names it; one that is gone, as it was written. */
-const resolved = (folder: string): string => {
-  try {
-    return realpathSync(folder)
-  } catch {
-    // Linux says so behind the folder of a process when it is gone.
-    return folder.replace(/ \(deleted\)$/, "")
-  }
-}
-
-/** Whether a listener runs in the project's folder or below it. */
-const belongs = ({ path }: Allocation, { cwd }: Listener): string => {
-  if (path === undefined) return "unknown, for the allocation has no project folder"
-  if (cwd === undefined) return "unknown, for the listener's folder cannot be read"
-  const way = relative(resolved(path), resolved(cwd))
-  return way === ".." || /^\.\.[/\\]/.test(way) || isAbsolute(way) ? "no" : "yes"
-}
 
 const told = (label: string, text = "-") => `  ${`${label}:`.padEnd(9)} ${escapeControls(text)}`
 
@@ -46,15 +26,20 @@ const listened = (groups: ReadonlyArray<ProcessSockets>, error: string | undefin
   const lines = groups.flatMap((group) => [
     `${holds(group, "it")} (${places(group)})`,
     told("user", group.first.user),
-    told("folder", group.first.cwd)
+    told("folder", group.first.cwd),
+    ...(groups.length > 1 && group.first.belongs !== undefined ? [told("belongs", group.first.belongs)] : [])
   ])
   return [...lines, ...unknown(error)]
 }
 
-/** Whose the processes are: `yes` only when every one belongs to the project. */
-const verdict = (holder: Allocation, groups: ReadonlyArray<ProcessSockets>): string => {
-  const verdicts = groups.map(({ first }) => belongs(holder, first))
-  return verdicts.find((each) => each === "no") ?? verdicts.find((each) => each !== "yes") ?? "yes"
+/** Whether the processes belong to the allocation's project: `yes` only when every one does. */
+const verdict = ({ path }: Allocation, groups: ReadonlyArray<ProcessSockets>): string => {
+  if (path === undefined) return "unknown, for the allocation has no project folder"
+  const verdicts = groups.map(({ first }) => first.belongs)
+  if (verdicts.includes("no")) return "no"
+  if (verdicts.every((each) => each === "yes")) return "yes"
+  const isHidden = groups.some(({ first }) => first.belongs !== "yes" && first.cwd === undefined)
+  return isHidden ? "unknown, for the listener's folder cannot be read" : "unknown, for its folder does not respond"
 }
 
 /** What is known of a port, in a few lines. */
@@ -80,7 +65,9 @@ export const why = Command.make(
   "why",
   {
     summary: "Show who holds a port, and what listens on it",
-    details: ["A listener belongs to the allocation's project if it runs in the project's folder or below it."],
+    details: [
+      "A process belongs to the allocation's project if the deepest working copy that contains its folder is the project's. yes: all of them do; no: one does not."
+    ],
     examples: ["portctl why --port 3000"],
     parameters: { port: Options.port, json: Options.json }
   },

@@ -1,0 +1,43 @@
+import { dirname } from "node:path"
+import type { PortSocket } from "@port-server/domain/Listener"
+
+/** Whether a process belongs to a project. */
+export type Belongs = NonNullable<PortSocket["belongs"]>
+
+/** What Linux writes behind the path of a folder that was removed. */
+const deletedMark = " (deleted)"
+
+/** Whether the path is that of a removed folder, unless a folder has such a name. */
+export const mayBeDeleted = (folder: string): boolean => folder.endsWith(deletedMark)
+
+/** Files and folders that make the folder above them a working copy. */
+const markers = [".git", ".jj", ".hg", ".sl", ".svn"]
+
+/** The paths by which a folder is recognized as a working copy. */
+export const markersOf = (folder: string): ReadonlyArray<string> => markers.map((name) => `${folder}/${name}`)
+
+/** A folder and those above it that are below the project, deepest first; `undefined` where it is not in the project. */
+export const foldersBelow = (folder: string, project: string): ReadonlyArray<string> | undefined => {
+  const below: Array<string> = []
+  for (let current = folder; ; current = dirname(current)) {
+    if (current === project) return below
+    if (current === dirname(current)) return undefined
+    below.push(current)
+  }
+}
+
+/**
+ * Whether a process in a folder belongs to a project. The rule, and the only place that has it: the deepest working copy
+ * that contains the folder must be the project's.
+ *
+ * @param isWorkingCopy whether a folder is the top of another working copy; `undefined` where that is unknown
+ */
+export const belongs = (
+  folder: string,
+  project: string,
+  isWorkingCopy: (folder: string) => boolean | undefined
+): Belongs => {
+  const found = foldersBelow(folder, project)?.map(isWorkingCopy)
+  if (found === undefined || found.includes(true)) return "no"
+  return found.includes(undefined) ? "unknown" : "yes"
+}
