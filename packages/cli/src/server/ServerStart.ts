@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { ServerNotStarted, type ServerUnusable, type SettingsUnusable } from "../errors/ServerErrors.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
+import * as PortLimits from "../platform/PortLimits.ts"
 import * as SettingsFile from "../settings/SettingsFile.ts"
 import { usualAddress } from "../settings/UsualAddress.ts"
 import { launch } from "./ServerLaunch.ts"
@@ -152,3 +153,9 @@ export const describeStarted = (
     ...(range === defaultRange ? [] : [`range ${range}`]),
     ...(isNew ? [`log ${escapeControls(log)}`] : [])
   ].join(", ")
+
+/** Note a range from which the system, too, takes ports. */
+export const noteRange = (range: string): Effect.Effect<void> => {
+  const note = PortLimits.ephemeralNote(range)
+  return note === undefined ? Effect.void : Console.error(note)
+}

@@ -1,24 +1,21 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import { type ListenersUnavailable, RangeExhausted } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
-import { Listeners } from "../listeners/Listeners.ts"
-import type { ListenerSnapshot } from "../listeners/PortScanner.ts"
+import { type IsAvailable, Listeners } from "../listeners/Listeners.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
 import type { TransactionOps } from "../storage/TransactionOps.ts"
 
-/** Picks ports by one snapshot of the machine's listeners, and fails if that does not cover a port. */
+/** Picks ports that can be had on this machine; fails if it cannot be found out whether a port can. */
 export interface PortPicker {
-  /** Whether nothing listens on the port. */
-  readonly isAvailable: (port: number) => Effect.Effect<boolean, ListenersUnavailable>
-  /** The first port of the range that is free, that nothing listens on, and that is not among the taken. */
+  /** Whether nothing holds the port. */
+  readonly isAvailable: IsAvailable
+  /** The first port of the range that is free, that nothing holds, and that is not among the taken. */
   readonly nextFree: (
     write: TransactionOps,
     taken?: PortBitSet
   ) => Effect.Effect<number, ListenersUnavailable | RangeExhausted | SqlError>
 }
-
-const noListeners: Pick<ListenerSnapshot, "listens"> = { listens: () => Effect.succeed(false) }
 
 /** Which port a request for any port gets. */
 export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server/server/registry/PortAllocator", {
@@ -26,22 +23,24 @@ export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server
     const { range, probe } = yield* ServerConfig
     const listeners = yield* Listeners
 
-    const pickerOf = ({ listens }: Pick<ListenerSnapshot, "listens">): PortPicker => ({
-      isAvailable: (port) => Effect.map(listens(port), (busy) => !busy),
+    const pickerOf = (isAvailable: IsAvailable): PortPicker => ({
+      isAvailable,
       nextFree: Effect.fnUntraced(function* (write, taken) {
         for (let skip = taken; ; ) {
           const port = yield* write.freePort(range, skip)
           if (port === undefined) return yield* RangeExhausted.of(range)
-          if (!(yield* listens(port))) return port
+          if (yield* isAvailable(port)) return port
           skip ??= new PortBitSet()
           skip.add(port)
         }
       })
     })
 
+    const unprobed: Effect.Effect<IsAvailable> = Effect.succeed(() => Effect.succeed(true))
+
     return {
-      /** Scan the machine, before the write transaction begins. */
-      snapshot: Effect.map(probe ? listeners.snapshot : Effect.succeed(noListeners), pickerOf)
+      /** What is to be done before the write transaction begins. */
+      picker: Effect.map(probe ? listeners.availability : unprobed, pickerOf)
     } as const
   }),
   dependencies: [Listeners.Default]

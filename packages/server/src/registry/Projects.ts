@@ -86,7 +86,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
       const { app, instance, path, services, share = false } = request
       const owner = { app, instance }
       const lacking = (held: ReadonlyArray<Allocation>) => services.filter((each) => current(held, each) === undefined)
-      const snapshot = lacking(known).length > 0 ? Effect.succeed(yield* allocator.snapshot) : allocator.snapshot
+      const picker = lacking(known).length > 0 ? Effect.succeed(yield* allocator.picker) : allocator.picker
       const state = states.get(path ?? "")
       const isDeviceKnown = state?._tag === "Present" || (state?._tag === "Absent" && state.hasParent)
       const device = isDeviceKnown ? state.device : undefined
@@ -111,7 +111,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
           }
           const missing = lacking(held)
           const chosen =
-            missing.length > 0 ? yield* choose(write, missing, yield* snapshot) : new Map<ServiceRequest, number>()
+            missing.length > 0 ? yield* choose(write, missing, yield* picker) : new Map<ServiceRequest, number>()
           const allocations: Array<Allocation> = []
           let took_over: string | undefined
           for (const each of services) {

@@ -75,7 +75,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
        * has a holder, `RangeExhausted` if none is free, `ListenersUnavailable` if it cannot be read which are.
        */
       allocate: Effect.fnUntraced(function* (request: AllocationRequest) {
-        const picker = request.port ? undefined : yield* allocator.snapshot
+        const picker = request.port ? undefined : yield* allocator.picker
         return yield* store.write(
           Effect.fnUntraced(function* (write) {
             const port = picker === undefined ? (request.port ?? 0) : yield* picker.nextFree(write)
@@ -104,7 +104,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
           Effect.map((holder) => (holder === undefined ? {} : { holder })),
           Effect.catchTag("UnreadableRow", ({ message }) => Effect.succeed({ holder_error: message }))
         )
-        const found = yield* listeners.at(port)
+        const found = yield* listeners.at(port, Object.keys(held).length === 0)
         const status: PortStatus = {
           port,
           available: Object.keys(held).length === 0,

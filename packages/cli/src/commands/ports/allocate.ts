@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { byProcess, holds } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
+import { privilegedNote } from "../../platform/PortLimits.ts"
 import * as Options from "../Options.ts"
 
 const request = Schema.decodeUnknown(AllocationRequest)
@@ -60,6 +61,9 @@ export const allocate = Command.make(
         ? String(allocation.port)
         : `allocated port ${allocation.port} (id=${allocation.id}) for ${allocation.owner}`
     )
-    if (wanted.port !== 0) yield* Effect.ignore(sayWhoListens(client, port))
+    if (wanted.port === 0) return
+    const note = privilegedNote(port)
+    if (note !== undefined) yield* Console.error(note)
+    yield* Effect.ignore(sayWhoListens(client, port))
   })
 )

@@ -22,8 +22,9 @@ export const restart = Command.make(
   Effect.fnUntraced(function* ({ json, port, ...settings }) {
     const flags = yield* ServerOptions.toServerFlags(settings)
     const address = yield* ServerProbe.localAddress(port)
-    yield* Output.print(ServerInfo, { json })(ServerRestart.restart(address, flags), (started) =>
+    const { range } = yield* Output.print(ServerInfo, { json })(ServerRestart.restart(address, flags), (started) =>
       ServerStart.describeStarted(started.wasRunning ? "restarted" : "started", address, started)
     )
+    yield* ServerStart.noteRange(range)
   })
 )

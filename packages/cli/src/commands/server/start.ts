@@ -24,9 +24,10 @@ export const start = Command.make(
   Effect.fnUntraced(function* ({ json, port, ...settings }) {
     const flags = yield* ServerOptions.toServerFlags(settings)
     const address = yield* ServerProbe.localAddress(port)
-    yield* Output.print(ServerInfo, { json })(ServerStart.start(address, flags), (started) =>
+    const { range } = yield* Output.print(ServerInfo, { json })(ServerStart.start(address, flags), (started) =>
       ServerStart.describeStarted("started", address, started)
     )
+    yield* ServerStart.noteRange(range)
     const usual = yield* usualAddress
     if (usual.port !== address.port) {
       yield* Console.error(`portctl asks ${usual}; to ask this one: export PORT_SERVER_ADDR=${address}`)
