@@ -48,7 +48,42 @@ export const firstDuplicate = <A>(values: ReadonlyArray<A>): A | undefined =>
 /** A service that needs the first free port, or exactly `port`. */
 export type RequestedService = Pick<ServiceRequest, "service" | "port">
 
-/** What is asked for when a project's services are to have ports, whether they have them already or not. */
+/** A project's path inside its working copy, as it continues the working copy's own path. */
+const InnerPath = Schema.String.annotations({ message: () => "project must be a string" }).pipe(
+  Schema.filter(
+    (path) =>
+      (path.length <= maxPathLength &&
+        !path.includes("\0") &&
+        isWellFormed(path) &&
+        path.split(/[/\\]/).every((part) => !["", ".", ".."].includes(part))) ||
+      "project must be the path of a folder inside the working copy, like packages/api"
+  ),
+  Schema.annotations({ description: "the project's path in the working copy, where it is not its top folder" })
+)
+
+/** Where a project is on this disk. What does not change when it is moved is its identity: see docs/projects.md. */
+export const WorkingCopy = Schema.Struct({
+  git_dir: Schema.optionalWith(
+    ProjectPath.annotations({ description: "the git directory of its worktree; absent outside git" }),
+    { exact: true }
+  ),
+  folder: ProjectPath,
+  project: Schema.optionalWith(InnerPath, { exact: true }),
+  app_from_folder: Schema.optionalWith(
+    Schema.Boolean.annotations({
+      message: () => "app_from_folder must be true or false",
+      description: "app is named after a folder: a working copy that has an app already keeps it"
+    }),
+    { exact: true }
+  )
+}).annotations({ identifier: "WorkingCopy", message: () => "working_copy must be an object", ...exact })
+/** Where a project is on this disk. */
+export type WorkingCopy = typeof WorkingCopy.Type
+
+/**
+ * What is asked for when a project's services are to have ports, whether they have them already or not. With a working
+ * copy, `instance` is a wish, and no services are those that it has.
+ */
 export const EnsureRequest = Schema.Struct({
   app: NameField("app"),
   instance: NameField("instance"),
@@ -56,7 +91,6 @@ export const EnsureRequest = Schema.Struct({
     .annotations({ message: () => atLeastOne })
     .pipe(
       Schema.filter((services) => {
-        if (services.length === 0) return atLeastOne
         if (services.length > maxServices) return `services must be at most ${maxServices}, not ${services.length}`
         const name = firstDuplicate(services.map(({ service }) => service))
         if (name !== undefined) return `service ${JSON.stringify(name)} is asked for twice`
@@ -68,11 +102,18 @@ export const EnsureRequest = Schema.Struct({
   share: Schema.optionalWith(
     Schema.Boolean.annotations({
       message: () => "share must be true or false",
-      description: "use the instance also when it belongs to another folder"
+      description: "use exactly the instance, also when it belongs to another folder"
     }),
     { exact: true }
-  )
-}).annotations({ identifier: "EnsureRequest", ...exact })
+  ),
+  working_copy: Schema.optionalWith(WorkingCopy, { exact: true })
+}).pipe(
+  Schema.filter(({ path, services, working_copy }) => {
+    if (working_copy !== undefined && path !== undefined) return "path and working_copy exclude each other"
+    return services.length === 0 && working_copy === undefined ? atLeastOne : undefined
+  }),
+  Schema.annotations({ identifier: "EnsureRequest", ...exact })
+)
 /** What is asked for when a project's services are to have ports. */
 export type EnsureRequest = typeof EnsureRequest.Type
 
@@ -83,6 +124,19 @@ export const EnsureResult = Schema.Struct({
   allocations: Schema.Array(Allocation),
   took_over: Schema.optionalWith(
     Schema.String.annotations({ description: "the folder that the ports belonged to until now; it no longer exists" }),
+    { exact: true }
+  ),
+  moved_from: Schema.optionalWith(
+    Schema.String.annotations({ description: "the folder that the working copy was in until now" }),
+    { exact: true }
+  ),
+  instead_of: Schema.optionalWith(
+    Schema.Struct({
+      instance: Schema.String,
+      folder: Schema.String.annotations({ description: "the folder that it belongs to" })
+    }).annotations({
+      description: "the instance that was wished for; only when the working copy is given another one"
+    }),
     { exact: true }
   ),
   also_held: Schema.optionalWith(

@@ -6,6 +6,8 @@ const Present = Schema.TaggedStruct("Present", {
   real: Schema.String,
   /** The device of its parent folder. */
   device: Schema.String,
+  /** What stays the same when it is moved; empty where its file system does not record when a folder was made. */
+  id: Schema.String,
   /** Of a path to a `.git`: that it is a submodule's. */
   isSubmodule: Schema.optionalWith(Schema.Boolean, { exact: true })
 })

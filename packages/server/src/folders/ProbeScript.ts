@@ -52,6 +52,12 @@ const probeFolders = (patience: number): void => {
     return (await Promise.all(files)).some((text) => /^\s*worktree\s*=/m.test(text))
   }
 
+  /** The number of an inode is given again to another folder; together with its time of birth it is not. */
+  const identify = async (path: string) => {
+    const { birthtimeNs, ino } = await stat(path, { bigint: true })
+    return birthtimeNs === 0n ? "" : `${ino}:${birthtimeNs}`
+  }
+
   const probe = async (path: string, parentOf: (path: string) => ReturnType<typeof probeParent>) => {
     try {
       const real = await realpath(path).catch((error: unknown) => {
@@ -59,7 +65,7 @@ const probeFolders = (patience: number): void => {
       })
       const parent = await parentOf(path)
       if (real === undefined) return { _tag: "Absent", ...parent }
-      const found = { _tag: "Present", real, device: parent.device }
+      const found = { _tag: "Present", real, device: parent.device, id: await identify(real) }
       return basename(path) === ".git" ? { ...found, isSubmodule: await isSubmodule(path) } : found
     } catch (error) {
       return { _tag: "Unknown", reason: codeOf(error) }

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 
-/** How long a remembered device counts as current: a disk that is mounted again can have another one. */
+/** How long what is remembered of a folder counts as current: a disk that is mounted again can have another device. */
 const deviceLifetime = "10 minutes"
 
 /** Folders that are known to have a current device. */
@@ -23,7 +23,7 @@ export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-serv
       lookup: (path: string) =>
         Effect.flatMap(probe([path]), (states) => {
           const state = states.get(path)
-          return state?._tag === "Present" ? store.rememberDevice(path, state.device) : Effect.void
+          return state?._tag === "Present" ? store.rememberFolder(path, state.device, state.id) : Effect.void
         })
     })
 
@@ -44,7 +44,7 @@ export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-serv
         (watcher) => Effect.sync(() => watchers.delete(watcher))
       ),
 
-      /** Remember in the background which device a folder is on now. A failure is left to a later call. */
+      /** Remember in the background which device a folder is on, and which one it is. A failure is left to a later call. */
       refresh: (path: string) => Effect.forkIn(Effect.ignore(devices.get(path)), scope)
     } as const
   }),

@@ -23,7 +23,7 @@ export const statusOf = (state: FolderState | undefined, device: string | undefi
 export const isLost = (status: FolderStatus): boolean => status === "gone" || status === "parent_gone"
 
 /** Whether two paths lead to one folder. */
-const isSame = (one: string, other: string, states: ReadonlyMap<string, FolderState>): boolean => {
+export const isSame = (one: string, other: string, states: ReadonlyMap<string, FolderState>): boolean => {
   const real = (path: string) => {
     const state = states.get(path)
     return state?._tag === "Present" ? state.real : path

@@ -1,4 +1,4 @@
-import type { Allocation } from "@port-server/domain/Allocation"
+import { Allocation } from "@port-server/domain/Allocation"
 import type { EnsureRequest, EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
 import {
   InstanceTaken,
@@ -10,13 +10,15 @@ import {
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
-import type { FolderState } from "../folders/FolderState.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
 import type { TransactionOps } from "../storage/TransactionOps.ts"
 import { EnsuredFolders } from "./EnsuredFolders.ts"
-import { type Folders, folderOf, isLost, otherOwner } from "./FolderStatus.ts"
+import { type Folders, folderOf, isLost } from "./FolderStatus.ts"
+import { ownerByCopies, ownerByPorts } from "./InstanceNames.ts"
 import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
+import { ProbedFolders } from "./ProbedFolders.ts"
+import { type Placement, place } from "./WorkingCopies.ts"
 
 /**
  * The allocation that answers for a service: the one with the port asked for; otherwise the newest that was ensured for a
@@ -55,16 +57,50 @@ const choose = Effect.fnUntraced(function* (
   return chosen
 })
 
-/** The folders whose state decides what an ensure does: of the others that share the instance, and its own. */
-const deciding = ({ path, services }: EnsureRequest, held: ReadonlyArray<Allocation>): ReadonlyArray<string> => {
+/** The folders whose state decides where a service's port comes from: of the others that share the instance, and its own. */
+const deciding = (
+  path: string | undefined,
+  services: ReadonlyArray<ServiceRequest>,
+  held: ReadonlyArray<Allocation>
+): ReadonlyArray<string> => {
   if (path === undefined) return []
   const others = [...new Set(held.flatMap((allocation) => allocation.path ?? []))].filter((other) => other !== path)
   const isPlaced = services.every((request) => current(held, request)?.path !== undefined)
   return others.length === 0 && isPlaced ? [] : [...others, path]
 }
 
-/** Folders that came to the instance after it was read: to be probed, outside the transaction, and nothing is written. */
-class UnprobedFolders extends Data.TaggedClass("UnprobedFolders")<{ readonly paths: ReadonlyArray<string> }> {}
+/** What turned out to be needed after the transaction had begun. Nothing is written; it is got, and then tried again. */
+class NotReady extends Data.TaggedClass("NotReady")<{
+  readonly folders: Iterable<string>
+  readonly needsListeners: boolean
+}> {}
+
+/** What was found out before the transaction. */
+interface Known {
+  readonly probed: ProbedFolders
+  readonly picker: PortPicker | undefined
+}
+
+/** The allocations as they are once their folders are moved. */
+const moved = (held: ReadonlyArray<Allocation>, moves: ReadonlyMap<string, string>) =>
+  moves.size === 0
+    ? held
+    : held.map((allocation) => {
+        const path = moves.get(allocation.path ?? "")
+        return path === undefined ? allocation : new Allocation({ ...allocation, path })
+      })
+
+/** Write what is remembered of a working copy. */
+const remember = Effect.fnUntraced(function* (write: TransactionOps, copy: Placement, isAsked: boolean) {
+  const { workingCopies } = write
+  for (const row of copy.changed) yield* workingCopies.update(row)
+  for (const [from, to] of copy.moves) {
+    yield* workingCopies.moveAllocations(from, to, to === copy.folder ? (copy.device ?? null) : null)
+  }
+  if (!isAsked) return
+  if (copy.obsolete.length > 0) yield* workingCopies.remove(copy.obsolete)
+  if (copy.added !== undefined) yield* workingCopies.insert(copy.added)
+})
 
 /**
  * The rules for what belongs to a project's folder. All methods can also fail with a `StorageError`, and with
@@ -77,82 +113,101 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
     const ensured = yield* EnsuredFolders
     const { probe } = yield* FolderProbe
 
-    /** The work of an ensure inside the transaction, with the folders as they were probed before it. */
-    const ensureWith = Effect.fnUntraced(function* (
-      request: EnsureRequest,
-      known: ReadonlyArray<Allocation>,
-      states: ReadonlyMap<string, FolderState>
-    ) {
-      const { app, instance, path, services, share = false } = request
-      const owner = { app, instance }
-      const lacking = (held: ReadonlyArray<Allocation>) => services.filter((each) => current(held, each) === undefined)
-      const picker = lacking(known).length > 0 ? Effect.succeed(yield* allocator.picker) : allocator.picker
-      const state = states.get(path ?? "")
-      const isDeviceKnown = state?._tag === "Present" || (state?._tag === "Absent" && state.hasParent)
-      const device = isDeviceKnown ? state.device : undefined
-
+    /** The work of an ensure inside the transaction. */
+    const ensureWith = (request: EnsureRequest, { picker, probed }: Known) =>
       // Also where nothing is missing: a prune comes wholly before it or sees the folder that asks.
-      return yield* store.write<
-        EnsureResult | UnprobedFolders,
+      store.write<
+        EnsureResult | NotReady,
         InstanceTaken | ListenersUnavailable | PortTaken | RangeExhausted | StorageError
       >(
         Effect.fnUntraced(function* (write) {
-          const held = yield* write.matching(owner)
-          const wanted = deciding(request, held)
-          const paths = wanted.filter((each) => !states.has(each))
-          if (paths.length > 0) return new UnprobedFolders({ paths })
+          const { share = false, working_copy } = request
+          const copy = working_copy === undefined ? undefined : yield* place(write, request, working_copy, probed)
+          const path = copy?.folder ?? request.path
+          const owner = copy === undefined ? request : { app: copy.app, instance: copy.instance }
+          const { app, instance } = owner
+          const held = moved(yield* write.matching({ app, instance }), copy?.moves ?? new Map())
+          const names = [...new Set(held.map(({ service }) => service))]
+          const services = request.services.length > 0 ? request.services : names.map((service) => ({ service }))
+          const wanted = deciding(path, services, held)
+          for (const each of wanted) probed.stateOf(each)
+          const taken =
+            path === undefined || copy !== undefined || share
+              ? undefined
+              : ((yield* ownerByPorts(write, path, held, probed)) ??
+                (held.some((allocation) => allocation.path === path)
+                  ? undefined
+                  : yield* ownerByCopies(write, { app, instance }, path, probed)))
+          const missing = services.filter((each) => current(held, each) === undefined)
+          const needsListeners = missing.length > 0 && picker === undefined
+          if (probed.missing.size > 0 || (needsListeners && taken === undefined)) {
+            return new NotReady({ folders: [...probed.missing], needsListeners })
+          }
+          if (taken !== undefined) return yield* new InstanceTaken({ app, instance, folder: taken })
+          if (path !== undefined) yield* ensured.note(path)
+
           const devices =
             wanted.length === 0 ? new Map<number, string>() : yield* write.devices(held.map(({ id }) => id))
-          const folders: Folders = { states, devices }
-          if (path !== undefined) {
-            const folder = share ? undefined : otherOwner(path, held, folders)
-            if (folder !== undefined) return yield* new InstanceTaken({ ...owner, folder })
-            yield* ensured.note(path)
-          }
-          const missing = lacking(held)
+          const folders: Folders = { states: probed.states, devices }
           const chosen =
-            missing.length > 0 ? yield* choose(write, missing, yield* picker) : new Map<ServiceRequest, number>()
+            picker === undefined ? new Map<ServiceRequest, number>() : yield* choose(write, missing, picker)
+          const state = probed.states.get(path ?? "")
+          const isDeviceKnown = state?._tag === "Present" || (state?._tag === "Absent" && state.hasParent)
+          const device = isDeviceKnown ? state.device : copy?.device
+          if (copy !== undefined) yield* remember(write, copy, request.services.length > 0)
           const allocations: Array<Allocation> = []
           let took_over: string | undefined
           for (const each of services) {
             const port = chosen.get(each) ?? 0
-            const placed = path === undefined ? owner : { ...owner, path, device }
+            const placed = path === undefined ? { app, instance } : { app, instance, path, device }
             const found = current(held, each) ?? (yield* write.insert({ ...placed, service: each.service }, port))
             if (found === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
             const isTakenOver = found.path !== undefined && found.path !== path && isLost(folderOf(found, folders))
             if (isTakenOver) took_over ??= found.path
-            const isMoved = path !== undefined && (found.path === undefined || isTakenOver)
-            allocations.push(isMoved ? yield* write.setProjectPath(found, path, device) : found)
+            const isAdopted = path !== undefined && (found.path === undefined || isTakenOver)
+            allocations.push(isAdopted ? yield* write.setProjectPath(found, path, device) : found)
           }
           const also_held = held.filter(({ service }) => missing.some((each) => each.service === service))
+          const { instead_of, moved_from } = copy?.notes ?? {}
           return {
-            ...owner,
+            app,
+            instance,
             allocations,
             ...(took_over === undefined ? {} : { took_over }),
+            ...(moved_from === undefined ? {} : { moved_from }),
+            ...(instead_of === undefined || request.services.length === 0 ? {} : { instead_of }),
             ...(also_held.length === 0 ? {} : { also_held })
           }
         })
       )
-    })
 
     return {
       /**
        * The ports of a project's services, as asked: those that they have, and new ones where they have none; all of them
-       * or none. A project folder is remembered until it is gone and another one asks. Fails with `InstanceTaken` when the
-       * instance belongs to another folder and is not to be shared, with `PortTaken` when an asked port has another holder,
-       * with `RangeExhausted` when too few are left.
+       * or none. A working copy has the instance that is remembered for it, and gets one of its own where the one wished
+       * for belongs to another folder. Without a working copy app and instance are exact: fails with `InstanceTaken` when
+       * the instance belongs to another folder and is not to be shared. Also with `PortTaken` when an asked port has another
+       * holder, and with `RangeExhausted` when too few are left.
        */
       ensure: Effect.fnUntraced(function* (request: EnsureRequest) {
-        const { app, instance, path } = request
-        const known = (yield* store.list({ app, instance })).flat()
-        let states = yield* probe(deciding(request, known))
+        const { app, instance, path, services, working_copy } = request
+        const folder = working_copy?.folder ?? path
+        // What a working copy needs is found out in the transaction: its instance is not known before.
+        const held = working_copy === undefined ? (yield* store.list({ app, instance })).flat() : undefined
+        let states = yield* probe(held === undefined ? [] : deciding(path, services, held))
+        let picker =
+          held !== undefined && services.some((each) => current(held, each) === undefined)
+            ? yield* allocator.picker
+            : undefined
         for (;;) {
-          const result = yield* ensureWith(request, known, states)
-          if (!(result instanceof UnprobedFolders)) {
-            if (path !== undefined) yield* ensured.refresh(path)
+          const result = yield* ensureWith(request, { probed: new ProbedFolders(states), picker })
+          if (!(result instanceof NotReady)) {
+            if (folder !== undefined) yield* ensured.refresh(folder)
+            if (working_copy?.git_dir !== undefined) yield* ensured.refresh(working_copy.git_dir)
             return result
           }
-          states = new Map([...states, ...(yield* probe(result.paths))])
+          states = new Map([...states, ...(yield* probe(result.folders))])
+          if (result.needsListeners) picker = yield* allocator.picker
         }
       })
     } as const

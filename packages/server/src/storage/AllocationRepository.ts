@@ -12,6 +12,7 @@ import * as Migrations from "./Migrations.ts"
 import * as ProjectFolders from "./ProjectFolders.ts"
 import { sqliteCode, storageError } from "./SqliteError.ts"
 import * as TransactionOps from "./TransactionOps.ts"
+import * as WorkingCopies from "./WorkingCopyRows.ts"
 
 /** The typed error of a failed read. A statement that does not fit the schema may be due to a newer one. */
 const readError = (reader: Connection) => (error: SqlError) =>
@@ -76,13 +77,26 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
             Effect.catchTag(ProjectFolders.among(reader, folders), "SqlError", readError(reader))
           ),
 
-        /** Remember the device of a folder's parent, where another one or none was remembered. */
-        rememberDevice: (path: string, device: string): Effect.Effect<void, StorageError> =>
+        /** Remember the device of a folder's parent, and which one in the file system the folder is. */
+        rememberFolder: (path: string, device: string, file: string): Effect.Effect<void, StorageError> =>
           Effect.flatMap(connections, ({ reader }) =>
-            Effect.if(Effect.catchTag(ProjectFolders.isOutdated(reader, path, device), "SqlError", readError(reader)), {
-              onTrue: () => submit<void, never>((connection) => ProjectFolders.update(connection, path, device)),
-              onFalse: () => Effect.void
-            })
+            Effect.if(
+              Effect.zipWith(
+                ProjectFolders.isOutdated(reader, path, device),
+                WorkingCopies.isOutdated(reader, path, device, file),
+                (one, other) => one || other
+              ).pipe(Effect.catchTag("SqlError", readError(reader))),
+              {
+                onTrue: () =>
+                  submit<void, never>((connection) =>
+                    Effect.zipRight(
+                      ProjectFolders.update(connection, path, device),
+                      WorkingCopies.refresh(connection, path, device, file)
+                    )
+                  ),
+                onFalse: () => Effect.void
+              }
+            )
           ),
 
         /** How many ports are allocated. */

@@ -28,7 +28,30 @@ const migrations: ReadonlyArray<string> = [
   )`,
   // The device that the parent of the folder was on: whether an absent folder is gone or its disk is not mounted.
   "ALTER TABLE folders ADD COLUMN device TEXT",
-  "CREATE INDEX folders_path ON folders (path)"
+  "CREATE INDEX folders_path ON folders (path)",
+  // home: the git directory, outside git the folder; home_file, folder_file: what stays the same when they are moved.
+  `CREATE TABLE working_copies (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    home TEXT NOT NULL CHECK (typeof(home) = 'text'),
+    home_file TEXT NOT NULL DEFAULT '' CHECK (typeof(home_file) = 'text'),
+    project TEXT NOT NULL DEFAULT '' CHECK (typeof(project) = 'text'),
+    folder TEXT NOT NULL CHECK (typeof(folder) = 'text'),
+    folder_file TEXT NOT NULL DEFAULT '' CHECK (typeof(folder_file) = 'text'),
+    device TEXT CHECK (typeof(device) IN ('text', 'null')),
+    app TEXT NOT NULL CHECK (typeof(app) = 'text'),
+    app_from_folder INTEGER NOT NULL DEFAULT 0 CHECK (app_from_folder IN (0, 1)),
+    instance TEXT NOT NULL CHECK (typeof(instance) = 'text')
+  )`,
+  "CREATE INDEX working_copies_home ON working_copies (home)",
+  "CREATE INDEX working_copies_folder ON working_copies (folder)",
+  "CREATE INDEX working_copies_file ON working_copies (home_file) WHERE home_file <> ''",
+  "CREATE INDEX working_copies_instance ON working_copies (app, instance)",
+  // The git directories of the folders that there are become known when they ensure again.
+  `INSERT INTO working_copies (home, folder, device, app, instance)
+    SELECT path, path, max(CASE WHEN typeof(device) = 'text' THEN device END), app, instance
+    FROM folders JOIN allocations ON allocations.id = allocation
+    WHERE typeof(path) = 'text' AND typeof(app) = 'text' AND typeof(instance) = 'text'
+    GROUP BY path, app, instance ORDER BY min(allocation)`
 ]
 
 const columns = ["id", "app", "instance", "service", "port", "created_at"]

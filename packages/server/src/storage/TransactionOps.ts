@@ -12,6 +12,7 @@ import * as BulkWrites from "./BulkWrites.ts"
 import { type FreePorts, firstFree } from "./FreePorts.ts"
 import type { PortBitSet } from "./PortBitSet.ts"
 import * as ProjectFolders from "./ProjectFolders.ts"
+import * as WorkingCopies from "./WorkingCopyRows.ts"
 
 type Failure = SqlError | StorageUnavailable
 
@@ -45,6 +46,8 @@ export interface TransactionOps {
   ) => Effect.Effect<Allocation, SqlError>
   /** The stored devices of the folders of the allocations with these ids. */
   readonly devices: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, string>, SqlError>
+  /** The working copies. */
+  readonly workingCopies: WorkingCopies.WorkingCopyOps
   /** Release the allocations that match the filter, or have one of the ids; returns how many there were. */
   readonly remove: (
     which: AllocationFilter | Allocation["id"] | ReadonlyArray<number>
@@ -107,6 +110,8 @@ export const make = (connection: Connection, freePorts: FreePorts): TransactionO
       Effect.zipLeft(ProjectFolders.setProjectPath(connection, allocation, path, device), written),
 
     devices: (ids) => ProjectFolders.devicesOf(connection, ids),
+
+    workingCopies: WorkingCopies.operations(connection, written),
 
     remove: Effect.fnUntraced(function* (which) {
       const removed = yield* Queries.remove(connection, which)

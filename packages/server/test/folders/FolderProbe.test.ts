@@ -5,6 +5,10 @@ import * as Effect from "effect/Effect"
 import { realFolder } from "../../../../test/support/Git.ts"
 import { FolderProbe } from "../../src/folders/FolderProbe.ts"
 
+const idOf = (path: string) => {
+  const { birthtimeNs, ino } = statSync(path, { bigint: true })
+  return birthtimeNs === 0n ? "" : `${ino}:${birthtimeNs}`
+}
 const deviceOf = (path: string) => String(statSync(path, { bigint: true }).dev)
 
 layer(FolderProbe.Default, { excludeTestServices: true })("a probe of folders", (it) => {
@@ -16,9 +20,9 @@ layer(FolderProbe.Default, { excludeTestServices: true })("a probe of folders", 
       mkdirSync(real)
       symlinkSync(real, link)
       const states = yield* probe([real, link, "/proc/self", "/"])
-      expect(states.get(real)).toEqual({ _tag: "Present", real, device: deviceOf(folder) })
-      expect(states.get(link)).toEqual({ _tag: "Present", real, device: deviceOf(folder) })
-      expect(states.get("/")).toEqual({ _tag: "Present", real: "/", device: deviceOf("/") })
+      expect(states.get(real)).toEqual({ _tag: "Present", real, device: deviceOf(folder), id: idOf(real) })
+      expect(states.get(link)).toEqual({ _tag: "Present", real, device: deviceOf(folder), id: idOf(real) })
+      expect(states.get("/")).toEqual({ _tag: "Present", real: "/", device: deviceOf("/"), id: idOf("/") })
       expect(states.get("/proc/self")).toMatchObject({ _tag: "Present", device: deviceOf("/proc") })
     })
   )

@@ -3,7 +3,7 @@ import { Allocation } from "@port-server/domain/Allocation"
 import { type FolderState, unknown } from "../../src/folders/FolderState.ts"
 import { otherOwner, statusOf } from "../../src/registry/FolderStatus.ts"
 
-const present: FolderState = { _tag: "Present", real: "/disk/shop", device: "8" }
+const present: FolderState = { _tag: "Present", real: "/disk/shop", device: "8", id: "1" }
 const absent = { _tag: "Absent", hasParent: true, isParentEmpty: false, device: "8" } as const
 
 describe("what became of a folder", () => {

@@ -1,0 +1,89 @@
+import type { SqlError } from "@effect/sql/SqlError"
+import type { Allocation } from "@port-server/domain/Allocation"
+import type { EnsureRequest, EnsureResult } from "@port-server/domain/Ensure"
+import { maxNameLength } from "@port-server/domain/Name"
+import * as Effect from "effect/Effect"
+import type { TransactionOps } from "../storage/TransactionOps.ts"
+import type { WorkingCopyRow } from "../storage/WorkingCopyRows.ts"
+import { isLost, otherOwner, statusOf } from "./FolderStatus.ts"
+import type { ProbedFolders } from "./ProbedFolders.ts"
+
+type Instance = Pick<EnsureRequest, "app" | "instance">
+
+/** Whether nothing of a working copy is left: neither its folder nor its git directory. */
+const isRowLost = ({ device, folder, home }: WorkingCopyRow, probed: ProbedFolders): boolean =>
+  isLost(statusOf(probed.stateOf(folder), device ?? undefined)) &&
+  (home === folder || isLost(statusOf(probed.stateOf(home), undefined)))
+
+/** The folder that the allocations of an instance belong to, where that is not `folder`. */
+export const ownerByPorts = Effect.fnUntraced(function* (
+  write: TransactionOps,
+  folder: string,
+  held: ReadonlyArray<Allocation>,
+  probed: ProbedFolders
+) {
+  const others = held.flatMap(({ path }) => (path === undefined || path === folder ? [] : [path]))
+  if (others.length === 0) return undefined
+  for (const path of [...others, folder]) probed.stateOf(path)
+  return otherOwner(folder, held, {
+    states: probed.states,
+    devices: yield* write.devices(held.map(({ id }) => id))
+  })
+})
+
+/** The working copy that an instance belongs to, unless one of them is in `folder`. */
+export const ownerByCopies = Effect.fnUntraced(function* (
+  write: TransactionOps,
+  { app, instance }: Instance,
+  folder: string,
+  probed: ProbedFolders
+) {
+  const rows = (yield* write.workingCopies.ofInstance(app, instance)).filter((row) => row.folder !== folder)
+  const [owner] = rows.filter((row) => !isRowLost(row, probed) && !probed.isSame(row.folder, folder))
+  return owner?.folder
+})
+
+/** The name with a number behind it; its end is cut where it would be too long. */
+const numbered = (name: string, number: number): string => {
+  const suffix = `-${number}`
+  return `${[...name].slice(0, maxNameLength - suffix.length).join("")}${suffix}`
+}
+
+/** An instance for a working copy that has none of the app. */
+export interface NewInstance {
+  readonly instance: string
+  /** The working copies that it belonged to, of which nothing is left. */
+  readonly lost: ReadonlyArray<WorkingCopyRow>
+  readonly instead_of?: NonNullable<EnsureResult["instead_of"]>
+}
+
+/** The instance wished for, or the first one with a number behind its name that belongs to no other folder. */
+export const newInstance: (
+  write: TransactionOps,
+  wished: Instance,
+  folder: string,
+  probed: ProbedFolders
+) => Effect.Effect<NewInstance, SqlError> = Effect.fnUntraced(function* (
+  write,
+  { app, instance: wish },
+  folder,
+  probed
+) {
+  // What came with a backup, or was ensured by a client that sends no working copy.
+  const own = (yield* write.matching({ app, path: folder })).map(({ instance }) => instance)
+  const first = own.includes(wish) ? wish : (own.at(-1) ?? wish)
+  let instead_of: NewInstance["instead_of"]
+  for (let number = 1; ; number++) {
+    const instance = number === 1 ? first : numbered(wish, number)
+    const rows = yield* write.workingCopies.ofInstance(app, instance)
+    const held = yield* write.matching({ app, instance })
+    const owner =
+      rows.find((row) => !isRowLost(row, probed))?.folder ?? (yield* ownerByPorts(write, folder, held, probed))
+    // What was allocated for the very name that is wished for is meant for it; for another name it is not.
+    const isFree = number === 1 || held.every(({ path }) => path !== undefined)
+    if (owner === undefined && isFree) {
+      return instead_of === undefined ? { instance, lost: rows } : { instance, lost: rows, instead_of }
+    }
+    if (number === 1) instead_of = { instance, folder: owner ?? "" }
+  }
+})

@@ -1,0 +1,142 @@
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { query, run } from "./Query.ts"
+
+const Row = Schema.Struct({
+  id: Schema.Int,
+  /** The git directory; outside git, the folder. */
+  home: Schema.String,
+  /** What stays the same when that is moved; empty where it is not known. */
+  home_file: Schema.String,
+  /** The project's path in the working copy; empty for its top folder. */
+  project: Schema.String,
+  /** The project's folder. */
+  folder: Schema.String,
+  /** What stays the same when that is moved; empty where it is not known. */
+  folder_file: Schema.String,
+  /** The device of the folder's parent, where it is known. */
+  device: Schema.NullOr(Schema.String),
+  app: Schema.String,
+  /** 1 when the app is named after a folder, and kept when that gets another name. */
+  app_from_folder: Schema.Literal(0, 1),
+  instance: Schema.String
+})
+/** A project in a working copy, and the instance that it has of an app. */
+export type WorkingCopyRow = typeof Row.Type
+
+/** What is stored of a working copy. */
+export type NewWorkingCopy = Omit<WorkingCopyRow, "id">
+
+const rows = query(Row)
+const counts = query(Schema.Struct({ count: Schema.Int }))
+
+const columns = "id, home, home_file, project, folder, folder_file, device, app, app_from_folder, instance"
+
+/** Most rows, but for those of instances that have ports: a folder that releases its ports keeps its row. */
+const mostRows = 10_000
+
+/** The rows of a git directory or of a folder. */
+const find = (connection: Connection, home: string, folder: string) =>
+  rows(connection, `SELECT ${columns} FROM working_copies WHERE home = ? OR folder = ? ORDER BY id`, [home, folder])
+
+/** The rows whose git directory, or folder outside git, is this one in the file system. */
+const withFile = (connection: Connection, file: string) =>
+  rows(connection, `SELECT ${columns} FROM working_copies WHERE home_file = ? AND home_file <> '' ORDER BY id`, [file])
+
+const outdatedHome = "home = ? AND home_file <> ?"
+const outdatedFolder = "folder = ? AND (device IS NOT ? OR folder_file <> ?)"
+
+/** Remember which one in the file system a git directory or folder is, and the device of a folder's parent. */
+export const refresh = (connection: Connection, path: string, device: string, file: string) =>
+  Effect.zipRight(
+    run(connection, `UPDATE working_copies SET home_file = ? WHERE ${outdatedHome}`, [file, path, file]),
+    run(connection, `UPDATE working_copies SET device = ?, folder_file = ? WHERE ${outdatedFolder}`, [
+      device,
+      file,
+      path,
+      device,
+      file
+    ])
+  )
+
+/** Whether {@link refresh} would change anything. */
+export const isOutdated = (connection: Connection, path: string, device: string, file: string) =>
+  Effect.map(
+    counts(
+      connection,
+      `SELECT (SELECT count(*) FROM working_copies WHERE ${outdatedHome})
+        + (SELECT count(*) FROM working_copies WHERE ${outdatedFolder}) AS count`,
+      [path, file, path, device, file]
+    ),
+    ([row]) => (row?.count ?? 0) > 0
+  )
+
+/** The rows of an instance. */
+const ofInstance = (connection: Connection, app: string, instance: string) =>
+  rows(connection, `SELECT ${columns} FROM working_copies WHERE app = ? AND instance = ? ORDER BY id`, [app, instance])
+
+const placeOf = (copy: NewWorkingCopy) =>
+  [copy.home, copy.home_file, copy.project, copy.folder, copy.folder_file, copy.device] as const
+
+/** Store a working copy, and forget old ones without ports when there are very many. */
+const insert = (connection: Connection, copy: NewWorkingCopy): Effect.Effect<void, SqlError> =>
+  Effect.zipRight(
+    run(
+      connection,
+      `INSERT INTO working_copies (home, home_file, project, folder, folder_file, device, app, app_from_folder, instance)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      [...placeOf(copy), copy.app, copy.app_from_folder, copy.instance]
+    ),
+    run(
+      connection,
+      `DELETE FROM working_copies AS old WHERE id <= (SELECT max(id) - ${mostRows} FROM working_copies)
+        AND NOT EXISTS (SELECT 1 FROM allocations WHERE app = old.app AND instance = old.instance)`
+    )
+  )
+
+/** Store what a row is now. */
+const update = (connection: Connection, row: WorkingCopyRow): Effect.Effect<void, SqlError> =>
+  run(
+    connection,
+    `UPDATE working_copies SET home = ?, home_file = ?, project = ?, folder = ?, folder_file = ?, device = ?,
+      app_from_folder = ?, instance = ? WHERE id = ?`,
+    [...placeOf(row), row.app_from_folder, row.instance, row.id]
+  )
+
+/** Forget the rows with these ids. */
+const remove = (connection: Connection, ids: ReadonlyArray<number>): Effect.Effect<void, SqlError> =>
+  run(connection, "DELETE FROM working_copies WHERE id IN (SELECT value FROM json_each(?))", [JSON.stringify(ids)])
+
+/** The allocations of a folder follow it to another path. */
+const moveAllocations = (connection: Connection, from: string, to: string, device: string | null) =>
+  run(connection, "UPDATE folders SET path = ?, device = ? WHERE path = ?", [to, device, from])
+
+type Rows = Effect.Effect<ReadonlyArray<WorkingCopyRow>, SqlError>
+
+/** The operations of one transaction on working copies. */
+export interface WorkingCopyOps {
+  /** Those of a git directory or of a folder. */
+  readonly find: (home: string, folder: string) => Rows
+  /** Those whose git directory, or folder outside git, is this one in the file system. */
+  readonly withFile: (file: string) => Rows
+  /** Those that have the instance. */
+  readonly ofInstance: (app: string, instance: string) => Rows
+  readonly insert: (copy: NewWorkingCopy) => Effect.Effect<void, SqlError>
+  readonly update: (row: WorkingCopyRow) => Effect.Effect<void, SqlError>
+  readonly remove: (ids: ReadonlyArray<number>) => Effect.Effect<void, SqlError>
+  /** The allocations of a folder follow it to another path. */
+  readonly moveAllocations: (from: string, to: string, device: string | null) => Effect.Effect<void, SqlError>
+}
+
+/** @param written is run before something is written */
+export const operations = (connection: Connection, written: Effect.Effect<void>): WorkingCopyOps => ({
+  find: (home, folder) => find(connection, home, folder),
+  withFile: (file) => withFile(connection, file),
+  ofInstance: (app, instance) => ofInstance(connection, app, instance),
+  insert: (copy) => Effect.zipRight(written, insert(connection, copy)),
+  update: (row) => Effect.zipRight(written, update(connection, row)),
+  remove: (ids) => Effect.zipRight(written, remove(connection, ids)),
+  moveAllocations: (from, to, device) => Effect.zipRight(written, moveAllocations(connection, from, to, device))
+})
