@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { EnsureResult } from "@port-server/domain/Ensure"
@@ -41,7 +41,7 @@ describe.concurrent("portctl ensure", () => {
   it.scopedLive("takes services by commas and by repeating the flag, and answers in the order asked", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
-      const args = ["--service", "web,db=5432", "--quiet", "--service=mail", "--service", "web2=8080"]
+      const args = ["--service", "web, db=5432", "--quiet", "--service=mail", "--service", "web2=8080"]
       expectAnswer(yield* ensure(server, top, ...args), "3000\n5432\n3001\n8080\n")
       expectAnswer(yield* ensure(server, top, "--quiet", "--service", "mail,web"), "3001\n3000\n")
     })
@@ -98,72 +98,53 @@ describe.concurrent("portctl ensure", () => {
     })
   )
 
-  it.scopedLive("a clone of the same name gets none of the other's ports, until an instance is said", () =>
+  it.scopedLive("a clone of the same name gets an instance of its own, with one note, in all verbs", () =>
     Effect.gen(function* () {
       const { clone, server, top } = yield* clones
       expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  3000\n")
-      const before = yield* listed(server.port, "proj")
-      const sentence = `proj/main belongs to ${top}; give this folder its own with --instance or PORTCTL_INSTANCE`
-      for (const service of ["web", "db=4000"]) {
-        expectError(yield* ensure(server, clone, "--service", service), sentence)
-      }
-      const body = { error: `proj/main belongs to ${top}`, app: "proj", instance: "main", folder: top }
-      const json = `${JSON.stringify(body)}\n`
-      expectError(yield* ensure(server, clone, "--service", "web", "--app", "proj", "--json"), sentence, json)
-      expect(yield* listed(server.port, "proj")).toEqual(before)
-      expectAnswer(yield* ensure(server, clone, "--service", "web", "--instance", "two"), "proj/two\nweb  3001\n")
+      expect(yield* ensure(server, clone, "--service", "web")).toMatchObject({
+        code: 0,
+        stdout: "proj/main-2\nweb  3001\n",
+        stderr: `note: proj/main belongs to ${top}, so this folder is proj/main-2; --instance gives it another one\n`
+      })
+      expectAnswer(yield* ensure(server, clone, "--service", "web,db"), "proj/main-2\nweb  3001\ndb   3002\n")
+      const env = { PORTCTL_INSTANCE: "" }
+      expectAnswer(yield* portctl(["env"], { server, cwd: clone, env }), "# proj/main-2\nWEB_PORT=3001\nDB_PORT=3002\n")
+      expectAnswer(
+        yield* portctl(["release", "--here"], { server, cwd: clone }),
+        `released 2 allocation(s) of ${clone} (proj/main-2)\n`
+      )
+      expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/main-2\nweb  3001\n")
     })
   )
 
-  it.scopedLive("nor do the other verbs of a project, which then do nothing", () =>
+  it.scopedLive("an instance that is given is shared with who has it, and remembered; an app is not", () =>
     Effect.gen(function* () {
       const { clone, server, top } = yield* clones
       yield* ensure(server, top, "--service", "web")
-      const sentence = `proj/main belongs to ${top}; give this folder its own with --instance or PORTCTL_INSTANCE`
-      for (const verb of [["env", "--write", "vars"], ["run", "--", "echo", "started"], ["open"]]) {
-        expectError(yield* portctl(verb, { server, cwd: clone, env: { PORTCTL_INSTANCE: "" } }), sentence)
-      }
-      expect(readdirSync(clone)).toEqual([".git"])
+      const shared = "proj/main\nweb  3000\ndb   3001\n"
+      expectAnswer(yield* ensure(server, clone, "--service", "web,db", "--instance", "main"), shared)
+      expectAnswer(yield* ensure(server, top, "--service", "web,db"), shared)
+      expectAnswer(yield* ensure(server, clone, "--service", "web,db"), shared)
+      expectAnswer(yield* ensure(server, clone, "--service", "web", "--instance", "clone2"), "proj/clone2\nweb  3002\n")
+      expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/clone2\nweb  3002\n")
+      expectAnswer(yield* ensure(server, clone, "--service", "web", "--app", "other"), "other/main\nweb  3003\n")
+      expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/clone2\nweb  3002\n")
       const env = { PORTCTL_INSTANCE: "main" }
-      expectAnswer(yield* portctl(["env"], { server, cwd: clone, env }), "# proj/main\nWEB_PORT=3000\n")
+      expectAnswer(yield* portctl(["env"], { server, cwd: clone, env }), "# proj/main\nWEB_PORT=3000\nDB_PORT=3001\n")
+      expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/main\nweb  3000\n")
     })
   )
 
-  it.scopedLive(
-    "two folders that say the instance share its ports, and the one that it belongs to need not say it",
-    () =>
-      Effect.gen(function* () {
-        const { clone, server, top } = yield* clones
-        yield* ensure(server, top, "--service", "web")
-        const shared = "proj/main\nweb  3000\ndb   3001\n"
-        expectAnswer(yield* ensure(server, clone, "--service", "web,db", "--instance", "main"), shared)
-        expectAnswer(yield* ensure(server, top, "--service", "web,db"), shared)
-        expect(yield* ensure(server, clone, "--service", "db")).toMatchObject({ code: 1, stdout: "" })
-      })
-  )
-
-  it.scopedLive("a linked worktree whose folder is called main gets none of the main worktree's ports", () =>
+  it.scopedLive("a linked worktree whose folder is called main, and the main one, have ports of their own", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
       const tree = worktree(top, join(top, "../trees/main"))
       expectAnswer(yield* ensure(server, tree, "--service", "web"), "proj/main\nweb  3000\n")
-      const sentence = `proj/main belongs to ${tree}; give this folder its own with --instance or PORTCTL_INSTANCE`
-      expectError(yield* ensure(server, top, "--service", "web"), sentence)
-    })
-  )
-
-  it.scopedLive("of two clones that ask at the same time for the first time, one gets the ports", () =>
-    Effect.gen(function* () {
-      const { clone, server, top } = yield* clones
-      const folders = [top, clone, top, clone, top, clone]
-      const answers = yield* Effect.forEach(folders, (cwd) => ensure(server, cwd, "--service", "web,db"), {
-        concurrency: "unbounded"
+      expect(yield* ensure(server, top, "--service", "web")).toMatchObject({
+        stdout: "proj/main-2\nweb  3001\n",
+        stderr: `note: proj/main belongs to ${tree}, so this folder is proj/main-2; --instance gives it another one\n`
       })
-      const given = new Set(folders.filter((_, index) => answers[index]?.code === 0))
-      expect(given.size).toBe(1)
-      for (const [index, folder] of folders.entries()) {
-        expect(answers[index]?.stdout).toBe(given.has(folder) ? "proj/main\nweb  3000\ndb   3001\n" : "")
-      }
     })
   )
 
@@ -178,11 +159,19 @@ describe.concurrent("portctl ensure", () => {
             [ensure(server, top, ...app, "--service", "web"), ensure(server, clone, ...app, "--service", "db")],
             { concurrency: "unbounded" }
           )
-          expect(answers.map(({ code }) => code).sort()).toEqual([0, 1])
-          expect(yield* listed(server.port, `round${round}`)).toHaveLength(1)
+          expect(answers.map(({ code }) => code)).toEqual([0, 0])
+          expect(answers.map(({ stdout }) => stdout.split("\n")[0]).sort()).toEqual([
+            `round${round}/main`,
+            `round${round}/main-2`
+          ])
+          const again = yield* Effect.all(
+            [top, clone].map((cwd) => ensure(server, cwd, ...app, "--service", "web,db", "--quiet")),
+            { concurrency: "unbounded" }
+          )
+          expect(new Set(again.flatMap(({ stdout }) => stdout.trim().split("\n"))).size).toBe(4)
         }
       }),
-    120_000
+    180_000
   )
 
   it.scopedLive("is one request", () =>
@@ -209,21 +198,21 @@ describe.concurrent("portctl ensure", () => {
     })
   )
 
-  it.scopedLive("a folder that is moved takes its ports along, one that is renamed gets new ones", () =>
+  it.scopedLive("a clone that is moved and renamed keeps everything, once with a note", () =>
     Effect.gen(function* () {
       const { server, top } = yield* project
       yield* ensure(server, top, "--service", "web")
-      const moved = join(yield* realFolder, "proj")
+      const moved = join(yield* realFolder, "renamed")
       renameSync(top, moved)
       expect(yield* ensure(server, moved, "--service", "web")).toMatchObject({
         stdout: "proj/main\nweb  3000\n",
-        stderr: `note: took over the ports of ${top}, which is gone\n`
+        stderr: `note: ${top} was moved here; it keeps proj/main and its ports\n`
       })
       expect(yield* listed(server.port, "proj")).toMatchObject([{ path: moved }])
-      renameSync(moved, `${moved}-new`)
-      expectAnswer(yield* ensure(server, `${moved}-new`, "--service", "web"), "proj-new/main\nweb  3001\n")
-      expect(yield* portctl(["prune", "--dry-run"], { server })).toMatchObject({
-        stdout: `would release port 3000 of proj/main/web (id=1): ${moved} is gone\n`
+      expectAnswer(yield* ensure(server, moved, "--service", "web"), "proj/main\nweb  3000\n")
+      renameSync(moved, `${moved}-again`)
+      expect(yield* portctl(["release", "--here"], { server, cwd: `${moved}-again` })).toMatchObject({
+        stdout: `released 1 allocation(s) of ${moved}-again (proj/main)\n`
       })
     })
   )

@@ -62,7 +62,9 @@ sharedServer()("where a verb runs", (it) => {
       git(top, "switch", "--quiet", "--detach")
       expect(yield* place(top)).toEqual(["linked/main", top])
       git(top, "worktree", "move", tree, `${tree}-moved`)
-      expect((yield* place(`${tree}-moved`))[0]).toBe("linked/feature one-moved")
+      const moved = yield* run(`${tree}-moved`)
+      expect(moved.stderr).toBe(`note: ${tree} was moved here; it keeps linked/feature one and its ports\n`)
+      expect(yield* place(`${tree}-moved`)).toEqual(["linked/feature one", `${tree}-moved`])
     })
   )
 
@@ -86,8 +88,6 @@ sharedServer()("where a verb runs", (it) => {
       const dotted = ["feat", "fix"].map((kind) => worktree(top, join(folder, kind, "v2..x.lock")))
       expect((yield* place(dotted[0] ?? ""))[0]).toBe("twins/v2..x.lock")
       expect((yield* place(dotted[1] ?? ""))[0]).toBe("twins/v2.x1")
-      git(top, "worktree", "move", three, join(folder, "moved"))
-      expect((yield* place(join(folder, "moved")))[0]).toBe("twins/moved")
     })
   )
 
@@ -207,6 +207,47 @@ done
       expect(yield* place(join(folder, "src"))).toEqual(["loose/main", folder])
     })
   )
+
+  it.scoped("a portctl.json below the top of a worktree makes a project of its own, wherever the clone is", () =>
+    Effect.gen(function* () {
+      const top = yield* temporaryRepository("mono")
+      const file = (folder: string, contents: object = {}) => {
+        mkdirSync(join(folder, "src"), { recursive: true })
+        writeFileSync(join(folder, "portctl.json"), JSON.stringify({ services: { web: {} }, ...contents }))
+      }
+      file(top)
+      const [api, site] = [join(top, "packages/api"), join(top, "packages/site")]
+      file(api)
+      file(site, { app: "site" })
+      mkdirSync(join(top, "packages/none"))
+      expect(yield* place(join(api, "src"))).toEqual(["mono:packages:api/main", api])
+      expect(yield* place(site)).toEqual(["site/main", site])
+      expect(yield* place(join(top, "packages/none"))).toEqual(["mono/main", top])
+      const tree = worktree(top, join(top, "../tree"))
+      file(join(tree, "packages/api"))
+      expect((yield* place(join(tree, "packages/api")))[0]).toBe("mono:packages:api/tree")
+      const ports = (cwd: string) => Effect.map(run(cwd), ({ stdout }) => decode(stdout).allocations[0]?.port)
+      const before = [yield* ports(api), yield* ports(top)]
+      expect(new Set(before).size).toBe(2)
+      renameSync(top, `${top}-moved`)
+      expect([yield* ports(`${top}-moved/packages/api`), yield* ports(`${top}-moved`)]).toEqual(before)
+      expect(yield* place(`${top}-moved/packages/api`)).toEqual(["mono:packages:api/main", `${top}-moved/packages/api`])
+    })
+  )
+
+  for (const marker of [".jj", ".hg", ".sl", ".svn"]) {
+    it.scoped(`a folder with ${marker} inside a worktree is a working copy of its own`, () =>
+      Effect.gen(function* () {
+        const top = yield* temporaryRepository(`around${marker.replace(".", "-")}`)
+        const inner = join(top, `inner${marker.replace(".", "-")}`)
+        mkdirSync(join(inner, marker), { recursive: true })
+        mkdirSync(join(inner, "src"))
+        mkdirSync(join(top, marker))
+        expect(yield* place(join(inner, "src"))).toEqual([`${basename(inner)}/main`, inner])
+        expect(yield* place(top)).toEqual([`${basename(top)}/main`, top])
+      })
+    )
+  }
 
   it.scoped("a path through a link is the folder that it leads to", () =>
     Effect.gen(function* () {

@@ -17,15 +17,17 @@ const init = (cwd: string, ...args: ReadonlyArray<string>) =>
 const contents = (folder: string): unknown => JSON.parse(readFileSync(join(folder, "portctl.json"), "utf8"))
 
 describe.concurrent("portctl init", () => {
-  it.scopedLive("writes a portctl.json at the top of the worktree", () =>
+  it.scopedLive("writes a portctl.json where it is called, with --root at the top of the worktree", () =>
     Effect.gen(function* () {
       const top = yield* temporaryRepository("proj")
       mkdirSync(join(top, "src"))
-      expectAnswer(yield* init(join(top, "src")), `wrote ${top}/portctl.json for proj/main: web (PORT)\n`)
+      expectAnswer(yield* init(join(top, "src"), "--root"), `wrote ${top}/portctl.json for proj/main: web (PORT)\n`)
       expect(readFileSync(join(top, "portctl.json"), "utf8")).toBe(
         `${JSON.stringify({ $schema, services: { web: { env: "PORT" } } }, undefined, 2)}\n`
       )
       expect(readdirSync(top).sort()).toEqual([".git", "portctl.json", "src"])
+      expectAnswer(yield* init(join(top, "src")), `wrote ${top}/src/portctl.json for proj:src/main: web (PORT)\n`)
+      expectError(yield* init(join(top, "src")), `${top}/src/portctl.json is there already`)
       const tree = worktree(top, join(top, "../tree"))
       expectAnswer(yield* init(tree), `wrote ${tree}/portctl.json for proj/tree: web (PORT)\n`)
     })

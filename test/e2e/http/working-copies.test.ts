@@ -268,6 +268,9 @@ describe("a working copy", () => {
         const { port } = yield* startServer()
         const top = repository(join(yield* realFolder, "shop"))
         yield* allocate(port, { app: "shop", instance: "main", port: 8080 })
+        const { json } = yield* call(port, "POST", "/v1/ensure", request(top, gitDir(top), { services: [] }))
+        expect(json).toMatchObject({ allocations: [{ port: 8080 }] })
+        expect(json).not.toMatchObject({ allocations: [{ path: top }] })
         expect(yield* ask(port, top)).toMatchObject({ place: "shop/main", ports: [8080] })
         const old = { app: "shop", instance: "main", services: [{ service: "web" }] }
         expect((yield* call(port, "POST", "/v1/ensure", { ...old, path: top })).json).toMatchObject({

@@ -71,7 +71,7 @@ const ServicesFromText = Schema.transformOrFail(Schema.Array(Schema.String), Sch
   // One by one: the message on a bad one does not depend on its place.
   decode: (items) =>
     Effect.forEach(items, (item) => {
-      const [service = "", ...port] = item.split("=")
+      const [service = "", ...port] = item.trim().split("=")
       return decodeService(port.length === 0 ? { service } : { service, port: port.join("=") })
     }),
   encode: (services) =>

@@ -8,6 +8,8 @@ interface Repository {
   readonly app: string
   /** The folder of what all worktrees share. */
   readonly repository: string
+  /** The git directory of the worktree, or of the repository. */
+  readonly gitDir: string
 }
 
 /**
@@ -17,7 +19,7 @@ interface Repository {
 export type Answer =
   | ({ readonly _tag: "Worktree"; readonly instance: string; readonly folder: string } & Repository)
   | ({ readonly _tag: "Repository"; readonly reason: string } & Repository)
-  | { readonly _tag: "Outside" }
+  | { readonly _tag: "Outside" /** The top of another system's working copy. */; readonly folder?: string }
   | { readonly _tag: "Refused"; readonly reason: string; readonly remedy: "mend it" | "install git" }
 
 const refused = (reason: string): Answer => ({ _tag: "Refused", reason, remedy: "mend it" })
@@ -119,8 +121,31 @@ const linkedName = (folder: string, gitDir: string): string => {
   return isNumbered ? told : name
 }
 
-/** Ask git which repository and which of its worktrees a folder is in. The branch does not matter. */
+/** The directories by which other version control systems mark the top of a working copy. */
+const otherMarkers = [".jj", ".hg", ".sl", ".svn"]
+
+/** The nearest folder, from `folder` upwards and before `top`, that another version control system has marked. */
+const otherTop = (folder: string, top: string | undefined): string | undefined => {
+  for (let current = folder; current !== top; current = dirname(current)) {
+    if (otherMarkers.some((marker) => NodeFs.existsSync(join(current, marker)))) return current
+    if (dirname(current) === current) return undefined
+  }
+  return undefined
+}
+
+/**
+ * Which repository and which of its worktrees a folder is in. The branch does not matter. A working copy of another
+ * version control system inside a worktree is not a part of that.
+ */
 export const of: (cwd: string) => Effect.Effect<Answer> = Effect.fnUntraced(function* (cwd) {
+  const answer = yield* ofGit(cwd)
+  if (answer._tag === "Refused" || answer._tag === "Repository") return answer
+  const other = otherTop(cwd, answer._tag === "Worktree" ? answer.folder : undefined)
+  return other === undefined ? answer : { _tag: "Outside", folder: other }
+})
+
+/** What git says of a folder. */
+const ofGit: (cwd: string) => Effect.Effect<Answer> = Effect.fnUntraced(function* (cwd) {
   const questions = ["--git-dir", "--git-common-dir", "--show-superproject-working-tree", "--show-toplevel"]
   const ended = yield* git(cwd, [
     "rev-parse",
@@ -131,15 +156,15 @@ export const of: (cwd: string) => Effect.Effect<Answer> = Effect.fnUntraced(func
   if (!gitDir || !repository) return silence(cwd, ended)
   if (!folder) {
     const reason = `${cwd} is in none of the worktrees of ${repository}`
-    return { _tag: "Repository", app: yield* repositoryName(repository), repository, reason } as const
+    return { _tag: "Repository", app: yield* repositoryName(repository), repository, gitDir, reason } as const
   }
   if (gitDir !== repository) {
     const app = yield* repositoryName(repository)
-    return { _tag: "Worktree", app, repository, instance: linkedName(folder, gitDir), folder } as const
+    return { _tag: "Worktree", app, repository, gitDir, instance: linkedName(folder, gitDir), folder } as const
   }
   // A submodule has as many copies as its superproject has worktrees.
   const above = superproject ? yield* of(superproject) : undefined
   if (above?._tag === "Refused") return above
   const instance = above?._tag === "Worktree" ? above.instance : "main"
-  return { _tag: "Worktree", app: basename(folder), repository, instance, folder } as const
+  return { _tag: "Worktree", app: basename(folder), repository, gitDir, instance, folder } as const
 })

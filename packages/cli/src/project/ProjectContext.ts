@@ -1,5 +1,6 @@
 import * as NodeFs from "node:fs"
-import { basename } from "node:path"
+import { basename, relative, sep } from "node:path"
+import type { WorkingCopy } from "@port-server/domain/Ensure"
 import { sentenceOf, variable } from "@port-server/domain/EnvConfig"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { Name } from "@port-server/domain/Name"
@@ -16,8 +17,10 @@ export interface Here {
   readonly instance: string
   /** Whether the command line or the environment said the instance: then another folder may have the same one on purpose. */
   readonly isSaid: boolean
-  /** The real path of the worktree's top level; outside git, of the project file's folder or the current one. */
+  /** The real path of the project's folder: the project file's inside the worktree, else the worktree's top. */
   readonly folder: string
+  /** The same for the server, which decides what `app` and `instance` really are. */
+  readonly workingCopy: WorkingCopy
   /** The project file that goes for the current folder. */
   readonly project: ProjectFileLoader.Project | undefined
 }
@@ -54,13 +57,23 @@ const nameOf = (field: "app" | "instance", folder: string, name: string) =>
     return CliError.make(`the name of the folder ${folder} cannot be the ${field}'s: ${problem}; say --${field}`)
   })
 
+/**
+ * What separates the parts of the name of a project below its worktree's top. A slash would be read as the one between
+ * app and instance: `shop:packages:api/main/web`.
+ */
+const separator = ":"
+
+/** The name of a project: its worktree's, and its path in that. */
+const projectName = (app: string, project: string): string =>
+  project === "" ? app : [app, ...project.split(sep)].join(separator)
+
 /** What the folder says where nobody else does: its repository, or, outside git, its name. */
-const appOf = (folder: string, git: GitLocation.Answer) => {
+const appOf = (folder: string, git: GitLocation.Answer, project: string) => {
   if (git._tag === "Refused") return CliError.make(`${git.reason}; say --app and --instance, or ${git.remedy}`)
   if (git._tag === "Outside") return nameOf("app", folder, basename(folder))
   return git.app === ""
     ? CliError.make(`nothing in ${git.repository} says where its main worktree is; say --app`)
-    : nameOf("app", git._tag === "Worktree" ? folder : git.repository, git.app)
+    : nameOf("app", git._tag === "Worktree" ? folder : git.repository, projectName(git.app, project))
 }
 
 const instanceOf = (folder: string, git: GitLocation.Answer) => {
@@ -76,6 +89,21 @@ const instanceOf = (folder: string, git: GitLocation.Answer) => {
   }
 }
 
+/** Whether a folder is another one or below it. */
+const isWithin = (folder: string, other: string): boolean => {
+  const way = relative(other, folder)
+  return way !== ".." && !way.startsWith(`..${sep}`)
+}
+
+/** The project's folder: that of the nearest project file inside the working copy, or the top of that. */
+const projectFolder = (cwd: string, git: GitLocation.Answer, file: ProjectFileLoader.Project | undefined): string => {
+  if (git._tag === "Worktree" || (git._tag === "Outside" && git.folder !== undefined)) {
+    const top = git.folder ?? cwd
+    return file !== undefined && isWithin(file.folder, top) ? file.folder : top
+  }
+  return file?.folder ?? cwd
+}
+
 /** Where a verb runs, of what the command line says, the environment, the project file and the repository, in this order. */
 export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUntraced(function* (given) {
   const cwd = yield* currentFolder
@@ -87,14 +115,15 @@ export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUn
   const saidInstance =
     Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("PORTCTL_INSTANCE", "instance"))
   const git = yield* GitLocation.of(cwd)
-  const folder = git._tag === "Worktree" ? git.folder : (project?.folder ?? cwd)
-  const app = saidApp || (yield* appOf(folder, git))
+  const folder = projectFolder(cwd, git, project)
+  const inner = git._tag === "Worktree" ? relative(git.folder, folder) : ""
+  const app = saidApp || (yield* appOf(folder, git, inner))
   const instance = saidInstance || (yield* instanceOf(folder, git))
-  return {
-    app,
-    instance,
-    isSaid: saidInstance !== "",
+  const workingCopy: WorkingCopy = {
     folder,
-    project
+    ...("gitDir" in git ? { git_dir: git.gitDir } : {}),
+    ...(inner === "" ? {} : { project: inner }),
+    ...(saidApp === "" ? { app_from_folder: true } : {})
   }
+  return { app, instance, isSaid: saidInstance !== "", folder, workingCopy, project }
 })

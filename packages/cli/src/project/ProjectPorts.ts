@@ -24,8 +24,7 @@ const defaultService = "web"
 /** The services of a project: those of its file; without one, those that have ports already, or else `web`. */
 export const knownServices = Effect.fnUntraced(function* (here: Here) {
   if (here.project !== undefined) return [...settingsOf(here).keys()]
-  const client = yield* PortServerClient
-  const held = new Set((yield* client.list({ app: here.app, instance: here.instance })).map(({ service }) => service))
+  const held = new Set((yield* heldPorts(here)).allocations.map(({ service }) => service))
   return held.size === 0 ? [defaultService] : [...held]
 })
 
@@ -47,29 +46,49 @@ const noteOtherPorts = ({ also_held = [] }: EnsureResult) =>
     { discard: true }
   )
 
-/** Note whose the ports were until now: that folder may be away for a while only. */
-const noteTakeover = ({ took_over }: EnsureResult) =>
-  took_over === undefined
-    ? Effect.void
-    : Console.error(`note: took over the ports of ${escapeControls(took_over)}, which is gone`)
+/** Note whose the ports were until now, from where the working copy was moved, and which instance it is given. */
+const notePlace = ({ app, instance, instead_of, moved_from, took_over }: EnsureResult) =>
+  Effect.gen(function* () {
+    if (took_over !== undefined) {
+      yield* Console.error(`note: took over the ports of ${escapeControls(took_over)}, which is gone`)
+    }
+    const label = instanceLabel({ app, instance })
+    if (moved_from !== undefined) {
+      yield* Console.error(`note: ${escapeControls(moved_from)} was moved here; it keeps ${label} and its ports`)
+    }
+    if (instead_of !== undefined) {
+      const wished = instanceLabel({ app, instance: instead_of.instance })
+      yield* Console.error(
+        `note: ${wished} belongs to ${escapeControls(instead_of.folder)}, so this folder is ${label}; --instance gives it another one`
+      )
+    }
+  })
+
+/** Ask for the ports of services in the folder where the command runs, or, of none, for those that it has. */
+const request = Effect.fnUntraced(function* (here: Here, services: ReadonlyArray<unknown>) {
+  const { app, instance, isSaid, workingCopy } = here
+  const asked = yield* Effect.mapError(
+    decode({ app, instance, services, working_copy: workingCopy, ...(isSaid ? { share: true } : {}) }),
+    InvalidRequest.fromParseError
+  )
+  const client = yield* PortServerClient
+  const ensured = yield* client.ensure(asked)
+  yield* notePlace(ensured)
+  return ensured
+})
+
+/** The app and instance that the folder really has, and the ports of its services. Nothing is allocated. */
+export const heldPorts = (here: Here) => request(here, [])
 
 /** Give the services their ports, in the folder where the command runs, with the settings of its project file. */
 export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
-  const { app, folder, instance, isSaid } = here
   const settings = settingsOf(here)
   const services = asked.map(({ port, service }) => {
     const { prefer } = settings.get(service) ?? {}
     if (port !== undefined) return { service, port }
     return prefer === undefined ? { service } : { service, prefer }
   })
-  const request = yield* Effect.mapError(
-    // An instance that was given explicitly may be shared with the folder that it belongs to.
-    decode({ app, instance, services, path: folder, ...(isSaid ? { share: true } : {}) }),
-    InvalidRequest.fromParseError
-  )
-  const client = yield* PortServerClient
-  const ensured = yield* client.ensure(request)
-  yield* noteTakeover(ensured)
+  const ensured = yield* request(here, services)
   yield* noteOtherPorts(ensured)
   return ensured
 })

@@ -129,7 +129,9 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
           const held = moved(yield* write.matching({ app, instance }), copy?.moves ?? new Map())
           const names = [...new Set(held.map(({ service }) => service))]
           const services = request.services.length > 0 ? request.services : names.map((service) => ({ service }))
-          const wanted = deciding(path, services, held)
+          // Without services nothing is given, and nothing changes hands.
+          const isAsked = request.services.length > 0
+          const wanted = isAsked ? deciding(path, services, held) : []
           for (const each of wanted) probed.stateOf(each)
           const taken =
             path === undefined || copy !== undefined || share
@@ -154,7 +156,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
           const state = probed.states.get(path ?? "")
           const isDeviceKnown = state?._tag === "Present" || (state?._tag === "Absent" && state.hasParent)
           const device = isDeviceKnown ? state.device : copy?.device
-          if (copy !== undefined) yield* remember(write, copy, request.services.length > 0)
+          if (copy !== undefined) yield* remember(write, copy, isAsked)
           const allocations: Array<Allocation> = []
           let took_over: string | undefined
           for (const each of services) {
@@ -162,9 +164,10 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
             const placed = path === undefined ? { app, instance } : { app, instance, path, device }
             const found = current(held, each) ?? (yield* write.insert({ ...placed, service: each.service }, port))
             if (found === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
-            const isTakenOver = found.path !== undefined && found.path !== path && isLost(folderOf(found, folders))
+            const isTakenOver =
+              isAsked && found.path !== undefined && found.path !== path && isLost(folderOf(found, folders))
             if (isTakenOver) took_over ??= found.path
-            const isAdopted = path !== undefined && (found.path === undefined || isTakenOver)
+            const isAdopted = isAsked && path !== undefined && (found.path === undefined || isTakenOver)
             allocations.push(isAdopted ? yield* write.setProjectPath(found, path, device) : found)
           }
           const also_held = held.filter(({ service }) => missing.some((each) => each.service === service))
@@ -175,7 +178,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
             allocations,
             ...(took_over === undefined ? {} : { took_over }),
             ...(moved_from === undefined ? {} : { moved_from }),
-            ...(instead_of === undefined || request.services.length === 0 ? {} : { instead_of }),
+            ...(instead_of === undefined || !isAsked ? {} : { instead_of }),
             ...(also_held.length === 0 ? {} : { also_held })
           }
         })

@@ -13,17 +13,18 @@ import * as Options from "../Options.ts"
 /** Release what was ensured for the current worktree; `other` is another folder with ports of the same instance. */
 const releaseHere = Effect.gen(function* () {
   // Loaded only when it is asked for.
-  const [{ here }, { instanceLabel }] = yield* Effect.promise(() =>
+  const [{ here }, { heldPorts, instanceLabel }] = yield* Effect.promise(() =>
     Promise.all([import("../../project/ProjectContext.ts"), import("../../project/ProjectPorts.ts")])
   )
   const place = yield* here({ app: Option.none(), instance: Option.none() })
-  const { app, folder, instance } = place
+  const { folder } = place
   const client = yield* PortServerClient
+  const { app, instance } = yield* heldPorts(place)
   const own = yield* client.list({ path: folder })
   const { deleted } = yield* client.releaseMatching({ path: folder })
-  const places = own.length === 0 ? [instanceLabel(place)] : [...new Set(own.map(instanceLabel))]
+  const places = own.length === 0 ? [instanceLabel({ app, instance })] : [...new Set(own.map(instanceLabel))]
   const [other] = (yield* client.list({ app, instance })).flatMap(({ path }) => path ?? [])
-  return { deleted, folder, places, place: instanceLabel(place), other }
+  return { deleted, folder, places, place: instanceLabel({ app, instance }), other }
 })
 
 /** `portctl release` */

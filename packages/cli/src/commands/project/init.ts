@@ -1,5 +1,6 @@
 import { join, relative } from "node:path"
 import * as Command from "@port-server/command-line/command/Command"
+import * as Flag from "@port-server/command-line/command/Flag"
 import { firstDuplicate, type RequestedService } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { escapeControls } from "@port-server/domain/Name"
@@ -24,15 +25,15 @@ const Written = Schema.Struct({
   contents: ProjectFile
 })
 
-/** The folder that a new project file belongs in: the top of the worktree, or the current one. */
-const home = Effect.gen(function* () {
+/** The folder that a new project file belongs in: the current one, or the top of the worktree. */
+const home = Effect.fnUntraced(function* (atTop: boolean) {
   const cwd = yield* currentFolder
   const git = yield* GitLocation.of(cwd)
   if (git._tag === "Refused") return yield* CliError.make(`${git.reason}; ${git.remedy} first`)
   if (git._tag === "Repository" && !relative(git.repository, cwd).startsWith("..")) {
     return yield* CliError.make(`${git.reason}; go to one first`)
   }
-  return git._tag === "Worktree" ? git.folder : cwd
+  return atTop && "folder" in git ? (git.folder ?? cwd) : cwd
 })
 
 const settings = ({ port, service }: RequestedService) => {
@@ -51,11 +52,18 @@ export const init = Command.make(
   "init",
   {
     summary: `Write a ${projectFileName} that says which services this project has`,
-    details: ["It goes to the top of the worktree, or to the current folder outside git."],
-    examples: ["portctl init --service web,db"],
-    parameters: { app: Options.contextFlags.app, service: Options.newServices, json: Options.json }
+    details: [
+      "It goes to the current folder. Below the top of a worktree, that makes the folder a project of its own, shop:packages:api."
+    ],
+    examples: ["portctl init --service web,db", "portctl init --root"],
+    parameters: {
+      app: Options.contextFlags.app,
+      service: Options.newServices,
+      root: Flag.boolean("root", "Write it at the top of the worktree"),
+      json: Options.json
+    }
   },
-  Effect.fnUntraced(function* ({ app, json, service }) {
+  Effect.fnUntraced(function* ({ app, json, root, service }) {
     const asked = service.length === 0 ? [{ service: "web" }] : service
     const wanted = {
       $schema: projectFileSchemaUrl,
@@ -67,7 +75,7 @@ export const init = Command.make(
       if (strange !== undefined) return yield* CliError.make(reservedKeyMessage(strange, projectFileName))
       const port = firstDuplicate(asked.flatMap((each) => each.port || []))
       if (port !== undefined) return yield* CliError.make(`port ${port} is asked for twice`)
-      const file = join(yield* home, projectFileName)
+      const file = join(yield* home(root), projectFileName)
       const contents = yield* Effect.mapError(Schema.decode(ProjectFile)(wanted), InvalidRequest.fromParseError)
       yield* write(file, contents)
       const place = yield* Effect.option(here({ app, instance: Option.none() }))

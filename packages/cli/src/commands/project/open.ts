@@ -38,9 +38,9 @@ const Opened = Schema.Struct({
 const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<string>) {
   const place = yield* here(given)
   const service = yield* chosen(place, yield* knownServices(place), named)
-  const { allocations } = yield* ensureServices(place, [{ service }])
+  const { allocations, app, instance } = yield* ensureServices(place, [{ service }])
   const port = yield* Effect.orDie(Schema.decodeUnknown(Port)(allocations[0]?.port))
-  const answer = { url: `http://localhost:${port}`, app: place.app, instance: place.instance, service, port }
+  const answer = { url: `http://localhost:${port}`, app, instance, service, port }
   const client = yield* PortServerClient
   const { listener, listener_error } = yield* client.check(port)
   if (!(yield* Browser.open(answer.url))) {
