@@ -89,3 +89,33 @@ sharedServer()("an import in several requests", (it) => {
     )
   }
 })
+
+sharedServer()("imports whose last part does not come", (it) => {
+  const tooMany = "too many imports at a time, try again"
+
+  it.effect("are at most 64", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Server
+      for (let index = 0; index < 64; index++) {
+        expect(yield* send(port, [], { id: `open-${index}`, part: 0, last: false })).toMatchObject(nothing)
+      }
+      const refused = yield* send(port, [], { id: "one-more", part: 0, last: false })
+      expectError(refused, 503, tooMany)
+      expect(refused.headers["retry-after"]).toBe("1")
+      expect(yield* send(port, [], { id: "open-0", part: 1, last: true })).toMatchObject(nothing)
+      expect(yield* send(port, [], { id: "one-more", part: 0, last: false })).toMatchObject(nothing)
+    })
+  )
+})
+
+sharedServer()("imports of many short allocations", (it) => {
+  it.effect("count with what they take in memory", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Server
+      const half = (part: number) => Array.from({ length: 30_000 }, (_, index) => entry("a", 1 + part * 30_000 + index))
+      const parts = ["first", "second", "third"].flatMap((id) => [0, 1].map((part) => ({ id, part, last: false })))
+      const answers = yield* Effect.forEach(parts, (transaction) => send(port, half(transaction.part), transaction))
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 503, 400])
+    })
+  )
+})

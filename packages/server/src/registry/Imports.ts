@@ -10,8 +10,14 @@ const patience = "60 seconds"
 /** Most allocations of one import: one for each port. */
 const mostAllocations = 65_535
 
-/** Most characters of all imports whose last part has not come. */
-const mostCharacters = 128 * 1024 * 1024
+/** Most bytes of all imports whose last part has not come; a single one may exceed it. */
+const mostBytes = 64 * 1024 * 1024
+
+/** Most imports whose last part has not come. */
+const mostOpen = 64
+
+/** About what an allocation takes in memory beside its text, in bytes. */
+const bytesPerAllocation = 512
 
 /** Most conflicts in one response; their number is in its message. */
 const mostConflicts = 100
@@ -22,15 +28,16 @@ type Allocations = ImportRequest["allocations"]
 interface Parts {
   readonly parts: ReadonlyArray<Allocations>
   readonly length: number
-  readonly characters: number
+  /** About what they take in memory. */
+  readonly bytes: number
 }
 
-const none: Parts = { parts: [], length: 0, characters: 0 }
+const none: Parts = { parts: [], length: 0, bytes: 0 }
 
-const charactersOf = (allocations: Allocations) =>
+const bytesOf = (allocations: Allocations) =>
   allocations.reduce(
     (sum, { app, instance, path = "", service }) => sum + app.length + instance.length + service.length + path.length,
-    0
+    allocations.length * bytesPerAllocation
   )
 
 const invalid = (message: string) => new InvalidRequest({ message })
@@ -54,14 +61,15 @@ export class Imports extends Effect.Service<Imports>()("@port-server/server/regi
       const after: Parts = {
         parts: [...before.parts, allocations],
         length: before.length + allocations.length,
-        characters: before.characters + charactersOf(allocations)
+        bytes: before.bytes + bytesOf(allocations)
       }
       if (after.length > mostAllocations) {
         yield* forget(id)
         return yield* invalid(`a backup has at most ${mostAllocations} allocations, one for each port`)
       }
-      const others = [...open].reduce((sum, [other, { characters }]) => (other === id ? sum : sum + characters), 0)
-      if (others > 0 && others + after.characters > mostCharacters) {
+      const others = [...open].flatMap(([other, { bytes }]) => (other === id ? [] : [bytes]))
+      const total = others.reduce((sum, bytes) => sum + bytes, after.bytes)
+      if (others.length >= mostOpen || (others.length > 0 && total > mostBytes)) {
         return yield* new StorageUnavailable({ message: "too many imports at a time, try again", retryAfter: 1 })
       }
       open.set(id, after)
