@@ -98,6 +98,9 @@ export class PortServerClient extends Effect.Service<PortServerClient>()("@port-
   }
 }
 
+/** The error of a server that is older than this client, which sends no field that its own version does not know. */
+const unknownField = /unknown field ("[^"]*")/
+
 /** Error message for a response that is not port-server's. */
 export const notPortServerMessage = (address: ServerAddress, status: number): string =>
   `what answers at ${address} is not a port-server that this program understands (status ${status})`
@@ -145,6 +148,14 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
     )
   }
 
+  /** The error of an API call, unless it is that the server is too old for the call. */
+  const outdated = <E>(error: E): Effect.Effect<never, E | UnexpectedResponse> => {
+    const [, field] = error instanceof InvalidRequest ? (unknownField.exec(error.message) ?? []) : []
+    if (field === undefined) return Effect.fail(error)
+    const message = `the port-server at ${address} is older than this program and does not know the field ${field}; portctl restart starts the new version`
+    return new UnexpectedResponse({ status: 400, message })
+  }
+
   /** The answer of one attempt, with everything that can go wrong on the way to it as an error a caller can act on. */
   const attempt = <A, E>(
     call: Effect.Effect<A, E | HttpApiDecodeError | HttpClientError.HttpClientError | ParseResult.ParseError>
@@ -159,7 +170,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
               status === 0 ? InvalidRequest.fromParseError(error) : notPortServer(status)
           )
         }
-        if (!HttpClientError.isHttpClientError(error)) return Effect.fail(error)
+        if (!HttpClientError.isHttpClientError(error)) return outdated(error)
         return error._tag === "ResponseError" ? refused(error) : unreachable(error.cause)
       }),
       Effect.locally(answered, 0),
