@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LoopbackHttpClient from "./client/LoopbackHttpClient.ts"
+import * as OwnServer from "./client/OwnServer.ts"
 import * as ResilientHttpClient from "./client/ResilientHttpClient.ts"
 import type { SettingsUnusable } from "./errors/ServerErrors.ts"
 import { usualAddress } from "./settings/UsualAddress.ts"
@@ -26,6 +27,7 @@ const client = (recovery: "awaitRestart" | "autostart") =>
             )
           )
         ),
+        Layer.provide(OwnServer.layer(address)),
         Layer.provide(LoopbackHttpClient.layer)
       )
     )

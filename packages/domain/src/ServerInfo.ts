@@ -4,6 +4,12 @@ import * as Schema from "effect/Schema"
 export const ServerInfo = Schema.Struct({
   version: Schema.String,
   pid: Schema.Int.annotations({ description: "number of its process" }),
+  user: Schema.optionalWith(
+    Schema.String.annotations({
+      description: "name of the user that it runs as, or the number of one without a name; an older server does not say"
+    }),
+    { exact: true }
+  ),
   started_at: Schema.String.annotations({ description: "UTC, whole seconds", examples: ["2025-02-08T15:04:05Z"] }),
   database: Schema.String.annotations({ description: "path of the database file" }),
   range: Schema.String.annotations({ description: "the ports that it hands out", examples: ["3000-9999"] }),

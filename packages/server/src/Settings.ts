@@ -1,3 +1,4 @@
+import { dirname } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import type * as Command from "@port-server/command-line/command/Command"
@@ -46,6 +47,12 @@ export const makeDataFolder = Effect.fnUntraced(function* (database: string) {
   const fs = yield* FileSystem.FileSystem
   const folder = dataFolder()
   if (folder === undefined || database !== defaultDatabase()) return
+  const { uid } = yield* Effect.orElseSucceed(fs.stat(dirname(folder)), () => ({ uid: Option.none<number>() }))
+  if (process.getuid?.() === 0 && Option.exists(uid, (uid) => uid !== 0 && String(uid) === process.env["SUDO_UID"])) {
+    return yield* new DatabaseUnusable({
+      message: `${folder} is in the home of the user who called sudo, and would be root's: use sudo -H, or --db FILE`
+    })
+  }
   const message = `cannot make the folder ${folder} (is HOME your own folder? or use --db FILE)`
   yield* fs.makeDirectory(folder, { mode: 0o700 }).pipe(
     Effect.catchIf(

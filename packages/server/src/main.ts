@@ -23,6 +23,7 @@ import { ServerConfig } from "./ServerConfig.ts"
 import { type Flags, makeDataFolder, options, settings } from "./Settings.ts"
 import { integrityCheck } from "./storage/IntegrityCheck.ts"
 import { openingCheck } from "./storage/OpeningCheck.ts"
+import { refuseOtherNetwork } from "./storage/OtherNetwork.ts"
 
 /** The one ready line: printed, or the first of the log file. */
 const announce = Effect.gen(function* () {
@@ -49,6 +50,7 @@ const serve = (flags: Flags) =>
   Layer.effectDiscard(announce).pipe(
     Layer.provideMerge(HttpLive),
     Layer.provide(Layer.mergeAll(Registry.Default, Projects.Default, Imports.Default, Prune.Default)),
+    Layer.provide(Layer.effectDiscard(Effect.flatMap(ServerConfig, ({ database }) => refuseOtherNetwork(database)))),
     Layer.tapError(logFailure),
     Layer.provide(Log),
     Layer.provideMerge(LoopbackHttpServer.layer),

@@ -547,6 +547,7 @@ describe.concurrent("portctl status", () => {
       expectClean(ended)
       expect(ended.stdout.split("\n")).toEqual([
         `pid          ${pid}`,
+        expect.stringMatching(/^user {9}\S+$/),
         expect.stringMatching(/^version {6}\d+\.\d+\.\d+$/),
         `address      ${me.address}`,
         `database     ${me.database}`,

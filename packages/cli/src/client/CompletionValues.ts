@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { usualAddress } from "../settings/UsualAddress.ts"
 import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
+import * as OwnServer from "./OwnServer.ts"
 
 /** How long a person who pressed Tab waits for a server that does not answer, in ms. */
 const patience = 700
@@ -27,9 +28,9 @@ const known: Readonly<Record<string, Known>> = {
   }
 }
 
-const client = Layer.unwrapEffect(Effect.map(usualAddress, (address) => PortServerClient.at(address))).pipe(
-  Layer.provide(LoopbackHttpClient.layer)
-)
+const client = Layer.unwrapEffect(
+  Effect.map(usualAddress, (address) => Layer.provide(PortServerClient.at(address), OwnServer.layer(address)))
+).pipe(Layer.provide(LoopbackHttpClient.layer))
 
 const allocations = (selector: AllocationFilter) =>
   Effect.flatMap(PortServerClient, (client) => client.list(selector)).pipe(

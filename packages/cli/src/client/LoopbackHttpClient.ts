@@ -83,7 +83,9 @@ const send = (request: HttpClientRequest) =>
   Effect.async<HttpClientResponse.HttpClientResponse, HttpClientError>((resume) => {
     const { method, headers, body } = request
     const query = UrlParams.toString(request.urlParams)
-    const url = query === "" ? request.url : `${request.url}?${query}`
+    // A port-server listens at 127.0.0.1, also where the name means ::1.
+    const base = request.url.replace(/^http:\/\/localhost(?=[:/])/i, "http://127.0.0.1")
+    const url = query === "" ? base : `${base}?${query}`
     const fail = (cause: unknown) => resume(new RequestError({ request, reason: "Transport", cause }))
     const outgoing = httpRequest(url, { method, headers, agent: false }, (message) => {
       const chunks: Array<Buffer> = []

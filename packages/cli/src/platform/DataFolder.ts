@@ -6,6 +6,7 @@ import { sentenceOf } from "@port-server/domain/EnvConfig"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { cannotMake, codeOf } from "../errors/FileError.ts"
+import * as User from "./User.ts"
 
 /** The data folder cannot be used; `message` names it. */
 export class DataFolderUnusable extends Data.TaggedError("DataFolderUnusable")<{ readonly message: string }> {}
@@ -37,6 +38,9 @@ export const make: Effect.Effect<string, DataFolderUnusable> = Effect.suspend(()
     return failed(sentenceOf(error))
   }
   try {
+    if (User.sudoUid !== undefined && NodeFs.statSync(home()).uid === User.sudoUid) {
+      return failed(`${folder} is in the home of the user who called sudo, and would be root's: use sudo -H`)
+    }
     try {
       NodeFs.mkdirSync(folder, { mode: 0o700 })
     } catch (error) {

@@ -42,7 +42,7 @@ export const autostart =
         return yield* because(ServerProbe.toError(status, usual))
       }
       if (!isAllowed || !ServerProbe.isLoopback(usual.host)) return yield* awaitRestart(usual)(error)
-      const address = ServerProbe.onThisMachine(usual.port)
+      const address = ServerProbe.ofThisMachine(usual)
       const started = yield* Effect.mapError(ServerStart.startUnlessLocked(address), because)
       if (Option.isSome(started) && started.value.isNew) {
         yield* Console.error(ServerStart.describeStarted("started", address, started.value))

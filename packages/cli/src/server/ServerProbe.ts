@@ -15,7 +15,7 @@ import * as Schedule from "effect/Schedule"
 import * as LoopbackHttpClient from "../client/LoopbackHttpClient.ts"
 import { NotLocal, ServerUnusable } from "../errors/ServerErrors.ts"
 import * as SettingsFile from "../settings/SettingsFile.ts"
-import { usualAddress } from "../settings/UsualAddress.ts"
+import { isChosen, usualAddress } from "../settings/UsualAddress.ts"
 
 /** What responds at an address. */
 export type ServerStatus =
@@ -34,6 +34,10 @@ export const isLoopback = (host: string): boolean => /^(127\.0\.0\.1|localhost)$
 /** Where a server of this machine listens that has the port. */
 export const onThisMachine = (port: Port): ServerAddress => new ServerAddress({ host: serverHost, port })
 
+/** The same for an address of this machine; one that was not chosen stays so. */
+export const ofThisMachine = (address: ServerAddress): ServerAddress =>
+  isChosen(address) ? onThisMachine(address.port) : address
+
 /** Where a server of this machine is to be started or stopped: at the port given, else at that of the usual address. */
 export const localAddress = Effect.fnUntraced(function* (port: Option.Option<Port>) {
   const usual = yield* usualAddress
@@ -43,7 +47,7 @@ export const localAddress = Effect.fnUntraced(function* (port: Option.Option<Por
       message: `${source} is ${usual}, another machine than this: only a server at 127.0.0.1 or localhost can be started and stopped`
     })
   }
-  return onThisMachine(Option.getOrElse(port, () => usual.port))
+  return Option.match(port, { onNone: () => ofThisMachine(usual), onSome: onThisMachine })
 })
 
 /** How long what listens at an address may take to respond to one request. */

@@ -12,6 +12,7 @@ import { ServerNotStarted } from "../errors/ServerErrors.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
 import { preflight } from "./ServerLaunch.ts"
 import { withServerLock } from "./ServerLock.ts"
+import * as ServerOwner from "./ServerOwner.ts"
 import * as ServerProcess from "./ServerProcess.ts"
 import { resolveSpec, type ServerFlags, toArguments } from "./ServerSpec.ts"
 import { type Started, startLocked } from "./ServerStart.ts"
@@ -58,6 +59,8 @@ export const restart = (address: ServerAddress, flags: ServerFlags) =>
     if (Option.isNone(running)) {
       return { ...(yield* startLocked(wanted)), wasRunning: false } satisfies Restarted
     }
+    yield* ServerOwner.assertOwn(address, running.value)
+    yield* ServerOwner.assertMayStart(address)
     const before = settingsOf(running.value)
     const effective = { ...before, ...wanted.effective }
     yield* preflight(toArguments(address, effective)).pipe(

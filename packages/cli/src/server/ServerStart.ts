@@ -12,10 +12,12 @@ import * as Schedule from "effect/Schedule"
 import { ServerNotStarted, type ServerUnusable, type SettingsUnusable } from "../errors/ServerErrors.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
 import * as PortLimits from "../platform/PortLimits.ts"
+import * as User from "../platform/User.ts"
 import * as SettingsFile from "../settings/SettingsFile.ts"
 import { usualAddress } from "../settings/UsualAddress.ts"
 import { launch } from "./ServerLaunch.ts"
 import { unlessLocked, withServerLock } from "./ServerLock.ts"
+import * as ServerOwner from "./ServerOwner.ts"
 import * as ServerPaths from "./ServerPaths.ts"
 import { probe, toError } from "./ServerProbe.ts"
 import { noFlags, resolveSpec, type ServerFlags, type ServerSpec, toArguments } from "./ServerSpec.ts"
@@ -35,7 +37,7 @@ class StartLost extends Data.TaggedError("StartLost")<{ readonly message: string
 /** Start a server and wait until it is the one that responds, or another one that was faster. */
 const startAndWait = ({ address, effective }: ServerSpec) =>
   Effect.gen(function* () {
-    if (effective.log === undefined) {
+    if (effective.log === undefined || (effective.database === undefined && User.sudoUid !== undefined)) {
       const elsewhere = effective.database === undefined ? "" : "; portctl start --log FILE puts the log elsewhere"
       yield* Effect.mapError(
         DataFolder.make,
@@ -111,6 +113,7 @@ export const startLocked = (spec: ServerSpec): Effect.Effect<Started, ServerNotS
     const { address, flags, given } = spec
     const status = yield* probe(address)
     if (status._tag === "NotPortServer" || status._tag === "Unreachable") return yield* toError(status, address)
+    yield* status._tag === "Running" ? ServerOwner.assertOwn(address, status.info) : ServerOwner.assertMayStart(address)
     const started =
       status._tag === "Running"
         ? { ...status.info, isNew: false, log: "" }

@@ -5,12 +5,12 @@ import * as Effect from "effect/Effect"
 import type { SettingsUnusable } from "../errors/ServerErrors.ts"
 import * as SettingsFile from "./SettingsFile.ts"
 
+/** Whether an address was chosen, by a flag, the environment or the settings: it is not the very default, whatever it is. */
+export const isChosen = (address: ServerAddress): boolean => address !== defaultAddress
+
 /** Where portctl asks: `PORT_SERVER_ADDR`, else `address` of the settings, else the default. */
 export const usualAddress: Effect.Effect<ServerAddress, ConfigError | SettingsUnusable> = Effect.flatMap(
   addressFromEnv,
   (given) =>
-    // The very default, not one of its value: the variable is not set.
-    given === defaultAddress
-      ? Effect.map(SettingsFile.read, ({ address }) => address ?? defaultAddress)
-      : Effect.succeed(given)
+    !isChosen(given) ? Effect.map(SettingsFile.read, ({ address }) => address ?? defaultAddress) : Effect.succeed(given)
 )

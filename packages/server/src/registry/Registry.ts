@@ -16,6 +16,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Listeners } from "../listeners/Listeners.ts"
+import { userName } from "../runtime/UserName.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 import type { StoredOwner } from "../storage/BulkWrites.ts"
@@ -36,6 +37,8 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
     const listeners = yield* Listeners
     const sockets = yield* SocketProjects
     const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
+
+    const user = userName()
 
     /** Everything of a backup or, when some of it has another owner, nothing. */
     const tryImport = ({ allocations, dry_run = false }: ImportRequest) =>
@@ -134,6 +137,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
         (count): ServerInfo => ({
           version,
           pid: process.pid,
+          user,
           started_at,
           database,
           range: range.toString(),

@@ -20,9 +20,15 @@ const oldestSqlite = [3, 51, 3] as const
 
 const pragmas = query(Schema.Struct({ synchronous: Schema.Int, journal_mode: Schema.String, version: Schema.String }))
 
+interface Options {
+  readonly readonly?: boolean
+  /** Whether nobody else may have the database open. */
+  readonly exclusive?: boolean
+}
+
 /** Open a connection that is closed with the scope. Waits while another process holds a lock. */
 export const connect = Effect.fnUntraced(
-  function* (filename: string, options: { readonly readonly?: boolean } = {}) {
+  function* (filename: string, { exclusive = false, ...options }: Options = {}) {
     const SqliteClient = yield* SqliteDriver.load
     const sql = yield* SqliteClient.make({ filename, disableWAL: true, ...options }).pipe(
       // The driver's constructor throws inside an effect that cannot fail.
@@ -31,6 +37,8 @@ export const connect = Effect.fnUntraced(
       )
     )
     const connection = yield* sql.reserve
+    // Read when SQLite opens the file, which another pragma has it do.
+    if (exclusive) yield* run(connection, "PRAGMA locking_mode = EXCLUSIVE")
     for (const pragma of [`busy_timeout = ${busyTimeout}`, "foreign_keys = ON", "synchronous = FULL"]) {
       yield* run(connection, `PRAGMA ${pragma}`)
     }

@@ -49,6 +49,7 @@ const lines = (address: ServerAddress, info: ServerInfo, now: number, terminal: 
     columns,
     [
       ["pid", String(info.pid)],
+      ...(info.user === undefined ? [] : [["user", info.user] as const]),
       ["version", info.version],
       ["address", String(address)],
       ["database", info.database],
