@@ -1,0 +1,63 @@
+import { accessSync, constants, existsSync, readFileSync } from "node:fs"
+import { basename, delimiter, isAbsolute, join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as DataFolder from "../platform/DataFolder.ts"
+import * as ServerPaths from "../server/ServerPaths.ts"
+import { serviceManager } from "../server/service/ServiceManager.ts"
+import { type Check, error, ok, warning } from "./Check.ts"
+
+const isReadable = (file: string): boolean => {
+  try {
+    accessSync(file, constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const textOf = (file: string): string => (isReadable(file) ? readFileSync(file, "utf8") : "")
+
+const hasLsof = (): boolean =>
+  (process.env["PATH"] ?? "").split(delimiter).some((folder) => isAbsolute(folder) && existsSync(join(folder, "lsof")))
+
+const listeners = (): Check => {
+  const others =
+    process.getuid?.() === 0 ? "" : "; of processes of other users, only the user is known, for only root sees more"
+  if (isReadable("/proc/net/tcp")) return ok("listeners", `what listens is read from /proc/net${others}`)
+  return hasLsof()
+    ? ok("listeners", `what listens is read from lsof${others}`)
+    : warning("listeners", "ports are tried one by one: who listens on them is not known", "install lsof")
+}
+
+const service = Effect.map(ServerPaths.program, (program): Check => {
+  const { file, name } = serviceManager()
+  const text = textOf(file)
+  if (text === "") return ok("service", `${name} is not installed; portctl service install starts it with your session`)
+  return text.includes(program)
+    ? ok("service", `${name} starts ${program} with your session`)
+    : error("service", `${file} does not start this port-server, ${program}`, "portctl service install")
+}).pipe(Effect.catchAll(({ message }) => Effect.succeed(error("service", message, "install port-server again"))))
+
+/** The files in which completions are installed, as docs/cli.md has it. */
+const completionFiles: Readonly<Record<string, ReadonlyArray<string>>> = {
+  bash: [".bashrc", ".bash_profile", ".local/share/bash-completion/completions/portctl"],
+  zsh: [".zshrc"],
+  fish: [".config/fish/config.fish", ".config/fish/completions/portctl.fish"]
+}
+
+const completion = (): Check => {
+  const shell = basename(process.env["SHELL"] ?? "")
+  const files = completionFiles[shell]
+  if (files === undefined) return ok("completion", "there is completion for bash, zsh and fish")
+  const found = files.map((file) => join(DataFolder.home(), file)).find((file) => /portctl/.test(textOf(file)))
+  return found === undefined
+    ? warning("completion", `${shell} does not complete portctl`, `portctl --completions ${shell}, in ${files[0]}`)
+    : ok("completion", `${shell} completes portctl, by ${found}`)
+}
+
+/** What of this machine matters: the sources of listeners, the service, the shell. */
+export const machineChecks: Effect.Effect<ReadonlyArray<Check>> = Effect.map(service, (found) => [
+  listeners(),
+  found,
+  completion()
+])

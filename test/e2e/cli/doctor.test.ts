@@ -1,0 +1,111 @@
+import { chmodSync, mkdirSync, realpathSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { user } from "../../support/Daemon.ts"
+import { bin, type Ended } from "../../support/Programs.ts"
+
+const Report = Schema.Struct({
+  ok: Schema.Boolean,
+  checks: Schema.Array(
+    Schema.Struct({
+      name: Schema.String,
+      status: Schema.String,
+      message: Schema.String,
+      remedy: Schema.optional(Schema.String)
+    })
+  )
+})
+
+const reportOf = ({ stdout }: Ended) => {
+  const { checks, ok } = Schema.decodeUnknownSync(Schema.parseJson(Report), { onExcessProperty: "error" })(stdout)
+  return { ok, checks: Object.fromEntries(checks.map((check) => [check.name, check])) }
+}
+
+const names = [
+  "node",
+  "programs",
+  "path",
+  "settings",
+  "range",
+  "server",
+  "database",
+  "listeners",
+  "service",
+  "completion"
+]
+
+describe.concurrent("portctl doctor", () => {
+  it.scopedLive("finds all well where all is well, as text and as JSON", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      yield* me.portctl("start")
+      writeFileSync(join(me.home, ".bashrc"), "source <(portctl --completions bash)\n")
+      const env = { SHELL: "/bin/bash", PATH: `${dirname(bin.portctl)}:${process.env["PATH"]}` }
+      const ended = yield* me.portctl("doctor --json", { env })
+      const { checks, ok } = reportOf(ended)
+      expect(ended).toMatchObject({ code: 0, stderr: "" })
+      expect(ok).toBe(true)
+      expect(Object.keys(checks)).toEqual(names)
+      for (const check of Object.values(checks)) expect(check).toMatchObject({ status: "ok" })
+      expect(checks["node"]?.message).toContain(process.versions.node)
+      expect(checks["settings"]?.message).toContain(`address ${me.address} (PORT_SERVER_ADDR)`)
+      expect(checks["database"]?.message).toBe(
+        `the database ${realpathSync(me.home)}/.port_server/ports.db is sound: 0 allocation(s)`
+      )
+      const text = yield* me.portctl("doctor", { env })
+      expect(text).toMatchObject({ code: 0, stderr: "" })
+      expect(text.stdout.split("\n").map((line) => line.split(/ +/)[1] ?? "")).toEqual([...names, ""])
+    })
+  )
+
+  it.scopedLive("warns with a remedy, and starts nothing", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const other = join(me.home, "other")
+      mkdirSync(other)
+      writeFileSync(join(other, "portctl"), "#!/bin/sh\n")
+      chmodSync(join(other, "portctl"), 0o755)
+      const env = { SHELL: "/bin/zsh", PATH: `${other}:${process.env["PATH"]}`, PORT_SERVER_RANGE: "60000-60999" }
+      const ended = yield* me.portctl("doctor --json", { env })
+      const { checks, ok } = reportOf(ended)
+      expect(ended.code).toBe(0)
+      expect(ok).toBe(true)
+      expect(checks["server"]).toEqual({
+        name: "server",
+        status: "warning",
+        message: `port-server is not running at ${me.address}`,
+        remedy: "portctl start"
+      })
+      for (const name of ["path", "range", "completion"]) {
+        expect(checks[name]).toMatchObject({ status: "warning", remedy: expect.stringMatching(/./) })
+      }
+      expect(checks["database"]).toMatchObject({ status: "ok" })
+      expect((yield* me.portctl("doctor", { env })).stdout).toContain("to do: portctl start\n")
+      expect((yield* me.portctl("status")).code).toBe(3)
+    })
+  )
+
+  it.scopedLive("exits 1 for a database that is damaged, and for settings that are not valid", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const data = join(me.home, ".port_server")
+      mkdirSync(data, { mode: 0o700 })
+      writeFileSync(join(data, "ports.db"), "no database".repeat(1000))
+      const damaged = yield* me.portctl("doctor --json")
+      expect(damaged.code).toBe(1)
+      expect(reportOf(damaged)).toMatchObject({
+        ok: false,
+        checks: { database: { status: "error", message: expect.stringContaining("ports.db") } }
+      })
+      writeFileSync(join(data, "config.json"), '{"server": {}}')
+      const invalid = yield* me.portctl("doctor --json")
+      expect(invalid.code).toBe(1)
+      expect(reportOf(invalid).checks["settings"]).toMatchObject({
+        status: "error",
+        message: `${join(data, "config.json")}: unknown field "server"`
+      })
+    })
+  )
+})
