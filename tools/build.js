@@ -39,6 +39,8 @@ for (const [name, entry] of Object.entries(programs)) {
     minify: true,
     conditions: ["@port-server/source"],
     external: ["better-sqlite3"],
+    // Its other form finds its parts only beside it.
+    alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     // What Node puts around a module; the loader calls it.
     banner: { js: "(function (exports, require, module, __filename, __dirname) {" },
     footer: { js: "})" },

@@ -75,6 +75,9 @@ export const portctl: ProgramInfo = {
       ],
       "A project's ports": [
         command("init", async () => (await import("./commands/project/init.ts")).init),
+        command("add", async () => (await import("./commands/project/add.ts")).add),
+        command("remove", async () => (await import("./commands/project/remove.ts")).remove),
+        starting("get", async () => (await import("./commands/project/get.ts")).get),
         starting("ensure", async () => (await import("./commands/project/ensure.ts")).ensure),
         starting("env", async () => (await import("./commands/project/env.ts")).env),
         starting("run", async () => (await import("./commands/project/run.ts")).run),

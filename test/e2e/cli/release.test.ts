@@ -161,7 +161,7 @@ describe.concurrent("portctl release --here", () => {
         ["--port", "80"]
       ]) {
         const ended = yield* portctl(["release", "--here", ...other], { env: { PORT_SERVER_ADDR: address } })
-        expectUsageError(ended, /--here goes without --id and filters/, "portctl release")
+        expectUsageError(ended, /--here goes without --id and filters but --service/, "portctl release")
       }
       expect(connections()).toBe(0)
     })

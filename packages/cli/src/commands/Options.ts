@@ -66,17 +66,21 @@ const Service = Schema.Struct({
 const decodeService = ParseResult.decode(Service)
 
 /** Services as the command line names them: `web`, or `db=5432` with its exact port. */
-const ServicesFromText = Schema.transformOrFail(Schema.Array(Schema.String), Schema.Array(Schema.typeSchema(Service)), {
-  strict: true,
-  // One by one: the message on a bad one does not depend on its place.
-  decode: (items) =>
-    Effect.forEach(items, (item) => {
-      const [service = "", ...port] = item.trim().split("=")
-      return decodeService(port.length === 0 ? { service } : { service, port: port.join("=") })
-    }),
-  encode: (services) =>
-    ParseResult.succeed(services.map(({ port, service }) => (port === undefined ? service : `${service}=${port}`)))
-})
+export const ServicesFromText = Schema.transformOrFail(
+  Schema.Array(Schema.String),
+  Schema.Array(Schema.typeSchema(Service)),
+  {
+    strict: true,
+    // One by one: the message on a bad one does not depend on its place.
+    decode: (items) =>
+      Effect.forEach(items, (item) => {
+        const [service = "", ...port] = item.trim().split("=")
+        return decodeService(port.length === 0 ? { service } : { service, port: port.join("=") })
+      }),
+    encode: (services) =>
+      ParseResult.succeed(services.map(({ port, service }) => (port === undefined ? service : `${service}=${port}`)))
+  }
+)
 
 const serviceList = (description: string) =>
   Flag.list({ name: "service", placeholder: "NAME[=PORT]", description, completes: "service" }).pipe(

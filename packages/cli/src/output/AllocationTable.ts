@@ -9,7 +9,7 @@ export const ownerAndId = (allocation: Allocation): string => `${allocation.owne
 export const formatTime = (text: string): string => text.replace("T", " ").replace("Z", "")
 
 /** What a table of allocations shows of each. */
-type Row = Pick<Allocation, "id" | "app" | "instance" | "service" | "port" | "created_at">
+type Row = Pick<Allocation, "id" | "app" | "instance" | "service" | "port" | "created_at" | "path">
 
 const columns: ReadonlyArray<Table.Column<Row>> = [
   { heading: "ID", cell: ({ id }) => String(id) },
@@ -20,10 +20,19 @@ const columns: ReadonlyArray<Table.Column<Row>> = [
   { heading: "CREATED", cell: ({ created_at }) => formatTime(created_at), style: "dim" }
 ]
 
+/** From this width on a terminal shows the folders too, where there are any. */
+const wide = 120
+
 /** The allocations as a table, with further columns where given, or `no allocations`. */
 export const table = <A extends Row>(
   allocations: ReadonlyArray<A>,
   terminal: Terminal,
-  further: ReadonlyArray<Table.Column<A>> = []
-): string =>
-  allocations.length === 0 ? "no allocations" : Table.table([...columns, ...further], allocations, terminal)
+  further: ReadonlyArray<Table.Column<A>> = [],
+  hasFolder = false
+): string => {
+  const folder: Table.Column<Row> = { heading: "FOLDER", cell: ({ path = "-" }) => path, shorten: "start" }
+  const isShown = hasFolder || ((terminal.columns ?? 0) >= wide && allocations.some(({ path }) => path !== undefined))
+  return allocations.length === 0
+    ? "no allocations"
+    : Table.table([...columns, ...further, ...(isShown ? [folder] : [])], allocations, terminal)
+}

@@ -36,7 +36,7 @@ export const create = (file: string, bytes: Uint8Array, mode = 0o666): void =>
   withStaged(file, bytes, mode, (temporary) => NodeFs.linkSync(temporary, file))
 
 /** Give a file these bytes, at once; its mode, and where that is allowed its owner, stay. */
-const replace = (file: string, bytes: Uint8Array): void => {
+export const replace = (file: string, bytes: Uint8Array): void => {
   const { gid, mode, uid } = NodeFs.statSync(file)
   withStaged(file, bytes, 0o600, (temporary) => {
     try {

@@ -50,29 +50,35 @@ export const list = Command.make(
       app: Options.appFilter,
       instance: Options.instanceFilter,
       service: Options.serviceFilter,
+      folder: Flag.boolean("folder", "Show the project folders, as on a terminal of 120 columns"),
       live: Flag.boolean("live", "Show also which sockets hold each port"),
       json: Options.json
     }
   },
-  Effect.fnUntraced(function* ({ json, live: isLive, ...selector }) {
+  Effect.fnUntraced(function* ({ folder, json, live: isLive, ...selector }) {
     const client = yield* PortServerClient
     if (isLive) {
       yield* Output.print(Schema.Array(LiveAllocation), { json, indent: 2 })(
         live(client, selector),
         (allocations, terminal) =>
-          AllocationTable.table(allocations, terminal, [
-            {
-              heading: "LISTENING",
-              cell: cellOf,
-              style: (allocation) =>
-                allocation.listener === undefined ? "dim" : isForeign(allocation) ? "red" : "green"
-            }
-          ])
+          AllocationTable.table(
+            allocations,
+            terminal,
+            [
+              {
+                heading: "LISTENING",
+                cell: cellOf,
+                style: (allocation) =>
+                  allocation.listener === undefined ? "dim" : isForeign(allocation) ? "red" : "green"
+              }
+            ],
+            folder
+          )
       )
       return
     }
     yield* Output.print(Schema.Array(Allocation), { json, indent: 2 })(client.list(selector), (allocations, terminal) =>
-      AllocationTable.table(allocations, terminal)
+      AllocationTable.table(allocations, terminal, [], folder)
     )
   })
 )

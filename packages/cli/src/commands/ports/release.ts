@@ -10,8 +10,8 @@ import * as Option from "effect/Option"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
 
-/** Release what was ensured for the current worktree; `other` is another folder with ports of the same instance. */
-const releaseHere = Effect.gen(function* () {
+/** Release what was ensured for the current worktree, of one service or of all; `other` is another folder with ports of the same instance. */
+const releaseHere = Effect.fnUntraced(function* (service: string) {
   // Loaded only when it is asked for.
   const [{ here }, { heldPorts, instanceLabel }] = yield* Effect.promise(() =>
     Promise.all([import("../../project/ProjectContext.ts"), import("../../project/ProjectPorts.ts")])
@@ -20,10 +20,12 @@ const releaseHere = Effect.gen(function* () {
   const { folder } = place
   const client = yield* PortServerClient
   const { app, instance } = yield* heldPorts(place)
-  const own = yield* client.list({ path: folder })
-  const { deleted } = yield* client.releaseMatching({ path: folder })
+  const own = yield* client.list({ path: folder, service })
+  const { deleted } = yield* client.releaseMatching({ path: folder, service })
   const places = own.length === 0 ? [instanceLabel({ app, instance })] : [...new Set(own.map(instanceLabel))]
-  const [other] = (yield* client.list({ app, instance })).flatMap(({ path }) => path ?? [])
+  const [other] = (yield* client.list({ app, instance })).flatMap(({ path = folder }) =>
+    path === folder ? [] : [path]
+  )
   return { deleted, folder, places, place: instanceLabel({ app, instance }), other }
 })
 
@@ -32,15 +34,19 @@ export const release = Command.make(
   "release",
   {
     summary: "Release one allocation, or all that match every filter given",
-    details: ["Either --id alone, or --here alone, or filters with at least --app or --port."],
-    examples: ["portctl release --id 7", "portctl release --app myapp --instance dev", "portctl release --here"],
+    details: ["Either --id alone, or --here, of one --service or of all, or filters with at least --app or --port."],
+    examples: [
+      "portctl release --id 7",
+      "portctl release --app myapp --instance dev",
+      "portctl release --here --service db"
+    ],
     exitCodes: {
       0: "It is released, or no allocation matches the filters",
       1: "No allocation has the id, or another error is on stderr"
     },
     parameters: {
       id: Options.id,
-      here: Flag.boolean("here", "What was ensured for the current worktree, and no filter"),
+      here: Flag.boolean("here", "What was ensured for the current worktree"),
       app: Options.appFilter,
       instance: Options.instanceFilter,
       service: Options.serviceFilter,
@@ -52,11 +58,11 @@ export const release = Command.make(
     const client = yield* PortServerClient
     const filtered = Object.values(selector).some(Boolean)
     if (here) {
-      if (filtered || Option.isSome(id)) {
-        return yield* new UsageError({ message: "--here goes without --id and filters" })
+      if (selector.app || selector.instance || selector.port || Option.isSome(id)) {
+        return yield* new UsageError({ message: "--here goes without --id and filters but --service" })
       }
       const { other, place } = yield* Output.print(ReleaseManyResult, { json })(
-        releaseHere,
+        releaseHere(selector.service),
         ({ deleted, folder, places }) =>
           `released ${deleted} allocation(s) of ${escapeControls(folder)} (${places.join(", ")})`
       )

@@ -1,10 +1,10 @@
 import { join, relative } from "node:path"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
-import { firstDuplicate, type RequestedService } from "@port-server/domain/Ensure"
+import { firstDuplicate } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { escapeControls } from "@port-server/domain/Name"
-import { ProjectFile, projectFileName, projectFileSchemaUrl, variableOf } from "@port-server/domain/ProjectFile"
+import { ProjectFile, projectFileName, projectFileSchemaUrl } from "@port-server/domain/ProjectFile"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -14,6 +14,7 @@ import * as Output from "../../output/Output.ts"
 import * as AtomicFile from "../../platform/AtomicFile.ts"
 import { isReservedKey, reservedKeyMessage } from "../../platform/JsonFile.ts"
 import * as GitLocation from "../../project/GitLocation.ts"
+import { settings } from "../../project/NewService.ts"
 import { currentFolder, here } from "../../project/ProjectContext.ts"
 import { instanceLabel } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
@@ -35,11 +36,6 @@ const home = Effect.fnUntraced(function* (atTop: boolean) {
   }
   return atTop && "folder" in git ? (git.folder ?? cwd) : cwd
 })
-
-const settings = ({ port, service }: RequestedService) => {
-  const env = service === "web" ? "PORT" : variableOf(service)
-  return port ? { env, prefer: port } : { env }
-}
 
 const write = (file: string, contents: ProjectFile) =>
   Effect.try({

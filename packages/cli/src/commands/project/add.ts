@@ -1,0 +1,66 @@
+import * as Argument from "@port-server/command-line/command/Argument"
+import * as Command from "@port-server/command-line/command/Command"
+import * as Parameter from "@port-server/command-line/command/Parameter"
+import { escapeControls } from "@port-server/domain/Name"
+import { ProjectFile, projectFileName } from "@port-server/domain/ProjectFile"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { CliError } from "../../errors/CliError.ts"
+import * as Output from "../../output/Output.ts"
+import { isReservedKey, reservedKeyMessage } from "../../platform/JsonFile.ts"
+import { settings } from "../../project/NewService.ts"
+import { currentFolder } from "../../project/ProjectContext.ts"
+import { type Change, edit } from "../../project/ProjectFileEditor.ts"
+import * as ProjectFileLoader from "../../project/ProjectFileLoader.ts"
+import * as Options from "../Options.ts"
+
+/** A project file that was changed. */
+export const Changed = Schema.Struct({
+  file: Schema.String,
+  changed: Schema.Array(Schema.String),
+  contents: ProjectFile
+})
+
+/** The project file of the current folder, which must have one. */
+export const requiredFile = Effect.gen(function* () {
+  const cwd = yield* currentFolder
+  const project = yield* ProjectFileLoader.find(cwd)
+  return project ?? (yield* CliError.make(`there is no ${projectFileName} for ${cwd}; portctl init writes one`))
+})
+
+/** `portctl add` */
+export const add = Command.make(
+  "add",
+  {
+    summary: `Add services to ${projectFileName}`,
+    details: ["The rest of the file stays as it is. A service that is there gets the port that is given for it."],
+    examples: ["portctl add web=3000 db"],
+    parameters: {
+      service: Argument.list({
+        name: "SERVICE[=PORT]",
+        description: "The services, with the ports that they prefer",
+        completes: "service"
+      }).pipe(Parameter.withSchema(Options.ServicesFromText)),
+      json: Options.json
+    }
+  },
+  Effect.fnUntraced(function* ({ json, service }) {
+    const adding = Effect.gen(function* () {
+      const project = yield* requiredFile
+      const reserved = service.map((each) => each.service).find(isReservedKey)
+      if (reserved !== undefined) return yield* CliError.make(reservedKeyMessage(reserved, projectFileName))
+      const changes = service.flatMap((each): ReadonlyArray<Change> => {
+        const before = project.contents.services[each.service]
+        if (before === undefined) return [{ path: ["services", each.service], value: settings(each) }]
+        return each.port && each.port !== before.prefer
+          ? [{ path: ["services", each.service, "prefer"], value: each.port }]
+          : []
+      })
+      const contents = yield* edit(project, changes)
+      return { file: project.file, changed: changes.map(({ path }) => path[1] ?? ""), contents }
+    })
+    yield* Output.print(Changed, { json, indent: 2 })(adding, ({ changed, file }) =>
+      escapeControls(changed.length === 0 ? `${file} has them already` : `added ${changed.join(", ")} to ${file}`)
+    )
+  })
+)

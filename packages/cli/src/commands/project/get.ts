@@ -1,0 +1,33 @@
+import * as Argument from "@port-server/command-line/command/Argument"
+import * as Command from "@port-server/command-line/command/Command"
+import * as Parameter from "@port-server/command-line/command/Parameter"
+import { EnsureResult } from "@port-server/domain/Ensure"
+import { Name } from "@port-server/domain/Name"
+import * as Effect from "effect/Effect"
+import * as Output from "../../output/Output.ts"
+import { here } from "../../project/ProjectContext.ts"
+import { ensureServices } from "../../project/ProjectPorts.ts"
+import * as Options from "../Options.ts"
+
+/** `portctl get` */
+export const get = Command.make(
+  "get",
+  {
+    summary: "Print the port of one of this project's services",
+    details: ["A service that has none yet gets one, as by portctl ensure."],
+    examples: ["curl http://localhost:$(portctl get web)/"],
+    parameters: {
+      service: Argument.text({ name: "SERVICE", description: "The service", completes: "service" }).pipe(
+        Parameter.withSchema(Name("service"))
+      ),
+      ...Options.contextFlags,
+      json: Options.json
+    }
+  },
+  Effect.fnUntraced(function* ({ json, service, ...given }) {
+    yield* Output.print(EnsureResult, { json })(
+      Effect.flatMap(here(given), (place) => ensureServices(place, [{ service }])),
+      ({ allocations }) => allocations.map(({ port }) => port).join("\n")
+    )
+  })
+)

@@ -1,0 +1,42 @@
+import * as Argument from "@port-server/command-line/command/Argument"
+import * as Command from "@port-server/command-line/command/Command"
+import { escapeControls } from "@port-server/domain/Name"
+import { projectFileName } from "@port-server/domain/ProjectFile"
+import * as Effect from "effect/Effect"
+import { CliError } from "../../errors/CliError.ts"
+import * as Output from "../../output/Output.ts"
+import { edit } from "../../project/ProjectFileEditor.ts"
+import * as Options from "../Options.ts"
+import { Changed, requiredFile } from "./add.ts"
+
+/** `portctl remove` */
+export const remove = Command.make(
+  "remove",
+  {
+    summary: `Remove services from ${projectFileName}`,
+    details: ["The rest of the file stays as it is. Their ports stay until portctl release --here --service."],
+    examples: ["portctl remove db"],
+    parameters: {
+      service: Argument.list({ name: "SERVICE", description: "The services", completes: "service" }),
+      json: Options.json
+    }
+  },
+  Effect.fnUntraced(function* ({ json, service }) {
+    const removing = Effect.gen(function* () {
+      const project = yield* requiredFile
+      const unknown = service.find((name) => !Object.hasOwn(project.contents.services, name))
+      if (unknown !== undefined)
+        return yield* CliError.make(`${project.file} has no service ${escapeControls(unknown)}`)
+      const contents = yield* edit(
+        project,
+        [...new Set(service)].map((name) => ({ path: ["services", name], value: undefined }))
+      )
+      return { file: project.file, changed: [...new Set(service)], contents }
+    })
+    yield* Output.print(Changed, { json, indent: 2 })(removing, ({ changed, file }) =>
+      escapeControls(
+        `removed ${changed.join(", ")} from ${file}; portctl release --here --service ${changed[0]} gives back its port`
+      )
+    )
+  })
+)

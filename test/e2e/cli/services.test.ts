@@ -1,0 +1,90 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
+import { realFolder, temporaryRepository } from "../../support/Git.ts"
+import { portctl, startServer } from "../../support/Programs.ts"
+
+const written = (folder: string, text: string) => {
+  const file = join(folder, "portctl.json")
+  writeFileSync(file, text)
+  return file
+}
+
+describe.concurrent("the services of a project", () => {
+  for (const [name, layout] of [
+    ["two spaces", (text: string) => text],
+    ["tabs", (text: string) => text.replaceAll("  ", "\t")],
+    ["CRLF", (text: string) => text.replaceAll("\n", "\r\n")]
+  ] as const) {
+    it.scopedLive(`are added to portctl.json and removed, and its layout stays: ${name}`, () =>
+      Effect.gen(function* () {
+        const folder = yield* realFolder
+        const before = layout('{\n  "services": {\n    "web": { "env":   "PORT" }\n  },\n\n  "app": "shop"\n}\n')
+        const file = written(folder, before)
+        const run = (...args: ReadonlyArray<string>) => portctl(args, { cwd: folder })
+        expectAnswer(yield* run("add", "web=3000", "db"), `added web, db to ${file}\n`)
+        const after = readFileSync(file, "utf8")
+        expect(JSON.parse(after)).toEqual({
+          app: "shop",
+          services: { web: { env: "PORT", prefer: 3000 }, db: { env: "DB_PORT" } }
+        })
+        expect(after).toContain(layout('\n  },\n\n  "app": "shop"\n}\n'))
+        expect(after.includes("\r\n")).toBe(name === "CRLF")
+        expectAnswer(yield* run("add", "db"), `${file} has them already\n`)
+        expect(readFileSync(file, "utf8")).toBe(after)
+        expectAnswer(
+          yield* run("remove", "db"),
+          `removed db from ${file}; portctl release --here --service db gives back its port\n`
+        )
+        expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
+          app: "shop",
+          services: { web: { env: "PORT", prefer: 3000 } }
+        })
+      })
+    )
+  }
+
+  it.scopedLive("stay as they are when the file would be wrong", () =>
+    Effect.gen(function* () {
+      const folder = yield* realFolder
+      const run = (...args: ReadonlyArray<string>) => portctl(args, { cwd: folder })
+      expectError(yield* run("add", "db"), `there is no portctl.json for ${folder}; portctl init writes one`)
+      const file = written(folder, '{"services":{"a-b":{}}}')
+      expectError(
+        yield* run("add", "a_b"),
+        'portctl.json would be wrong: services "a-b" and "a_b" have the same variable A_B_PORT; give one another "env" in portctl.json'
+      )
+      expectError(
+        yield* run("remove", "a-b"),
+        'portctl.json would be wrong: services must name one at least, like {"web": {}}'
+      )
+      expectError(yield* run("remove", "db"), `${file} has no service db`)
+      expectError(yield* run("add", "__proto__"), '"__proto__" cannot be a name in portctl.json')
+      expect(readFileSync(file, "utf8")).toBe('{"services":{"a-b":{}}}')
+      for (const verb of ["add", "remove"]) expect((yield* run(verb)).code).not.toBe(0)
+      expectUsageError(yield* run("add", "web=x"), /port must be an integer/, "portctl add")
+    })
+  )
+
+  it.scopedLive("are asked for and released one by one", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const top = yield* temporaryRepository("shop")
+      const run = (...args: ReadonlyArray<string>) => portctl(args, { server, cwd: top })
+      expectAnswer(yield* run("get", "web"), "3000\n")
+      expectAnswer(yield* run("get", "db"), "3001\n")
+      expectAnswer(yield* run("get", "web"), "3000\n")
+      const listed = yield* run("list", "--folder")
+      expect(listed.stdout).toMatch(new RegExp(`FOLDER\\n1 +shop +main +web +3000 .* ${top}\\n`))
+      expect((yield* run("list")).stdout).not.toContain(top)
+      expectAnswer(
+        yield* run("release", "--here", "--service", "db"),
+        `released 1 allocation(s) of ${top} (shop/main)\n`
+      )
+      expect((yield* run("list", "--folder")).stdout).not.toContain("db")
+      expectAnswer(yield* run("get", "web"), "3000\n")
+    })
+  )
+})
