@@ -56,10 +56,7 @@ export const portctl: ProgramInfo = {
   root: Command.group("portctl", {
     summary: "Ask port-server for this machine's ports.",
     environment: [
-      [
-        "PORT_SERVER_ADDR",
-        `Where port-server listens (default: address in ~/.port_server/config.json, or ${serverAddress})`
-      ],
+      ["PORT_SERVER_ADDR", `Where port-server listens (default: ${serverAddress})`],
       ["PORTCTL_AUTOSTART", "0: no command but start starts port-server"],
       ["NO_COLOR", "Not empty: no colour on a terminal"]
     ],

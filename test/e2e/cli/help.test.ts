@@ -11,31 +11,40 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   portctl: [],
   "portctl allocate": ["--app", "--instance", "--service", "--port", "--json", "--quiet"],
   "portctl release": ["--id", "--here", "--app", "--instance", "--service", "--port", "--json"],
-  "portctl list": ["--app", "--instance", "--service", "--live", "--json"],
+  "portctl list": ["--app", "--instance", "--service", "--live", "--folder", "--json"],
   "portctl check": ["--port", "--json"],
   "portctl why": ["--port", "--json"],
   "portctl scan": ["--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],
-  "portctl start": ["--port", "--db", "--range", "--no-probe", "--json"],
+  "portctl start": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--json"],
   "portctl stop": ["--port", "--json"],
-  "portctl restart": ["--port", "--db", "--range", "--no-probe", "--json"],
+  "portctl restart": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--json"],
   "portctl status": ["--port", "--json"],
   "portctl service": [],
-  "portctl service install": ["--port", "--db", "--range", "--no-probe", "--dry-run", "--format"],
+  "portctl service install": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--dry-run", "--format"],
   "portctl service uninstall": ["--dry-run", "--format"],
   "portctl health": ["--json"],
   "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
   "portctl env": ["--service", "--app", "--instance", "--format", "--write"],
-  "portctl run": ["--service", "--app", "--instance", "--quiet"],
+  "portctl run": ["--service", "--app", "--instance", "--no-inject", "--no-watch", "--quiet"],
   "portctl open": ["--service", "--app", "--instance", "--json"],
-  "portctl init": ["--app", "--service", "--json"],
+  "portctl init": ["--app", "--service", "--root", "--json"],
+  "portctl add": ["--json"],
+  "portctl remove": ["--json"],
+  "portctl get": ["--app", "--instance", "--json"],
+  "portctl doctor": ["--json"],
+  "portctl config": [],
+  "portctl config list": ["--port", "--json"],
+  "portctl config get": ["--port", "--json"],
+  "portctl config set": ["--port", "--json"],
+  "portctl config unset": ["--port", "--json"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],
-  "port-server": ["--port", "--db", "--range", "--no-probe", "--log", "--check"]
+  "port-server": ["--port", "--db", "--range", "--no-probe", "--log", "--check", "--dry-run"]
 }
 
 /** Commands that only have others below them. */
-const groups = ["portctl", "portctl service"]
+const groups = ["portctl", "portctl config", "portctl service"]
 
 const programs = { portctl: bin.portctl, "port-server": bin.portServer }
 
