@@ -78,17 +78,13 @@ export const make = ({ first, last }: PortRange): Effect.Effect<PortScanner> =>
             const found: PortSockets = { listeners: [{ protocol: "tcp", state: "bound" }] }
             return new Map(taken.map((port) => [port, found]))
           }),
-        ports: (candidates) => {
-          const ports = new Set(candidates)
-          for (let port: number = first; port <= last; port++) ports.add(port)
-          return one.withPermits(1)(
-            Effect.filter(
-              [...ports].sort((one, other) => one - other),
-              listens,
-              { concurrency }
-            )
-          )
-        }
+        ports: (candidates) =>
+          Effect.flatMap(candidates, (others) => {
+            const ports = new Set(others)
+            for (let port: number = first; port <= last; port++) ports.add(port)
+            const ascending = [...ports].sort((one, other) => one - other)
+            return one.withPermits(1)(Effect.filter(ascending, listens, { concurrency }))
+          })
       }
     })
   )

@@ -91,7 +91,7 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
       }).pipe(Effect.catchAll(({ message }) => Effect.succeed({ listener_error: message }))),
 
     /** The ports that have a socket, ascending, and the sockets. The candidates may be among them. */
-    all: Effect.fnUntraced(function* (candidates: Iterable<number>) {
+    all: Effect.fnUntraced(function* <E>(candidates: Effect.Effect<Iterable<number>, E>) {
       const { ports, sockets } = yield* snapshot
       const found = yield* sockets(yield* ports(candidates))
       return [...found].map(

@@ -28,8 +28,10 @@ export interface ListenerSnapshot {
   readonly sockets: (
     ports: ReadonlyArray<number>
   ) => Effect.Effect<ReadonlyMap<number, PortSockets>, ListenersUnavailable>
-  /** The ports that have a socket, ascending. The candidates are probed where no table lists all. */
-  readonly ports: (candidates: Iterable<number>) => Effect.Effect<ReadonlyArray<number>, ListenersUnavailable>
+  /** The ports that have a socket, ascending. The candidates are read and probed where no table lists all. */
+  readonly ports: <E>(
+    candidates: Effect.Effect<Iterable<number>, E>
+  ) => Effect.Effect<ReadonlyArray<number>, ListenersUnavailable | E>
 }
 
 /** A source of sockets. It fails if it cannot read them; an empty snapshot means that there are none. */

@@ -120,8 +120,9 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
 
       /** The ports that sockets of this machine hold, and their holders; fails with `ListenersUnavailable`. */
       listeners: Effect.gen(function* () {
-        const holders = new Map((yield* store.list({})).flat().map((allocation) => [allocation.port, allocation]))
-        const found = yield* listeners.all(holders.keys())
+        const found = yield* listeners.all(store.ports)
+        const held = yield* store.readableHolders(found.map(({ port }) => port))
+        const holders = new Map(held.map((allocation) => [allocation.port, allocation]))
         return yield* sockets.judge(
           found.map((listening): ListeningPort => {
             const holder = holders.get(listening.port)

@@ -126,18 +126,29 @@ export const holder = (
     row === undefined ? Effect.succeed(undefined) : AllocationRow.decode(row)
   )
 
+const holdersBy =
+  <E>(decode: (rows: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<Allocation>, E>) =>
+  (connection: Connection, wanted: Iterable<number>) =>
+    Effect.forEach(Chunk.chunksOf(Chunk.fromIterable(wanted), pageSize), (some) =>
+      rowsOf(connection, `SELECT ${columns} FROM allocations WHERE port IN (SELECT value FROM json_each(?))`, [
+        JSON.stringify(Chunk.toReadonlyArray(some))
+      ]).pipe(Effect.flatMap(decode), Effect.zipLeft(EventLoop.turn))
+    ).pipe(Effect.map((pages) => pages.flat()))
+
 /** The allocations that hold any of the ports. */
-export const holders = (connection: Connection, wanted: Iterable<number>) =>
-  Effect.forEach(Chunk.chunksOf(Chunk.fromIterable(wanted), pageSize), (some) =>
-    rowsOf(connection, `SELECT ${columns} FROM allocations WHERE port IN (SELECT value FROM json_each(?))`, [
-      JSON.stringify(Chunk.toReadonlyArray(some))
-    ]).pipe(
-      Effect.flatMap((rows) => Effect.forEach(rows, AllocationRow.decode)),
-      Effect.zipLeft(EventLoop.turn)
-    )
-  ).pipe(Effect.map((pages) => pages.flat()))
+export const holders = holdersBy((rows) => Effect.forEach(rows, AllocationRow.decode))
+
+/** The same, without the rows that cannot be read. */
+export const readableHolders = holdersBy((rows) => Effect.succeed(AllocationRow.decodeReadable(rows)))
 
 const ports = query(Schema.Struct({ port: Schema.Unknown }))
+
+/** The allocated ports. Another program may have stored a value that is none. */
+export const allocatedPorts = (connection: Connection): Effect.Effect<ReadonlyArray<number>, SqlError> =>
+  Effect.map(
+    ports(connection, "SELECT port FROM allocations WHERE typeof(port) = 'integer' AND port BETWEEN 1 AND 65535"),
+    (rows) => rows.flatMap(({ port }) => (typeof port === "number" ? [port] : []))
+  )
 
 const isIds = (which: AllocationFilter | ReadonlyArray<number>): which is ReadonlyArray<number> => Array.isArray(which)
 

@@ -65,6 +65,17 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
             )
           ),
 
+        /** The same, without the rows that cannot be read. */
+        readableHolders: (ports: Iterable<number>): Effect.Effect<ReadonlyArray<Allocation>, StorageError> =>
+          Effect.flatMap(connections, ({ reader }) =>
+            Effect.catchTag(Queries.readableHolders(reader, ports), "SqlError", readError(reader))
+          ),
+
+        /** The allocated ports. */
+        ports: Effect.flatMap(connections, ({ reader }) =>
+          Effect.catchTag(Queries.allocatedPorts(reader), "SqlError", readError(reader))
+        ),
+
         /** The devices remembered for the folders of the allocations with these ids. */
         devices: (ids: ReadonlyArray<number>): Effect.Effect<ReadonlyMap<number, string>, StorageError> =>
           Effect.flatMap(connections, ({ reader }) =>

@@ -48,11 +48,11 @@ for (const [name, make] of sources) {
           const during = yield* source
           expect(yield* during.listens(port)).toBe(true)
           expect(yield* during.listens(port + 1)).toBe(false)
-          expect(yield* during.ports([])).toContain(port)
+          expect(yield* during.ports(Effect.succeed([]))).toContain(port)
           yield* close
           const after = yield* source
           expect(yield* after.listens(port)).toBe(false)
-          expect(yield* after.ports([port])).not.toContain(port)
+          expect(yield* after.ports(Effect.succeed([port]))).not.toContain(port)
           expect(yield* (yield* source).listens(port)).toBe(false)
         })
       )
@@ -67,7 +67,7 @@ it.scopedLive("the bind probe tries the ports that are likely besides its range,
     yield* listen("127.0.0.1", first)
     yield* listen("127.0.0.1", first + 3)
     const { ports, sockets } = yield* source
-    expect(yield* ports([first + 3, first + 2])).toEqual([first, first + 3])
+    expect(yield* ports(Effect.succeed([first + 3, first + 2]))).toEqual([first, first + 3])
     expect(yield* sockets([first, first + 1])).toEqual(
       new Map([[first, { listeners: [{ protocol: "tcp", state: "bound" }] }]])
     )
@@ -263,10 +263,10 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
       )
       const other = yield* listener()
       for (let count = 0; count < 8; count++) yield* connected(other.port)
-      const seen = new Set(yield* (yield* source).ports([]))
+      const seen = new Set(yield* (yield* source).ports(Effect.succeed([])))
       expect(opened.map(({ port }) => port).filter((port) => !seen.has(port))).toEqual([])
       yield* Effect.forEach(opened, ({ close }) => close)
-      const left = new Set(yield* (yield* source).ports([]))
+      const left = new Set(yield* (yield* source).ports(Effect.succeed([])))
       expect(opened.map(({ port }) => port).filter((port) => left.has(port))).toEqual([])
     })
   )
