@@ -1,14 +1,18 @@
-import { execFileSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { homedir, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { git, repository, worktree } from "../support/Git.ts"
 import { startServerOnFreePorts } from "../support/Listening.ts"
 import { bin, portctl, type Running, start } from "../support/Programs.ts"
 
-/** From npm. Those in Debian are the machine's: flask, uvicorn, django, php, hugo, jekyll and Python's own. */
+/**
+ * From npm; not wrangler, which asks a server of its maker at each start. Those in Debian are the machine's: flask,
+ * uvicorn, django, php, hugo, jekyll and Python's own.
+ */
 const packages = {
   vite: "8.4.0",
   astro: "7.3.5",
@@ -18,7 +22,6 @@ const packages = {
   storybook: "10.6.7",
   "@storybook/html-vite": "10.6.0",
   parcel: "2.16.4",
-  wrangler: "4.164.0",
   "@react-router/dev": "8.4.0",
   "@react-router/node": "8.4.0",
   "react-router": "8.4.0",
@@ -52,6 +55,8 @@ def app(environ, start_response):
     return [b"NAME"]
 `
 
+const flask = `from flask import Flask\napp = Flask("shop")\n@app.route("/")\ndef home():\n    return "NAME"\n`
+
 const servers: ReadonlyArray<DevServer> = [
   script("vite", page, "/"),
   script("vite preview --outDir .", page, "/"),
@@ -75,14 +80,6 @@ const servers: ReadonlyArray<DevServer> = [
   ),
   script("parcel index.html", page, "/"),
   script(
-    "wrangler dev",
-    {
-      "wrangler.toml": 'name = "shop"\nmain = "index.js"\ncompatibility_date = "2026-01-01"\n',
-      "index.js": "export default { fetch: () => new Response('NAME') }"
-    },
-    "/"
-  ),
-  script(
     "react-router dev",
     {
       "vite.config.js":
@@ -98,14 +95,14 @@ const servers: ReadonlyArray<DevServer> = [
     name: "flask run",
     command: ["flask", "--app", "shop", "run"],
     files: {
-      "shop.py": `from flask import Flask\napp = Flask("shop")\n@app.route("/")\ndef home():\n    return "NAME"\n`
+      "shop.py": flask
     },
     path: "/"
   },
   {
     name: "python3 -m flask run",
     command: ["/usr/bin/python3", "-m", "flask", "--app", "shop", "run"],
-    files: { "shop.py": `${wsgi}` },
+    files: { "shop.py": flask },
     path: "/"
   },
   { name: "uvicorn", command: ["uvicorn", "--interface", "wsgi", "shop:app"], files: { "shop.py": wsgi }, path: "/" },
@@ -145,17 +142,16 @@ const environment = () => ({
   CI: "1",
   ASTRO_TELEMETRY_DISABLED: "1",
   STORYBOOK_DISABLE_TELEMETRY: "1",
-  WRANGLER_SEND_METRICS: "false",
   npm_config_cache: process.env["npm_config_cache"] ?? join(homedir(), ".npm"),
   npm_config_userconfig: process.env["npm_config_userconfig"] ?? join(homedir(), ".npmrc"),
   npm_config_update_notifier: "false"
 })
 
-beforeAll(() => {
+beforeAll(async () => {
   installed = realpathSync(mkdtempSync(join(tmpdir(), "port-server-devservers-")))
   writeFileSync(join(installed, "package.json"), JSON.stringify({ private: true, dependencies: packages }))
   const args = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefer-offline", "--loglevel=error"]
-  execFileSync("npm", args, { cwd: installed, env: environment(), stdio: ["ignore", "ignore", "inherit"] })
+  await promisify(execFile)("npm", args, { cwd: installed, env: environment() })
 })
 
 afterAll(() => rmSync(installed, { recursive: true, force: true, maxRetries: 5 }))

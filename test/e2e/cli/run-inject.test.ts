@@ -188,6 +188,7 @@ sharedServer()("portctl run: flags of development servers", (it) => {
         yield* run(["--quiet", "--", "npm", "run", "dev"], below),
         `npm|run|dev|--|--port|${port}|--strictPort`
       )
+      expect((yield* run(["--", "npm", "run", "dev"])).stderr).toBe(`${set}; vite gets --port ${port} --strictPort\n`)
       // Without PORT there is no telling which port it would be.
       expectAnswer(yield* run(["--quiet", "--service", "web,db", "--", "vite"]), "vite|")
     })

@@ -120,7 +120,9 @@ export const run = Command.make(
     const words = injection === undefined ? placed : spliced(placed, injection)
     const done = [
       ...(set.length === 0 ? [] : [set.join(" ")]),
-      ...(injection === undefined ? [] : [`${injection.tool} gets ${injection.words.join(" ")}`])
+      ...(injection === undefined
+        ? []
+        : [`${injection.tool} gets ${injection.words.filter((word) => word !== "--").join(" ")}`])
     ]
     const lines = [...(done.length === 0 ? [] : [`${label}: ${done.join("; ")}`]), ...notes]
     if (!quiet) yield* Effect.forEach(lines, (line) => Console.error(line), { discard: true })

@@ -12,8 +12,11 @@ const given = pairs.map((pair) => {
   return [Number(port), variable] as const
 })
 
-/** How often it is seen whether the command runs, in ms. Who reads stderr to its end waits for this process if it has it. */
-const heartbeat = pipe === "" ? 100 : 250
+/**
+ * How often it is seen whether the command runs, in ms; less often where that costs more than this share of a processor.
+ * Who reads stderr to its end waits for this process if it has it.
+ */
+const heartbeat = { least: pipe === "" ? 100 : 250, most: 500, share: 1 / 400 }
 
 /** How often is read what listens, in ms: while processes and sockets come, for so long after that, and later on. */
 const interval = { busy: 250, calm: 10_000, idle: 2000 }
@@ -47,11 +50,15 @@ const look = (): void => {
 
 // Waiting here takes half as much as a timer: what the event loop would wait for, there is none.
 const nothing = new Int32Array(new SharedArrayBuffer(4))
-if (startOf(Number(pid)) === start) {
-  while (isRunning()) {
+if (startOf(Number(pid)) === start && isRunning()) {
+  let wait = heartbeat.least
+  do {
     look()
-    Atomics.wait(nothing, 0, 0, heartbeat)
-  }
+    const before = process.cpuUsage()
+    Atomics.wait(nothing, 0, 0, wait)
+    const { system, user } = process.cpuUsage(before)
+    wait = Math.min(Math.max((system + user) / 1000 / heartbeat.share, heartbeat.least), heartbeat.most)
+  } while (isRunning())
 }
 
 // At once, also while a note waits in a full stderr.
