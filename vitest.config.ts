@@ -9,7 +9,8 @@ export default defineConfig({
     // Most of a test's time is a child process's start: two at a time keep two cores busy.
     maxWorkers: 2,
     minWorkers: 1,
-    testTimeout: 30_000,
-    hookTimeout: 30_000
+    // A machine that does other work takes several times as long.
+    testTimeout: 90_000,
+    hookTimeout: 90_000
   }
 })

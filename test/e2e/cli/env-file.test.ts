@@ -89,7 +89,7 @@ describe.concurrent("the file of portctl env --write", () => {
         cwd: folder,
         env: { PORT_SERVER_ADDR: server.address }
       })
-      expectError(yield* running.ended, 'cannot write "vars": it is not yours to open')
+      expectError(yield* running.ended, 'cannot write "vars": permission denied')
       expect(readFileSync(file, "utf8")).toBe("A=1\n")
       expect(statSync(file).uid).toBe(process.getuid?.())
       expect(yield* listed(server.port, "proj")).toEqual([])

@@ -89,11 +89,12 @@ describe.skipIf(process.platform !== "linux")("portctl open", { concurrent: true
   it.scopedLive("without a file, one that has a port, or web", () =>
     Effect.gen(function* () {
       const { first, open, server } = yield* project([], "exit 0")
-      const elsewhere = yield* open("--instance", "other")
-      expectOpened(elsewhere, first, "proj/other web")
       const owner = ["--app", "proj", "--instance", "main", "--service", "ui"]
       yield* portctl(["allocate", ...owner, "--port", String(first + 1)], { server })
       expectOpened(yield* open(), first + 1, "proj/main ui")
+      // From here on the folder belongs to that instance.
+      expectOpened(yield* open("--instance", "other"), first, "proj/other web")
+      expectOpened(yield* open(), first, "proj/other web")
     })
   )
 
