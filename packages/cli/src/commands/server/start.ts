@@ -17,7 +17,7 @@ export const start = Command.make(
     details: [
       "Returns once it responds. How it is started is kept in ~/.port_server/config.json and used by every later start at that address, unless a flag or the environment says otherwise. A server that runs there already is left as it is; it is an error if its settings are not those of the flags. Its log is ~/.port_server/port-server.log, at another port than the default one port-server-PORT.log."
     ],
-    examples: ["portctl start", "portctl start --db ~/work/ports.db --range 20000-29999"],
+    examples: ["portctl start", "portctl start --db ~/team/ports.db --range 20000-29999"],
     exitCodes: { 0: "It runs", 1: "It could not be started, or another program has the port" },
     parameters: { ...ServerOptions.settings, json: Options.json }
   },
