@@ -1,7 +1,7 @@
 // Measure every figure of docs/performance.md, both sides in one run, and write them down.
 // npm run bench            all of it, a few minutes
 // npm run bench -- quick   fewer rounds, for a look; writes nothing
-// npm run bench -- load    one part: start, rate, full, memory, list or load
+// npm run bench -- load    one part: start, rate, full, memory, list, load or watch
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url"
 import { allocate, allocation, fill, rate } from "./load.js"
 import { overload } from "./overload.js"
 import { memory, startBare, startPortServer } from "./servers.js"
+import { watcherLoad } from "./watch.js"
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)))
 
@@ -259,6 +260,11 @@ if (wanted("load")) {
     record({ name: `one allocation during ${name}`, goal, unit: "ms", note }, [quantile(allocate, 0.99)])
     record({ name: `memory after ${name}, over idle`, goal: "≤ 1.3", unit: "times" }, [memory])
   }
+}
+
+if (wanted("watch") && process.platform === "linux") {
+  const name = "the watcher of `portctl run`, percent of one processor"
+  record({ name, goal: "≤ 0.5", unit: "%" }, await watcherLoad(quick ? 1 : 3, quick ? 10 : 20))
 }
 
 const number = (/** @type {number} */ value) =>

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect } from "@effect/vitest"
@@ -38,14 +37,6 @@ const eventually = <A>(look: () => A | undefined): Effect.Effect<A> =>
     const found = look()
     return found === undefined ? Effect.delay(eventually(look), "20 millis") : Effect.succeed(found)
   })
-
-const linkOf = (pid: number, descriptor: string): string => {
-  try {
-    return readlinkSync(`/proc/${pid}/fd/${descriptor}`)
-  } catch {
-    return ""
-  }
-}
 
 /** Wait until so many notes are there, which have to be all. */
 const notes = (running: Running, count: number) =>
@@ -235,27 +226,6 @@ sharedServer({ probe: false })("portctl run: the watcher", (it) => {
       expectAnswer(yield* bash(`"$0" run -- sh -c '${script}' 2>&1 | tail -n 2`), "/dev/null\ndone\n")
       const capture = `import subprocess, sys; print(subprocess.run(sys.argv[1:], capture_output=True).stdout.decode())`
       expectAnswer(yield* bash(`python3 -c '${capture}' "$0" run --quiet -- sh -c 'sleep 1; echo done'`), "done\n\n")
-    })
-  )
-
-  linuxOnly("costs less than half a percent of a processor", () =>
-    Effect.gen(function* () {
-      const { first, run } = yield* project("cheap")
-      const running = yield* run("--quiet", ...listen(first))
-      yield* running.printed(/ready/)
-      const watcher = yield* eventually(() => watcherOf(running.pid))
-      const ticks = () => {
-        const [, rest = ""] = readFileSync(`/proc/${watcher}/stat`, "utf8").split(") ")
-        const fields = rest.split(" ").map(Number)
-        return (fields[11] ?? 0) + (fields[12] ?? 0)
-      }
-      // Once it is at work, and nothing is new any more.
-      yield* eventually(() => readdirSync(`/proc/${watcher}/fd`).find((fd) => /statm$/.test(linkOf(watcher, fd))))
-      yield* Effect.sleep("15 seconds")
-      const before = ticks()
-      yield* Effect.sleep("20 seconds")
-      const perSecond = Number(spawnSync("getconf", ["CLK_TCK"], { encoding: "utf8" }).stdout)
-      expect((ticks() - before) / perSecond).toBeLessThanOrEqual(20 * 0.005)
     })
   )
 })
