@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -18,6 +18,8 @@ execFileSync("node_modules/.bin/tsc", ["--build", "tsconfig.build.json"], { stdi
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`
 
 mkdirSync("bin", { recursive: true })
+// Compiled code is used only from a folder that nobody else can write.
+chmodSync("bin", statSync("bin").mode & 0o755)
 for (const file of readdirSync("bin")) rmSync(join("bin", file))
 // The bundles are CommonJS: Node starts it faster than ES modules.
 writeFileSync("bin/package.json", '{ "type": "commonjs" }\n')

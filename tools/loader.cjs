@@ -1,6 +1,6 @@
-// Start @NAME@.bundle with V8's compiled code of an earlier run, which is kept beside it. The code is used only where the
-// very bundle, Node and processor match and its bytes are whole; where it is missing or spoilt, this run writes it anew
-// if the folder can be written. Syntax that an old Node reads, too: it ends here, in one line.
+// Start @NAME@.bundle with V8's compiled code of an earlier run. The code is used only where the very bundle, Node and
+// flags match and its bytes are whole; where it is missing or spoilt, this run writes it anew if it can. Syntax that an
+// old Node reads, too: it ends here, in one line.
 "use strict"
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 const [neededMajor = 0, neededMinor = 0] = "@NEEDED@".split(".").map(Number)
@@ -12,41 +12,79 @@ if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
 }
 
 const fs = require("node:fs")
+const { cachedDataVersionTag } = require("node:v8")
 const { Script } = require("node:vm")
 const { crc32 } = require("node:zlib")
 
 const bundle = `${__dirname}/@NAME@.bundle`
-const cache = `${__dirname}/@NAME@-@HASH@-${process.version}-${process.arch}.cache`
+const user = process.geteuid ? process.geteuid() : -1
 
-// V8 does not check these bytes, and code that was spoilt can do anything.
-const read = () => {
+/** @template A @param {() => A} work */
+const attempt = (work) => {
   try {
-    const bytes = fs.readFileSync(cache)
-    const length = bytes.length - 4
-    return bytes.readUInt32LE(length) === crc32(bytes.subarray(0, length)) ? bytes.subarray(0, length) : undefined
+    return work()
   } catch (_) {
     return undefined
   }
 }
 
+// Whoever writes compiled code can do anything in our name.
+/** @param {string} path */
+const isOurs = (path) => {
+  const { mode, uid } = fs.statSync(path)
+  return uid === user && (mode & 0o022) === 0
+}
+
+const { HOME = "", XDG_CACHE_HOME = "" } = process.env
+const caches = [XDG_CACHE_HOME, HOME && `${HOME}/.cache`].find((path) => path.startsWith("/"))
+const folder = isOurs(__dirname) ? __dirname : caches && `${caches}/port-server`
+const tag = cachedDataVersionTag().toString(16)
+const cache = `${folder}/@NAME@-@HASH@-${process.version}-${process.arch}-${tag}.cache`
+
+// V8 does not check these bytes, and code that was spoilt can do anything.
+const read = () => {
+  if (!folder || !isOurs(folder) || !isOurs(cache)) return undefined
+  const bytes = fs.readFileSync(cache)
+  const length = bytes.length - 4
+  return bytes.readUInt32LE(length) === crc32(bytes.subarray(0, length)) ? bytes.subarray(0, length) : undefined
+}
+
+// Under sudo, HOME may be another user's: nothing of root's is made there.
+/** @param {string} folder */
+const makeFolder = (folder) => {
+  let parent = folder
+  while (!fs.existsSync(parent)) parent = parent.slice(0, parent.lastIndexOf("/")) || "/"
+  if ([0, user].includes(fs.statSync(parent).uid)) fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+}
+
+/** @param {string} folder @param {import("node:vm").Script} script */
+const write = (folder, script) => {
+  makeFolder(folder)
+  if (!isOurs(folder)) return
+  const code = script.createCachedData()
+  const end = Buffer.alloc(4)
+  end.writeUInt32LE(crc32(code))
+  const temporary = `${cache}.${process.pid}`
+  try {
+    fs.writeFileSync(temporary, Buffer.concat([code, end]), { flag: "wx", mode: 0o600 })
+    fs.renameSync(temporary, cache)
+  } finally {
+    fs.rmSync(temporary, { force: true })
+  }
+  // What bundles that were replaced since have left.
+  for (const name of fs.readdirSync(folder).filter((name) => name.endsWith(".cache"))) {
+    const file = `${folder}/${name}`
+    if (Date.now() - fs.statSync(file).mtimeMs > 30 * 86_400_000) fs.rmSync(file)
+  }
+}
+
 // The bundle is one function expression, in ASCII, which V8 keeps at one byte a character.
-const cachedData = read()
+const cachedData = attempt(read)
 const script = new Script(fs.readFileSync(bundle, "latin1"), { filename: bundle, cachedData })
 
-if (cachedData === undefined || script.cachedDataRejected) {
-  process.on("exit", () => {
-    try {
-      const code = script.createCachedData()
-      const end = Buffer.alloc(4)
-      end.writeUInt32LE(crc32(code))
-      const temporary = `${cache}.${process.pid}`
-      fs.writeFileSync(temporary, Buffer.concat([code, end]))
-      fs.chmodSync(temporary, 0o644)
-      fs.renameSync(temporary, cache)
-    } catch (_) {
-      // A folder that cannot be written: the next start compiles again.
-    }
-  })
+if (folder && (cachedData === undefined || script.cachedDataRejected)) {
+  // Without a place for it, the next start compiles again.
+  process.on("exit", () => attempt(() => write(folder, script)))
 }
 
 // Effect reads a stack trace when it loads, to see whether a name survived in it, and goes without. Compiled code that was

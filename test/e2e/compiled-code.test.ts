@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   mkdirSync,
   readdirSync,
@@ -7,6 +8,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync
 } from "node:fs"
 import { dirname, join } from "node:path"
@@ -119,25 +121,122 @@ describe.concurrent("the compiled code beside a program", () => {
     })
   )
 
-  it.scopedLive.skipIf(process.getuid?.() !== 0)(
-    "is no error where the folder cannot be written (as root: as nobody)",
-    () =>
-      Effect.gen(function* () {
-        const { cache, caches, place } = yield* copy
-        rmSync(cache)
-        chmodSync(dirname(place), 0o755)
-        chmodSync(place, 0o755)
-        const running = yield* start("setpriv", [
-          "--reuid=65534",
-          "--regid=65534",
-          "--clear-groups",
-          join(place, "portctl"),
-          "--version"
-        ])
-        const ended = yield* running.ended
-        expectAnswer(ended, ended.stdout)
-        expect(ended.stdout).toMatch(version)
+  it.scopedLive("is kept for each set of V8's flags, so that two of them do not write it in turns", () =>
+    Effect.gen(function* () {
+      const { caches, place } = yield* copy
+      const run = (...flags: ReadonlyArray<string>) =>
+        start(process.execPath, [...flags, join(place, "portctl.cjs"), "--version"]).pipe(
+          Effect.flatMap(({ ended }) => ended)
+        )
+      expect((yield* run("--stack-trace-limit=3")).stdout).toMatch(version)
+      const both = caches().map((file) => statSync(join(place, file)).ino)
+      expect(both).toHaveLength(2)
+      yield* run()
+      yield* run("--stack-trace-limit=3")
+      expect(caches().map((file) => statSync(join(place, file)).ino)).toEqual(both)
+    })
+  )
+
+  it.scopedLive("of a bundle that was replaced a month ago is removed", () =>
+    Effect.gen(function* () {
+      const { cache, caches, place, run } = yield* copy
+      const [old, recent] = ["portctl-old.cache", "portctl-recent.cache"].map((name) => join(place, name))
+      for (const file of [old, recent]) writeFileSync(file ?? "", "")
+      utimesSync(old ?? "", 0, 0)
+      rmSync(cache)
+      yield* run
+      expect(caches().map((file) => join(place, file))).toEqual([cache, recent].sort())
+    })
+  )
+})
+
+describe.skipIf(process.getuid?.() !== 0)("the compiled code of another user's program (as root)", () => {
+  const nobody = 65_534
+
+  /** A program of root's, and a home of nobody's. */
+  const strange = Effect.gen(function* () {
+    const { cache, caches, place } = yield* copy
+    rmSync(cache)
+    for (const folder of [dirname(place), place]) chmodSync(folder, 0o755)
+    const home = yield* temporaryFolder
+    chownSync(home, nobody, nobody)
+    const run = (env: Readonly<Record<string, string>>, id = nobody) =>
+      start("setpriv", [`--reuid=${id}`, `--regid=${id}`, "--clear-groups", join(place, "portctl"), "--version"], {
+        env
+      }).pipe(
+        Effect.flatMap(({ ended }) => ended),
+        Effect.tap((ended) => {
+          expectAnswer(ended, ended.stdout)
+          expect(ended.stdout).toMatch(version)
+        })
+      )
+    return { caches, home, place, run }
+  })
+
+  it.scopedLive("is kept in that user's own cache folder, which nobody else can read", () =>
+    Effect.gen(function* () {
+      const { caches, home, run } = yield* strange
+      const places = [
+        [{ HOME: home }, join(home, ".cache/port-server")],
+        [{ HOME: home, XDG_CACHE_HOME: join(home, "xdg") }, join(home, "xdg/port-server")]
+      ] as const
+      for (const [env, folder] of places) {
+        yield* run(env)
         expect(caches()).toEqual([])
-      })
+        const [file = "", ...others] = readdirSync(folder)
+        expect(others).toEqual([])
+        expect(statSync(folder).mode & 0o777).toBe(0o700)
+        const { ino, mode } = statSync(join(folder, file))
+        expect(mode & 0o777).toBe(0o600)
+        yield* run(env)
+        expect(statSync(join(folder, file)).ino).toBe(ino)
+      }
+    })
+  )
+
+  it.scopedLive("is not kept where there is no place for it, and that is no error", () =>
+    Effect.gen(function* () {
+      const { caches, home, place, run } = yield* strange
+      for (const env of [{}, { HOME: "/nowhere" }, { HOME: place }, { HOME: "", XDG_CACHE_HOME: "relative" }])
+        yield* run(env)
+      expect([caches(), readdirSync(home), readdirSync(place).includes(".cache")]).toEqual([[], [], false])
+    })
+  )
+
+  it.scopedLive("is neither read from nor written to a folder that others can write", () =>
+    Effect.gen(function* () {
+      const { caches, home, place, run } = yield* strange
+      const cached = join(home, "port-server")
+      const env = { XDG_CACHE_HOME: home }
+      yield* run(env)
+      const [file = ""] = readdirSync(cached)
+      // Spoilt code that is read is written anew: here it is not even read.
+      const spoil = (path: string) => {
+        writeFileSync(path, "spoilt")
+        chownSync(path, nobody, nobody)
+      }
+      spoil(join(cached, file))
+      chmodSync(cached, 0o777)
+      yield* run(env)
+      expect(readFileSync(join(cached, file), "utf8")).toBe("spoilt")
+      // Nor beside the program, by its owner.
+      chmodSync(place, 0o777)
+      spoil(join(place, file))
+      yield* run({}, 0)
+      expect(readFileSync(join(place, file), "utf8")).toBe("spoilt")
+      expect(caches()).toEqual([file])
+      chmodSync(cached, 0o700)
+      yield* run(env)
+      expect(readFileSync(join(cached, file), "utf8")).not.toBe("spoilt")
+    })
+  )
+
+  it.scopedLive("is not made in the home of another user, as with sudo", () =>
+    Effect.gen(function* () {
+      const { home, place, run } = yield* strange
+      chownSync(place, nobody, nobody)
+      yield* run({ HOME: home }, 0)
+      expect(readdirSync(home)).toEqual([])
+    })
   )
 })
