@@ -1,23 +1,10 @@
-import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as Data from "effect/Data"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Allocation } from "./Allocation.ts"
-import { BackupEntry } from "./Backup.ts"
+import { sentence, sentenceBody, wire } from "./ErrorBody.ts"
 import { escapeControls } from "./Name.ts"
 import type { PortRange } from "./Port.ts"
-
-// Each error has a class, which programs catch, and a `body`, which is the wire: `{"error": "<sentence>"}` and a status.
-// The bodies are written out one by one, because a helper over the classes loses their types. The classes themselves have
-// no schema: nothing else encodes them, and one of `Schema.TaggedError` costs every start of a program 2 million
-// instructions.
-
-const sentence = Schema.String.annotations({ description: "one sentence for a person" })
-
-const wire = <A>(status: number, identifier: string) =>
-  HttpApiSchema.annotations<A>({ status, identifier, description: identifier })
-
-const sentenceBody = Schema.Struct({ error: sentence })
 
 /** Our schemas say whole sentences; the library's own words say nothing to the one who wrote the request. */
 const sentenceOf = ({ _tag, message, path }: ParseResult.ArrayFormatterIssue): string => {
@@ -126,40 +113,6 @@ export class RangeExhausted extends Data.TaggedError("RangeExhausted")<{ readonl
       encode: ({ message }) => ({ error: message })
     }
   ).annotations(wire(409, "RangeExhausted"))
-}
-
-/** A port of a backup that belongs to another owner already. */
-export const Conflict = Schema.Struct({ port: Schema.Int, wanted: BackupEntry, holder: Allocation }).annotations({
-  identifier: "Conflict"
-})
-
-/** 409: ports of the backup belong to other owners; nothing was imported. */
-export class ImportConflict extends Data.TaggedError("ImportConflict")<{
-  readonly conflicts: readonly [typeof Conflict.Type, ...Array<typeof Conflict.Type>]
-  /** How many there are, where not all of them are in `conflicts`. */
-  readonly total?: number
-}> {
-  override get message(): string {
-    return `${this.total ?? this.conflicts.length} port(s) already allocated, nothing was imported`
-  }
-
-  static readonly body = Schema.transform(
-    Schema.Struct({
-      error: sentence,
-      conflicts: Schema.NonEmptyArray(Conflict),
-      total: Schema.optionalWith(Schema.NonNegativeInt, { exact: true })
-    }),
-    Schema.instanceOf(ImportConflict),
-    {
-      strict: true,
-      decode: ({ error, ...fields }) => new ImportConflict(fields),
-      encode: ({ conflicts, message, total }) => ({
-        error: message,
-        conflicts,
-        ...(total === undefined ? {} : { total })
-      })
-    }
-  ).annotations(wire(409, "ImportConflict"))
 }
 
 /** 507: the disk is full; nothing was changed. */

@@ -1,6 +1,8 @@
+import type * as Config from "effect/Config"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { serverAddress } from "./Defaults.ts"
+import { variable } from "./EnvConfig.ts"
 import { Port } from "./Port.ts"
 
 const form = /^(?:http:\/\/)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):([1-9][0-9]{0,4})\/?$/
@@ -35,3 +37,13 @@ export const ServerAddressFromText = Schema.transformOrFail(Schema.String, Schem
   },
   encode: (address) => ParseResult.succeed(address.toString())
 })
+
+/** `127.0.0.1:51234` */
+export const defaultAddress: ServerAddress = Schema.decodeSync(ServerAddressFromText)(serverAddress)
+
+/** The address in `PORT_SERVER_ADDR`, or {@link defaultAddress}. */
+export const addressFromEnv: Config.Config<ServerAddress> = variable(
+  "PORT_SERVER_ADDR",
+  ServerAddressFromText,
+  defaultAddress
+)

@@ -1,5 +1,6 @@
-import type { ServerUnreachable, UnexpectedResponse } from "@port-server/domain/api/PortServerClient"
+import type { ServerUnreachable, UnexpectedResponse } from "@port-server/domain/api/ClientErrors"
 import type * as Errors from "@port-server/domain/Errors"
+import type { ImportConflict } from "@port-server/domain/ImportConflict"
 import * as Data from "effect/Data"
 
 /** The error of every command, as the command line reports it. */
@@ -24,7 +25,7 @@ export class CliError extends Data.TaggedError("CliError")<{
 /** What any call of the client can fail with. */
 export type ClientError =
   | Errors.AllocationNotFound
-  | Errors.ImportConflict
+  | ImportConflict
   | Errors.InstanceTaken
   | Errors.InvalidRequest
   | Errors.ListenersUnavailable

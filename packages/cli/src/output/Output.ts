@@ -1,5 +1,6 @@
 import * as Terminal from "@port-server/command-line/terminal/Terminal"
 import * as Errors from "@port-server/domain/Errors"
+import { ImportConflict } from "@port-server/domain/ImportConflict"
 import { escapeJson } from "@port-server/domain/Name"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -11,7 +12,7 @@ import { hintOf } from "./Hints.ts"
 
 const Body = Schema.Union(
   Errors.PortTaken.body,
-  Errors.ImportConflict.body,
+  ImportConflict.body,
   Errors.InstanceTaken.body,
   Errors.AllocationNotFound.body,
   Errors.InvalidRequest.body,
@@ -26,7 +27,7 @@ const encodeBody = Schema.encodeSync(Body)
 export type MessageOverrides = { readonly [Tag in ClientError["_tag"]]?: string }
 
 /** The conflicts of an import, and how many more there are. */
-const conflictsOf = ({ conflicts, total = conflicts.length }: Errors.ImportConflict): string => {
+const conflictsOf = ({ conflicts, total = conflicts.length }: ImportConflict): string => {
   const listed = conflicts.map(({ port, holder }) => `${port} belongs to ${ownerAndId(holder)}`).join(", ")
   return total > conflicts.length ? `${listed}, and ${total - conflicts.length} more` : listed
 }

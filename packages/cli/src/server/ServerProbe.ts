@@ -1,8 +1,5 @@
-import {
-  notPortServerMessage,
-  PortServerClient,
-  type ServerUnreachable
-} from "@port-server/domain/api/PortServerClient"
+import { notPortServerMessage, type ServerUnreachable } from "@port-server/domain/api/ClientErrors"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { serverHost } from "@port-server/domain/Defaults"
 import { stillStarting, stopping } from "@port-server/domain/Errors"
 import type { Port } from "@port-server/domain/Port"

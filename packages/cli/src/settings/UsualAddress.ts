@@ -1,5 +1,5 @@
-import { addressFromEnv, defaultAddress } from "@port-server/domain/api/PortServerClient"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import { addressFromEnv, defaultAddress } from "@port-server/domain/ServerAddress"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type { SettingsUnusable } from "../errors/ServerErrors.ts"

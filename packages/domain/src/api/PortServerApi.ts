@@ -10,7 +10,6 @@ import { version } from "../Defaults.ts"
 import { EnsureRequest, EnsureResult } from "../Ensure.ts"
 import {
   AllocationNotFound,
-  ImportConflict,
   InstanceTaken,
   InvalidRequest,
   ListenersUnavailable,
@@ -19,6 +18,7 @@ import {
   StorageFull,
   StorageUnavailable
 } from "../Errors.ts"
+import { ImportConflict } from "../ImportConflict.ts"
 import { Listener, ListeningPort, listenerError, portSockets } from "../Listener.ts"
 import { Port, PortFromDigits } from "../Port.ts"
 import { PruneRequest, PruneResult } from "../Prune.ts"

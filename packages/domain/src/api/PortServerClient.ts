@@ -2,8 +2,6 @@ import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
-import type * as Config from "effect/Config"
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
@@ -13,53 +11,15 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { type AllocationFilter, type AllocationId, type AllocationRequest, largestPage } from "../Allocation.ts"
 import type { ImportRequest } from "../Backup.ts"
-import { serverAddress } from "../Defaults.ts"
 import type { EnsureRequest } from "../Ensure.ts"
-import { variable } from "../EnvConfig.ts"
 import { InvalidRequest, StorageUnavailable, stillStarting, stopping } from "../Errors.ts"
 import type { Port } from "../Port.ts"
 import type { PruneRequest } from "../Prune.ts"
-import { type ServerAddress, ServerAddressFromText } from "../ServerAddress.ts"
+import { addressFromEnv, type ServerAddress } from "../ServerAddress.ts"
 import { errorCode } from "../SystemError.ts"
 import { readPages } from "./AllocationPages.ts"
+import { notPortServerMessage, ServerUnreachable, UnexpectedResponse } from "./ClientErrors.ts"
 import { type EndpointName, PortServerApi } from "./PortServerApi.ts"
-
-/** Nothing responds as port-server at `address`: connection refused, no such host, no route, or no response in time. */
-export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
-  readonly address: string
-  /** The system's code, such as `ECONNREFUSED`; missing when there was no response in time. */
-  readonly code?: string
-  /** What the HTTP client failed with. */
-  readonly cause?: unknown
-}> {
-  /** Whether nothing listens there. */
-  get isRefused(): boolean {
-    return this.code === "ECONNREFUSED"
-  }
-
-  override get message(): string {
-    return `cannot reach port-server at ${this.address}`
-  }
-}
-
-/**
- * Something answered, but not as this API does: another program listens there, or another version. `status` is its
- * HTTP status; `message` its own `error` sentence where it gave one.
- */
-export class UnexpectedResponse extends Data.TaggedError("UnexpectedResponse")<{
-  readonly status: number
-  readonly message: string
-}> {}
-
-/** `127.0.0.1:51234` */
-export const defaultAddress: ServerAddress = Schema.decodeSync(ServerAddressFromText)(serverAddress)
-
-/** The address in `PORT_SERVER_ADDR`, or {@link defaultAddress}. */
-export const addressFromEnv: Config.Config<ServerAddress> = variable(
-  "PORT_SERVER_ADDR",
-  ServerAddressFromText,
-  defaultAddress
-)
 
 /** How long a call may take to the end of its response before the server counts as unreachable. */
 const requestTimeout = Duration.seconds(10)
@@ -100,10 +60,6 @@ export class PortServerClient extends Effect.Service<PortServerClient>()("@port-
 
 /** The error of a server that is older than this client, which sends no field that its own version does not know. */
 const unknownField = /unknown field ("[^"]*")/
-
-/** Error message for a response that is not port-server's. */
-export const notPortServerMessage = (address: ServerAddress, status: number): string =>
-  `what answers at ${address} is not a port-server that this program understands (status ${status})`
 
 const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Duration.DurationInput = requestTimeout) {
   const unreachable = (cause?: unknown) => {

@@ -1,5 +1,6 @@
 import type { ImportRequest, ImportTransaction } from "@port-server/domain/Backup"
-import { ImportConflict, InvalidRequest, StorageUnavailable } from "@port-server/domain/Errors"
+import { InvalidRequest, StorageUnavailable } from "@port-server/domain/Errors"
+import { ImportConflict } from "@port-server/domain/ImportConflict"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import { Registry } from "./Registry.ts"

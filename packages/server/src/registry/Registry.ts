@@ -2,13 +2,8 @@ import type { AllocationFilter, AllocationId, AllocationRequest } from "@port-se
 import type { PortStatus } from "@port-server/domain/api/PortServerApi"
 import type { ImportRequest, ImportResult } from "@port-server/domain/Backup"
 import { version } from "@port-server/domain/Defaults"
-import {
-  AllocationNotFound,
-  ImportConflict,
-  InvalidRequest,
-  PortTaken,
-  type StorageUnavailable
-} from "@port-server/domain/Errors"
+import { AllocationNotFound, InvalidRequest, PortTaken, type StorageUnavailable } from "@port-server/domain/Errors"
+import { ImportConflict } from "@port-server/domain/ImportConflict"
 import type { ListeningPort } from "@port-server/domain/Listener"
 import type { Port } from "@port-server/domain/Port"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
