@@ -1,5 +1,9 @@
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { Allocation } from "./Allocation.ts"
+import { Allocation, exact } from "./Allocation.ts"
+import { ProjectPath } from "./Ensure.ts"
+import { PortFromDigits } from "./Port.ts"
 
 const field = (description: string) => Schema.optionalWith(Schema.String.annotations({ description }), { exact: true })
 
@@ -13,6 +17,15 @@ export const Listener = Schema.Struct({
 /** The process that listens on a port, as far as the server may read it. */
 export type Listener = typeof Listener.Type
 
+/** An instance of an app, and the folder that has it. */
+export const SocketProject = Schema.Struct({
+  app: Schema.String,
+  instance: Schema.String,
+  folder: Schema.String
+}).annotations({ identifier: "SocketProject" })
+/** An instance of an app, and the folder that has it. */
+export type SocketProject = typeof SocketProject.Type
+
 /** A socket that holds a port, and one process that has it open. */
 export const PortSocket = Schema.Struct({
   protocol: Schema.Literal("tcp", "udp"),
@@ -25,6 +38,12 @@ export const PortSocket = Schema.Struct({
     Schema.Literal("yes", "no", "unknown").annotations({
       description:
         "whether the process belongs to the project that holds the port: whether the deepest working copy that contains its folder is the project's"
+    }),
+    { exact: true }
+  ),
+  project: Schema.optionalWith(
+    SocketProject.annotations({
+      description: "the project that the process belongs to instead, where the registry knows its folder"
     }),
     { exact: true }
   )
@@ -59,6 +78,30 @@ export const ListeningPort = Schema.Struct({
 }).annotations({ identifier: "ListeningPort" })
 /** A port that a socket of this machine holds. */
 export type ListeningPort = typeof ListeningPort.Type
+
+/** Most ports that one question can be about. */
+export const maxListenersPorts = 256
+
+const portsMessage = `ports must be at most ${maxListenersPorts} ports like 3000,3001`
+
+const PortsFromText = Schema.transformOrFail(Schema.String, Schema.Array(Schema.Int), {
+  strict: true,
+  decode: (text, _, ast) => {
+    const ports = text.split(",").map((digits) => Schema.decodeOption(PortFromDigits)(digits))
+    return ports.length > maxListenersPorts || ports.some(Option.isNone)
+      ? ParseResult.fail(new ParseResult.Type(ast, text, portsMessage))
+      : ParseResult.succeed(ports.flatMap(Option.toArray))
+  },
+  encode: (ports) => ParseResult.succeed(ports.join(","))
+})
+
+/** Which listeners are meant: those on some ports, or all; and whether they belong to the project of a folder. */
+export const ListenersQuery = Schema.Struct({
+  ports: Schema.optionalWith(PortsFromText, { exact: true }),
+  path: Schema.optionalWith(ProjectPath, { exact: true })
+}).annotations({ identifier: "ListenersQuery", ...exact })
+/** Which listeners are meant. */
+export type ListenersQuery = typeof ListenersQuery.Type
 
 /** The sockets on a port, also from a server that knows only the first listener. */
 export const socketsOf = (port: {

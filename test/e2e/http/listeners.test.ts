@@ -226,4 +226,45 @@ describe("GET /v1/listeners", () => {
       expect(ports).toEqual([...new Set(ports)].sort((one, other) => one - other))
     })
   )
+
+  it.scopedLive("tells of some ports alone, and whether their processes belong to the project in a folder", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const [project, other] = [yield* temporaryFolder, yield* temporaryFolder]
+      const first = yield* freePorts(3)
+      yield* listeningProgram({ cwd: project, port: first })
+      yield* listeningProgram({ cwd: other, port: first + 1 })
+      yield* call(server.port, "POST", "/v1/ensure", {
+        app: "shop",
+        instance: "other",
+        path: other,
+        services: [{ service: "web", port: first + 2 }]
+      })
+      const query = `ports=${first + 2},${first + 1},${first}`
+      const listeners = (path: string) =>
+        Effect.map(
+          call(server.port, "GET", `/v1/listeners?${query}&path=${encodeURIComponent(path)}`),
+          ({ json }) => json
+        )
+      const belonging = (port: number, socket: object) =>
+        expect.objectContaining({ port, listeners: [expect.objectContaining({ ...onLoopback, ...socket })] })
+      const owner = { app: "shop", instance: "other", folder: other }
+      expect(yield* listeners(project)).toEqual([
+        belonging(first + 1, { belongs: "no", project: owner }),
+        belonging(first, { belongs: "yes" })
+      ])
+      expect(yield* listeners(other)).toEqual([
+        belonging(first + 1, { belongs: "yes" }),
+        belonging(first, { belongs: "no" })
+      ])
+      for (const [query, sentence] of [
+        ["ports=", "ports must be at most 256 ports like 3000,3001"],
+        ["ports=1,x", "ports must be at most 256 ports like 3000,3001"],
+        ["path=here", "path must be the absolute path of a folder"],
+        ["port=3000", 'unknown field "port"']
+      ] as const) {
+        expectError(yield* call(server.port, "GET", `/v1/listeners?${query}`), 400, sentence)
+      }
+    })
+  )
 })

@@ -1,4 +1,4 @@
-import type { Listener, PortSocket } from "@port-server/domain/Listener"
+import type { Listener, PortSocket, SocketProject } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 
 /** Who listens, as sentences name it: `postgres (pid 812)`, or as much of it as is known. */
@@ -47,3 +47,12 @@ const verbs: Readonly<Record<PortSocket["state"], string>> = {
 /** That a process holds a port: `postgres (pid 812) is listening on port 5432`. */
 export const holds = ({ first }: Pick<ProcessSockets, "first">, port: string): string =>
   `${listenerName(first)} ${verbs[first.state]} ${port}`
+
+/** A project that a process belongs to: `shop/feature (/home/you/shop-feature)`. */
+export const projectName = ({ app, folder, instance }: SocketProject): string => `${app}/${instance} (${folder})`
+
+/** Whose a process is that does not belong to the project that it is told of, as a sentence goes on about it. */
+export const whose = ({ cwd, project }: PortSocket): string => {
+  if (project !== undefined) return `belongs to ${escapeControls(projectName(project))}`
+  return cwd === undefined ? "runs in a folder that cannot be read" : `runs in ${escapeControls(cwd)}`
+}

@@ -19,7 +19,7 @@ import {
   StorageUnavailable
 } from "../Errors.ts"
 import { ImportConflict } from "../ImportConflict.ts"
-import { Listener, ListeningPort, listenerError, portSockets } from "../Listener.ts"
+import { Listener, ListenersQuery, ListeningPort, listenerError, portSockets } from "../Listener.ts"
 import { Port, PortFromDigits } from "../Port.ts"
 import { PruneRequest, PruneResult } from "../Prune.ts"
 import { ServerInfo } from "../ServerInfo.ts"
@@ -127,9 +127,14 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
   )
   .add(
     HttpApiEndpoint.get("listeners", "/v1/listeners")
+      .setUrlParams(ListenersQuery)
       .addSuccess(Schema.Array(ListeningPort))
       .addError(ListenersUnavailable.body)
       .annotate(OpenApi.Summary, "The ports that sockets of this machine hold, and whose they are")
+      .annotate(
+        OpenApi.Description,
+        "With `ports`, those of them, each with its holder. With `path`, `belongs` is about the project in that folder, whoever holds the port."
+      )
   )
   .add(
     HttpApiEndpoint.post("prune", "/v1/prune")

@@ -13,6 +13,7 @@ import { type AllocationFilter, type AllocationId, type AllocationRequest, large
 import type { ImportRequest } from "../Backup.ts"
 import type { EnsureRequest } from "../Ensure.ts"
 import { InvalidRequest, StorageUnavailable, stillStarting, stopping } from "../Errors.ts"
+import type { ListenersQuery } from "../Listener.ts"
 import type { Port } from "../Port.ts"
 import type { PruneRequest } from "../Prune.ts"
 import { addressFromEnv, type ServerAddress } from "../ServerAddress.ts"
@@ -158,8 +159,12 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
      */
     ensure: (request: EnsureRequest) => call(Effect.flatMap(endpoints.ensure, (send) => send({ payload: request }))),
 
-    /** The ports that something on this machine listens on, in their order, with who listens and who holds them. */
-    listeners: () => call(Effect.flatMap(endpoints.listeners, (send) => send({}))),
+    /**
+     * The ports that sockets of this machine hold, in their order, with whose they are and who holds the port: all, or some
+     * of them; with a `path`, whether they belong to the project in that folder.
+     */
+    listeners: (query: ListenersQuery = {}) =>
+      call(Effect.flatMap(endpoints.listeners, (send) => send({ urlParams: query }))),
 
     /**
      * Release the stale allocations, those whose project folder is gone while its parent is there and whose port nothing

@@ -48,7 +48,7 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
         turns.takeIf(payload.services.length >= manyServices, "ensure", projects.ensure(payload))
       )
       .handle("prune", ({ payload }) => turns.take("prune", Effect.flatMap(prune(payload), encodePruneResult)))
-      .handle("listeners", () => turns.takeIf(false, "list", registry.listeners))
+      .handle("listeners", ({ urlParams }) => turns.takeIf(false, "list", registry.listeners(urlParams)))
       .handle("server", () => registry.server)
       .handleRaw("import", ({ request }) =>
         turns.take("import", Effect.flatMap(importRequest(request), imports.import))

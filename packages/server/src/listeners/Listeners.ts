@@ -36,6 +36,7 @@ const source = Effect.gen(function* () {
 const processOf = ({
   address: _address,
   belongs: _belongs,
+  project: _project,
   protocol: _protocol,
   state: _state,
   ...process
@@ -45,6 +46,15 @@ const infoOf = (sockets: PortSockets): ListenerInfo => {
   const [first] = sockets.listeners
   return { listener: first === undefined ? {} : processOf(first), ...sockets }
 }
+
+const listeningPorts = (found: ReadonlyMap<number, PortSockets>) =>
+  [...found].map(
+    ([port, each]): Omit<ListeningPort, "holder"> => ({
+      port,
+      addresses: [...new Set(each.listeners.flatMap(({ address }) => address ?? []))],
+      ...infoOf(each)
+    })
+  )
 
 const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
   /** The sockets right now. Concurrent callers share one scan. */
@@ -93,14 +103,13 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
     /** The ports that have a socket, ascending, and the sockets. The candidates may be among them. */
     all: Effect.fnUntraced(function* <E>(candidates: Effect.Effect<Iterable<number>, E>) {
       const { ports, sockets } = yield* snapshot
-      const found = yield* sockets(yield* ports(candidates))
-      return [...found].map(
-        ([port, each]): Omit<ListeningPort, "holder"> => ({
-          port,
-          addresses: [...new Set(each.listeners.flatMap(({ address }) => address ?? []))],
-          ...infoOf(each)
-        })
-      )
+      return listeningPorts(yield* sockets(yield* ports(candidates)))
+    }),
+
+    /** Those of the ports that have a socket, and the sockets. */
+    on: Effect.fnUntraced(function* (ports: ReadonlyArray<number>) {
+      const { sockets } = yield* snapshot
+      return listeningPorts(yield* sockets([...new Set(ports)]))
     })
   } as const
 })

@@ -16,6 +16,10 @@ const markers = [".git", ".jj", ".hg", ".sl", ".svn"]
 /** The paths by which a folder is recognized as a working copy. */
 export const markersOf = (folder: string): ReadonlyArray<string> => markers.map((name) => `${folder}/${name}`)
 
+/** A folder and those above it, deepest first. */
+export const foldersUp = (folder: string): ReadonlyArray<string> =>
+  folder === dirname(folder) ? [folder] : [folder, ...foldersUp(dirname(folder))]
+
 /** A folder and those above it that are below the project, deepest first; `undefined` where it is not in the project. */
 export const foldersBelow = (folder: string, project: string): ReadonlyArray<string> | undefined => {
   const below: Array<string> = []

@@ -4,7 +4,7 @@ import type { ImportRequest, ImportResult } from "@port-server/domain/Backup"
 import { version } from "@port-server/domain/Defaults"
 import { AllocationNotFound, InvalidRequest, PortTaken, type StorageUnavailable } from "@port-server/domain/Errors"
 import { ImportConflict } from "@port-server/domain/ImportConflict"
-import type { ListeningPort } from "@port-server/domain/Listener"
+import type { ListenersQuery, ListeningPort } from "@port-server/domain/Listener"
 import type { Port } from "@port-server/domain/Port"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Clock from "effect/Clock"
@@ -114,15 +114,16 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
       }),
 
       /** The ports that sockets of this machine hold, and their holders; fails with `ListenersUnavailable`. */
-      listeners: Effect.gen(function* () {
-        const found = yield* listeners.all(store.ports)
+      listeners: Effect.fnUntraced(function* ({ path, ports }: ListenersQuery) {
+        const found = yield* ports === undefined ? listeners.all(store.ports) : listeners.on(ports)
         const held = yield* store.readableHolders(found.map(({ port }) => port))
         const holders = new Map(held.map((allocation) => [allocation.port, allocation]))
         return yield* sockets.judge(
           found.map((listening): ListeningPort => {
             const holder = holders.get(listening.port)
             return holder === undefined ? listening : { ...listening, holder }
-          })
+          }),
+          path
         )
       }),
 

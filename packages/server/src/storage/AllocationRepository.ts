@@ -2,6 +2,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Allocation, AllocationFilter } from "@port-server/domain/Allocation"
 import type { StorageError } from "@port-server/domain/Errors"
+import type { SocketProject } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import * as Queries from "./AllocationQueries.ts"
 import type { UnreadableRow } from "./AllocationRow.ts"
@@ -86,6 +87,12 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
         projectFolders: (folders: ReadonlyArray<string>): Effect.Effect<ReadonlySet<string>, StorageError> =>
           Effect.flatMap(connections, ({ reader }) =>
             Effect.catchTag(ProjectFolders.among(reader, folders), "SqlError", readError(reader))
+          ),
+
+        /** Which of the paths have an instance of an app. */
+        projectsAt: (folders: ReadonlyArray<string>): Effect.Effect<ReadonlyMap<string, SocketProject>, StorageError> =>
+          Effect.flatMap(connections, ({ reader }) =>
+            Effect.catchTag(ProjectFolders.projectsAmong(reader, folders), "SqlError", readError(reader))
           ),
 
         /** Remember the device of a folder's parent, and which one in the file system the folder is. */

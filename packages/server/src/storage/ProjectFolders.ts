@@ -1,12 +1,14 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Allocation } from "@port-server/domain/Allocation"
+import { SocketProject } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { query, run } from "./Query.ts"
 
 const devices = query(Schema.Struct({ allocation: Schema.Int, device: Schema.String }))
 const paths = query(Schema.Struct({ path: Schema.String }))
+const projects = query(SocketProject)
 const counts = query(Schema.Struct({ count: Schema.Int }))
 
 /** Remember the project folder of an allocation, and the device of the folder's parent. */
@@ -50,6 +52,23 @@ export const among = (
       JSON.stringify(folders)
     ]),
     (rows) => new Set(rows.map(({ path }) => path))
+  )
+
+/** Of each of the folders that has an instance of an app, the last one. */
+export const projectsAmong = (
+  connection: Connection,
+  folders: ReadonlyArray<string>
+): Effect.Effect<ReadonlyMap<string, SocketProject>, SqlError> =>
+  Effect.map(
+    projects(
+      connection,
+      `WITH asked AS (SELECT value FROM json_each(?))
+        SELECT path AS folder, app, instance FROM folders JOIN allocations ON allocations.id = folders.allocation
+          WHERE path IN asked AND typeof(app) = 'text' AND typeof(instance) = 'text'
+        UNION ALL SELECT folder, app, instance FROM working_copies WHERE folder IN asked`,
+      [JSON.stringify(folders)]
+    ),
+    (rows) => new Map(rows.map((row) => [row.folder, row]))
   )
 
 const outdated = "path = ? AND device IS NOT ?"

@@ -6,7 +6,7 @@ import { socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as AllocationTable from "../../output/AllocationTable.ts"
-import { byProcess, holds, type ProcessSockets, places } from "../../output/ListenerFormat.ts"
+import { byProcess, holds, type ProcessSockets, places, projectName } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
 
@@ -27,6 +27,7 @@ const listened = (groups: ReadonlyArray<ProcessSockets>, error: string | undefin
     `${holds(group, "it")} (${places(group)})`,
     told("user", group.first.user),
     told("folder", group.first.cwd),
+    ...(group.first.project === undefined ? [] : [told("project", projectName(group.first.project))]),
     ...(groups.length > 1 && group.first.belongs !== undefined ? [told("belongs", group.first.belongs)] : [])
   ])
   return [...lines, ...unknown(error)]
