@@ -78,6 +78,8 @@ export const portctl: ProgramInfo = {
         starting("ensure", async () => (await import("./commands/project/ensure.ts")).ensure),
         starting("env", async () => (await import("./commands/project/env.ts")).env),
         starting("run", async () => (await import("./commands/project/run.ts")).run),
+        starting("verify", async () => (await import("./commands/project/verify.ts")).verify),
+        starting("kill", async () => (await import("./commands/project/kill.ts")).kill),
         starting("open", async () => (await import("./commands/project/open.ts")).open)
       ],
       "The server": [

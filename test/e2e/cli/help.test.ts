@@ -32,6 +32,8 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl add": ["--json"],
   "portctl remove": ["--json"],
   "portctl get": ["--app", "--instance", "--json"],
+  "portctl verify": ["--service", "--listening", "--json"],
+  "portctl kill": ["--service", "--port", "--json"],
   "portctl doctor": ["--json"],
   "portctl config": [],
   "portctl config list": ["--port", "--json"],

@@ -91,6 +91,28 @@ const serviceList = (description: string) =>
 /** The services of a command, each with the exact port that is wanted for it, if any. */
 export const services = serviceList("These services, not those of portctl.json")
 
+const Names = Schema.Array(Schema.compose(Schema.Trim, Name("service")))
+
+/** The services that a command is about, without ports. */
+export const serviceNames = Flag.list({
+  name: "service",
+  placeholder: "NAME",
+  description: "Only these services",
+  completes: "service"
+}).pipe(Flag.withSchema(Names), Flag.withDefault<ReadonlyArray<string>>([]))
+
+/** The service whose processes a command ends. */
+export const killedService = name("service", "The service whose port it is").pipe(
+  Flag.withSchema(Name("service")),
+  Flag.optional
+)
+
+/** The port on which a command ends processes. */
+export const killedPort = Flag.number(
+  { name: "port", placeholder: "PORT", description: "The port, whoever holds it", completes: "port" },
+  PortFromDigits
+).pipe(Flag.optional)
+
 /** The services of a new project file, each with the port that it prefers, if any. */
 export const newServices = serviceList("Its services (default: web), with the ports that they prefer")
 

@@ -19,7 +19,7 @@ export const settingsOf = ({ project }: Here): ReadonlyMap<string, ServiceSettin
   new Map(Object.entries(project?.contents.services ?? {}))
 
 /** The service of a working copy that has neither a project file nor ports. */
-const defaultService = "web"
+export const defaultService = "web"
 
 /** The services of a project: those of its file; without one, those that have ports already, or else `web`. */
 export const knownServices = Effect.fnUntraced(function* (here: Here) {

@@ -12,7 +12,7 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
-import { attempt, startOf } from "./watch/Processes.ts"
+import { attempt, startOf } from "../platform/Process.ts"
 
 /** What is watched. */
 export interface Watched {

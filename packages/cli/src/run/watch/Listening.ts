@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs"
-import { attempt, processTree, socketsOf } from "./Processes.ts"
+import { attempt } from "../../platform/Process.ts"
+import { processTree, socketsOf } from "./Processes.ts"
 
 /** A port that a process listens on. */
 export interface Listening {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
+import { attempt } from "../../platform/Process.ts"
 import type { Listening } from "./Listening.ts"
-import { attempt, nameOf, variableOf } from "./Processes.ts"
+import { nameOf, variableOf } from "./Processes.ts"
 
 /** What a watcher is told. */
 export interface Task {

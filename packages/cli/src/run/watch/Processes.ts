@@ -1,24 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { basename } from "node:path"
-
-/** The result of a read of /proc; nothing where the process has ended or may not be inspected. */
-export const attempt = <A>(read: () => A): A | undefined => {
-  try {
-    return read()
-  } catch {
-    return undefined
-  }
-}
-
-/** When a process started, in ticks since the boot: with its number, that is this process and no later one. */
-export const startOf = (pid: number): string | undefined =>
-  // The name, in parentheses, can hold anything.
-  attempt(
-    () =>
-      readFileSync(`/proc/${pid}/stat`, "latin1")
-        .replace(/^.*\) /s, "")
-        .split(" ")[19]
-  )
+import { attempt, startOf } from "../../platform/Process.ts"
 
 const childrenOf = (pid: number): ReadonlyArray<number> =>
   (attempt(() => readdirSync(`/proc/${pid}/task`)) ?? []).flatMap((thread) =>

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, write, writeSync } from "node:fs"
-import { attempt } from "./Processes.ts"
+import { attempt } from "../../platform/Process.ts"
 
 /** Writes lines to where the command's errors go, as far as the processes of the command have that open. */
 export type Tell = (lines: ReadonlyArray<string>, pids: ReadonlyArray<number>) => void

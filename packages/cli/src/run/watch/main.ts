@@ -1,9 +1,9 @@
 // The watcher of a command that `portctl run` has become: it notes on stderr what the command listens on beside the ports
 // that it was given. A program of its own, on Node alone, because every run pays for its start.
 import { openSync, readSync } from "node:fs"
+import { attempt, startOf } from "../../platform/Process.ts"
 import { listeningIn } from "./Listening.ts"
 import { notesOn } from "./Notes.ts"
-import { attempt, startOf } from "./Processes.ts"
 import { heldStderr, pipeOf } from "./Stderr.ts"
 
 const [pid = "", start = "", pipe = "", label = "", markerName = "", markerValue = "", ...pairs] = process.argv.slice(2)

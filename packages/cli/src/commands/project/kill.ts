@@ -1,0 +1,83 @@
+import * as Command from "@port-server/command-line/command/Command"
+import { UsageError } from "@port-server/command-line/UsageError"
+import { PortSocket } from "@port-server/domain/Listener"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { CliError } from "../../errors/CliError.ts"
+import { holds, listenerName } from "../../output/ListenerFormat.ts"
+import * as Output from "../../output/Output.ts"
+import * as EndProcesses from "../../project/EndProcesses.ts"
+import { serviceStates } from "../../project/PortStates.ts"
+import { type Here, here } from "../../project/ProjectContext.ts"
+import * as Options from "../Options.ts"
+
+const foreign = 3
+
+/** What was ended on a port, and what was left alone. */
+const Result = Schema.Struct({
+  port: Schema.Int,
+  ended: Schema.Array(EndProcesses.Ended),
+  kept: Schema.Array(PortSocket)
+})
+
+const portOf = Effect.fnUntraced(function* (place: Here, service: string) {
+  const [state] = yield* serviceStates(place, [service])
+  return state?.port ?? (yield* CliError.make(`${service} has no port yet; portctl ensure gives it one`))
+})
+
+const lines = ({ ended, port }: typeof Result.Type): string =>
+  ended
+    .map((each) => {
+      const how = each.signal === "SIGKILL" ? " with SIGKILL, for it did not end on SIGTERM" : ""
+      return `ended ${listenerName(each)} on port ${port}${how}`
+    })
+    .join("\n")
+
+/** The error on the processes that are left alone. */
+const refusal = (result: typeof Result.Type, kept: ReadonlyArray<EndProcesses.Kept>) => {
+  const each = kept.map(({ reason, socket }) => `${holds({ first: socket }, `port ${result.port}`)} and ${reason}`)
+  const message = `${each.join(", ")}; ${kept.length === 1 ? "it is" : "they are"} not ended`
+  return new CliError({ message, body: { error: message, ...result }, exitCode: foreign })
+}
+
+/** `portctl kill` */
+export const kill = Command.make(
+  "kill",
+  {
+    summary: "End this project's own processes on one of its ports",
+    details: [
+      "SIGTERM, and after 5 seconds SIGKILL. Only a process that belongs to this working copy is ended, see portctl verify; never one of another user, one that portctl was started from, or what listens for a container."
+    ],
+    examples: ["portctl kill --service web", "portctl kill --port 3000"],
+    exitCodes: {
+      0: "They have ended, or there was none",
+      [foreign]: "A process on the port is not this working copy's, or must not be ended"
+    },
+    parameters: { service: Options.killedService, port: Options.killedPort, json: Options.json }
+  },
+  Effect.fnUntraced(function* ({ json, port: given, service }) {
+    if (Option.isSome(service) === Option.isSome(given)) {
+      return yield* new UsageError({ message: "either --service or --port is required" })
+    }
+    const ending = Effect.gen(function* () {
+      const place = yield* here({ app: Option.none(), instance: Option.none() })
+      const port = Option.isSome(given)
+        ? given.value
+        : yield* portOf(
+            place,
+            Option.getOrElse(service, () => "")
+          )
+      const { kept, toEnd } = yield* EndProcesses.plan(place.folder, port)
+      const ended = yield* Effect.forEach(toEnd, EndProcesses.end, { concurrency: "unbounded" })
+      const result: typeof Result.Type = { port, ended, kept: kept.map(({ socket }) => socket) }
+      if (kept.length === 0) return result
+      if (ended.length > 0 && !json) yield* Console.log(lines(result))
+      return yield* refusal(result, kept)
+    })
+    yield* Output.print(Result, { json })(ending, (result) =>
+      result.ended.length === 0 ? `nothing is listening on port ${result.port}` : lines(result)
+    )
+  })
+)

@@ -1,0 +1,62 @@
+import * as Command from "@port-server/command-line/command/Command"
+import * as Flag from "@port-server/command-line/command/Flag"
+import { NonZeroExit } from "@port-server/command-line/UsageError"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { byProcess, listenerName, places, whose } from "../../output/ListenerFormat.ts"
+import * as Output from "../../output/Output.ts"
+import { type Column, table } from "../../output/Table.ts"
+import { ServiceState, serviceStates } from "../../project/PortStates.ts"
+import { here } from "../../project/ProjectContext.ts"
+import * as Options from "../Options.ts"
+
+const exits = { foreign: 3, idle: 4 } as const
+
+const styles = { own: "green", foreign: "red", idle: "dim", unknown: "cyan" } as const
+
+const processes = ({ listeners }: ServiceState): string =>
+  byProcess(listeners)
+    .map((group) => {
+      const { first } = group
+      const remark = first.belongs === "yes" ? "" : `, ${whose(first)}`
+      return `${listenerName(first)} ${first.state} ${places(group)}${remark}`
+    })
+    .join("; ") || "-"
+
+const columns: ReadonlyArray<Column<ServiceState>> = [
+  { heading: "SERVICE", cell: ({ service }) => service, shorten: "end" },
+  { heading: "PORT", cell: ({ port = "-" }) => String(port), style: "cyan" },
+  { heading: "STATE", cell: ({ state }) => state, style: ({ state }) => styles[state] },
+  { heading: "PROCESS", cell: processes, shorten: "end" }
+]
+
+/** `portctl verify` */
+export const verify = Command.make(
+  "verify",
+  {
+    summary: "Show whether this project's own processes are on its ports",
+    details: [
+      "own: what is on the port belongs to this working copy; foreign: at least one process does not; idle: nothing serves on it; unknown: a process's folder cannot be read. Nothing is allocated."
+    ],
+    examples: ["portctl verify --listening && npm run test:e2e"],
+    exitCodes: {
+      [exits.foreign]: "A port has a process of another folder",
+      [exits.idle]: "With --listening: nothing serves on one of the ports"
+    },
+    parameters: {
+      service: Options.serviceNames,
+      listening: Flag.boolean("listening", "Require that something serves on each port"),
+      json: Options.json
+    }
+  },
+  Effect.fnUntraced(function* ({ json, listening, service }) {
+    const states = yield* Output.print(Schema.Array(ServiceState), { json, indent: 2 })(
+      Effect.flatMap(here({ app: Option.none(), instance: Option.none() }), (place) => serviceStates(place, service)),
+      (states, terminal) => (states.length === 0 ? "no services" : table(columns, states, terminal))
+    )
+    const has = (state: ServiceState["state"]) => states.some((each) => each.state === state)
+    if (has("foreign")) return yield* new NonZeroExit({ status: exits.foreign })
+    if (listening && (states.length === 0 || has("idle"))) return yield* new NonZeroExit({ status: exits.idle })
+  })
+)

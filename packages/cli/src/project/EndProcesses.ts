@@ -1,0 +1,122 @@
+import { readlinkSync } from "node:fs"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import type { PortSocket } from "@port-server/domain/Listener"
+import { escapeControls } from "@port-server/domain/Name"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { CliError } from "../errors/CliError.ts"
+import { codeOf } from "../errors/FileError.ts"
+import { listenerName, whose } from "../output/ListenerFormat.ts"
+import * as Process from "../platform/Process.ts"
+import { socketsOn } from "./PortStates.ts"
+
+/** How long a process may take to end by itself. */
+const patience = "5 seconds"
+
+/** Programs that listen for containers: the engines, and what forwards ports to them. */
+const engines =
+  /^(docker(d|-proxy)?|com\.docker\..*|vpnkit.*|containerd(-shim.*)?|podman|conmon|rootless(port|kit).*|slirp4netns|pas(ta|st)(\..*)?|netavark|crun|runc|nerdctl|buildkitd|crio|OrbStack.*|limactl|colima)$/
+
+/** A process that was ended, and by which signal. */
+export const Ended = Schema.Struct({
+  pid: Schema.Int,
+  command: Schema.optionalWith(Schema.String, { exact: true }),
+  signal: Schema.Literal("SIGTERM", "SIGKILL")
+})
+
+/** A process that is left alone, and why, as a sentence goes on about it. */
+export interface Kept {
+  readonly socket: PortSocket
+  readonly reason: string
+}
+
+/** What is to be done about the processes on a port. */
+interface Plan {
+  readonly toEnd: ReadonlyArray<{ readonly socket: PortSocket; readonly process: Process.Process }>
+  readonly kept: ReadonlyArray<Kept>
+}
+
+/** Why the process is not the one of this machine that the server means: its number can be one of a container. */
+const isElsewhere = ({ cwd, pid }: PortSocket): boolean =>
+  process.platform === "linux" && Process.attempt(() => readlinkSync(`/proc/${pid}/cwd`)) !== cwd
+
+/** Why a process must not be ended, if anything speaks against it. */
+const objection = (
+  socket: PortSocket,
+  found: Process.Process | undefined,
+  line: ReadonlySet<number>,
+  server: number
+): string | undefined => {
+  const { belongs, command = "", pid, user = "another user" } = socket
+  if (engines.test(command)) return "listens for a container"
+  if (belongs !== "yes") return whose(socket)
+  if (pid === undefined || found === undefined) return "cannot be found on this machine"
+  if (pid === 1) return "is the first process of the system"
+  if (pid === server) return "is port-server itself: portctl stop stops it"
+  if (line.has(pid)) return "is what this portctl was started from"
+  if (found.uids.some((uid) => uid !== process.getuid?.())) return `belongs to the user ${escapeControls(user)}`
+  return isElsewhere(socket) ? "cannot be found on this machine" : undefined
+}
+
+/** The sockets on a port by which something can come in, one for each process. */
+const holders = Effect.fnUntraced(function* (folder: string, port: number) {
+  const sockets = (yield* socketsOn(folder, [port])).get(port) ?? []
+  const held = sockets.filter(({ state }) => state !== "connected")
+  return [...new Map(held.map((socket) => [socket.pid ?? `${socket.protocol} ${socket.address}`, socket])).values()]
+})
+
+/** Which of the processes on a port may be ended by the working copy in a folder. */
+export const plan = Effect.fnUntraced(function* (folder: string, port: number) {
+  const client = yield* PortServerClient
+  const { pid: server } = yield* client.server()
+  const before = yield* holders(folder, port)
+  const known = new Map(before.map(({ pid = 0 }) => [pid, Process.find(pid)] as const))
+  // A process that started before this answer, and has the port in it, has its number by right.
+  const sockets = before.length === 0 ? before : yield* holders(folder, port)
+  const line = Process.ownLine()
+  const result: { [Key in keyof Plan]: Array<Plan[Key][number]> } = { toEnd: [], kept: [] }
+  for (const socket of sockets) {
+    const process = known.get(socket.pid ?? 0)
+    const reason = objection(socket, process, line, server)
+    if (reason !== undefined || process === undefined) result.kept.push({ socket, reason: reason ?? "" })
+    else result.toEnd.push({ socket, process })
+  }
+  const done: Plan = result
+  return done
+})
+
+/** Send a signal to that very process; not when it has ended, and its number may be another one's. */
+const send = (found: Process.Process, signal: NodeJS.Signals) =>
+  Effect.try({
+    try: () => (Process.isAlive(found) ? process.kill(found.pid, signal) : true),
+    catch: codeOf
+  }).pipe(
+    Effect.catchIf(
+      (code) => code === "ESRCH",
+      () => Effect.void
+    )
+  )
+
+const gone = (found: Process.Process) =>
+  Effect.sync(() => Process.isAlive(found)).pipe(
+    Effect.repeat({ while: (isAlive) => isAlive, schedule: Schedule.spaced("20 millis") }),
+    Effect.timeoutOption(patience),
+    Effect.map(Option.isSome)
+  )
+
+/** End a process: with SIGTERM, and where it is still there after 5 s, with SIGKILL. */
+export const end = Effect.fnUntraced(function* ({ process, socket }: Plan["toEnd"][number]) {
+  const ended = (signal: (typeof Ended.Type)["signal"]): typeof Ended.Type => {
+    const { pid } = process
+    return socket.command === undefined ? { pid, signal } : { pid, command: socket.command, signal }
+  }
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    yield* Effect.mapError(send(process, signal), (code) =>
+      CliError.make(`${listenerName(socket)} cannot be ended: ${code}`)
+    )
+    if (yield* gone(process)) return ended(signal)
+  }
+  return yield* CliError.make(`${listenerName(socket)} was sent SIGKILL and still runs`)
+})

@@ -1,0 +1,215 @@
+import { spawnSync } from "node:child_process"
+import { symlinkSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
+import { realFolder, repository, worktree } from "../../support/Git.ts"
+import { freePorts, hasIpv6, listeningProgram } from "../../support/Listening.ts"
+import {
+  bin,
+  type Ended,
+  type PortServer,
+  portctl,
+  start,
+  startServer,
+  temporaryFolder
+} from "../../support/Programs.ts"
+import { freePort } from "../../support/Sockets.ts"
+
+/** A repository called shop with a port for web, and a linked worktree. */
+const shop = Effect.gen(function* () {
+  const server = yield* startServer()
+  const project = repository(join(yield* realFolder, "shop"))
+  const port = yield* freePorts(1)
+  yield* portctl(["ensure", "--service", `web=${port}`], { server, cwd: project })
+  return { server, project, linked: worktree(project, `${project}-feature`), port }
+})
+
+const kill = (server: PortServer, cwd: string, ...args: ReadonlyArray<string>) =>
+  portctl(["kill", ...args], { server, cwd })
+
+/** The process was left alone, for this reason. */
+const expectKept = (ended: Ended, pid: number | string, port: number, reason: string) => {
+  expect(ended).toMatchObject({ code: 3, stdout: "" })
+  expect(ended.stderr).toMatch(
+    new RegExp(`^error: \\S+ \\(pid ${pid}\\) is listening on port ${port} and ${reason}; it is not ended\\n$`)
+  )
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** A program that listens, and then runs its further arguments and prints how they ended. */
+const listenScript = (port: number, host = "127.0.0.1") => `
+  require("node:net").createServer().listen(${port}, "${host}", () => {
+    console.log("listens")
+    const [file, ...args] = process.argv.slice(1)
+    if (file === undefined) return
+    const ended = require("node:child_process").spawnSync(file, args, { encoding: "utf8" })
+    console.log(JSON.stringify({ code: ended.status, signal: null, stdout: ended.stdout, stderr: ended.stderr }))
+    process.exit()
+  });`
+
+/** How the further arguments of such a program ended. */
+const endedInside = (stdout: string): Ended => JSON.parse(/^\{.*$/m.exec(stdout)?.[0] ?? "{}")
+
+describe("portctl kill", { concurrent: true }, () => {
+  it.scopedLive("ends the process of this working copy on a service's port", () =>
+    Effect.gen(function* () {
+      const { port, project, server } = yield* shop
+      const program = yield* listeningProgram({ cwd: project, port })
+      expectAnswer(
+        yield* kill(server, project, "--service", "web"),
+        `ended node (pid ${program.pid}) on port ${port}\n`
+      )
+      expect(yield* program.ended).toMatchObject({ signal: "SIGTERM" })
+      expectAnswer(yield* kill(server, project, "--service", "web"), `nothing is listening on port ${port}\n`)
+    })
+  )
+
+  it.scopedLive("ends it on a port by its number, whoever holds that", () =>
+    Effect.gen(function* () {
+      const { project, server } = yield* shop
+      const program = yield* listeningProgram({ cwd: project })
+      const { stdout } = yield* kill(server, project, "--port", String(program.port), "--json")
+      const ended = [{ pid: program.pid, command: "node", signal: "SIGTERM" }]
+      expect(JSON.parse(stdout)).toEqual({ port: program.port, ended, kept: [] })
+      expect(yield* program.ended).toMatchObject({ signal: "SIGTERM" })
+    })
+  )
+
+  it.scopedLive(
+    "ends a process that does not end on SIGTERM with SIGKILL",
+    () =>
+      Effect.gen(function* () {
+        const { port, project, server } = yield* shop
+        const script = `${listenScript(port)} process.on("SIGTERM", () => console.log("ignored"))`
+        const program = yield* start(process.execPath, ["-e", script], { cwd: project })
+        yield* program.printed(/listens/)
+        expectAnswer(
+          yield* kill(server, project, "--service", "web"),
+          `ended node (pid ${program.pid}) on port ${port} with SIGKILL, for it did not end on SIGTERM\n`
+        )
+        expect(yield* program.ended).toMatchObject({ signal: "SIGKILL", stdout: "listens\nignored\n" })
+      }),
+    60_000
+  )
+
+  it.scopedLive("leaves another working copy's process alone, and names that", () =>
+    Effect.gen(function* () {
+      const { linked, port, project, server } = yield* shop
+      const program = yield* listeningProgram({ cwd: linked, port })
+      expectKept(yield* kill(server, project, "--service", "web"), program.pid, port, `runs in ${linked}`)
+      yield* portctl(["ensure"], { server, cwd: linked })
+      const owner = `belongs to shop/shop-feature \\(${linked}\\)`
+      expectKept(yield* kill(server, project, "--port", String(port)), program.pid, port, owner)
+      const { code, stdout } = yield* kill(server, project, "--port", String(port), "--json")
+      expect(code).toBe(3)
+      expect(JSON.parse(stdout)).toMatchObject({
+        error: expect.stringContaining("it is not ended"),
+        port,
+        ended: [],
+        kept: [{ pid: program.pid, project: { app: "shop", instance: "shop-feature", folder: linked } }]
+      })
+      expect(isAlive(program.pid)).toBe(true)
+    })
+  )
+
+  it.scopedLive.skipIf(!hasIpv6)("ends its own of two processes on a port, and exits with 3 for the other", () =>
+    Effect.gen(function* () {
+      const { linked, port, project, server } = yield* shop
+      const own = yield* listeningProgram({ cwd: project, port })
+      const other = yield* start(process.execPath, ["-e", listenScript(port, "::1")], { cwd: linked })
+      yield* other.printed(/listens/)
+      const ended = yield* kill(server, project, "--service", "web")
+      expect(ended).toMatchObject({ code: 3, stdout: `ended node (pid ${own.pid}) on port ${port}\n` })
+      expectKept({ ...ended, stdout: "" }, other.pid, port, `runs in ${linked}`)
+      expect(yield* own.ended).toMatchObject({ signal: "SIGTERM" })
+      expect(isAlive(other.pid)).toBe(true)
+    })
+  )
+
+  it.scopedLive("never ends a process that it was started from", () =>
+    Effect.gen(function* () {
+      const { port, project, server } = yield* shop
+      const args = ["-e", listenScript(port), bin.portctl, "kill", "--service", "web"]
+      const env = { PORT_SERVER_ADDR: server.address }
+      const program = yield* start(process.execPath, args, { cwd: project, env })
+      const { stdout } = yield* program.ended
+      expectKept(endedInside(stdout), program.pid, port, "is what this portctl was started from")
+    })
+  )
+
+  it.scopedLive("never ends what listens for a container", () =>
+    Effect.gen(function* () {
+      const { port, project, server } = yield* shop
+      const file = join(yield* temporaryFolder, "docker-proxy")
+      symlinkSync(process.execPath, file)
+      const program = yield* listeningProgram({ cwd: project, file, port })
+      expectKept(yield* kill(server, project, "--service", "web"), program.pid, port, "listens for a container")
+      expect(isAlive(program.pid)).toBe(true)
+    })
+  )
+
+  it.scopedLive("never ends the port-server", () =>
+    Effect.gen(function* () {
+      const project = repository(join(yield* realFolder, "shop"))
+      const port = yield* freePort
+      const home = yield* temporaryFolder
+      const server = yield* start(bin.portServer, ["--port", String(port), "--db", join(home, "ports.db")], {
+        cwd: project,
+        env: { HOME: home }
+      })
+      yield* server.printed(/listening on/)
+      const env = { PORT_SERVER_ADDR: `127.0.0.1:${port}` }
+      const ended = yield* portctl(["kill", "--port", String(port)], { cwd: project, env })
+      expectKept(ended, "\\d+", port, "is port-server itself: portctl stop stops it")
+      expect(yield* portctl(["health"], { env })).toMatchObject({ code: 0 })
+    })
+  )
+
+  const isRoot = process.getuid?.() === 0 && spawnSync("setpriv", ["--version"]).status === 0
+  it.scopedLive.skipIf(!isRoot)("never ends another user's process, also as root", () =>
+    Effect.gen(function* () {
+      const { port, project, server } = yield* shop
+      const args = ["--reuid=65534", "--clear-groups", process.execPath, "-e", listenScript(port)]
+      const program = yield* start("setpriv", args, { cwd: project })
+      yield* program.printed(/listens/)
+      const ended = yield* kill(server, project, "--service", "web")
+      expectKept(ended, program.pid, port, "belongs to the user \\S+")
+      expect(isAlive(program.pid)).toBe(true)
+    })
+  )
+
+  const ownPids = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"]).status === 0
+  it.scopedLive.skipIf(!ownPids)("never ends the first process", () =>
+    Effect.gen(function* () {
+      const project = repository(join(yield* realFolder, "shop"))
+      const [port, address] = [yield* freePort, `127.0.0.1:${yield* freePort}`]
+      const node = [process.execPath, "-e", listenScript(port)]
+      const args = ["--pid", "--fork", "--mount-proc", ...node, bin.portctl, "kill", "--port", String(port)]
+      const env = { PORT_SERVER_ADDR: address, HOME: yield* temporaryFolder }
+      // The server that portctl starts ends with the first process.
+      const { stdout } = yield* (yield* start("unshare", args, { cwd: project, env })).ended
+      const ended = endedInside(stdout)
+      const stderr = ended.stderr.replace(/^started port-server .*\n/, "")
+      expectKept({ ...ended, stderr }, 1, port, "is the first process of the system")
+    })
+  )
+
+  it.scopedLive("wants either a service or a port, and a service that has one", () =>
+    Effect.gen(function* () {
+      const { project, server } = yield* shop
+      expectUsageError(yield* kill(server, project), /either --service or --port is required$/, "portctl kill")
+      const both = yield* kill(server, project, "--service", "web", "--port", "3000")
+      expectUsageError(both, /either --service or --port is required$/, "portctl kill")
+      expectError(yield* kill(server, project, "--service", "db"), "shop/main has no service db, only web")
+    })
+  )
+})
