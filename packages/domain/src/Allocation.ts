@@ -134,8 +134,25 @@ export type ListQuery = typeof ListQuery.Type
 export const isEmptyFilter = (selector: AllocationFilter): boolean =>
   !(selector.app || selector.instance || selector.service || selector.port || selector.path)
 
-/** {@link AllocationFilter} that gives at least one field, so that nothing can release everything by accident. */
-export const NonEmptyFilter = AllocationFilter.pipe(
-  Schema.filter((selector) => (isEmptyFilter(selector) ? "at least one filter is required" : undefined)),
-  Schema.annotations({ identifier: "NonEmptyFilter" })
+/**
+ * What is to be released: {@link AllocationFilter} that gives at least one field, so that nothing can release everything
+ * by accident; with `block`, the whole block of a service.
+ */
+export const ReleaseFilter = Schema.Struct({
+  ...AllocationFilter.fields,
+  block: Schema.optionalWith(
+    Schema.Boolean.annotations({
+      message: () => "block must be true or false",
+      description: "the further ports too of a block whose first one matches: workers+1, workers+2, ..."
+    }),
+    { exact: true }
+  )
+}).pipe(
+  Schema.filter(({ block, ...selector }) => {
+    if (isEmptyFilter(selector)) return "at least one filter is required"
+    return block && !selector.service ? "block needs a service" : undefined
+  }),
+  Schema.annotations({ identifier: "ReleaseFilter", ...exact })
 )
+/** What is to be released. */
+export type ReleaseFilter = typeof ReleaseFilter.Type

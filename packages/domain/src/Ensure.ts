@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
 import { Allocation, exact } from "./Allocation.ts"
+import { blockFields, blockProblem, maxPorts, namesOf, portsFrom } from "./Block.ts"
 import { isWellFormed, NameField } from "./Name.ts"
 import { Port, RequestedPort } from "./Port.ts"
 
@@ -20,7 +21,7 @@ export const ProjectPath = Schema.String.annotations({ message: () => "path must
 
 /**
  * A service that needs a port: exactly `port`, or `prefer` where that is free and another one where it is not, or, with
- * neither or `port` 0, the first free one.
+ * neither or `port` 0, the first free one. With a `size`, as many consecutive ports, of which that is the first one.
  */
 export const ServiceRequest = Schema.Struct({
   service: NameField("service"),
@@ -28,9 +29,12 @@ export const ServiceRequest = Schema.Struct({
   prefer: Schema.optionalWith(
     Port.annotations({ message: () => ({ message: "prefer must be an integer from 1 to 65535", override: true }) }),
     { exact: true }
-  )
+  ),
+  ...blockFields
 }).pipe(
-  Schema.filter(({ port, prefer }) => (port && prefer ? "port and prefer exclude each other" : undefined)),
+  Schema.filter(({ port, prefer, service, ...block }) =>
+    port && prefer ? "port and prefer exclude each other" : blockProblem(service, block, { port, prefer })
+  ),
   Schema.annotations({ identifier: "ServiceRequest", ...exact })
 )
 /** A service that needs a port. */
@@ -38,12 +42,13 @@ export type ServiceRequest = typeof ServiceRequest.Type
 
 const atLeastOne = 'services must be a list of at least one service, like [{"service":"web"}]'
 
-/** Most services of one request. */
-const maxServices = 256
-
 /** The first value that occurs twice. */
 export const firstDuplicate = <A>(values: ReadonlyArray<A>): A | undefined =>
   values.find((value, index) => values.indexOf(value) !== index)
+
+/** How many ports services need; a block counts as so many services. */
+export const portCount = (services: ReadonlyArray<Pick<ServiceRequest, "size">>): number =>
+  services.reduce((sum, { size = 1 }) => sum + size, 0)
 
 /** A service that needs the first free port, or exactly `port`. */
 export type RequestedService = Pick<ServiceRequest, "service" | "port">
@@ -91,10 +96,11 @@ export const EnsureRequest = Schema.Struct({
     .annotations({ message: () => atLeastOne })
     .pipe(
       Schema.filter((services) => {
-        if (services.length > maxServices) return `services must be at most ${maxServices}, not ${services.length}`
-        const name = firstDuplicate(services.map(({ service }) => service))
+        const ports = portCount(services)
+        if (ports > maxPorts) return `services must be at most ${maxPorts}, not ${ports}`
+        const name = firstDuplicate(services.flatMap(({ service, ...block }) => namesOf(service, block)))
         if (name !== undefined) return `service ${JSON.stringify(name)} is asked for twice`
-        const port = firstDuplicate(services.flatMap(({ port }) => (port ? [port] : [])))
+        const port = firstDuplicate(services.flatMap(({ port, ...block }) => (port ? portsFrom(port, block) : [])))
         return port === undefined ? undefined : `port ${port} is asked for twice`
       })
     ),
@@ -117,7 +123,7 @@ export const EnsureRequest = Schema.Struct({
 /** What is asked for when a project's services are to have ports. */
 export type EnsureRequest = typeof EnsureRequest.Type
 
-/** The ports of a project's services, in the order in which they were asked for. */
+/** The ports of a project's services, in the order in which they were asked for; those of a block follow each other. */
 export const EnsureResult = Schema.Struct({
   app: Schema.String,
   instance: Schema.String,

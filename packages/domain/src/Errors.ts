@@ -2,6 +2,7 @@ import * as Data from "effect/Data"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Allocation } from "./Allocation.ts"
+import type { Block } from "./Block.ts"
 import { sentence, sentenceBody, wire } from "./ErrorBody.ts"
 import { escapeControls } from "./Name.ts"
 import type { PortRange } from "./Port.ts"
@@ -95,8 +96,10 @@ export class InstanceTaken extends Data.TaggedError("InstanceTaken")<{
 
 /** 409: a port of the range was asked for and every one is allocated. */
 export class RangeExhausted extends Data.TaggedError("RangeExhausted")<{ readonly message: string }> {
-  static of(range: PortRange): RangeExhausted {
-    return new RangeExhausted({ message: `no free ports in range ${range}` })
+  static of(range: PortRange, { align = 1, size = 1 }: Block = {}): RangeExhausted {
+    const ports = size === 1 ? "ports" : `block of ${size} ports`
+    const aligned = align === 1 ? "" : ` that begins at a multiple of ${align}`
+    return new RangeExhausted({ message: `no free ${ports} in range ${range}${aligned}` })
   }
 
   static readonly body = Schema.transform(

@@ -2,12 +2,13 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { portRange } from "./Defaults.ts"
 
-const between = (low: number, high: number) => (value: number) =>
+/** Whether a number is a whole one of a range, both ends included. */
+export const isIntegerBetween = (low: number, high: number) => (value: number) =>
   Number.isInteger(value) && value >= low && value <= high && !Object.is(value, -0)
 
 /** A TCP or UDP port number that can be owned: an integer from 1 to 65535 (RFC 6335, section 6; 0 is reserved). */
 export const Port = Schema.Number.pipe(
-  Schema.filter(between(1, 65535)),
+  Schema.filter(isIntegerBetween(1, 65535)),
   Schema.brand("Port"),
   Schema.annotations({
     identifier: "Port",
@@ -22,7 +23,7 @@ export type Port = typeof Port.Type
 
 /** A port asked for: an integer from 1 to 65535, or 0 for "any". */
 export const RequestedPort = Schema.Number.pipe(
-  Schema.filter(between(0, 65535)),
+  Schema.filter(isIntegerBetween(0, 65535)),
   Schema.annotations({
     identifier: "RequestedPort",
     description: "a port number, or 0 for any",

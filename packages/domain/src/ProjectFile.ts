@@ -2,70 +2,17 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { exact } from "./Allocation.ts"
 import { serverAddress } from "./Defaults.ts"
-import { firstDuplicate } from "./Ensure.ts"
 import { InvalidRequest } from "./Errors.ts"
 import { escapeControls, maxNameLength, Name } from "./Name.ts"
 import { namesIn } from "./Placeholders.ts"
-import { Port } from "./Port.ts"
-import { nameJsonSchema, nameProblem, VariableNames } from "./VariableName.ts"
-
-/** Name of the file that says which services a project has. */
-export const projectFileName = "portctl.json"
+import { blocksProblem, projectFileName, ServiceSettings, servicesByName, variablesOf } from "./ServiceSettings.ts"
+import { nameJsonSchema, nameProblem } from "./VariableName.ts"
 
 /**
  * Where a running port-server answers with the JSON Schema of a project file: at the usual address, whatever
  * `PORT_SERVER_ADDR` says on one machine, for the file is committed.
  */
 export const projectFileSchemaUrl = `http://${serverAddress}/portctl.schema.json`
-
-/** What a project file says of one service. */
-export const ServiceSettings = Schema.Struct({
-  env: Schema.optionalWith(VariableNames, { exact: true }),
-  prefer: Schema.optionalWith(
-    Port.annotations({
-      jsonSchema: {
-        type: "integer",
-        minimum: 1,
-        maximum: 65535,
-        description: "the port that the service gets when that one is free",
-        examples: [3000]
-      },
-      message: () => ({ message: "prefer must be an integer from 1 to 65535", override: true })
-    }),
-    { exact: true }
-  )
-}).annotations({
-  identifier: "ServiceSettings",
-  description: "how a service gets its port",
-  message: () => ({ message: 'must be an object like {"env": "PORT", "prefer": 3000}', override: false }),
-  ...exact
-})
-/** What a project file says of one service. */
-export type ServiceSettings = typeof ServiceSettings.Type
-
-/** The variable that carries a service's port where nothing else was said: `WEB_PORT` for `web`. */
-export const variableOf = (service: string): string =>
-  `${service.replace(/[^A-Za-z0-9_]/gu, "_").toUpperCase()}_PORT`.replace(/^(?=[0-9])/, "_")
-
-const namesOf = (service: string, { env }: ServiceSettings = {}): ReadonlyArray<string> => {
-  if (env === undefined) return [variableOf(service)]
-  return typeof env === "string" ? [env] : env
-}
-
-/** The variables of services, by service; a sentence where one is there twice. */
-export const variablesOf = (
-  services: Iterable<readonly [service: string, settings: ServiceSettings | undefined]>
-): Either.Either<ReadonlyMap<string, ReadonlyArray<string>>, string> => {
-  const variables = new Map([...services].map(([name, settings]) => [name, namesOf(name, settings)] as const))
-  const doubled = firstDuplicate([...variables.values()].flat())
-  if (doubled === undefined) return Either.right(variables)
-  const [first, second] = [...variables].filter(([, names]) => names.includes(doubled)).map(([name]) => name)
-  return Either.left(
-    second === undefined
-      ? `service ${JSON.stringify(first)} has the variable ${doubled} twice`
-      : `services ${JSON.stringify(first)} and ${JSON.stringify(second)} have the same variable ${doubled}; give one another "env" in ${projectFileName}`
-  )
-}
 
 const validateName = Schema.validateEither(Name("service"))
 
@@ -78,6 +25,8 @@ const Services = Schema.Record({ key: Schema.String, value: ServiceSettings })
         if (names.length === 0) return 'services must name one at least, like {"web": {}}'
         const bad = names.map((name) => validateName(name)).find(Either.isLeft)
         if (bad !== undefined) return InvalidRequest.fromParseError(bad.left).message
+        const blocks = blocksProblem(services)
+        if (blocks !== undefined) return blocks
         const variables = variablesOf(Object.entries(services))
         return Either.isLeft(variables) ? variables.left : undefined
       },
@@ -137,7 +86,7 @@ const templatesProblem = ({ services, variables = {} }: Contents): string | unde
     const service = carried.get(name)
     if (service !== undefined)
       return `variables.${name} is the variable of the service ${JSON.stringify(service)} already`
-    if (namesIn(value, ports.keys()).length === 0) {
+    if (namesIn(value, servicesByName(services).keys()).length === 0) {
       return `variables.${name} must contain the port of a service, like {${[...ports.keys()][0]}}`
     }
   }

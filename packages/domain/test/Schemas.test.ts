@@ -6,7 +6,7 @@ import {
   AllocationIdFromDigits,
   AllocationRequest,
   isEmptyFilter,
-  NonEmptyFilter,
+  ReleaseFilter,
   SelectorFromQuery
 } from "@port-server/domain/Allocation"
 import { Health, PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
@@ -90,7 +90,7 @@ const wires: ReadonlyArray<readonly [title: string, schema: Schema.Schema.AnyNoC
     ],
     ["Allocation", Allocation, allocations],
     ["AllocationFilter", AllocationFilter, selectors],
-    ["NonEmptyFilter", NonEmptyFilter, selectors.map((selector) => ({ ...selector, app: "a" }))],
+    ["ReleaseFilter", ReleaseFilter, selectors.map((selector) => ({ ...selector, app: "a" }))],
     [
       "SelectorFromQuery",
       SelectorFromQuery,
@@ -274,11 +274,11 @@ describe("a selector", () => {
     const given = [selector.app, selector.instance, selector.service].some((text) => text !== undefined && text !== "")
     const narrow = given || (selector.port !== undefined && selector.port !== 0)
     expect(isEmptyFilter(Schema.decodeUnknownSync(AllocationFilter)(selector))).toBe(!narrow)
-    expect(Either.isRight(Schema.decodeUnknownEither(NonEmptyFilter)(selector))).toBe(narrow)
+    expect(Either.isRight(Schema.decodeUnknownEither(ReleaseFilter)(selector))).toBe(narrow)
   })
 
   it("that selects all says that at least one filter is required", () => {
-    const error = Either.getOrThrow(Either.flip(Schema.decodeUnknownEither(NonEmptyFilter)({ app: "" })))
+    const error = Either.getOrThrow(Either.flip(Schema.decodeUnknownEither(ReleaseFilter)({ app: "" })))
     expect(InvalidRequest.fromParseError(error).message).toBe("at least one filter is required")
   })
 

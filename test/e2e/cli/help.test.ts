@@ -29,7 +29,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl run": ["--service", "--app", "--instance", "--no-inject", "--no-watch", "--quiet"],
   "portctl open": ["--service", "--app", "--instance", "--json"],
   "portctl init": ["--app", "--service", "--root", "--json"],
-  "portctl add": ["--json"],
+  "portctl add": ["--size", "--json"],
   "portctl remove": ["--json"],
   "portctl get": ["--app", "--instance", "--json"],
   "portctl verify": ["--service", "--listening", "--json"],

@@ -1,8 +1,9 @@
 import * as Flag from "@port-server/command-line/command/Flag"
 import { AllocationIdFromDigits } from "@port-server/domain/Allocation"
+import { BlockSize } from "@port-server/domain/Block"
 import type { RequestedService } from "@port-server/domain/Ensure"
 import { Name } from "@port-server/domain/Name"
-import { PortFromDigits, RequestedPortFromDigits } from "@port-server/domain/Port"
+import { NumberFromDigits, PortFromDigits, RequestedPortFromDigits } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -36,6 +37,12 @@ export const id = Flag.number(
   AllocationIdFromDigits.annotations({
     message: () => ({ message: "id must be a positive integer", override: true })
   })
+).pipe(Flag.optional)
+
+/** How many consecutive ports a service has. */
+export const size = Flag.number(
+  { name: "size", placeholder: "NUMBER", description: "Each as a block of so many consecutive ports" },
+  Schema.compose(NumberFromDigits, Schema.typeSchema(BlockSize))
 ).pipe(Flag.optional)
 
 export const appFilter = name("app", "Only this application").pipe(Flag.withDefault(""))

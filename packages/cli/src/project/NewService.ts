@@ -1,8 +1,8 @@
 import type { RequestedService } from "@port-server/domain/Ensure"
-import { variableOf } from "@port-server/domain/ProjectFile"
+import { variableOf } from "@port-server/domain/ServiceSettings"
 
 /** What a project file gets for a new service: `PORT` carries the port of `web`. */
-export const settings = ({ port, service }: RequestedService) => {
+export const settings = ({ port, service }: RequestedService, block: { readonly size?: number } = {}) => {
   const env = service === "web" ? "PORT" : variableOf(service)
-  return port ? { env, prefer: port } : { env }
+  return { env, ...(port ? { prefer: port } : {}), ...block }
 }

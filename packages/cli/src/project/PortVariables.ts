@@ -1,17 +1,19 @@
 import type { EnsureResult, RequestedService } from "@port-server/domain/Ensure"
 import { fill, namesIn } from "@port-server/domain/Placeholders"
-import { variablesOf } from "@port-server/domain/ProjectFile"
+import { servicesByName, variablesOf } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { CliError } from "../errors/CliError.ts"
 import type { Here } from "./ProjectContext.ts"
 import { ensureServices, settingsOf } from "./ProjectPorts.ts"
 
-/** A service with its port and the variables that carry it. */
+/** A service, or a further port of a block, with its port and the variables that carry it. */
 export interface ServiceVariables {
   readonly service: string
   readonly variables: ReadonlyArray<string>
   readonly port: number
+  /** Whether it is a service by itself: the first port of a block is, the others are not. */
+  readonly isService: boolean
 }
 
 /** The ports of a project's services, and the variables that are made of them. */
@@ -25,17 +27,19 @@ export interface Variables {
 /** Ensure services, and name the variables that carry their ports. */
 export const ensureVariables = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
   const settings = settingsOf(here)
+  const names = servicesByName(here.project?.contents.services ?? {})
   const variables = variablesOf(asked.map(({ service }) => [service, settings.get(service)] as const))
   if (Either.isLeft(variables)) return yield* CliError.make(variables.left)
   const ensured = yield* ensureServices(here, asked)
   const services = ensured.allocations.map(({ port, service }) => ({
     service,
     variables: variables.right.get(service) ?? [],
-    port
+    port,
+    isService: (names.get(service) ?? service) === service
   }))
   const given = services.map(({ service }) => service)
   const templates = Object.entries(here.project?.contents.variables ?? {}).filter(([, template]) =>
-    namesIn(template, settings.keys()).every((name) => given.includes(name))
+    namesIn(template, names.keys()).every((name) => given.includes(name))
   )
   const result: Variables = { ensured, services, templates: new Map(templates) }
   return result

@@ -1,6 +1,7 @@
 import * as NodeFs from "node:fs"
 import { InvalidRequest } from "@port-server/domain/Errors"
-import { ProjectFile, projectFileName } from "@port-server/domain/ProjectFile"
+import { ProjectFile } from "@port-server/domain/ProjectFile"
+import { projectFileName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { applyEdits, modify } from "jsonc-parser"

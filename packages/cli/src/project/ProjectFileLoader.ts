@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path"
 import { InvalidRequest } from "@port-server/domain/Errors"
-import { ProjectFile, projectFileName } from "@port-server/domain/ProjectFile"
+import { ProjectFile } from "@port-server/domain/ProjectFile"
+import { projectFileName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"

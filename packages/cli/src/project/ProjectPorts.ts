@@ -1,11 +1,14 @@
+import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { namesOf } from "@port-server/domain/Block"
 import { EnsureRequest, type EnsureResult, type RequestedService } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { escapeControls } from "@port-server/domain/Name"
-import type { ServiceSettings } from "@port-server/domain/ProjectFile"
+import { type ServiceSettings, servicesByName } from "@port-server/domain/ServiceSettings"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { CliError } from "../errors/CliError.ts"
 import type { Here } from "./ProjectContext.ts"
 
 const decode = Schema.decodeUnknown(EnsureRequest)
@@ -38,13 +41,24 @@ export const requestedServices = (here: Here, asked: ReadonlyArray<RequestedServ
       )
 
 /** Note the other ports of services that were given a new one now because exactly that one was asked for. */
-const noteOtherPorts = ({ also_held = [] }: EnsureResult) =>
-  Effect.forEach(
-    also_held,
-    ({ id, owner, port }) =>
-      Console.error(`note: ${owner} has port ${port} (id=${id}) too; portctl release --id ${id} gives it back`),
+const noteOtherPorts = ({ also_held = [] }: EnsureResult) => {
+  const blocks: Array<{ readonly first: Allocation; size: number }> = []
+  for (const each of also_held) {
+    const block = blocks.find(({ first }) => each.service === `${first.service}+${each.port - first.port}`)
+    if (block === undefined) blocks.push({ first: each, size: 1 })
+    else block.size++
+  }
+  return Effect.forEach(
+    blocks,
+    ({ first: { id, owner, port, service }, size }) =>
+      Console.error(
+        size === 1
+          ? `note: ${owner} has port ${port} (id=${id}) too; portctl release --id ${id} gives it back`
+          : `note: ${owner} has ports ${port}-${port + size - 1} too; portctl release --service ${escapeControls(service)} --port ${port} gives them back`
+      ),
     { discard: true }
   )
+}
 
 /** Note whose the ports were until now, from where the working copy was moved, and which instance it is given. */
 const notePlace = ({ app, instance, instead_of, moved_from, took_over }: EnsureResult) =>
@@ -80,15 +94,44 @@ const request = Effect.fnUntraced(function* (here: Here, services: ReadonlyArray
 /** The app and instance that the folder really has, and the ports of its services. Nothing is allocated. */
 export const heldPorts = (here: Here) => request(here, [])
 
-/** Give the services their ports, in the folder where the command runs, with the settings of its project file. */
+/** What to ask for: a block in place of one of its ports. */
+const withWholeBlocks = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
+  const blocks = servicesByName(here.project?.contents.services ?? {})
+  const added = new Set<string>()
+  const services: Array<RequestedService> = []
+  for (const each of asked) {
+    const block = blocks.get(each.service) ?? each.service
+    if (block === each.service) services.push(each)
+    else if (each.port !== undefined) {
+      const [name, whole] = [escapeControls(each.service), escapeControls(block)]
+      return yield* CliError.make(`${name} is a port of the block ${whole}; name a port for ${whole}`)
+    } else if (!added.has(block) && asked.every(({ service }) => service !== block)) {
+      added.add(block)
+      services.push({ service: block })
+    }
+  }
+  return services
+})
+
+/**
+ * Give the services their ports, in the folder where the command runs, with the settings of its project file. A block is
+ * given whole, also where only some of its ports are asked for.
+ */
 export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
   const settings = settingsOf(here)
-  const services = asked.map(({ port, service }) => {
-    const { prefer } = settings.get(service) ?? {}
-    if (port !== undefined) return { service, port }
-    return prefer === undefined ? { service } : { service, prefer }
+  const services = (yield* withWholeBlocks(here, asked)).map(({ port, service }) => {
+    const { align, prefer, size } = settings.get(service) ?? {}
+    const block = size === undefined ? {} : { size }
+    if (port) return { service, port, ...block }
+    return {
+      service,
+      ...(prefer === undefined ? {} : { prefer }),
+      ...(align === undefined ? {} : { align }),
+      ...block
+    }
   })
   const ensured = yield* request(here, services)
   yield* noteOtherPorts(ensured)
-  return ensured
+  const names = new Set(asked.flatMap(({ service }) => namesOf(service, settings.get(service))))
+  return { ...ensured, allocations: ensured.allocations.filter(({ service }) => names.has(service)) }
 })

@@ -4,7 +4,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import { Allocation, AllocationIdFromDigits, AllocationRequest, ListQuery, NonEmptyFilter } from "../Allocation.ts"
+import { Allocation, AllocationIdFromDigits, AllocationRequest, ListQuery, ReleaseFilter } from "../Allocation.ts"
 import { ImportRequest, ImportResult } from "../Backup.ts"
 import { version } from "../Defaults.ts"
 import { EnsureRequest, EnsureResult } from "../Ensure.ts"
@@ -107,7 +107,7 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
   )
   .add(
     HttpApiEndpoint.del("releaseMatching", "/v1/allocations")
-      .setPayload(NonEmptyFilter)
+      .setPayload(ReleaseFilter)
       .addSuccess(ReleaseManyResult)
       .annotate(OpenApi.Summary, "Release the allocations that match every filter given")
   )

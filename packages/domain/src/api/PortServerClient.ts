@@ -9,7 +9,13 @@ import * as Layer from "effect/Layer"
 import * as ParseResult from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { type AllocationFilter, type AllocationId, type AllocationRequest, largestPage } from "../Allocation.ts"
+import {
+  type AllocationFilter,
+  type AllocationId,
+  type AllocationRequest,
+  largestPage,
+  type ReleaseFilter
+} from "../Allocation.ts"
 import type { ImportRequest } from "../Backup.ts"
 import type { EnsureRequest } from "../Ensure.ts"
 import { InvalidRequest, StorageUnavailable, stillStarting, stopping } from "../Errors.ts"
@@ -195,7 +201,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
     import: (request: ImportRequest) => call(Effect.flatMap(endpoints.import, (send) => send({ payload: request }))),
 
     /** Release what equals every field of the selector, which must give one; how many were released. */
-    releaseMatching: (selector: AllocationFilter) =>
+    releaseMatching: (selector: ReleaseFilter) =>
       call(Effect.flatMap(endpoints.releaseMatching, (send) => send({ payload: selector })))
   } as const
 })

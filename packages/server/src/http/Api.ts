@@ -3,6 +3,7 @@ import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import type { AllocationFilter } from "@port-server/domain/Allocation"
 import { PortServerApi } from "@port-server/domain/api/PortServerApi"
+import { portCount } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Imports } from "../registry/Imports.ts"
@@ -17,8 +18,8 @@ import { encodePruneResult } from "./PruneResponse.ts"
 import { StaticFilesLive } from "./StaticFiles.ts"
 import { Turns } from "./Turns.ts"
 
-/** From here on, the services of one `ensure` are a large request. */
-const manyServices = 16
+/** From here on, the ports of one `ensure` are a large request. */
+const manyPorts = 16
 
 const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
   Effect.gen(function* () {
@@ -45,7 +46,7 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       .handle("check", ({ path: { port } }) => registry.check(port))
       .handle("release", ({ path: { id } }) => Effect.as(registry.release(id), { status: "deleted" as const }))
       .handle("ensure", ({ payload }) =>
-        turns.takeIf(payload.services.length >= manyServices, "ensure", projects.ensure(payload))
+        turns.takeIf(portCount(payload.services) >= manyPorts, "ensure", projects.ensure(payload))
       )
       .handle("prune", ({ payload }) => turns.take("prune", Effect.flatMap(prune(payload), encodePruneResult)))
       .handle("listeners", ({ urlParams }) => turns.takeIf(false, "list", registry.listeners(urlParams)))

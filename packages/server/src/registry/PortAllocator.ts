@@ -1,6 +1,8 @@
 import type { SqlError } from "@effect/sql/SqlError"
+import { type Block, portsFrom } from "@port-server/domain/Block"
 import { type ListenersUnavailable, RangeExhausted } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { type IsAvailable, Listeners } from "../listeners/Listeners.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
@@ -10,10 +12,11 @@ import type { TransactionOps } from "../storage/TransactionOps.ts"
 export interface PortPicker {
   /** Whether nothing holds the port. */
   readonly isAvailable: IsAvailable
-  /** The first port of the range that is free, that nothing holds, and that is not among the taken. */
+  /** The first port of the range that is free, that nothing holds, and that is not among the taken; or of a block of such. */
   readonly nextFree: (
     write: TransactionOps,
-    taken?: PortBitSet
+    taken?: PortBitSet,
+    block?: Block
   ) => Effect.Effect<number, ListenersUnavailable | RangeExhausted | SqlError>
 }
 
@@ -25,13 +28,14 @@ export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server
 
     const pickerOf = (isAvailable: IsAvailable): PortPicker => ({
       isAvailable,
-      nextFree: Effect.fnUntraced(function* (write, taken) {
+      nextFree: Effect.fnUntraced(function* (write, taken, block = {}) {
         for (let skip = taken; ; ) {
-          const port = yield* write.freePort(range, skip)
-          if (port === undefined) return yield* RangeExhausted.of(range)
-          if (yield* isAvailable(port)) return port
+          const first = yield* write.freePort(range, skip, block)
+          if (first === undefined) return yield* RangeExhausted.of(range, block)
+          const busy = yield* Effect.findFirst(portsFrom(first, block), (port) => Effect.negate(isAvailable(port)))
+          if (Option.isNone(busy)) return first
           skip ??= new PortBitSet()
-          skip.add(port)
+          skip.add(busy.value)
         }
       })
     })

@@ -1,9 +1,10 @@
 import { Allocation } from "@port-server/domain/Allocation"
+import { namesOf } from "@port-server/domain/Block"
 import type { EnsureRequest, EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
 import {
   InstanceTaken,
   type ListenersUnavailable,
-  PortTaken,
+  type PortTaken,
   type RangeExhausted,
   type StorageError
 } from "@port-server/domain/Errors"
@@ -11,51 +12,14 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
-import { PortBitSet } from "../storage/PortBitSet.ts"
 import type { TransactionOps } from "../storage/TransactionOps.ts"
 import { EnsuredFolders } from "./EnsuredFolders.ts"
 import { type Folders, folderOf, isLost } from "./FolderStatus.ts"
 import { ownerByCopies, ownerByPorts } from "./InstanceNames.ts"
 import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
 import { ProbedFolders } from "./ProbedFolders.ts"
+import { allocationsOf, choose, current, isComplete } from "./ServicePorts.ts"
 import { type Placement, place } from "./WorkingCopies.ts"
-
-/**
- * The allocation that answers for a service: the one with the port asked for; otherwise the newest that was ensured for a
- * folder, and else the oldest, so that a port allocated beside it later on changes no answer.
- */
-const current = (own: ReadonlyArray<Allocation>, { port, service }: ServiceRequest): Allocation | undefined => {
-  const held = own.filter((allocation) => allocation.service === service)
-  if (port) return held.find((allocation) => allocation.port === port)
-  return held.findLast(({ path }) => path !== undefined) ?? held[0]
-}
-
-/** Choose a port for each of the services, before anything is written. */
-const choose = Effect.fnUntraced(function* (
-  write: TransactionOps,
-  services: ReadonlyArray<ServiceRequest>,
-  picker: PortPicker
-) {
-  const asked = services.flatMap(({ port }) => (port ? [port] : []))
-  const [holder] = yield* write.holders(asked)
-  if (holder !== undefined) return yield* new PortTaken({ holder })
-  const preferred = yield* write.held(services.flatMap(({ prefer }) => (prefer ? [prefer] : [])))
-  const taken = new PortBitSet([...asked, ...preferred])
-  const chosen = new Map<ServiceRequest, number>()
-  const take = (request: ServiceRequest, port: number) => {
-    chosen.set(request, port)
-    taken.add(port)
-  }
-  for (const request of services) {
-    const { port, prefer } = request
-    if (port) take(request, port)
-    else if (prefer && !taken.has(prefer) && (yield* picker.isAvailable(prefer))) take(request, prefer)
-  }
-  for (const request of services) {
-    if (!chosen.has(request)) take(request, yield* picker.nextFree(write, taken))
-  }
-  return chosen
-})
 
 /** The folders whose state decides where a service's port comes from: of the others that share the instance, and its own. */
 const deciding = (
@@ -65,7 +29,9 @@ const deciding = (
 ): ReadonlyArray<string> => {
   if (path === undefined) return []
   const others = [...new Set(held.flatMap((allocation) => allocation.path ?? []))].filter((other) => other !== path)
-  const isPlaced = services.every((request) => current(held, request)?.path !== undefined)
+  const isPlaced = services.every((request) =>
+    current(held, request).found.every((allocation) => allocation?.path !== undefined)
+  )
   return others.length === 0 && isPlaced ? [] : [...others, path]
 }
 
@@ -140,7 +106,8 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
                 (held.some((allocation) => allocation.path === path)
                   ? undefined
                   : yield* ownerByCopies(write, { app, instance }, path, probed)))
-          const missing = services.filter((each) => current(held, each) === undefined)
+          const ports = services.map((each) => current(held, each))
+          const missing = ports.filter((each) => !isComplete(each))
           const needsListeners = missing.length > 0 && picker === undefined
           if (probed.missing.size > 0 || (needsListeners && taken === undefined)) {
             return new NotReady({ folders: [...probed.missing], needsListeners })
@@ -159,10 +126,9 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
           if (copy !== undefined) yield* remember(write, copy, isAsked)
           const allocations: Array<Allocation> = []
           let took_over: string | undefined
-          for (const each of services) {
-            const port = chosen.get(each) ?? 0
+          for (const { name, port, present } of ports.flatMap((each) => allocationsOf(held, each, chosen))) {
             const placed = path === undefined ? { app, instance } : { app, instance, path, device }
-            const found = current(held, each) ?? (yield* write.insert({ ...placed, service: each.service }, port))
+            const found = present ?? (yield* write.insert({ ...placed, service: name }, port))
             if (found === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
             const isTakenOver =
               isAsked && found.path !== undefined && found.path !== path && isLost(folderOf(found, folders))
@@ -170,7 +136,9 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
             const isAdopted = isAsked && path !== undefined && (found.path === undefined || isTakenOver)
             allocations.push(isAdopted ? yield* write.setProjectPath(found, path, device) : found)
           }
-          const also_held = held.filter(({ service }) => missing.some((each) => each.service === service))
+          const given = new Set(missing.flatMap(({ request }) => namesOf(request.service, request)))
+          const ids = new Set(allocations.map(({ id }) => id))
+          const also_held = held.filter(({ id, service }) => given.has(service) && !ids.has(id))
           const { instead_of, moved_from } = copy?.notes ?? {}
           return {
             app,
@@ -199,7 +167,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         const held = working_copy === undefined ? (yield* store.list({ app, instance })).flat() : undefined
         let states = yield* probe(held === undefined ? [] : deciding(path, services, held))
         let picker =
-          held !== undefined && services.some((each) => current(held, each) === undefined)
+          held !== undefined && services.some((each) => !isComplete(current(held, each)))
             ? yield* allocator.picker
             : undefined
         for (;;) {

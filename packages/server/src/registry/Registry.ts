@@ -1,4 +1,4 @@
-import type { AllocationFilter, AllocationId, AllocationRequest } from "@port-server/domain/Allocation"
+import type { AllocationId, AllocationRequest, ReleaseFilter } from "@port-server/domain/Allocation"
 import type { PortStatus } from "@port-server/domain/api/PortServerApi"
 import type { ImportRequest, ImportResult } from "@port-server/domain/Backup"
 import { version } from "@port-server/domain/Defaults"
@@ -159,8 +159,8 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
        */
       import: importAll,
 
-      /** Release the allocations that match the filter; returns how many there were. */
-      releaseMatching: (filter: AllocationFilter) => store.write<number, never>((write) => write.remove(filter))
+      /** Release the allocations that match the filter, and the blocks that begin with them; returns how many there were. */
+      releaseMatching: (filter: ReleaseFilter) => store.write<number, never>((write) => write.remove(filter))
     } as const
   }),
   dependencies: [AllocationRepository.Default, PortAllocator.Default, Listeners.Default, SocketProjects.Default]

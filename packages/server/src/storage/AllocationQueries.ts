@@ -1,6 +1,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { type Allocation, type AllocationFilter, largestPage } from "@port-server/domain/Allocation"
+import { type Allocation, type AllocationFilter, largestPage, type ReleaseFilter } from "@port-server/domain/Allocation"
+import { maxPorts } from "@port-server/domain/Block"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -150,16 +151,29 @@ export const allocatedPorts = (connection: Connection): Effect.Effect<ReadonlyAr
     (rows) => rows.flatMap(({ port }) => (typeof port === "number" ? [port] : []))
   )
 
-const isIds = (which: AllocationFilter | ReadonlyArray<number>): which is ReadonlyArray<number> => Array.isArray(which)
+const isIds = (which: ReleaseFilter | ReadonlyArray<number>): which is ReadonlyArray<number> => Array.isArray(which)
 
-const chosen = (which: AllocationFilter | number | ReadonlyArray<number>) => {
+/** The condition of a filter, and of the further ports of the blocks whose first one matches it. */
+const withBlocks = (filter: AllocationFilter) => {
+  const { condition, parameters } = and(filter)
+  return {
+    condition: `AND id IN (
+      WITH first AS (SELECT id, app, instance, service, port FROM allocations WHERE TRUE ${condition})
+      SELECT id FROM first UNION ALL SELECT next.id FROM first JOIN allocations AS next
+        ON next.app = first.app AND next.instance = first.instance AND next.port > first.port
+          AND next.port < first.port + ${maxPorts} AND next.service = first.service || '+' || (next.port - first.port))`,
+    parameters
+  }
+}
+
+const chosen = (which: ReleaseFilter | number | ReadonlyArray<number>) => {
   if (typeof which === "number") return { condition: "AND id = ?", parameters: [which] }
-  if (!isIds(which)) return and(which)
+  if (!isIds(which)) return which.block === true ? withBlocks(which) : and(which)
   return { condition: "AND id IN (SELECT value FROM json_each(?))", parameters: [JSON.stringify(which)] }
 }
 
 /** Delete the rows that match the filter, or have the id or one of the ids; returns their ports. */
-export const remove = (connection: Connection, which: AllocationFilter | number | ReadonlyArray<number>) => {
+export const remove = (connection: Connection, which: ReleaseFilter | number | ReadonlyArray<number>) => {
   const { condition, parameters } = chosen(which)
   return ports(connection, `DELETE FROM allocations WHERE TRUE ${condition} RETURNING port`, parameters)
 }

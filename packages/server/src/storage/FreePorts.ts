@@ -1,5 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
+import type { Block } from "@port-server/domain/Block"
 import { badPorts, type PortRange } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -11,9 +12,12 @@ const versions = query(Schema.Struct({ data_version: Schema.Int }))
 
 const bad = new PortBitSet(badPorts)
 
-/** The first port of the range in none of the sets; one that browsers refuse to open only when nothing else is left. */
-export const firstFree = (range: PortRange, ...taken: ReadonlyArray<PortBitSet>): number | undefined =>
-  PortBitSet.firstOutside(range, [bad, ...taken]) ?? PortBitSet.firstOutside(range, taken)
+/**
+ * The first port of the range in none of the sets, or the first of a block of such; one that browsers refuse to open only
+ * when nothing else is left.
+ */
+export const firstFree = (range: PortRange, taken: ReadonlyArray<PortBitSet>, block?: Block): number | undefined =>
+  PortBitSet.firstOutside(range, [bad, ...taken], block) ?? PortBitSet.firstOutside(range, taken, block)
 
 /** Cache of the allocated ports, kept from one transaction to the next as long as no other connection has written. */
 export class FreePorts {

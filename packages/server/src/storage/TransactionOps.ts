@@ -1,6 +1,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import type { Allocation, AllocationFilter } from "@port-server/domain/Allocation"
+import type { Allocation, AllocationFilter, ReleaseFilter } from "@port-server/domain/Allocation"
+import type { Block } from "@port-server/domain/Block"
 import { StorageUnavailable } from "@port-server/domain/Errors"
 import type { PortRange } from "@port-server/domain/Port"
 import * as Clock from "effect/Clock"
@@ -22,8 +23,12 @@ export interface TransactionOps {
   readonly holder: (port: number) => Effect.Effect<Allocation | undefined, Failure>
   /** Which of the ports are allocated, also in rows that cannot be read. */
   readonly held: (ports: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<number>, SqlError>
-  /** The first port of the range that is neither allocated nor to be skipped, if one is left. */
-  readonly freePort: (range: PortRange, skip: PortBitSet | undefined) => Effect.Effect<number | undefined, SqlError>
+  /** The first port, or the first of a block, of the range that is neither allocated nor to be skipped, if one is left. */
+  readonly freePort: (
+    range: PortRange,
+    skip: PortBitSet | undefined,
+    block: Block
+  ) => Effect.Effect<number | undefined, SqlError>
   /** The allocations that match the filter, by id. */
   readonly matching: (filter: AllocationFilter) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** The allocations that hold any of the ports. */
@@ -49,9 +54,7 @@ export interface TransactionOps {
   /** The working copies. */
   readonly workingCopies: WorkingCopies.WorkingCopyOps
   /** Release the allocations that match the filter, or have one of the ids; returns how many there were. */
-  readonly remove: (
-    which: AllocationFilter | Allocation["id"] | ReadonlyArray<number>
-  ) => Effect.Effect<number, SqlError>
+  readonly remove: (which: ReleaseFilter | Allocation["id"] | ReadonlyArray<number>) => Effect.Effect<number, SqlError>
 }
 
 /** A row that cannot be read holds a port that is needed. */
@@ -87,8 +90,10 @@ export const make = (connection: Connection, freePorts: FreePorts): TransactionO
 
     held: (ports) => Effect.map(freePorts.held(connection), (held) => ports.filter((port) => held.has(port))),
 
-    freePort: (range, skip) =>
-      Effect.map(freePorts.held(connection), (held) => firstFree(range, held, ...(skip === undefined ? [] : [skip]))),
+    freePort: (range, skip, block) =>
+      Effect.map(freePorts.held(connection), (held) =>
+        firstFree(range, skip === undefined ? [held] : [held, skip], block)
+      ),
 
     matching: (filter) => Queries.matching(connection, filter),
 

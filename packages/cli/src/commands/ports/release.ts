@@ -10,6 +10,9 @@ import * as Option from "effect/Option"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
 
+/** The name of a service stands for its whole block. */
+const blockOf = (service: string) => (service === "" ? {} : { block: true })
+
 /** Release what was ensured for the current worktree, of one service or of all; `other` is another folder with ports of the same instance. */
 const releaseHere = Effect.fnUntraced(function* (service: string) {
   // Loaded only when it is asked for.
@@ -21,7 +24,7 @@ const releaseHere = Effect.fnUntraced(function* (service: string) {
   const client = yield* PortServerClient
   const { app, instance } = yield* heldPorts(place)
   const own = yield* client.list({ path: folder, service })
-  const { deleted } = yield* client.releaseMatching({ path: folder, service })
+  const { deleted } = yield* client.releaseMatching({ path: folder, service, ...blockOf(service) })
   const places = own.length === 0 ? [instanceLabel({ app, instance })] : [...new Set(own.map(instanceLabel))]
   const [other] = (yield* client.list({ app, instance })).flatMap(({ path = folder }) =>
     path === folder ? [] : [path]
@@ -34,7 +37,9 @@ export const release = Command.make(
   "release",
   {
     summary: "Release one allocation, or all that match every filter given",
-    details: ["Either --id alone, or --here, of one --service or of all, or filters with at least --app or --port."],
+    details: [
+      "Either --id alone, or --here, of one --service or of all, or filters with at least --app or --port. The --service of a block is all of its ports; workers+1 is one of them."
+    ],
     examples: [
       "portctl release --id 7",
       "portctl release --app myapp --instance dev",
@@ -81,7 +86,7 @@ export const release = Command.make(
       return yield* new UsageError({ message: "--id, --here, or at least --app or --port, is required" })
     }
     yield* Output.print(ReleaseManyResult, { json })(
-      client.releaseMatching(selector),
+      client.releaseMatching({ ...selector, ...blockOf(selector.service) }),
       ({ deleted }) => `released ${deleted} allocation(s)`
     )
   })

@@ -2,8 +2,10 @@ import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Parameter from "@port-server/command-line/command/Parameter"
 import { escapeControls } from "@port-server/domain/Name"
-import { ProjectFile, projectFileName } from "@port-server/domain/ProjectFile"
+import { ProjectFile } from "@port-server/domain/ProjectFile"
+import { projectFileName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
@@ -34,30 +36,33 @@ export const add = Command.make(
   {
     summary: `Add services to ${projectFileName}`,
     details: ["The rest of the file stays as it is. A service that is there gets the port that is given for it."],
-    examples: ["portctl add web=3000 db"],
+    examples: ["portctl add web=3000 db", "portctl add --size 8 workers"],
     parameters: {
       service: Argument.list({
         name: "SERVICE[=PORT]",
         description: "The services, with the ports that they prefer",
         completes: "service"
       }).pipe(Parameter.withSchema(Options.ServicesFromText)),
+      size: Options.size,
       json: Options.json
     }
   },
-  Effect.fnUntraced(function* ({ json, service }) {
+  Effect.fnUntraced(function* ({ json, service, size }) {
     const adding = Effect.gen(function* () {
       const project = yield* requiredFile
       const reserved = service.map((each) => each.service).find(isReservedKey)
       if (reserved !== undefined) return yield* CliError.make(reservedKeyMessage(reserved, projectFileName))
+      const block = Option.match(size, { onNone: () => ({}), onSome: (size) => ({ size }) })
       const changes = service.flatMap((each): ReadonlyArray<Change> => {
         const before = project.contents.services[each.service]
-        if (before === undefined) return [{ path: ["services", each.service], value: settings(each) }]
-        return each.port && each.port !== before.prefer
-          ? [{ path: ["services", each.service, "prefer"], value: each.port }]
-          : []
+        if (before === undefined) return [{ path: ["services", each.service], value: settings(each, block) }]
+        const after = { ...before, ...block, ...(each.port ? { prefer: each.port } : {}) }
+        return (["prefer", "size"] as const)
+          .filter((field) => after[field] !== before[field])
+          .map((field) => ({ path: ["services", each.service, field], value: after[field] }))
       })
       const contents = yield* edit(project, changes)
-      return { file: project.file, changed: changes.map(({ path }) => path[1] ?? ""), contents }
+      return { file: project.file, changed: [...new Set(changes.map(({ path }) => path[1] ?? ""))], contents }
     })
     yield* Output.print(Changed, { json, indent: 2 })(adding, ({ changed, file }) =>
       escapeControls(changed.length === 0 ? `${file} has them already` : `added ${changed.join(", ")} to ${file}`)

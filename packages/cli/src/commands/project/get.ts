@@ -14,7 +14,9 @@ export const get = Command.make(
   "get",
   {
     summary: "Print the port of one of this project's services",
-    details: ["A service that has none yet gets one, as by portctl ensure."],
+    details: [
+      "A service that has none yet gets one, as by portctl ensure. Of a block it is the first port; workers+1 names the second."
+    ],
     examples: ["curl http://localhost:$(portctl get web)/"],
     parameters: {
       service: Argument.text({ name: "SERVICE", description: "The service", completes: "service" }).pipe(
@@ -27,7 +29,7 @@ export const get = Command.make(
   Effect.fnUntraced(function* ({ json, service, ...given }) {
     yield* Output.print(EnsureResult, { json })(
       Effect.flatMap(here(given), (place) => ensureServices(place, [{ service }])),
-      ({ allocations }) => allocations.map(({ port }) => port).join("\n")
+      ({ allocations: [first] }) => String(first?.port ?? "")
     )
   })
 )

@@ -2,6 +2,7 @@ import * as Command from "@port-server/command-line/command/Command"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { escapeControls } from "@port-server/domain/Name"
 import { Port } from "@port-server/domain/Port"
+import { servicesByName } from "@port-server/domain/ServiceSettings"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -18,7 +19,8 @@ const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Opti
   const names = services.map(escapeControls).join(", ")
   const only = services.length === 1 ? services[0] : undefined
   const service = Option.getOrElse(named, () => only ?? "web")
-  if (services.includes(service)) return Effect.succeed(service)
+  const known = new Set([...services, ...servicesByName(place.project?.contents.services ?? {}).keys()])
+  if (known.has(service)) return Effect.succeed(service)
   return CliError.make(
     Option.isSome(named)
       ? `${instanceLabel(place)} has no service ${escapeControls(service)}, only ${names}`

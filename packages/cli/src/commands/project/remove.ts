@@ -1,7 +1,7 @@
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import { escapeControls } from "@port-server/domain/Name"
-import { projectFileName } from "@port-server/domain/ProjectFile"
+import { projectFileName, servicesByName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
 import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
@@ -25,8 +25,11 @@ export const remove = Command.make(
     const removing = Effect.gen(function* () {
       const project = yield* requiredFile
       const unknown = service.find((name) => !Object.hasOwn(project.contents.services, name))
-      if (unknown !== undefined)
-        return yield* CliError.make(`${project.file} has no service ${escapeControls(unknown)}`)
+      if (unknown !== undefined) {
+        const block = servicesByName(project.contents.services).get(unknown)
+        const hint = block === undefined ? "" : `, but the block ${escapeControls(block)} that it is a port of`
+        return yield* CliError.make(`${project.file} has no service ${escapeControls(unknown)}${hint}`)
+      }
       const contents = yield* edit(
         project,
         [...new Set(service)].map((name) => ({ path: ["services", name], value: undefined }))

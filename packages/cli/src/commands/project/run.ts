@@ -22,7 +22,9 @@ import * as Options from "../Options.ts"
 
 /** The variables that a command gets: those of the services, PORT, and those of the project file that are made of ports. */
 const wantedOf = ({ services, templates }: Variables, named: ReadonlyArray<string>): ReadonlyMap<string, Wanted> => {
-  const [main, other] = named.length === 0 ? services : services.filter(({ service }) => named.includes(service))
+  const [main, other] = services.filter(({ isService, service }) =>
+    named.length === 0 ? isService : named.includes(service)
+  )
   const ports = new Map(services.map(({ port, service }) => [service, String(port)] as const))
   const carrying = (name: string, port: number) => [name, { template: "{}", value: String(port) }] as const
   return new Map([
@@ -52,7 +54,7 @@ const placeholdersOf = ({ services }: Variables, port: string | undefined): Read
 /** The ports that a command was given, each with the variable that has it. */
 const givenPorts = ({ services }: Variables, port: string | undefined): ReadonlyMap<number, string> =>
   new Map([
-    ...services.map(({ port, variables: [name = ""] }) => [port, name] as const),
+    ...services.map(({ port, service, variables: [name = service] }) => [port, name] as const),
     ...(port !== undefined && isPort(port) ? [[Number(port), "PORT"] as const] : [])
   ])
 
@@ -109,7 +111,9 @@ export const run = Command.make(
       prepare(wantedOf(variables, named), textOf(environment), label, ownerElsewhere(variables.ensured))
     )
     if (port === undefined && command.some((word) => namesIn(word, ["PORT"]).length > 0)) {
-      const names = variables.services.map((each) => `{${escapeControls(each.service)}}`)
+      const names = variables.services
+        .filter(({ isService }) => isService)
+        .map((each) => `{${escapeControls(each.service)}}`)
       return yield* CliError.make(
         `{PORT} is the port of one service: name one with --service, or use ${names.join(" or ")}`
       )

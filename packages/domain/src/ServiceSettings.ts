@@ -1,0 +1,84 @@
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { exact } from "./Allocation.ts"
+import { blockFields, blockProblem, namesOf } from "./Block.ts"
+import { firstDuplicate } from "./Ensure.ts"
+import { Port } from "./Port.ts"
+import { VariableNames } from "./VariableName.ts"
+
+/** Name of the file that says which services a project has. */
+export const projectFileName = "portctl.json"
+
+/** What a project file says of one service. */
+export const ServiceSettings = Schema.Struct({
+  env: Schema.optionalWith(VariableNames, { exact: true }),
+  prefer: Schema.optionalWith(
+    Port.annotations({
+      jsonSchema: {
+        type: "integer",
+        minimum: 1,
+        maximum: 65535,
+        description: "the port that the service gets when that one is free",
+        examples: [3000]
+      },
+      message: () => ({ message: "prefer must be an integer from 1 to 65535", override: true })
+    }),
+    { exact: true }
+  ),
+  ...blockFields
+})
+  .annotations({
+    identifier: "ServiceSettings",
+    description: "how a service gets its port",
+    message: () => ({ message: 'must be an object like {"env": "PORT", "prefer": 3000}', override: false }),
+    ...exact
+  })
+  .pipe(Schema.filter(({ prefer, ...block }) => blockProblem("", block, { prefer })))
+/** What a project file says of one service. */
+export type ServiceSettings = typeof ServiceSettings.Type
+
+/** Services by name, with what a project file says of them. */
+type Services = Readonly<Record<string, ServiceSettings>>
+
+/** The service that each name is of: those of a block's ports are `workers`, `workers+1`, and so on. */
+export const servicesByName = (services: Services): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(services).flatMap(([service, block]) => namesOf(service, block).map((name) => [name, service]))
+  )
+
+/** What is wrong with the blocks among services in view of each other, if anything. */
+export const blocksProblem = (services: Services): string | undefined => {
+  const all = Object.entries(services)
+  for (const [service, block] of all) {
+    const problem = blockProblem(service, block, {})
+    if (problem !== undefined) return problem
+  }
+  const name = firstDuplicate(all.flatMap(([service, block]) => namesOf(service, block)))
+  return name === undefined
+    ? undefined
+    : `service ${JSON.stringify(name)} is there twice: it is also a port of the block ${JSON.stringify(name.slice(0, name.lastIndexOf("+")))}`
+}
+
+/** The variable that carries a service's port where nothing else was said: `WEB_PORT` for `web`. */
+export const variableOf = (service: string): string =>
+  `${service.replace(/[^A-Za-z0-9_]/gu, "_").toUpperCase()}_PORT`.replace(/^(?=[0-9])/, "_")
+
+const variableNames = (service: string, { env }: ServiceSettings = {}): ReadonlyArray<string> => {
+  if (env === undefined) return [variableOf(service)]
+  return typeof env === "string" ? [env] : env
+}
+
+/** The variables of services, by service; a sentence where one is there twice. */
+export const variablesOf = (
+  services: Iterable<readonly [service: string, settings: ServiceSettings | undefined]>
+): Either.Either<ReadonlyMap<string, ReadonlyArray<string>>, string> => {
+  const variables = new Map([...services].map(([name, settings]) => [name, variableNames(name, settings)] as const))
+  const doubled = firstDuplicate([...variables.values()].flat())
+  if (doubled === undefined) return Either.right(variables)
+  const [first, second] = [...variables].filter(([, names]) => names.includes(doubled)).map(([name]) => name)
+  return Either.left(
+    second === undefined
+      ? `service ${JSON.stringify(first)} has the variable ${doubled} twice`
+      : `services ${JSON.stringify(first)} and ${JSON.stringify(second)} have the same variable ${doubled}; give one another "env" in ${projectFileName}`
+  )
+}

@@ -1,0 +1,109 @@
+import type { Allocation } from "@port-server/domain/Allocation"
+import { namesOf, portsFrom } from "@port-server/domain/Block"
+import type { ServiceRequest } from "@port-server/domain/Ensure"
+import { PortTaken } from "@port-server/domain/Errors"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { PortBitSet } from "../storage/PortBitSet.ts"
+import type { TransactionOps } from "../storage/TransactionOps.ts"
+import type { PortPicker } from "./PortAllocator.ts"
+
+/** A service, and the ports that it has; one that a block lacks is `undefined`. */
+export interface ServicePorts {
+  readonly request: ServiceRequest
+  /** The first port, if any of them is known. */
+  readonly first: number | undefined
+  readonly found: ReadonlyArray<Allocation | undefined>
+}
+
+/** The allocations of a service whose first port is this one. */
+const at = (
+  own: ReadonlyArray<Allocation>,
+  { service, ...block }: ServiceRequest,
+  first: number
+): ServicePorts["found"] =>
+  namesOf(service, block).map((name, index) =>
+    own.find((allocation) => allocation.service === name && allocation.port === first + index)
+  )
+
+/** Whether a service has all of its ports. */
+export const isComplete = ({ found }: ServicePorts): boolean => found.every(Predicate.isNotUndefined)
+
+/**
+ * The allocations that answer for a service: those with the port asked for; otherwise the newest that were ensured for a
+ * folder, and else the oldest, so that a port allocated beside them later on changes no answer. Of a block, those that
+ * are whole come first.
+ */
+export const current = (own: ReadonlyArray<Allocation>, request: ServiceRequest): ServicePorts => {
+  const { port, service, ...block } = request
+  const names = new Map(namesOf(service, block).map((name, index) => [name, index]))
+  const held = own.filter((allocation) => names.has(allocation.service))
+  const ordered = [
+    ...held.filter(({ path }) => path !== undefined).reverse(),
+    ...held.filter(({ path }) => path === undefined)
+  ]
+  const firsts = port ? [port] : ordered.map((allocation) => allocation.port - (names.get(allocation.service) ?? 0))
+  const known = [...new Set(firsts)].map((first) => ({ request, first, found: at(own, request, first) }))
+  return (
+    known.find(isComplete) ??
+    known.find(({ found: [first] }) => first !== undefined) ??
+    known[0] ?? { request, first: undefined, found: [...names].map(() => undefined) }
+  )
+}
+
+/** The ports that a service lacks, if they are to follow `first`. */
+const lacking = ({ found, request }: ServicePorts, first: number): ReadonlyArray<number> =>
+  portsFrom(first, request).filter((_, index) => found[index] === undefined)
+
+/** Choose the first ports of services that lack some, before anything is written. */
+export const choose = Effect.fnUntraced(function* (
+  write: TransactionOps,
+  services: ReadonlyArray<ServicePorts>,
+  picker: PortPicker
+) {
+  const asked = services.flatMap((each) => (each.request.port ? lacking(each, each.request.port) : []))
+  const [holder] = yield* write.holders(asked)
+  if (holder !== undefined) return yield* new PortTaken({ holder })
+  const wishes = services.flatMap((each) => [
+    ...(each.first === undefined ? [] : lacking(each, each.first)),
+    ...(each.request.prefer ? portsFrom(each.request.prefer, each.request) : [])
+  ])
+  const taken = new PortBitSet([...asked, ...(yield* write.held(wishes))])
+  const chosen = new Map<ServiceRequest, number>()
+  const take = ({ request }: ServicePorts, first: number) => {
+    chosen.set(request, first)
+    for (const port of portsFrom(first, request)) taken.add(port)
+  }
+  const isFree = (ports: ReadonlyArray<number>) =>
+    ports.some((port) => port > 65535 || taken.has(port))
+      ? Effect.succeed(false)
+      : Effect.every(ports, picker.isAvailable)
+  for (const each of services) {
+    if (each.request.port) take(each, each.request.port)
+  }
+  // A block that has grown goes on where it is, if it can.
+  for (const each of services) {
+    if (chosen.has(each.request) || each.first === undefined) continue
+    if (yield* isFree(lacking(each, each.first))) take(each, each.first)
+  }
+  for (const each of services) {
+    const { prefer } = each.request
+    if (chosen.has(each.request) || !prefer) continue
+    if (yield* isFree(portsFrom(prefer, each.request))) take(each, prefer)
+  }
+  for (const each of services) {
+    if (!chosen.has(each.request)) take(each, yield* picker.nextFree(write, taken, each.request))
+  }
+  return chosen
+})
+
+/** The allocations of a service by name and port, where it begins at the port that is chosen or the one that it has. */
+export const allocationsOf = (
+  own: ReadonlyArray<Allocation>,
+  { first = 0, found, request }: ServicePorts,
+  chosen: ReadonlyMap<ServiceRequest, number>
+) => {
+  const from = chosen.get(request) ?? first
+  const present = from === first ? found : at(own, request, from)
+  return namesOf(request.service, request).map((name, index) => ({ name, port: from + index, present: present[index] }))
+}
