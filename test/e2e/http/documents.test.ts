@@ -89,6 +89,8 @@ sharedServer()("the documents", (it) => {
           "/v1/allocations",
           "/v1/allocations/{id}",
           "/v1/ensure",
+          "/v1/events",
+          "/v1/events/stream",
           "/v1/import",
           "/v1/listeners",
           "/v1/ports/{port}",

@@ -1,6 +1,7 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
@@ -18,6 +19,7 @@ import {
   StorageFull,
   StorageUnavailable
 } from "../Errors.ts"
+import { EventQuery, EventStreamQuery, RegistryEvent } from "../Event.ts"
 import { ImportConflict } from "../ImportConflict.ts"
 import { Listener, ListenersQuery, ListeningPort, listenerError, portSockets } from "../Listener.ts"
 import { Port, PortFromDigits } from "../Port.ts"
@@ -153,6 +155,26 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
     HttpApiEndpoint.get("server", "/v1/server")
       .addSuccess(ServerInfo)
       .annotate(OpenApi.Summary, "What the server says of itself")
+  )
+  .add(
+    HttpApiEndpoint.get("events", "/v1/events")
+      .setUrlParams(EventQuery)
+      .addSuccess(Schema.Array(RegistryEvent))
+      .annotate(OpenApi.Summary, "What happened to the allocations")
+      .annotate(
+        OpenApi.Description,
+        "The newest events that match every filter given, before the event `before`; with `after` or `since`, the first ones after that event, at or after that time. The newest last. The newest 10,000 of all events are kept."
+      )
+  )
+  .add(
+    HttpApiEndpoint.get("eventStream", "/v1/events/stream")
+      .setUrlParams(EventStreamQuery)
+      .addSuccess(Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" })))
+      .annotate(OpenApi.Summary, "What happens to the allocations, as server-sent events")
+      .annotate(
+        OpenApi.Description,
+        "From now on or, with `Last-Event-ID`, after that event: each with its id, its kind as `event`, and the event of `GET /v1/events` as data. `reset` says that it is not known what happened since `Last-Event-ID`; `listeners` has a `ListenersChange`."
+      )
   )
   .add(
     HttpApiEndpoint.post("import", "/v1/import")

@@ -6,11 +6,13 @@ import { PortServerApi } from "@port-server/domain/api/PortServerApi"
 import { portCount } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { Events } from "../registry/Events.ts"
 import { Imports } from "../registry/Imports.ts"
 import { Projects } from "../registry/Projects.ts"
 import { Prune } from "../registry/Prune.ts"
 import { Registry } from "../registry/Registry.ts"
 import { ErrorMiddleware } from "./ErrorMiddleware.ts"
+import { EventStream } from "./EventStream.ts"
 import { importRequest } from "./ImportRequests.ts"
 import { LongLists } from "./LongLists.ts"
 import * as Parts from "./Parts.ts"
@@ -29,6 +31,8 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
     const imports = yield* Imports
     const turns = yield* Turns
     const longLists = yield* LongLists
+    const events = yield* Events
+    const eventStream = yield* EventStream
 
     const list = Effect.fnUntraced(function* (filter: AllocationFilter) {
       const short = yield* turns.takeIf(false, "list", registry.listShort(filter))
@@ -51,6 +55,10 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       .handle("prune", ({ payload }) => turns.take("prune", Effect.flatMap(prune(payload), encodePruneResult)))
       .handle("listeners", ({ urlParams }) => turns.takeIf(false, "list", registry.listeners(urlParams)))
       .handle("server", () => registry.server)
+      .handle("events", ({ urlParams }) => turns.takeIf(false, "list", events.matching(urlParams)))
+      .handleRaw("eventStream", ({ request, urlParams }) =>
+        eventStream.open(urlParams, request.headers["last-event-id"])
+      )
       .handleRaw("import", ({ request }) =>
         turns.take("import", Effect.flatMap(importRequest(request), imports.import))
       )
@@ -66,7 +74,7 @@ export const HttpLive = HttpApiBuilder.serve().pipe(
   Layer.provide(HttpApiBuilder.api(PortServerApi)),
   Layer.provide(Handlers),
   Layer.provide(StaticFilesLive),
-  Layer.provide([LongLists.Default, Turns.Default]),
+  Layer.provide([EventStream.Default, LongLists.Default, Turns.Default]),
   Layer.provide(HttpServer.layerContext),
   // The router would take a longer path parameter for an unknown path; what one may be is the schema's affair.
   Layer.provide(HttpRouter.setRouterConfig({ maxParamLength: Number.POSITIVE_INFINITY }))

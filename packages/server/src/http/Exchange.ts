@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import * as Effect from "effect/Effect"
 import { requestLine } from "./BugLog.ts"
 import { type ErrorResponse, writeError } from "./ErrorResponse.ts"
 import type { ByteBudget } from "./PendingBytes.ts"
@@ -49,6 +50,15 @@ export class Exchange {
   hold(bytes: number): void {
     this.#bytes += bytes
     this.#unsent.add(bytes)
+  }
+
+  /** Count bytes of the response for as long as they are being sent. */
+  holding(bytes: number, sending: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => this.#unsent.add(bytes)),
+      () => sending,
+      () => Effect.sync(() => this.#unsent.remove(bytes))
+    )
   }
 
   /** Respond with an error, unless a response has been taken. */

@@ -4,7 +4,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
+import { currentClient } from "../storage/EventLog.ts"
 import { logBug } from "./BugLog.ts"
+import { clientOf } from "./ClientHeader.ts"
 import type { Connection } from "./Connection.ts"
 import type { ErrorResponse } from "./ErrorResponse.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -61,9 +63,10 @@ export const make = ({ app, pending, routes, runtime, stopping }: Options): Requ
       : Effect.as(dropBody(request), undefined)
   }
 
-  const respond = (exchange: Exchange, body: Uint8Array | undefined) =>
+  const respond = (exchange: Exchange, body: Uint8Array | undefined, client: string | undefined) =>
     app.pipe(
       Effect.provideService(HttpServerRequest, new JsonRequest(exchange.request, body)),
+      (answer) => (client === undefined ? answer : Effect.locally(answer, currentClient, client)),
       Effect.flatMap((answer) => Response.send(exchange, answer, batch, stopping))
     )
 
@@ -74,11 +77,16 @@ export const make = ({ app, pending, routes, runtime, stopping }: Options): Requ
       connection.fail(exchange, decision)
       return
     }
+    const client = clientOf(request)
+    if (typeof client === "object") {
+      connection.fail(exchange, client)
+      return
+    }
     if (request.headers.expect !== undefined && request.httpVersion === "1.1") exchange.continue()
     const work = bodyOf(exchange, decision.maxBody).pipe(
       Effect.matchEffect({
         onFailure: (error) => Effect.sync(() => connection.fail(exchange, error)),
-        onSuccess: (body) => respond(exchange, body)
+        onSuccess: (body) => respond(exchange, body, client)
       }),
       Effect.scoped,
       Effect.catchAllCause((cause) =>

@@ -47,6 +47,12 @@ const writeChunk = (response: ServerResponse, bytes: Uint8Array): Effect.Effect<
     response.write(bytes) ? EventLoop.turn : Effect.zipRight(onceOf(response, "drain"), EventLoop.turn)
   )
 
+/** End a response; one without an end of its own does not wait for a client that does not read. */
+const finish = (response: ServerResponse, isOpenEnded: boolean): void => {
+  response.end()
+  if (isOpenEnded && response.writableLength > 0) response.destroy()
+}
+
 /** Write a response chunk by chunk, until its client goes away, or, when its length is not known, until `stopping`. */
 const writeStream = (
   exchange: Exchange,
@@ -61,7 +67,12 @@ const writeStream = (
     if (exchange.request.method === "HEAD") return Effect.sync(() => response.end())
     const isOpenEnded = body.contentLength === undefined
     if (isOpenEnded) response.flushHeaders()
-    const written = Stream.runForEach(body.stream, (bytes) => writeChunk(response, bytes))
+    const written = Stream.runForEach(body.stream, (bytes) =>
+      isOpenEnded
+        ? // Whoever has the length has counted it.
+          exchange.holding(bytes.byteLength, writeChunk(response, bytes))
+        : writeChunk(response, bytes)
+    )
     return written.pipe(
       (work) => (isOpenEnded ? Effect.raceFirst(work, stopping) : work),
       Effect.raceFirst(onceOf(response, "close")),
@@ -74,7 +85,7 @@ const writeStream = (
             Effect.sync(() => response.destroy()),
             Effect.failCause(cause)
           ),
-        onSuccess: () => Effect.sync(() => response.end())
+        onSuccess: () => Effect.sync(() => finish(response, isOpenEnded))
       }),
       Effect.orDie
     )

@@ -61,7 +61,7 @@ const remember = Effect.fnUntraced(function* (write: TransactionOps, copy: Place
   const { workingCopies } = write
   for (const row of copy.changed) yield* workingCopies.update(row)
   for (const [from, to] of copy.moves) {
-    yield* workingCopies.moveAllocations(from, to, to === copy.folder ? (copy.device ?? null) : null)
+    yield* write.moveAllocations(from, to, to === copy.folder ? (copy.device ?? null) : null)
   }
   if (!isAsked) return
   if (copy.obsolete.length > 0) yield* workingCopies.remove(copy.obsolete)

@@ -63,7 +63,10 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
           const holders = yield* write.holders(allocations.map(({ port }) => port))
           const paths = new Map(holders.map(({ id, path }) => [id, path]))
           const stale = allocations.filter(({ id, path = "" }) => paths.get(id) === path && !revived.has(path))
-          yield* write.remove(stale.map(({ id }) => id))
+          yield* write.remove(
+            stale.map(({ id }) => id),
+            "pruned"
+          )
           return stale
         })
       )

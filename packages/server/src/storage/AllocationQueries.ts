@@ -1,7 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { type Allocation, type AllocationFilter, largestPage, type ReleaseFilter } from "@port-server/domain/Allocation"
-import { maxPorts } from "@port-server/domain/Block"
+import { type Allocation, type AllocationFilter, largestPage } from "@port-server/domain/Allocation"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -14,13 +13,13 @@ import { type Parameter, query, run } from "./Query.ts"
 const { columns } = AllocationRow
 
 /** Most allocations that are read or encoded at a time: a millisecond or two. */
-const pageSize = 500
+export const pageSize = 500
 
 /** The ids that a JSON number holds exactly. */
 export const ids = { below: Number.MIN_SAFE_INTEGER, last: Number.MAX_SAFE_INTEGER } as const
 
 /** The condition of a filter, to follow another one, and its parameters. An empty name or port 0 is no condition. */
-const and = ({ app, instance, service, port, path }: AllocationFilter) => {
+export const and = ({ app, instance, service, port, path }: AllocationFilter) => {
   const given: Array<readonly [condition: string, value: Parameter]> = []
   if (app) given.push(["app = ?", app])
   if (instance) given.push(["instance = ?", instance])
@@ -33,14 +32,15 @@ const and = ({ app, instance, service, port, path }: AllocationFilter) => {
   }
 }
 
-const rowsOf = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter>) =>
+export const rowsOf = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter>) =>
   connection.execute(sql, parameters, undefined)
 
 /** The readable rows of a query for the columns. */
 export const allocations = (connection: Connection, sql: string, parameters: ReadonlyArray<Parameter>) =>
   Effect.map(rowsOf(connection, sql, parameters), AllocationRow.decodeReadable)
 
-const idOf = (row: unknown): number =>
+/** The id of a row. */
+export const idOf = (row: unknown): number =>
   Predicate.hasProperty(row, "id") && typeof row.id === "number" ? row.id : ids.last
 
 interface Page {
@@ -150,33 +150,6 @@ export const allocatedPorts = (connection: Connection): Effect.Effect<ReadonlyAr
     ports(connection, "SELECT port FROM allocations WHERE typeof(port) = 'integer' AND port BETWEEN 1 AND 65535"),
     (rows) => rows.flatMap(({ port }) => (typeof port === "number" ? [port] : []))
   )
-
-const isIds = (which: ReleaseFilter | ReadonlyArray<number>): which is ReadonlyArray<number> => Array.isArray(which)
-
-/** The condition of a filter, and of the further ports of the blocks whose first one matches it. */
-const withBlocks = (filter: AllocationFilter) => {
-  const { condition, parameters } = and(filter)
-  return {
-    condition: `AND id IN (
-      WITH first AS (SELECT id, app, instance, service, port FROM allocations WHERE TRUE ${condition})
-      SELECT id FROM first UNION ALL SELECT next.id FROM first JOIN allocations AS next
-        ON next.app = first.app AND next.instance = first.instance AND next.port > first.port
-          AND next.port < first.port + ${maxPorts} AND next.service = first.service || '+' || (next.port - first.port))`,
-    parameters
-  }
-}
-
-const chosen = (which: ReleaseFilter | number | ReadonlyArray<number>) => {
-  if (typeof which === "number") return { condition: "AND id = ?", parameters: [which] }
-  if (!isIds(which)) return which.block === true ? withBlocks(which) : and(which)
-  return { condition: "AND id IN (SELECT value FROM json_each(?))", parameters: [JSON.stringify(which)] }
-}
-
-/** Delete the rows that match the filter, or have the id or one of the ids; returns their ports. */
-export const remove = (connection: Connection, which: ReleaseFilter | number | ReadonlyArray<number>) => {
-  const { condition, parameters } = chosen(which)
-  return ports(connection, `DELETE FROM allocations WHERE TRUE ${condition} RETURNING port`, parameters)
-}
 
 const counts = query(Schema.Struct({ count: Schema.Int }))
 

@@ -4,9 +4,12 @@ import type { Allocation, AllocationFilter } from "@port-server/domain/Allocatio
 import type { StorageError } from "@port-server/domain/Errors"
 import type { SocketProject } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as PubSub from "effect/PubSub"
 import * as Queries from "./AllocationQueries.ts"
 import type { UnreadableRow } from "./AllocationRow.ts"
 import { Database } from "./Database.ts"
+import { currentClient, EventLog } from "./EventLog.ts"
 import { FreePorts } from "./FreePorts.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import * as Migrations from "./Migrations.ts"
@@ -28,11 +31,23 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
     scoped: Effect.gen(function* () {
       const database = yield* Database
       const freePorts = new FreePorts()
+      const events = new EventLog()
+      const commits = yield* PubSub.sliding<void>(1)
+      let hasEvents = false
 
       const submit = yield* GroupCommit.make({
         connection: Effect.map(database.reopenIfReplaced, ({ writer }) => writer),
         verifyFile: database.connectionsAfterCommit,
-        onBegin: (connection) => Effect.tap(Migrations.verifyVersion(connection), () => freePorts.begin(connection)),
+        onBegin: (connection) =>
+          Effect.tap(Migrations.verifyVersion(connection), () => {
+            freePorts.begin(connection)
+            events.begin()
+          }),
+        onEnd: (connection) =>
+          Effect.map(events.write(connection), (written) => {
+            hasEvents = written
+          }),
+        onCommit: Effect.suspend(() => (hasEvents ? PubSub.publish(commits, undefined) : Effect.void)),
         onRollback: () => freePorts.invalidate()
       })
 
@@ -49,7 +64,16 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
         write: <A, E>(
           body: (write: TransactionOps.TransactionOps) => Effect.Effect<A, E | SqlError>
         ): Effect.Effect<A, E | StorageError> =>
-          submit((connection) => body(TransactionOps.make(connection, freePorts))),
+          Effect.flatMap(FiberRef.get(currentClient), (client) =>
+            submit((connection) => body(TransactionOps.make(connection, { events, freePorts }, client)))
+          ),
+
+        /** Read what is committed. */
+        read: <A>(query: (reader: Connection) => Effect.Effect<A, SqlError>): Effect.Effect<A, StorageError> =>
+          Effect.flatMap(connections, ({ reader }) => Effect.catchTag(query(reader), "SqlError", readError(reader))),
+
+        /** Something is put in whenever events are committed. */
+        commits: PubSub.subscribe(commits),
 
         /** The allocation that holds the port. */
         holder: (port: number): Effect.Effect<Allocation | undefined, StorageError | UnreadableRow> =>

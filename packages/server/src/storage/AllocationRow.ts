@@ -18,6 +18,10 @@ export const columnsWithoutPath = `${fields}, NULL AS path`
 /** The columns of an allocation. */
 export const columns = `${fields}, (SELECT path FROM folders WHERE allocation = id) AS path`
 
+/** Columns for the {@link columns} to be read from: what another program stored as another type, as what it should be. */
+export const castColumns = `id, CAST(app AS TEXT) AS app, CAST(instance AS TEXT) AS instance,
+  CAST(service AS TEXT) AS service, CAST(port AS INTEGER) AS port, CAST(created_at AS TEXT) AS created_at`
+
 /** An allocation as its row: NULL is an absent field. */
 const AllocationFromRow = Schema.transform(
   Schema.Struct({ ...Allocation.fields, path: Schema.NullOr(Schema.String) }),

@@ -1,5 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
+import { Allocation } from "@port-server/domain/Allocation"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -49,17 +50,21 @@ export const owners = (
 const placeholders = (rows: number, values: number) =>
   Array.from({ length: rows }, () => `(${Array.from({ length: values }, () => "?").join(", ")})`).join(", ")
 
-/** Insert allocations whose ports have no holder, in statements of many rows; `onInsert` learns of each port. */
+const Inserted = Schema.Struct({ id: Allocation.fields.id, port: Schema.Int })
+const inserted = query(Inserted)
+
+/** Insert allocations whose ports have no holder, in statements of many rows; `onInsert` learns of each slice. */
 export const insertAll = Effect.fnUntraced(function* (
   connection: Connection,
   all: ReadonlyArray<UntimedAllocation>,
-  onInsert: (port: number) => void
+  onInsert: (allocations: ReadonlyArray<Allocation>) => Effect.Effect<void>
 ) {
-  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  const now = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
   for (const rows of slicesOf(all, rowsPerInsert)) {
-    yield* run(
+    const added = yield* inserted(
       connection,
-      `INSERT INTO allocations (app, instance, service, port, created_at) VALUES ${placeholders(rows.length, 5)}`,
+      `INSERT INTO allocations (app, instance, service, port, created_at) VALUES ${placeholders(rows.length, 5)}
+        RETURNING id, port`,
       rows.flatMap(({ app, created_at = now, instance, port, service }) => [
         app,
         instance,
@@ -68,7 +73,6 @@ export const insertAll = Effect.fnUntraced(function* (
         sqliteTime(created_at)
       ])
     )
-    for (const { port } of rows) onInsert(port)
     const placed = rows.flatMap(({ path, port }) => (path === undefined ? [] : [port, path]))
     if (placed.length > 0) {
       yield* run(
@@ -78,6 +82,13 @@ export const insertAll = Effect.fnUntraced(function* (
         placed
       )
     }
+    const ids = new Map(added.map(({ id, port }) => [port, id]))
+    yield* onInsert(
+      rows.flatMap(({ created_at = now, ...row }) => {
+        const id = ids.get(row.port)
+        return id === undefined ? [] : [new Allocation({ ...row, id, created_at }, { disableValidation: true })]
+      })
+    )
     yield* EventLoop.turn
   }
 })

@@ -18,6 +18,10 @@ export interface WriterOptions {
   readonly verifyFile: Effect.Effect<unknown, StorageError>
   /** A transaction begins: other programs may have changed the database since the last one. */
   readonly onBegin: (connection: Connection) => Effect.Effect<void, SqlError | StorageError>
+  /** The writes of a transaction are done: what is to be written with them. */
+  readonly onEnd: (connection: Connection) => Effect.Effect<void, SqlError>
+  /** A transaction is durable. */
+  readonly onCommit: Effect.Effect<void>
   /** A transaction failed and its writes are undone; no later one has begun. */
   readonly onRollback: () => void
 }
@@ -46,7 +50,8 @@ const toExit = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.
  * before it writes: what it wrote is committed with the others' writes. A storage error fails every write of the batch
  * with a `StorageError`; a defect fails them all with it.
  */
-export const make = Effect.fnUntraced(function* ({ connection, onBegin, onRollback, verifyFile }: WriterOptions) {
+export const make = Effect.fnUntraced(function* (options: WriterOptions) {
+  const { connection, onBegin, onCommit, onEnd, onRollback, verifyFile } = options
   const queue = yield* Queue.unbounded<Pending>()
 
   const commit = (batch: ReadonlyArray<Pending>) =>
@@ -56,14 +61,21 @@ export const make = Effect.fnUntraced(function* ({ connection, onBegin, onRollba
           open,
           Effect.zipRight(
             onBegin(open),
-            Effect.forEach(batch, ({ run }) => run(open))
+            Effect.zipLeft(
+              Effect.forEach(batch, ({ run }) => run(open)),
+              onEnd(open)
+            )
           )
         )
       ),
       Effect.zipLeft(verifyFile),
       // Defects too: the writer must survive any transaction.
       Effect.matchCauseEffect({
-        onSuccess: (resumptions) => Effect.forEach(resumptions, (resume) => resume, { discard: true }),
+        onSuccess: (resumptions) =>
+          Effect.zipRight(
+            Effect.forEach(resumptions, (resume) => resume, { discard: true }),
+            onCommit
+          ),
         onFailure: (cause) => {
           onRollback()
           return Effect.forEach(batch, ({ fail }) => fail(cause), { discard: true })

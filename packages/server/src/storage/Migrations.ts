@@ -51,7 +51,23 @@ const migrations: ReadonlyArray<string> = [
     SELECT path, path, max(CASE WHEN typeof(device) = 'text' THEN device END), app, instance
     FROM folders JOIN allocations ON allocations.id = allocation
     WHERE typeof(path) = 'text' AND typeof(app) = 'text' AND typeof(instance) = 'text'
-    GROUP BY path, app, instance ORDER BY min(allocation)`
+    GROUP BY path, app, instance ORDER BY min(allocation)`,
+  `CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    allocation INTEGER NOT NULL,
+    app TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    service TEXT NOT NULL,
+    port INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    path TEXT,
+    moved_from TEXT,
+    client TEXT
+  ) STRICT`,
+  // The ids of a database that replaces another one are larger: who followed the other one notices that.
+  "INSERT INTO sqlite_sequence (name, seq) VALUES ('events', CAST(unixepoch('subsec') * 1000 AS INTEGER))"
 ]
 
 const columns = ["id", "app", "instance", "service", "port", "created_at"]

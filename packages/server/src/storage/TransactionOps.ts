@@ -1,15 +1,18 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import type { Allocation, AllocationFilter, ReleaseFilter } from "@port-server/domain/Allocation"
+import { Allocation, type AllocationFilter, type ReleaseFilter } from "@port-server/domain/Allocation"
 import type { Block } from "@port-server/domain/Block"
 import { StorageUnavailable } from "@port-server/domain/Errors"
+import type { EventKind } from "@port-server/domain/Event"
 import type { PortRange } from "@port-server/domain/Port"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as AllocationInsert from "./AllocationInsert.ts"
 import * as Queries from "./AllocationQueries.ts"
+import * as Removal from "./AllocationRemoval.ts"
 import type { UnreadableRow } from "./AllocationRow.ts"
 import * as BulkWrites from "./BulkWrites.ts"
+import type { EventLog } from "./EventLog.ts"
 import { type FreePorts, firstFree } from "./FreePorts.ts"
 import type { PortBitSet } from "./PortBitSet.ts"
 import * as ProjectFolders from "./ProjectFolders.ts"
@@ -33,15 +36,14 @@ export interface TransactionOps {
   readonly matching: (filter: AllocationFilter) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** The allocations that hold any of the ports. */
   readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, Failure>
-  /** Allocate the port, as of now or of another time; nothing if it has a holder. */
+  /** Allocate the port; nothing if it has a holder. */
   readonly insert: (
     owner: Pick<Allocation, "app" | "instance" | "service" | "path"> & { readonly device?: string | undefined },
-    port: number,
-    createdAt?: string
+    port: number
   ) => Effect.Effect<Allocation | undefined, Failure>
   /** Who holds any of the ports; less work than {@link TransactionOps.holders}. */
   readonly owners: (ports: Iterable<number>) => Effect.Effect<ReadonlyMap<number, BulkWrites.StoredOwner>, SqlError>
-  /** Allocate ports that have no holder, each as of its time or of now. */
+  /** Import allocations of ports that have no holder, each as of its time or of now. */
   readonly insertAll: (allocations: ReadonlyArray<BulkWrites.UntimedAllocation>) => Effect.Effect<void, Failure>
   /** Store the project folder of an existing allocation, and the device of the folder's parent. */
   readonly setProjectPath: (
@@ -53,23 +55,43 @@ export interface TransactionOps {
   readonly devices: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, string>, SqlError>
   /** The working copies. */
   readonly workingCopies: WorkingCopies.WorkingCopyOps
+  /** The allocations of a folder follow it to another path. */
+  readonly moveAllocations: (from: string, to: string, device: string | null) => Effect.Effect<void, SqlError>
   /** Release the allocations that match the filter, or have one of the ids; returns how many there were. */
-  readonly remove: (which: ReleaseFilter | Allocation["id"] | ReadonlyArray<number>) => Effect.Effect<number, SqlError>
+  readonly remove: (
+    which: ReleaseFilter | Allocation["id"] | ReadonlyArray<number>,
+    kind?: "released" | "pruned"
+  ) => Effect.Effect<number, SqlError>
 }
 
 /** A row that cannot be read holds a port that is needed. */
 export const toUnavailable = ({ message }: UnreadableRow) => new StorageUnavailable({ message })
 
-/** The operations for one write, which shares its transaction with others. */
-export const make = (connection: Connection, freePorts: FreePorts): TransactionOps => {
+/** What the writes of a database share. */
+export interface Shared {
+  readonly freePorts: FreePorts
+  readonly events: EventLog
+}
+
+/** The operations for one write of a client, which shares its transaction with others. */
+export const make = (
+  connection: Connection,
+  { events, freePorts }: Shared,
+  client: string | undefined
+): TransactionOps => {
+  const record = events.recorder(client)
   let hasWritten = false
   const written = Effect.sync(() => {
     hasWritten = true
   })
 
-  const insert: TransactionOps["insert"] = Effect.fnUntraced(function* (owner, port, createdAt) {
+  const insert = Effect.fnUntraced(function* (
+    owner: Parameters<TransactionOps["insert"]>[0],
+    port: number,
+    { createdAt, kind = "allocated" }: { readonly createdAt?: string | undefined; readonly kind?: EventKind } = {}
+  ) {
     const created_at = createdAt ?? new Date(yield* Clock.currentTimeMillis).toISOString()
-    const allocation = yield* AllocationInsert.insert(connection, { ...owner, port, created_at }).pipe(
+    const inserted = yield* AllocationInsert.insert(connection, { ...owner, port, created_at }).pipe(
       Effect.catchTag("UnreadableRow", toUnavailable),
       // Rolls the batch back, with what this write has done so far.
       Effect.catchTag(
@@ -77,12 +99,15 @@ export const make = (connection: Connection, freePorts: FreePorts): TransactionO
         (cause): Effect.Effect<never, Failure> => (hasWritten ? new SqlError({ cause }) : cause)
       )
     )
-    if (allocation === undefined) return undefined
+    if (inserted === undefined) return undefined
     yield* written
     freePorts.hold(port)
-    return owner.path === undefined
-      ? allocation
-      : yield* ProjectFolders.setProjectPath(connection, allocation, owner.path, owner.device)
+    const allocation =
+      owner.path === undefined
+        ? inserted
+        : yield* ProjectFolders.setProjectPath(connection, inserted, owner.path, owner.device)
+    yield* record(kind, [allocation])
+    return allocation
   })
 
   return {
@@ -99,28 +124,47 @@ export const make = (connection: Connection, freePorts: FreePorts): TransactionO
 
     holders: (ports) => Effect.catchTag(Queries.holders(connection, ports), "UnreadableRow", toUnavailable),
 
-    insert,
+    insert: (owner, port) => insert(owner, port),
 
     owners: (ports) => BulkWrites.owners(connection, ports),
 
     insertAll: Effect.fnUntraced(function* (all) {
       if (yield* AllocationInsert.hasIdsFor(connection, all.length)) {
         yield* written
-        return yield* BulkWrites.insertAll(connection, all, (port) => freePorts.hold(port))
+        return yield* BulkWrites.insertAll(connection, all, (allocations) => {
+          for (const { port } of allocations) freePorts.hold(port)
+          return record("imported", allocations)
+        })
       }
-      for (const { created_at, port, ...owner } of all) yield* insert(owner, port, created_at)
+      for (const { created_at, port, ...owner } of all) {
+        yield* insert(owner, port, { createdAt: created_at, kind: "imported" })
+      }
     }),
 
     setProjectPath: (allocation, path, device) =>
-      Effect.zipLeft(ProjectFolders.setProjectPath(connection, allocation, path, device), written),
+      ProjectFolders.setProjectPath(connection, allocation, path, device).pipe(
+        Effect.zipLeft(written),
+        Effect.tap((placed) => record("moved", [placed], allocation.path))
+      ),
 
     devices: (ids) => ProjectFolders.devicesOf(connection, ids),
 
     workingCopies: WorkingCopies.operations(connection, written),
 
-    remove: Effect.fnUntraced(function* (which) {
-      const removed = yield* Queries.remove(connection, which)
+    moveAllocations: Effect.fnUntraced(function* (from, to, device) {
+      const held = yield* Queries.matching(connection, { path: from })
       yield* written
+      yield* WorkingCopies.moveAllocations(connection, from, to, device)
+      const moved = held.map((allocation) => new Allocation({ ...allocation, path: to }, { disableValidation: true }))
+      yield* record("moved", moved, from)
+    }),
+
+    remove: Effect.fnUntraced(function* (which, kind = "released") {
+      const doomed = yield* Removal.doomed(connection, which)
+      const removed = yield* Removal.remove(connection, which)
+      yield* written
+      events.skip(removed.length - doomed.length)
+      yield* record(kind, doomed)
       for (const { port } of removed) if (typeof port === "number" && Number.isInteger(port)) freePorts.free(port)
       return removed.length
     })

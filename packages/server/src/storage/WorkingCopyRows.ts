@@ -110,7 +110,7 @@ const remove = (connection: Connection, ids: ReadonlyArray<number>): Effect.Effe
   run(connection, "DELETE FROM working_copies WHERE id IN (SELECT value FROM json_each(?))", [JSON.stringify(ids)])
 
 /** The allocations of a folder follow it to another path. */
-const moveAllocations = (connection: Connection, from: string, to: string, device: string | null) =>
+export const moveAllocations = (connection: Connection, from: string, to: string, device: string | null) =>
   run(connection, "UPDATE folders SET path = ?, device = ? WHERE path = ?", [to, device, from])
 
 type Rows = Effect.Effect<ReadonlyArray<WorkingCopyRow>, SqlError>
@@ -126,8 +126,6 @@ export interface WorkingCopyOps {
   readonly insert: (copy: NewWorkingCopy) => Effect.Effect<void, SqlError>
   readonly update: (row: WorkingCopyRow) => Effect.Effect<void, SqlError>
   readonly remove: (ids: ReadonlyArray<number>) => Effect.Effect<void, SqlError>
-  /** The allocations of a folder follow it to another path. */
-  readonly moveAllocations: (from: string, to: string, device: string | null) => Effect.Effect<void, SqlError>
 }
 
 /** @param written is run before something is written */
@@ -137,6 +135,5 @@ export const operations = (connection: Connection, written: Effect.Effect<void>)
   ofInstance: (app, instance) => ofInstance(connection, app, instance),
   insert: (copy) => Effect.zipRight(written, insert(connection, copy)),
   update: (row) => Effect.zipRight(written, update(connection, row)),
-  remove: (ids) => Effect.zipRight(written, remove(connection, ids)),
-  moveAllocations: (from, to, device) => Effect.zipRight(written, moveAllocations(connection, from, to, device))
+  remove: (ids) => Effect.zipRight(written, remove(connection, ids))
 })
