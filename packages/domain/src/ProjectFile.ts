@@ -5,7 +5,14 @@ import { serverAddress } from "./Defaults.ts"
 import { InvalidRequest } from "./Errors.ts"
 import { escapeControls, maxNameLength, Name } from "./Name.ts"
 import { namesIn } from "./Placeholders.ts"
-import { blocksProblem, projectFileName, ServiceSettings, servicesByName, variablesOf } from "./ServiceSettings.ts"
+import {
+  blocksProblem,
+  foldersProblem,
+  projectFileName,
+  ServiceSettings,
+  servicesByName,
+  variablesOf
+} from "./ServiceSettings.ts"
 import { nameJsonSchema, nameProblem } from "./VariableName.ts"
 
 /**
@@ -25,8 +32,8 @@ const Services = Schema.Record({ key: Schema.String, value: ServiceSettings })
         if (names.length === 0) return 'services must name one at least, like {"web": {}}'
         const bad = names.map((name) => validateName(name)).find(Either.isLeft)
         if (bad !== undefined) return InvalidRequest.fromParseError(bad.left).message
-        const blocks = blocksProblem(services)
-        if (blocks !== undefined) return blocks
+        const problem = blocksProblem(services) ?? foldersProblem(services)
+        if (problem !== undefined) return problem
         const variables = variablesOf(Object.entries(services))
         return Either.isLeft(variables) ? variables.left : undefined
       },
@@ -97,6 +104,13 @@ const templatesProblem = ({ services, variables = {} }: Contents): string | unde
 export const ProjectFile = Schema.Struct({
   $schema: Schema.optionalWith(
     Schema.String.annotations({ description: "where editors find this schema", examples: [projectFileSchemaUrl] }),
+    { exact: true }
+  ),
+  root: Schema.optionalWith(
+    Schema.Boolean.annotations({
+      message: () => "root must be true or false",
+      description: "whether the project has no variables of the project files in the folders above"
+    }),
     { exact: true }
   ),
   app: Schema.optionalWith(Name("app"), { exact: true }),

@@ -9,6 +9,33 @@ import { VariableNames } from "./VariableName.ts"
 /** Name of the file that says which services a project has. */
 export const projectFileName = "portctl.json"
 
+/** The parts of a path inside the project's folder; nothing where it does not stay in there. */
+const partsOf = (path: string): ReadonlyArray<string> | undefined => {
+  const parts = path
+    .split("/")
+    .filter(
+      (part, index, all) => !(part === "." && index === 0) && !(part === "" && index > 0 && index === all.length - 1)
+    )
+  return parts.length === 0 || parts.some((part) => ["", ".", ".."].includes(part) || part.includes("\0"))
+    ? undefined
+    : parts
+}
+
+const Folder = Schema.String.pipe(
+  Schema.filter((path) => partsOf(path) !== undefined),
+  Schema.annotations({
+    jsonSchema: {
+      pattern: "^(?!/)(?!(.*/)?\\.\\.(/|$)).+$",
+      description: "the folder, inside the project, in which PORT is the port of this service",
+      examples: ["packages/api"]
+    },
+    message: () => ({
+      message: "folder must be the path of a folder inside the project, like packages/api",
+      override: true
+    })
+  })
+)
+
 /** What a project file says of one service. */
 export const ServiceSettings = Schema.Struct({
   env: Schema.optionalWith(VariableNames, { exact: true }),
@@ -25,7 +52,8 @@ export const ServiceSettings = Schema.Struct({
     }),
     { exact: true }
   ),
-  ...blockFields
+  ...blockFields,
+  folder: Schema.optionalWith(Folder, { exact: true })
 })
   .annotations({
     identifier: "ServiceSettings",
@@ -45,6 +73,26 @@ export const servicesByName = (services: Services): ReadonlyMap<string, string> 
   new Map(
     Object.entries(services).flatMap(([service, block]) => namesOf(service, block).map((name) => [name, service]))
   )
+
+/** The service of each folder that has one, by the folder's path inside the project. */
+export const servicesByFolder = (services: Services): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(services).flatMap(([service, { folder }]) =>
+      folder === undefined ? [] : [[(partsOf(folder) ?? []).join("/"), service] as const]
+    )
+  )
+
+/** What is wrong with the folders of services in view of each other, if anything. */
+export const foldersProblem = (services: Services): string | undefined => {
+  const last = servicesByFolder(services)
+  for (const [service, { folder }] of Object.entries(services)) {
+    const other = folder === undefined ? service : last.get((partsOf(folder) ?? []).join("/"))
+    if (other !== service) {
+      return `services ${JSON.stringify(service)} and ${JSON.stringify(other)} have the same folder ${folder}: PORT can be of one`
+    }
+  }
+  return undefined
+}
 
 /** What is wrong with the blocks among services in view of each other, if anything. */
 export const blocksProblem = (services: Services): string | undefined => {

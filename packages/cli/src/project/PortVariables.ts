@@ -1,8 +1,7 @@
 import type { EnsureResult, RequestedService } from "@port-server/domain/Ensure"
 import { fill, namesIn } from "@port-server/domain/Placeholders"
-import { servicesByName, variablesOf } from "@port-server/domain/ServiceSettings"
+import { servicesByName, variableOf, variablesOf } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import { CliError } from "../errors/CliError.ts"
 import type { Here } from "./ProjectContext.ts"
 import { ensureServices, settingsOf } from "./ProjectPorts.ts"
@@ -16,40 +15,106 @@ export interface ServiceVariables {
   readonly isService: boolean
 }
 
+/** The value of a variable, and what it is made of. */
+export interface Value {
+  /** The value with a placeholder `{…}` for each port in it. */
+  readonly template: string
+  readonly value: string
+}
+
 /** The ports of a project's services, and the variables that are made of them. */
 export interface Variables {
   readonly ensured: EnsureResult
   readonly services: ReadonlyArray<ServiceVariables>
-  /** The project file's further variables by name, with placeholders; those that need no other services. */
-  readonly templates: ReadonlyMap<string, string>
+  /** Those of the projects above. */
+  readonly outer: ReadonlyArray<ServiceVariables>
+  /** All variables by name: those of the projects above, of the services, and of the project file. */
+  readonly values: ReadonlyMap<string, Value>
 }
 
-/** Ensure services, and name the variables that carry their ports. */
-export const ensureVariables = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
-  const settings = settingsOf(here)
-  const names = servicesByName(here.project?.contents.services ?? {})
-  const variables = variablesOf(asked.map(({ service }) => [service, settings.get(service)] as const))
-  if (Either.isLeft(variables)) return yield* CliError.make(variables.left)
-  const ensured = yield* ensureServices(here, asked)
-  const services = ensured.allocations.map(({ port, service }) => ({
-    service,
-    variables: variables.right.get(service) ?? [],
-    port,
-    isService: (names.get(service) ?? service) === service
-  }))
-  const given = services.map(({ service }) => service)
-  const templates = Object.entries(here.project?.contents.variables ?? {}).filter(([, template]) =>
-    namesIn(template, names.keys()).every((name) => given.includes(name))
+/** The variable of the port that a command listens on. */
+const mainVariable = "PORT"
+
+/** The variables of a service where PORT is another one's: its usual one in place of that. */
+const withoutMain = (service: string, variables: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const others = variables.filter((name) => name !== mainVariable)
+  return others.length === 0 && variables.length > 0 ? [variableOf(service)] : others
+}
+
+const variablesIn = (here: Here, asked: ReadonlyArray<RequestedService>, main: string | undefined, isOuter: boolean) =>
+  Effect.map(
+    variablesOf(asked.map(({ service }) => [service, settingsOf(here).get(service)] as const)),
+    (all) =>
+      new Map(
+        [...all].map(([service, variables]) => {
+          if (service === main) return [service, [...new Set([...variables, mainVariable])]] as const
+          return [service, main === undefined && !isOuter ? variables : withoutMain(service, variables)] as const
+        })
+      )
   )
-  const result: Variables = { ensured, services, templates: new Map(templates) }
+
+/** Ensure services of one project, and name the variables that carry their ports. */
+const ensureProject = Effect.fnUntraced(function* (
+  here: Here,
+  asked: ReadonlyArray<RequestedService>,
+  main: string | undefined,
+  isOuter: boolean
+) {
+  const names = servicesByName(here.project?.contents.services ?? {})
+  const variables = yield* Effect.mapError(variablesIn(here, asked, main, isOuter), CliError.make)
+  const ensured = yield* ensureServices(here, asked)
+  const services = ensured.allocations.map(
+    ({ port, service }): ServiceVariables => ({
+      service,
+      variables: variables.get(service) ?? [],
+      port,
+      isService: (names.get(service) ?? service) === service
+    })
+  )
+  const ports = new Map(services.map(({ port, service }) => [service, String(port)] as const))
+  // Those that need no other services.
+  const templates = Object.entries(here.project?.contents.variables ?? {}).filter(([, template]) =>
+    namesIn(template, names.keys()).every((name) => ports.has(name))
+  )
+  const values = new Map<string, Value>([
+    ...services.flatMap(({ port, variables }) =>
+      variables.map((name) => [name, { template: "{}", value: String(port) }] as const)
+    ),
+    ...templates
+      .filter(([name]) => !isOuter || name !== mainVariable)
+      .map(([name, template]) => [name, { template, value: fill(template, ports) }] as const)
+  ])
+  return { ensured, services, values }
+})
+
+/**
+ * Ensure services, and name the variables that carry their ports. With `isMain`, PORT is of the service that the project
+ * file places in the current folder; with `isWhole`, the services of the projects above are ensured too.
+ */
+export const ensureVariables = Effect.fnUntraced(function* (
+  here: Here,
+  asked: ReadonlyArray<RequestedService>,
+  { isMain, isWhole }: { readonly isMain: boolean; readonly isWhole: boolean }
+) {
+  const main = isMain ? here.service : undefined
+  const outer = yield* Effect.forEach(isWhole ? here.above.toReversed() : [], (project) =>
+    ensureProject(
+      project,
+      [...settingsOf(project).keys()].map((service) => ({ service })),
+      undefined,
+      true
+    )
+  )
+  const own = yield* ensureProject(here, asked, main, false)
+  const result: Variables = {
+    ensured: own.ensured,
+    services: own.services,
+    outer: outer.flatMap(({ services }) => services),
+    values: new Map([...outer, own].flatMap(({ values }) => [...values]))
+  }
   return result
 })
 
 /** All variables with their values. */
-export const valuesOf = ({ services, templates }: Variables): ReadonlyMap<string, string> => {
-  const ports = new Map(services.map(({ port, service }) => [service, String(port)] as const))
-  return new Map([
-    ...services.flatMap(({ port, variables }) => variables.map((name) => [name, String(port)] as const)),
-    ...[...templates].map(([name, template]) => [name, fill(template, ports)] as const)
-  ])
-}
+export const valuesOf = ({ values }: Variables): ReadonlyMap<string, string> =>
+  new Map([...values].map(([name, { value }]) => [name, value] as const))

@@ -1,9 +1,10 @@
 import * as NodeFs from "node:fs"
-import { basename, relative, sep } from "node:path"
+import { basename, join, relative, sep } from "node:path"
 import type { WorkingCopy } from "@port-server/domain/Ensure"
 import { sentenceOf, variable } from "@port-server/domain/EnvConfig"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { Name } from "@port-server/domain/Name"
+import { servicesByFolder } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -23,6 +24,10 @@ export interface Here {
   readonly workingCopy: WorkingCopy
   /** The project file that goes for the current folder. */
   readonly project: ProjectFileLoader.Project | undefined
+  /** The service that the project file places in the current folder. */
+  readonly service: string | undefined
+  /** The projects in the folders above, from the nearest: a command also gets the variables of their services. */
+  readonly above: ReadonlyArray<Here>
 }
 
 /** What the command line says of it. */
@@ -104,26 +109,63 @@ const projectFolder = (cwd: string, git: GitLocation.Answer, file: ProjectFileLo
   return file?.folder ?? cwd
 }
 
-/** Where a verb runs, of what the command line says, the environment, the project file and the repository, in this order. */
-export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUntraced(function* (given) {
-  const cwd = yield* currentFolder
-  const project = yield* ProjectFileLoader.find(cwd)
-  const saidApp =
-    Option.getOrElse(given.app, () => "") ||
-    (yield* fromEnvironment("PORTCTL_APP", "app")) ||
-    (project?.contents.app ?? "")
-  const saidInstance =
-    Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("PORTCTL_INSTANCE", "instance"))
-  const git = yield* GitLocation.of(cwd)
+/** The top of the working copy that a folder is in, where it has one. */
+const topOf = (git: GitLocation.Answer): string | undefined =>
+  git._tag === "Worktree" || git._tag === "Outside" ? git.folder : undefined
+
+/** The service of the deepest folder that contains this one. */
+const serviceIn = (cwd: string, project: ProjectFileLoader.Project | undefined): string | undefined => {
+  if (project === undefined) return undefined
+  const folders = [...servicesByFolder(project.contents.services)].map(([path, service]) => {
+    const folder = join(project.folder, path)
+    return { service, folder: NodeFs.existsSync(folder) ? NodeFs.realpathSync(folder) : folder }
+  })
+  const [deepest] = folders
+    .filter(({ folder }) => isWithin(cwd, folder))
+    .sort((one, other) => other.folder.length - one.folder.length)
+  return deepest?.service
+}
+
+/** The place of a project, with what is said of it. */
+const placed = Effect.fnUntraced(function* (
+  cwd: string,
+  git: GitLocation.Answer,
+  project: ProjectFileLoader.Project | undefined,
+  said: { readonly app: string; readonly instance: string }
+) {
+  const saidApp = said.app || (project?.contents.app ?? "")
   const folder = projectFolder(cwd, git, project)
   const inner = git._tag === "Worktree" ? relative(git.folder, folder) : ""
   const app = saidApp || (yield* appOf(folder, git, inner))
-  const instance = saidInstance || (yield* instanceOf(folder, git))
+  const instance = said.instance || (yield* instanceOf(folder, git))
   const workingCopy: WorkingCopy = {
     folder,
     ...("gitDir" in git ? { git_dir: git.gitDir } : {}),
     ...(inner === "" ? {} : { project: inner }),
     ...(saidApp === "" ? { app_from_folder: true } : {})
   }
-  return { app, instance, isSaid: saidInstance !== "", folder, workingCopy, project }
+  return { app, instance, isSaid: said.instance !== "", folder, workingCopy, project }
+})
+
+/** Where a verb runs, of what the command line says, the environment, the project file and the repository, in this order. */
+export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUntraced(function* (given) {
+  const cwd = yield* currentFolder
+  const project = yield* ProjectFileLoader.find(cwd)
+  const app = Option.getOrElse(given.app, () => "") || (yield* fromEnvironment("PORTCTL_APP", "app"))
+  const instance =
+    Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("PORTCTL_INSTANCE", "instance"))
+  const git = yield* GitLocation.of(cwd)
+  const place = yield* placed(cwd, git, project, { app, instance })
+  const top = topOf(git)
+  const outer =
+    project !== undefined && top !== undefined && isWithin(project.folder, top)
+      ? yield* ProjectFileLoader.above(project, top)
+      : []
+  // An app that is said is that of the nearest project alone.
+  const above = yield* Effect.forEach(outer, (each) => placed(each.folder, git, each, { app: "", instance }))
+  return {
+    ...place,
+    service: serviceIn(cwd, project),
+    above: above.map((each) => ({ ...each, service: undefined, above: [] }))
+  }
 })

@@ -58,7 +58,8 @@ export const env = Command.make(
       )
     const variables = Effect.gen(function* () {
       const place = yield* here(given)
-      return yield* ensureVariables(place, yield* requestedServices(place, service))
+      const isWhole = service.length === 0
+      return yield* ensureVariables(place, yield* requestedServices(place, service), { isMain: isWhole, isWhole })
     })
     if (Option.isNone(write)) {
       yield* Output.print(Answer, { json: format === "json" })(Effect.map(variables, answerOf), (answer) =>

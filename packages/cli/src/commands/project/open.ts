@@ -14,11 +14,11 @@ import { type Given, type Here, here } from "../../project/ProjectContext.ts"
 import { ensureServices, instanceLabel, knownServices } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
 
-/** Which of a project's services is meant: the one named, the only one, or `web`. */
+/** Which of a project's services is meant: the one named, that of the current folder, the only one, or `web`. */
 const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Option<string>) => {
   const names = services.map(escapeControls).join(", ")
   const only = services.length === 1 ? services[0] : undefined
-  const service = Option.getOrElse(named, () => only ?? "web")
+  const service = Option.getOrElse(named, () => place.service ?? only ?? "web")
   const known = new Set([...services, ...servicesByName(place.project?.contents.services ?? {}).keys()])
   if (known.has(service)) return Effect.succeed(service)
   return CliError.make(

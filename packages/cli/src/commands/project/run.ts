@@ -3,7 +3,7 @@ import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { escapeControls } from "@port-server/domain/Name"
-import { fill, namesIn } from "@port-server/domain/Placeholders"
+import { namesIn } from "@port-server/domain/Placeholders"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -20,41 +20,37 @@ import { isPort, prepare, runMarker, type Wanted } from "../../run/RunVariables.
 import { watch } from "../../run/Watcher.ts"
 import * as Options from "../Options.ts"
 
-/** The variables that a command gets: those of the services, PORT, and those of the project file that are made of ports. */
-const wantedOf = ({ services, templates }: Variables, named: ReadonlyArray<string>): ReadonlyMap<string, Wanted> => {
+/** The variables that a command gets: those of env, and PORT where one service is named or is the only one. */
+const wantedOf = ({ services, values }: Variables, named: ReadonlyArray<string>): ReadonlyMap<string, Wanted> => {
   const [main, other] = services.filter(({ isService, service }) =>
     named.length === 0 ? isService : named.includes(service)
   )
-  const ports = new Map(services.map(({ port, service }) => [service, String(port)] as const))
-  const carrying = (name: string, port: number) => [name, { template: "{}", value: String(port) }] as const
-  return new Map([
-    ...services.flatMap(({ port, variables }) => variables.map((name) => carrying(name, port))),
-    ...(main === undefined || other !== undefined ? [] : [carrying("PORT", main.port)]),
-    ...[...templates].map(([name, template]) => [name, { template, value: fill(template, ports) }] as const)
-  ])
+  if (main === undefined || other !== undefined) return values
+  return new Map([...values, ["PORT", { template: "{}", value: String(main.port) }]])
 }
 
 /** The owner of a port that was allocated for another working copy. */
-const ownerElsewhere = ({ app, instance }: Variables["ensured"]) =>
+const ownerElsewhere = ({ ensured: { app, instance }, outer }: Variables) =>
   Effect.fnUntraced(function* (port: number) {
     const client = yield* PortServerClient
     const [other] = yield* client.list({ port })
     if (other?.path === undefined || (other.app === app && other.instance === instance)) return undefined
+    if (outer.some((each) => each.port === port)) return undefined
     return other.owner
   })
 
 /** The placeholders of a command's words. */
-const placeholdersOf = ({ services }: Variables, port: string | undefined): ReadonlyMap<string, string> =>
+const placeholdersOf = ({ outer, services }: Variables, port: string | undefined): ReadonlyMap<string, string> =>
   new Map([
-    ...services.map(({ port, service }) => [service, String(port)] as const),
+    ...[...outer, ...services].map(({ port, service }) => [service, String(port)] as const),
     // Where it stands for nothing, only its escaped form is left.
     ["PORT", port ?? "{PORT}"] as const
   ])
 
 /** The ports that a command was given, each with the variable that has it. */
-const givenPorts = ({ services }: Variables, port: string | undefined): ReadonlyMap<number, string> =>
+const givenPorts = ({ outer, services }: Variables, port: string | undefined): ReadonlyMap<number, string> =>
   new Map([
-    ...services.map(({ port, service, variables: [name = service] }) => [port, name] as const),
+    ...[...outer, ...services].map(({ port, service, variables: [name = service] }) => [port, name] as const),
     ...(port !== undefined && isPort(port) ? [[Number(port), "PORT"] as const] : [])
   ])
 
@@ -71,7 +67,7 @@ export const run = Command.make(
   {
     summary: "Run a command with this project's ports in its environment",
     details: [
-      "The variables are those of portctl env, and PORT if exactly one service is named or exists. A variable that you have set keeps its value, unless it is empty, an outer portctl run has set it, or it is a port of another working copy. In the arguments, {PORT} and {SERVICE} are filled. --app and --instance also apply to a portctl that the command runs."
+      "The variables are those of portctl env, and PORT if exactly one service is named, is in this folder by portctl.json, or exists. A variable that you have set keeps its value, unless it is empty, an outer portctl run has set it, or it is a port of another working copy. In the arguments, {PORT} and {SERVICE} are filled. --app and --instance also apply to a portctl that the command runs."
     ],
     examples: ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
     environment: [[runMarker, "Set for the command: the variables that portctl run has set"]],
@@ -97,7 +93,7 @@ export const run = Command.make(
         const place = yield* here(given)
         const others = service.length === 0 ? yield* knownServices(place) : [...settingsOf(place).keys()]
         const more = others.filter((name) => !named.includes(name)).map((name) => ({ service: name }))
-        return yield* ensureVariables(place, [...more, ...service])
+        return yield* ensureVariables(place, [...more, ...service], { isMain: named.length === 0, isWhole: true })
       })
     )
     const label = instanceLabel(variables.ensured)
@@ -108,7 +104,7 @@ export const run = Command.make(
       notes,
       port
     } = yield* Output.toCliError(
-      prepare(wantedOf(variables, named), textOf(environment), label, ownerElsewhere(variables.ensured))
+      prepare(wantedOf(variables, named), textOf(environment), label, ownerElsewhere(variables))
     )
     if (port === undefined && command.some((word) => namesIn(word, ["PORT"]).length > 0)) {
       const names = variables.services

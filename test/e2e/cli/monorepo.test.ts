@@ -1,0 +1,167 @@
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { expectAnswer, expectError } from "../../support/Expectations.ts"
+import { git, realFolder, temporaryRepository, worktree } from "../../support/Git.ts"
+import { portctl, startServer } from "../../support/Programs.ts"
+
+/** Write a project file; its path. */
+const written = (folder: string, contents: object) => {
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, "portctl.json")
+  writeFileSync(file, JSON.stringify(contents))
+  return file
+}
+
+/** A repository `shop` with a project file at its top. */
+const project = Effect.fnUntraced(function* (contents: object) {
+  const server = yield* startServer()
+  const top = yield* temporaryRepository("shop")
+  const file = written(top, contents)
+  const run = (folder: string, ...args: ReadonlyArray<string>) => portctl(args, { server, cwd: join(top, folder) })
+  return { file, run, server, top }
+})
+
+const shown = (...names: ReadonlyArray<string>) => [
+  "run",
+  "--quiet",
+  "--",
+  "sh",
+  "-c",
+  `echo ${names.map((name) => `$${name}`).join(" ")}`
+]
+
+describe.concurrent("a service with a folder in portctl.json", () => {
+  const services = {
+    web: { env: "PORT" },
+    api: { folder: "packages/api" },
+    v2: { folder: "./packages/api/v2/", env: "V2" },
+    docs: {}
+  }
+
+  it.scopedLive("has PORT in there, and the others keep their variables", () =>
+    Effect.gen(function* () {
+      const { run, top } = yield* project({ services, variables: { API_URL: "http://localhost:{api}" } })
+      mkdirSync(join(top, "packages/api/v2/src"), { recursive: true })
+      mkdirSync(join(top, "packages/api2"), { recursive: true })
+      const all = ["PORT", "WEB_PORT", "API_PORT", "V2", "DOCS_PORT", "API_URL"]
+      const url = "http://localhost:3001"
+      expectAnswer(yield* run("", ...shown(...all)), `3000 3001 3002 3003 ${url}\n`)
+      expectAnswer(yield* run("packages/api2", ...shown(...all)), `3000 3001 3002 3003 ${url}\n`)
+      expectAnswer(yield* run("packages/api", ...shown(...all)), `3001 3000 3001 3002 3003 ${url}\n`)
+      expectAnswer(yield* run("packages/api/v2/src", ...shown(...all)), `3002 3000 3001 3002 3003 ${url}\n`)
+      expectAnswer(
+        yield* run("packages/api", "env"),
+        `# shop/main\nWEB_PORT=3000\nAPI_PORT=3001\nPORT=3001\nV2=3002\nDOCS_PORT=3003\nAPI_URL=${url}\n`
+      )
+      // A service that is named wins.
+      expectAnswer(
+        yield* run("packages/api", "run", "--quiet", "--service", "docs", "--", "sh", "-c", "echo $PORT $API_PORT"),
+        "3003 3001\n"
+      )
+    })
+  )
+
+  it.scopedLive("is found where a link leads to its folder", () =>
+    Effect.gen(function* () {
+      const { run, top } = yield* project({ services: { web: {}, api: { folder: "api" } } })
+      mkdirSync(join(top, "code/server"), { recursive: true })
+      symlinkSync("code/server", join(top, "api"))
+      expectAnswer(yield* run("code/server", ...shown("PORT")), "3001\n")
+      expectAnswer(yield* run("code", ...shown("PORT")), "\n")
+    })
+  )
+
+  for (const folder of ["", "/etc", "..", "../other", "a/../../b", "a//b", "."]) {
+    it.scopedLive(`is refused with the folder ${JSON.stringify(folder)}`, () =>
+      Effect.gen(function* () {
+        const { file, run } = yield* project({ services: { api: { folder } } })
+        expectError(
+          yield* run("", "env"),
+          `${file}: services.api.folder: folder must be the path of a folder inside the project, like packages/api`
+        )
+      })
+    )
+  }
+
+  it.scopedLive("has it alone", () =>
+    Effect.gen(function* () {
+      const { file, run } = yield* project({ services: { a: { folder: "x" }, b: { folder: "./x/" } } })
+      expectError(yield* run("", "env"), `${file}: services "a" and "b" have the same folder x: PORT can be of one`)
+    })
+  )
+})
+
+describe.concurrent("a portctl.json below another one", () => {
+  const outer = { services: { web: { env: "PORT" }, db: {} }, variables: { DATABASE_URL: "pg:{db}" } }
+
+  it.scopedLive("adds the variables of the services above to those of its own", () =>
+    Effect.gen(function* () {
+      const { run, top } = yield* project(outer)
+      written(join(top, "packages/api"), { services: { dev: {} } })
+      expectAnswer(
+        yield* run("packages/api", "env"),
+        "# shop:packages:api/main\nWEB_PORT=3000\nDB_PORT=3001\nDATABASE_URL=pg:3001\nDEV_PORT=3002\n"
+      )
+      expectAnswer(
+        yield* run("packages/api", ...shown("PORT", "DEV_PORT", "WEB_PORT", "DATABASE_URL")),
+        "3002 3002 3000 pg:3001\n"
+      )
+      expectAnswer(
+        yield* run("packages/api", "run", "--quiet", "--", "echo", "{db}", "{dev}", "{PORT}"),
+        "3001 3002 3002\n"
+      )
+      // They are those of the folder above, and asked for alone, those of its own are alone.
+      expectAnswer(yield* run("", "env"), "# shop/main\nPORT=3000\nDB_PORT=3001\nDATABASE_URL=pg:3001\n")
+      expectAnswer(yield* run("packages/api", "ensure"), "shop:packages:api/main\ndev  3002\n")
+      expectAnswer(yield* run("packages/api", "env", "--service", "dev"), "# shop:packages:api/main\nDEV_PORT=3002\n")
+    })
+  )
+
+  it.scopedLive("wins over those above, and has none of those above a root", () =>
+    Effect.gen(function* () {
+      const { run, top } = yield* project(outer)
+      written(join(top, "packages"), { root: true, services: { all: {}, db: {} } })
+      written(join(top, "packages/api"), { services: { db: {} } })
+      expectAnswer(yield* run("packages/api", "env"), "# shop:packages:api/main\nALL_PORT=3000\nDB_PORT=3002\n")
+      expectAnswer(yield* run("packages", "env"), "# shop:packages/main\nALL_PORT=3000\nDB_PORT=3001\n")
+      written(join(top, "packages/api"), { root: true, services: { db: {} } })
+      expectAnswer(yield* run("packages/api", "env"), "# shop:packages:api/main\nDB_PORT=3002\n")
+    })
+  )
+
+  it.scopedLive("is in the same worktree as those above, which end at its top", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const folder = yield* realFolder
+      written(folder, { services: { stray: {} } })
+      const top = join(folder, "shop")
+      mkdirSync(top)
+      git(top, "init", "--quiet", "--initial-branch=main")
+      written(top, outer)
+      written(join(top, "api"), { services: { dev: {} } })
+      git(top, "add", ".")
+      git(top, "commit", "--quiet", "--message=first")
+      const feature = worktree(top, join(folder, "feature"))
+      const env = (cwd: string) => portctl(["env"], { server, cwd })
+      expectAnswer(
+        yield* env(join(top, "api")),
+        "# shop:api/main\nWEB_PORT=3000\nDB_PORT=3001\nDATABASE_URL=pg:3001\nDEV_PORT=3002\n"
+      )
+      expectAnswer(
+        yield* env(join(feature, "api")),
+        "# shop:api/feature\nWEB_PORT=3003\nDB_PORT=3004\nDATABASE_URL=pg:3004\nDEV_PORT=3005\n"
+      )
+      expectAnswer(yield* env(feature), "# shop/feature\nPORT=3003\nDB_PORT=3004\nDATABASE_URL=pg:3004\n")
+    })
+  )
+
+  it.scopedLive("is told of a file above that is wrong", () =>
+    Effect.gen(function* () {
+      const { file, run, top } = yield* project({ services: {} })
+      written(join(top, "api"), { services: { dev: {} } })
+      expectError(yield* run("api", "env"), `${file}: services must name one at least, like {"web": {}}`)
+    })
+  )
+})
