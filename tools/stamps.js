@@ -19,7 +19,7 @@ const filesBelow = (path) =>
 
 /** @param {string[]} paths */
 const fingerprint = (paths) => {
-  const hash = createHash("sha256").update(process.version).update(process.platform).update(process.arch)
+  const hash = createHash("sha256").update(process.platform).update(process.arch)
   for (const file of paths.filter(existsSync).flatMap(filesBelow).sort()) hash.update(file).update(readFileSync(file))
   return hash.digest("hex")
 }
@@ -45,9 +45,12 @@ export const isInstalled = () => {
   )
 }
 
+// The programs start on the Node of their build.
+const build = () => `${process.version} ${fingerprint(sources)}`
+
 /** Remember that what is built fits the sources. */
-export const markBuilt = () => writeFileSync(built, fingerprint(sources))
+export const markBuilt = () => writeFileSync(built, build())
 
 /** Whether what is built fits the sources. */
 export const isBuilt = () =>
-  ["bin/port-server", "bin/portctl"].every((path) => existsSync(path)) && fits(built, fingerprint(sources))
+  ["bin/port-server", "bin/portctl"].every((path) => existsSync(path)) && fits(built, build())

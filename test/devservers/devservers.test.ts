@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process"
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
-import { homedir, tmpdir } from "node:os"
+import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { git, repository, worktree } from "../support/Git.ts"
 import { startServerOnFreePorts } from "../support/Listening.ts"
+import { npmEnvironment } from "../support/Npm.ts"
 import { bin, portctl, type Running, start } from "../support/Programs.ts"
 
 /**
@@ -135,16 +136,13 @@ const servers: ReadonlyArray<DevServer> = [
 
 let installed = ""
 
-/** Nothing of the machine's user but npm's cache. */
 const environment = () => ({
+  ...npmEnvironment,
   PATH: `${dirname(process.execPath)}:/usr/bin:${process.env["PATH"] ?? ""}`,
   HOME: installed,
   CI: "1",
   ASTRO_TELEMETRY_DISABLED: "1",
-  STORYBOOK_DISABLE_TELEMETRY: "1",
-  npm_config_cache: process.env["npm_config_cache"] ?? join(homedir(), ".npm"),
-  npm_config_userconfig: process.env["npm_config_userconfig"] ?? join(homedir(), ".npmrc"),
-  npm_config_update_notifier: "false"
+  STORYBOOK_DISABLE_TELEMETRY: "1"
 })
 
 beforeAll(async () => {

@@ -1,12 +1,13 @@
-import { execFileSync } from "node:child_process"
+import { execFile, execFileSync } from "node:child_process"
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { expectAnswer } from "../support/Expectations.ts"
-import { type Node, supportedNodes } from "../support/Nodes.ts"
+import { expectAnswer, expectError } from "../support/Expectations.ts"
+import { isSupported, type Node, nodes } from "../support/Nodes.ts"
+import { npmEnvironment } from "../support/Npm.ts"
 import { start, temporaryFolder } from "../support/Programs.ts"
 import { freePort } from "../support/Sockets.ts"
 
@@ -15,14 +16,10 @@ const { version }: { version: string } = JSON.parse(readFileSync(join(root, "pac
 const programs = join(root, `dist/port-server-${version}.tgz`)
 const domain = join(root, `dist/port-server-domain-${version}.tgz`)
 
-/** npm's own settings and cache, and nothing else of the machine's user. */
 const environment = (node: Node, home: string) => ({
+  ...npmEnvironment,
   PATH: `${node.folder}:${process.env["PATH"]}`,
-  HOME: home,
-  npm_config_cache: process.env["npm_config_cache"] ?? join(homedir(), ".npm"),
-  npm_config_userconfig: process.env["npm_config_userconfig"] ?? join(homedir(), ".npmrc"),
-  npm_config_prefer_offline: "true",
-  npm_config_update_notifier: "false"
+  HOME: home
 })
 
 const run = (command: string, args: ReadonlyArray<string>, cwd: string, env: Readonly<Record<string, string>>) =>
@@ -44,11 +41,13 @@ const filesIn = (tarball: string) =>
     .map((name) => name.replace(/^package\//, ""))
     .sort()
 
-const nodes: Array<Node> = []
+let all: ReadonlyArray<Node> = []
+let supported: ReadonlyArray<Node> = []
 
-beforeAll(() => {
-  nodes.push(...supportedNodes())
-  execFileSync(process.execPath, ["tools/pack.js"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] })
+beforeAll(async () => {
+  all = await nodes()
+  supported = all.filter(isSupported)
+  await promisify(execFile)(process.execPath, ["tools/pack.js"], { cwd: root })
 })
 
 describe("the package of the programs", () => {
@@ -76,7 +75,7 @@ describe("the package of the programs", () => {
   })
 
   it.scopedLive("installs on every Node that is supported, and runs the quick start there", () =>
-    Effect.forEach(nodes, (node) =>
+    Effect.forEach(supported, (node) =>
       Effect.gen(function* () {
         const prefix = yield* temporaryFolder
         const env = environment(node, join(prefix, "home"))
@@ -98,13 +97,32 @@ describe("the package of the programs", () => {
         expect((yield* portctl("check --port 9999")).stdout).toBe("port 9999 is allocated to myapp/dev/web (id=1)\n")
         expectAnswer(yield* portctl("release --id 1"), "released allocation 1\n")
         expect(yield* portctl("restart")).toMatchObject({ code: 0, stderr: "" })
+        expect(yield* portctl("stop")).toMatchObject({ code: 0 })
+        expect(yield* portctl("ensure --app shop --instance main --service web")).toMatchObject({ code: 0 })
       }).pipe(Effect.scoped)
     )
   )
 
+  it.scopedLive("installs on a Node that is too old, and names the one it needs", () =>
+    Effect.gen(function* () {
+      const [old] = all
+      if (old === undefined) throw new Error("no Nodes")
+      const prefix = yield* temporaryFolder
+      const env = environment(old, prefix)
+      const { stderr } = yield* succeed("npm", ["install", "--global", "--prefix", prefix, programs], prefix, env)
+      expect(stderr).toContain("EBADENGINE")
+      for (const name of ["portctl", "port-server"]) {
+        expectError(
+          yield* run(join(prefix, "bin", name), ["--version"], prefix, env),
+          `${name} needs Node 22.13 or newer, this is Node ${old.version} (${old.folder}/node)`
+        )
+      }
+    })
+  )
+
   it.scopedLive("keeps to the Node of the folder that it is installed in, whatever PATH has", () =>
     Effect.gen(function* () {
-      const [node, other] = nodes
+      const [node, other] = supported
       if (node === undefined || other === undefined) throw new Error("no Nodes")
       const prefix = yield* temporaryFolder
       const env = environment(node, prefix)
@@ -135,7 +153,7 @@ describe("the package of the typed client", () => {
   it.scopedLive("type-checks and runs the client example in a program of its own, on every Node", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const [first] = nodes
+      const [first] = supported
       if (first === undefined) throw new Error("no Nodes")
       const env = environment(first, folder)
       writeFileSync(join(folder, "package.json"), '{ "type": "module", "private": true }\n')
@@ -148,7 +166,7 @@ describe("the package of the typed client", () => {
       const compilers = [join(folder, "node_modules/.bin/tsc"), join(root, "node_modules/.bin/tsc")]
       yield* Effect.forEach(compilers, (tsc) => succeed(tsc, flags, folder, env))
       expect(existsSync(join(folder, "out/allocate.js"))).toBe(true)
-      yield* Effect.forEach(nodes, (node) =>
+      yield* Effect.forEach(supported, (node) =>
         Effect.gen(function* () {
           const home = yield* temporaryFolder
           const server = { ...environment(node, home), PORT_SERVER_ADDR: `127.0.0.1:${yield* freePort}` }
