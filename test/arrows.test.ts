@@ -10,11 +10,12 @@ import { parseSync } from "oxc-parser"
 const arrows: Readonly<Record<string, string>> = {
   cli: "main → Portctl → commands → doctor → { project, server, dotenv, run } → { client, output } → settings → platform → errors",
   server: "main → { http, Settings } → registry → { storage, listeners, folders } → { runtime, ServerConfig }",
+  dashboard: "main → views → state → api → model",
   "command-line": "Launch → Program → { completion, ErrorReport } → help → { command, terminal } → UsageError"
 }
 
 /** A package imports of the others only those to its right. */
-const packages = "{ cli, server } → { command-line, domain }"
+const packages = "{ cli, server, dashboard } → { command-line, domain }"
 
 const root = fileURLToPath(new URL("../packages", import.meta.url))
 
@@ -44,7 +45,7 @@ const importsOf = (file: string): ReadonlyArray<string> => {
 const roomOf = (name: string, file: string): string =>
   relative(join(root, name, "src"), file)
     .split("/")[0]
-    ?.replace(/\.ts$/, "") ?? ""
+    ?.replace(/\.tsx?$/, "") ?? ""
 
 describe.each(Object.entries(arrows))("the source of %s", (name, arrow) => {
   const rank = ranks(arrow)

@@ -71,6 +71,9 @@ await build({
 const { writeDocuments } = await import("./documents.js")
 await writeDocuments("bin")
 
+const { writeDashboard } = await import("./dashboard.js")
+await writeDashboard("bin")
+
 // A first run of each program leaves its compiled code behind.
 const folder = mkdtempSync(join(tmpdir(), "port-server-build-"))
 const server = spawn("bin/port-server", ["--port", "0", "--db", join(folder, "ports.db")], {

@@ -16,6 +16,7 @@ const page = `<!doctype html>
   <link rel="stylesheet" href="/docs/swagger-ui.css">
 </head>
 <body>
+  <p style="max-width: 1460px; margin: 12px auto 0; padding: 0 20px; font: 15px sans-serif"><a href="/">The ports of this machine</a></p>
   <div id="api"></div>
   <script src="/docs/swagger-ui.js"></script>
 </body>

@@ -10,7 +10,7 @@ const sources = [
   "tsconfig.build.json",
   "tools",
   "examples/allocate.ts",
-  ...packages.flatMap((path) => [`${path}/src`, `${path}/tsconfig.json`])
+  ...packages.flatMap((path) => [`${path}/src`, `${path}/assets`, `${path}/tsconfig.json`])
 ]
 
 /** @param {string} path @returns {string[]} */

@@ -104,6 +104,8 @@ export const startServer = (
     readonly env?: Readonly<Record<string, string>>
     /** Default: a new temporary folder. */
     readonly folder?: string
+    /** Default: any free one. */
+    readonly port?: number
     /** Whether it skips ports that something listens on; by default not, for tests that know which port comes next. */
     readonly probe?: boolean
     /** Code of a module that its Node imports before the program. */
@@ -113,7 +115,13 @@ export const startServer = (
   Effect.gen(function* () {
     const home = options.folder ?? (yield* temporaryFolder)
     const database = join(home, "ports.db")
-    const args = ["--port", "0", "--db", database, ...(options.probe === true ? [] : ["--no-probe"])]
+    const args = [
+      "--port",
+      String(options.port ?? 0),
+      "--db",
+      database,
+      ...(options.probe === true ? [] : ["--no-probe"])
+    ]
     const [program, ...before] =
       options.injected === undefined
         ? [bin.portServer]

@@ -85,6 +85,8 @@ const decodes = (decode: (json: unknown) => unknown, json: unknown): boolean => 
 const statusLine = /^HTTP\/1\.1 ([1-5][0-9]{2}) ([ -~]+)$/
 const headerLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t -~]*)$/
 
+const page = readFileSync(new URL("../../bin/dashboard.html", import.meta.url), "latin1")
+
 /** What no answer says: names of the program's inside, a stack, SQL. */
 const insides = /_tag|\bat [/\w.<>]+:\d+|node_modules|SELECT |INSERT |SQLITE_|undefined|\[object /
 
@@ -111,7 +113,7 @@ const judgeBody = (status: number, text: string): unknown => {
 }
 
 /**
- * Every answer in what came over one connection: each whole, well-formed, in the API's JSON, with its fixed headers, and
+ * Every answer in what came over one connection: each whole, well-formed, in the API's JSON or the page at `/`, with its fixed headers, and
  * none a 500. `heads` are the positions, among the final answers, of those to a HEAD.
  */
 export const judge = (heard: Heard, heads: ReadonlySet<number> = new Set()): ReadonlyArray<Judged> => {
@@ -146,11 +148,14 @@ export const judge = (heard: Heard, heads: ReadonlySet<number> = new Set()): Rea
       answers.push({ status, headers, json: undefined })
       continue
     }
-    expect(headers["content-type"]).toBe("application/json")
+    const isPage = status === 200 && headers["content-type"] === "text/html; charset=utf-8"
+    if (!isPage) expect(headers["content-type"]).toBe("application/json")
     expect(headers["content-length"]).toMatch(/^[0-9]+$/)
     const length = Number(headers["content-length"])
     expect(rest.length, `body cut short: ${JSON.stringify(rest.slice(0, 300))}`).toBeGreaterThanOrEqual(length)
-    answers.push({ status, headers, json: judgeBody(status, rest.slice(0, length)) })
+    const body = rest.slice(0, length)
+    if (isPage) expect(body).toBe(page)
+    answers.push({ status, headers, json: isPage ? undefined : judgeBody(status, body) })
     rest = rest.slice(length)
   }
   return answers

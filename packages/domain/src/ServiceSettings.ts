@@ -4,6 +4,7 @@ import { exact } from "./Allocation.ts"
 import { blockFields, blockProblem, namesOf } from "./Block.ts"
 import { firstDuplicate } from "./Ensure.ts"
 import { Port } from "./Port.ts"
+import { variableOf } from "./ServiceVariable.ts"
 import { VariableNames } from "./VariableName.ts"
 
 /** Name of the file that says which services a project has. */
@@ -106,10 +107,6 @@ export const blocksProblem = (services: Services): string | undefined => {
     ? undefined
     : `service ${JSON.stringify(name)} is there twice: it is also a port of the block ${JSON.stringify(name.slice(0, name.lastIndexOf("+")))}`
 }
-
-/** The variable that carries a service's port where nothing else was said: `WEB_PORT` for `web`. */
-export const variableOf = (service: string): string =>
-  `${service.replace(/[^A-Za-z0-9_]/gu, "_").toUpperCase()}_PORT`.replace(/^(?=[0-9])/, "_")
 
 const variableNames = (service: string, { env }: ServiceSettings = {}): ReadonlyArray<string> => {
   if (env === undefined) return [variableOf(service)]

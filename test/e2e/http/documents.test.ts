@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { request } from "node:http"
+import { gzipSync } from "node:zlib"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { describe, expect } from "@effect/vitest"
 import { PortServerApi } from "@port-server/domain/api/PortServerApi"
@@ -40,6 +41,10 @@ const files = [
   ["/openapi.json", "application/json"],
   ["/portctl.schema.json", "application/schema+json"],
   ["/config.schema.json", "application/schema+json"],
+  ["/", "text/html; charset=utf-8"],
+  ["/dashboard.js", "text/javascript; charset=utf-8"],
+  ["/dashboard.css", "text/css; charset=utf-8"],
+  ["/dashboard.svg", "image/svg+xml"],
   ["/docs", "text/html; charset=utf-8"],
   ["/docs/swagger-ui.js", "text/javascript; charset=utf-8"],
   ["/docs/swagger-ui.css", "text/css; charset=utf-8"]
@@ -118,6 +123,34 @@ sharedServer()("the documents", (it) => {
     )
   })
 
+  it.effect("/ loads nothing from elsewhere, may be in no frame, and makes no script of a text", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Server
+      const { headers, text } = yield* get(port, "/")
+      expect([...text.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, url]) => url)).toEqual([
+        "/dashboard.svg",
+        "/dashboard.css",
+        "/dashboard.js"
+      ])
+      expect(text).not.toMatch(/<script(?! src=)|<style|style=|\son\w+=/)
+      expect(headers).toMatchObject({
+        "content-security-policy":
+          "default-src 'none'; script-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'",
+        "cross-origin-opener-policy": "same-origin"
+      })
+    })
+  )
+
+  it.effect("the page at / has at most 35 KB, compressed", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Server
+      const texts = yield* Effect.forEach(["/", "/dashboard.js", "/dashboard.css", "/dashboard.svg"], (path) =>
+        Effect.map(get(port, path), ({ text }) => gzipSync(text).length)
+      )
+      expect(texts.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(35 * 1024)
+    })
+  )
+
   it.effect("/docs loads nothing from elsewhere, and may be in no frame", () =>
     Effect.gen(function* () {
       const { port } = yield* Server
@@ -125,6 +158,7 @@ sharedServer()("the documents", (it) => {
       expect([...text.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, url]) => url)).toEqual([
         "data:,",
         "/docs/swagger-ui.css",
+        "/",
         "/docs/swagger-ui.js"
       ])
       const policy = String(headers["content-security-policy"])

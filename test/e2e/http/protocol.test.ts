@@ -12,7 +12,8 @@ const methods: ReadonlyArray<readonly [path: string, allow: ReadonlyArray<string
   ["/v1/ports/80", ["GET", "HEAD", "OPTIONS"]],
   ["/docs", ["GET", "HEAD", "OPTIONS"]],
   ["/openapi.json", ["GET", "HEAD", "OPTIONS"]],
-  ["/portctl.schema.json", ["GET", "HEAD", "OPTIONS"]]
+  ["/portctl.schema.json", ["GET", "HEAD", "OPTIONS"]],
+  ["/", ["GET", "HEAD", "OPTIONS"]]
 ]
 
 const allowOf = (answer: Answer) => answer.headers["allow"]?.split(/\s*,\s*/).sort()
@@ -25,8 +26,9 @@ const without = (headers: Answer["headers"], ...names: ReadonlyArray<string>) =>
 sharedServer()("HTTP", (it) => {
   describe("an unknown path: 404 not found", () => {
     for (const target of [
-      "/",
       "/index.html",
+      "/dashboard",
+      "/dashboard.html",
       "/favicon.ico",
       "/healthz/",
       "/Healthz",

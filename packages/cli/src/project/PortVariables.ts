@@ -1,6 +1,7 @@
 import type { EnsureResult, RequestedService } from "@port-server/domain/Ensure"
 import { fill, namesIn } from "@port-server/domain/Placeholders"
-import { servicesByName, variableOf, variablesOf } from "@port-server/domain/ServiceSettings"
+import { servicesByName, variablesOf } from "@port-server/domain/ServiceSettings"
+import { variableOf } from "@port-server/domain/ServiceVariable"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
 import type { Here } from "./ProjectContext.ts"

@@ -16,31 +16,40 @@ interface Document {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-// Nothing of another host, no script in the page itself, in no frame. The page sets styles on its elements.
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'"
-].join("; ")
+// Nothing of another host, no script in a page itself, in no frame.
+const contentSecurityPolicy = (...more: ReadonlyArray<string>) =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    ...more
+  ].join("; ")
+
+const page = (file: string, ...more: ReadonlyArray<string>): Document => ({
+  file,
+  contentType: "text/html; charset=utf-8",
+  headers: {
+    "content-security-policy": contentSecurityPolicy(...more),
+    "cross-origin-opener-policy": "same-origin",
+    "referrer-policy": "same-origin"
+  }
+})
 
 /** What the server answers beside the API, by path. */
 export const documents: ReadonlyMap<string, Document> = new Map([
   ["/openapi.json", { file: "openapi.json", contentType: "application/json" }],
   ["/config.schema.json", { file: "config.schema.json", contentType: "application/schema+json" }],
   ["/portctl.schema.json", { file: "portctl.schema.json", contentType: "application/schema+json" }],
-  [
-    "/docs",
-    {
-      file: "docs.html",
-      contentType: "text/html; charset=utf-8",
-      headers: { "content-security-policy": contentSecurityPolicy, "referrer-policy": "same-origin" }
-    }
-  ],
+  ["/", page("dashboard.html", "style-src 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'")],
+  ["/dashboard.js", { file: "dashboard.js", contentType: "text/javascript; charset=utf-8" }],
+  ["/dashboard.css", { file: "dashboard.css", contentType: "text/css; charset=utf-8" }],
+  ["/dashboard.svg", { file: "dashboard.svg", contentType: "image/svg+xml" }],
+  // Swagger UI sets styles on its elements.
+  ["/docs", page("docs.html", "style-src 'self' 'unsafe-inline'")],
   ["/docs/swagger-ui.js", { file: "swagger-ui.js", contentType: "text/javascript; charset=utf-8" }],
   ["/docs/swagger-ui.css", { file: "swagger-ui.css", contentType: "text/css; charset=utf-8" }]
 ])

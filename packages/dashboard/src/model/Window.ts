@@ -1,0 +1,12 @@
+import type { WorkingCopy } from "./WorkingCopies.ts"
+
+/** The first so many services, in their working copies: what is rendered of a long list. */
+export const firstServices = (copies: ReadonlyArray<WorkingCopy>, count: number): ReadonlyArray<WorkingCopy> => {
+  let left = count
+  return copies.flatMap((copy) => {
+    if (left <= 0) return []
+    const services = copy.services.slice(0, left)
+    left -= services.length
+    return [services.length === copy.services.length ? copy : { ...copy, services }]
+  })
+}

@@ -1,0 +1,93 @@
+import { type PortState, portStates, socketsOf, stateOf } from "./PortState.ts"
+import { shown } from "./Text.ts"
+import type { Allocation, ListeningPort, Socket, Stale } from "./Types.ts"
+
+/** A service of a working copy, with what is on its port. */
+export interface Service {
+  readonly allocation: Allocation
+  readonly state: PortState
+  readonly sockets: ReadonlyArray<Socket>
+  /** Whether the folder that it was ensured for is gone. */
+  readonly isGone: boolean
+  /** Why less is known than there is to know. */
+  readonly error: string | undefined
+}
+
+/** An instance of an app, with its services by name. */
+export interface WorkingCopy {
+  readonly key: string
+  readonly app: string
+  readonly instance: string
+  /** The folder of its first allocation that has one. */
+  readonly folder: string | undefined
+  readonly services: ReadonlyArray<Service>
+  /** Whether that is gone. */
+  readonly isGone: boolean
+  /** The worst state of its services. */
+  readonly state: PortState
+}
+
+const byText = new Intl.Collator(undefined, { numeric: true }).compare
+
+/** `shop/main`, as the page shows it. */
+export const nameOf = ({ app, instance }: Pick<Allocation, "app" | "instance">): string => shown(`${app}/${instance}`)
+
+/** What tells instances apart; no name contains this character. */
+export const keyOf = ({ app, instance }: Pick<Allocation, "app" | "instance">): string => `${app}\n${instance}`
+
+const copyOf = (key: string, services: ReadonlyArray<Service>): WorkingCopy => {
+  const [{ allocation } = { allocation: undefined }] = services
+  return {
+    key,
+    app: allocation?.app ?? "",
+    instance: allocation?.instance ?? "",
+    folder: services.find((service) => service.allocation.path !== undefined)?.allocation.path,
+    isGone: services.some((service) => service.isGone),
+    services: [...services].sort(
+      (one, other) =>
+        byText(one.allocation.service, other.allocation.service) || one.allocation.port - other.allocation.port
+    ),
+    state: portStates.find((state) => services.some((service) => service.state === state)) ?? "idle"
+  }
+}
+
+/** Whether something is wrong with it. */
+export const isInTrouble = ({ isGone, state }: Service): boolean => state === "foreign" || isGone
+
+/** The ids of the allocations whose folder is gone for sure. */
+const goneIds = ({ allocations, kept = [] }: Stale): ReadonlySet<number> =>
+  new Set([
+    ...allocations.map(({ id }) => id),
+    ...kept.flatMap(({ allocation, reason }) => (reason === "listening" ? [allocation.id] : []))
+  ])
+
+/** The working copies: those in trouble first, then by app and instance. */
+export const workingCopies = (
+  allocations: ReadonlyArray<Allocation>,
+  listening: ReadonlyArray<ListeningPort>,
+  stale: Stale
+): ReadonlyArray<WorkingCopy> => {
+  const ports = new Map(listening.map((each) => [each.port, each]))
+  const gone = goneIds(stale)
+  const groups = new Map<string, Array<Service>>()
+  for (const allocation of allocations) {
+    const found = ports.get(allocation.port)
+    const sockets = socketsOf(found)
+    const service = {
+      allocation,
+      sockets,
+      isGone: gone.has(allocation.id),
+      state: stateOf(sockets),
+      error: found?.listener_error
+    }
+    const key = keyOf(allocation)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [service])
+    else group.push(service)
+  }
+  const copies = [...groups].map(([key, services]) => copyOf(key, services))
+  const rank = ({ services }: WorkingCopy) => (services.some(isInTrouble) ? 0 : 1)
+  return copies.sort(
+    (one, other) => rank(one) - rank(other) || byText(one.app, other.app) || byText(one.instance, other.instance)
+  )
+}

@@ -1,0 +1,67 @@
+import { follow } from "../api/Stream.ts"
+import { addEvent, readHistory } from "./History.ts"
+import { failure, readFolders, refresh } from "./Registry.ts"
+
+/** How often the ports that nobody allocated are read, which the stream is not about, in ms. */
+const interval = 5_000
+
+/** Changes that come together are read together, in ms. */
+const pause = 100
+
+/** How often it is looked which folders are gone, in ms. */
+const foldersInterval = 30_000
+
+let foldersRead = 0
+let unfollow: (() => void) | undefined
+let timer: ReturnType<typeof setTimeout> | undefined
+
+const refreshLater = (delay: number): void => {
+  clearTimeout(timer)
+  timer = setTimeout(async () => {
+    await refresh()
+    if (Date.now() - foldersRead > foldersInterval) {
+      foldersRead = Date.now()
+      await readFolders()
+    }
+    if (unfollow !== undefined) refreshLater(interval)
+  }, delay)
+}
+
+const readEverything = (): void => {
+  refreshLater(0)
+  void readHistory()
+}
+
+const connect = (): void => {
+  unfollow ??= follow({
+    onOpen: readEverything,
+    onReset: readEverything,
+    onListeners: () => refreshLater(pause),
+    onEvent: (event) => {
+      addEvent(event)
+      refreshLater(pause)
+    },
+    onLost: () => {
+      clearTimeout(timer)
+      failure.value = "port-server does not answer"
+    }
+  })
+}
+
+const disconnect = (): void => {
+  clearTimeout(timer)
+  unfollow?.()
+  unfollow = undefined
+}
+
+/**
+ * Keep the page as the registry is, for as long as somebody can see it: a browser has few connections for a server, and
+ * the server looks at sockets while it is followed.
+ */
+export const start = (): void => {
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") connect()
+    else disconnect()
+  })
+  connect()
+}

@@ -1,0 +1,80 @@
+import { batch, computed, signal } from "@preact/signals"
+import * as Api from "../api/Api.ts"
+import { problemsOf } from "../model/Problems.ts"
+import { reuse } from "../model/Reuse.ts"
+import type { Allocation, ListeningPort, ServerInfo, Stale } from "../model/Types.ts"
+import { type WorkingCopy, workingCopies } from "../model/WorkingCopies.ts"
+
+/** What the server said last; nothing before its first response. */
+export const allocations = signal<ReadonlyArray<Allocation> | undefined>(undefined)
+/** The ports that sockets hold. */
+export const listening = signal<ReadonlyArray<ListeningPort>>([])
+/** Why it cannot be told what listens. */
+export const listenersError = signal<string | undefined>(undefined)
+/** The allocations whose folder is not known to be there. */
+const stale = signal<Stale>({ allocations: [] })
+/** What the server says of itself. */
+export const server = signal<ServerInfo | undefined>(undefined)
+/** Whether the server answers; why not. */
+export const failure = signal<string | undefined>(undefined)
+/** When everything was last read. */
+export const readAt = signal<Date | undefined>(undefined)
+
+const reuseCopies = reuse<WorkingCopy>(({ key }) => key)
+/** The working copies, in the order in which they are shown. */
+export const copies = computed(() => reuseCopies(workingCopies(allocations.value ?? [], listening.value, stale.value)))
+/** What is wrong. */
+export const problems = computed(() => problemsOf(copies.value))
+/** The ports that nobody has allocated and something listens on or is bound to; ends of connections are too many. */
+export const unallocated = computed(() =>
+  listening.value.filter(
+    ({ holder, listeners = [] }) => holder === undefined && listeners.some(({ state }) => state !== "connected")
+  )
+)
+
+const readListeners = () =>
+  Api.listeners().then(
+    (list) => ({ list, error: undefined }),
+    (error: unknown) => ({ list: [], error: Api.messageOf(error) })
+  )
+
+const readAll = async (): Promise<void> => {
+  try {
+    const [list, info, found] = await Promise.all([Api.allocations(), Api.server(), readListeners()])
+    batch(() => {
+      allocations.value = list
+      server.value = info
+      listening.value = found.list
+      listenersError.value = found.error
+      failure.value = undefined
+      readAt.value = new Date()
+    })
+  } catch (error) {
+    failure.value = Api.messageOf(error)
+  }
+}
+
+/** Find out which folders are gone; what was known stays where that cannot be told. */
+export const readFolders = async (): Promise<void> => {
+  try {
+    stale.value = await Api.stale()
+  } catch {}
+}
+
+let running: Promise<void> | undefined
+let next: Promise<void> | undefined
+
+/** Read everything again, after what is being read now: the result is as of a moment after the call. */
+export const refresh = (): Promise<void> => {
+  if (running === undefined) {
+    running = readAll().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+  next ??= running.then(() => {
+    next = undefined
+    return refresh()
+  })
+  return next
+}

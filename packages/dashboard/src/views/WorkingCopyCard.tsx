@@ -1,0 +1,31 @@
+import { summaryOf } from "../model/Problems.ts"
+import { shown } from "../model/Text.ts"
+import { isInTrouble, type WorkingCopy } from "../model/WorkingCopies.ts"
+import { Path } from "./Path.tsx"
+import { ServiceRow } from "./ServiceRow.tsx"
+
+/** A working copy and its services. */
+export const WorkingCopyCard = ({ copy }: { readonly copy: WorkingCopy }) => (
+  <section
+    class="card"
+    data-trouble={copy.services.some(isInTrouble)}
+    aria-label={shown(`${copy.app} ${copy.instance}`)}
+  >
+    <header>
+      <h3>
+        <span class="app">{shown(copy.app)}</span>
+        <span class="slash" aria-hidden="true">
+          /
+        </span>
+        <span class="instance">{shown(copy.instance)}</span>
+      </h3>
+      <span class="summary">{summaryOf(copy)}</span>
+      {copy.folder === undefined ? undefined : <Path path={copy.folder} isGone={copy.isGone} />}
+    </header>
+    <ul class="services">
+      {copy.services.map((service) => (
+        <ServiceRow key={service.allocation.id} service={service} />
+      ))}
+    </ul>
+  </section>
+)
