@@ -87,6 +87,7 @@ export const portctl: ProgramInfo = {
         command("stop", async () => (await import("./commands/server/stop.ts")).stop),
         command("restart", async () => (await import("./commands/server/restart.ts")).restart),
         command("status", async () => (await import("./commands/server/status.ts")).status),
+        starting("dashboard", async () => (await import("./commands/server/dashboard.ts")).dashboard),
         command("doctor", async () => (await import("./commands/server/doctor.ts")).doctor),
         command("config", async () => (await import("./commands/server/config.ts")).config),
         command("service", async () => (await import("./commands/server/service.ts")).service),

@@ -27,6 +27,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
   "portctl env": ["--service", "--app", "--instance", "--format", "--write"],
   "portctl run": ["--service", "--app", "--instance", "--no-inject", "--no-watch", "--quiet"],
+  "portctl dashboard": ["--json"],
   "portctl open": ["--service", "--app", "--instance", "--json"],
   "portctl init": ["--app", "--service", "--root", "--json"],
   "portctl add": ["--size", "--json"],

@@ -1,11 +1,11 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { listed } from "../../support/Api.ts"
 import { pidAt, user } from "../../support/Daemon.ts"
 import { expectAnswer, expectClean, expectError, expectUsageError } from "../../support/Expectations.ts"
-import { temporaryRepository } from "../../support/Git.ts"
+import { realFolder, temporaryRepository } from "../../support/Git.ts"
 import { freePorts, listen, startServerOnFreePorts } from "../../support/Listening.ts"
 import { type Ended, portctl } from "../../support/Programs.ts"
 
@@ -40,7 +40,7 @@ const project = (services: ReadonlyArray<string>, opener?: string) =>
     const openWith = (env: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>) =>
       portctl(["open", ...args], { server, cwd: top, env: { PATH: path, ...env } })
     const open = (...args: ReadonlyArray<string>) => openWith({ DISPLAY: ":0" }, ...args)
-    return { first: server.first, server, open, openWith, url }
+    return { first: server.first, server, open, openWith, path, url }
   })
 
 /** It was opened, and nothing listens there yet. */
@@ -136,6 +136,27 @@ describe.skipIf(process.platform !== "linux")("portctl open", { concurrent: true
     Effect.gen(function* () {
       const { first, open } = yield* project(["web"], 'exec node -e "setTimeout(() => {}, 8000)"')
       expectOpened(yield* open(), first, "proj/main web")
+    })
+  )
+
+  it.scopedLive("outside a project opens the page with all ports, unless a service is named or has a port", () =>
+    Effect.gen(function* () {
+      const { first, path, server, url } = yield* project([], "exit 0")
+      const outside = yield* realFolder
+      const run = (...args: ReadonlyArray<string>) =>
+        portctl(args, { server, cwd: outside, env: { PATH: path, DISPLAY: ":0" } })
+      for (const command of ["open", "dashboard"]) {
+        expectAnswer(yield* run(command), `opened ${server.url}/\n`)
+        expect(url()).toBe(`${server.url}/\n`)
+        expectAnswer(yield* run(command, "--json"), `${JSON.stringify({ url: `${server.url}/` })}\n`)
+      }
+      const owner = `${basename(outside)}/main web`
+      expectOpened(yield* run("open", "--service", "web"), first, owner)
+      expectOpened(yield* run("open"), first, owner)
+      const root = yield* portctl(["open"], { server, cwd: "/", env: { PATH: path, DISPLAY: ":0" } })
+      expectAnswer(root, `opened ${server.url}/\n`)
+      const none = yield* portctl(["dashboard"], { server, cwd: outside, env: { PATH: path } })
+      expectError(none, `there is no browser to open ${server.url}/ in`)
     })
   )
 

@@ -147,6 +147,16 @@ const placed = Effect.fnUntraced(function* (
   return { app, instance, isSaid: said.instance !== "", folder, workingCopy, project }
 })
 
+/** Whether a verb runs in a project: somebody said which, there is a project file, or the folder is in a working copy. */
+export const isInProject = Effect.fnUntraced(function* (given: Given) {
+  const said = [given.app, given.instance].map(Option.getOrElse(() => "")).join("")
+  const set = `${yield* fromEnvironment("PORTCTL_APP", "app")}${yield* fromEnvironment("PORTCTL_INSTANCE", "instance")}`
+  const cwd = yield* currentFolder
+  if (said !== "" || set !== "" || (yield* ProjectFileLoader.find(cwd)) !== undefined) return true
+  const git = yield* GitLocation.of(cwd)
+  return git._tag !== "Outside" || git.folder !== undefined
+})
+
 /** Where a verb runs, of what the command line says, the environment, the project file and the repository, in this order. */
 export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUntraced(function* (given) {
   const cwd = yield* currentFolder

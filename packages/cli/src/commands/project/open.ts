@@ -10,9 +10,10 @@ import * as Schema from "effect/Schema"
 import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import * as Browser from "../../platform/Browser.ts"
-import { type Given, type Here, here } from "../../project/ProjectContext.ts"
-import { ensureServices, instanceLabel, knownServices } from "../../project/ProjectPorts.ts"
+import { type Given, type Here, here, isInProject } from "../../project/ProjectContext.ts"
+import { ensureServices, heldPorts, instanceLabel, knownServices } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
+import { openPage } from "../server/dashboard.ts"
 
 /** Which of a project's services is meant: the one named, that of the current folder, the only one, or `web`. */
 const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Option<string>) => {
@@ -56,19 +57,35 @@ const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<s
 const nameOf = ({ service, ...place }: typeof Opened.Type): string =>
   `${instanceLabel(place)} ${escapeControls(service)}`
 
+/** Whether a service is meant: one is named, or the folder is a project's or has ports. */
+const isService = Effect.fnUntraced(function* (given: Given, named: Option.Option<string>) {
+  if (Option.isSome(named) || (yield* isInProject(given))) return true
+  const { allocations } = yield* here(given).pipe(
+    Effect.flatMap(heldPorts),
+    // A folder that gives no name has no ports.
+    Effect.catchTag("CliError", () => Effect.succeed({ allocations: [] }))
+  )
+  return allocations.length > 0
+})
+
 /** `portctl open` */
 export const open = Command.make(
   "open",
   {
     summary: "Open a service of this project in the browser",
-    details: ["On Linux that takes a display, DISPLAY or WAYLAND_DISPLAY, or a browser that BROWSER names."],
+    details: [
+      "Outside a project it opens the page with all ports, as portctl dashboard does.",
+      "On Linux that takes a display, DISPLAY or WAYLAND_DISPLAY, or a browser that BROWSER names."
+    ],
     examples: ["portctl open --service web"],
     parameters: { service: Options.oneService, ...Options.contextFlags, json: Options.json }
   },
   Effect.fnUntraced(function* ({ json, service, ...given }) {
-    yield* Output.print(Opened, { json })(
-      opened(given, service),
-      (answer) => `opened ${answer.url} (${nameOf(answer)})`
-    )
+    if (yield* isService(given, service)) {
+      yield* Output.print(Opened, { json })(
+        opened(given, service),
+        (answer) => `opened ${answer.url} (${nameOf(answer)})`
+      )
+    } else yield* openPage(json)
   })
 )
