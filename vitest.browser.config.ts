@@ -7,6 +7,12 @@ const { test, ...packages } = common
 export default mergeConfig(
   packages,
   defineConfig({
-    test: { ...test, include: ["test/browser/**/*.test.ts"], maxWorkers: 1, fileParallelism: false }
+    test: {
+      ...test,
+      include: ["test/browser/**/*.test.ts"],
+      maxWorkers: 1,
+      fileParallelism: false,
+      testTimeout: 300_000
+    }
   })
 )
