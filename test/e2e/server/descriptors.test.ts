@@ -21,11 +21,13 @@ const test = noDescriptorLimits === undefined ? it.scopedLive : it.scopedLive.sk
 const owner = { app: "myapp", instance: "dev", service: "web" }
 const unreadable = "what listens on this machine's ports cannot be read: too many open files (EMFILE)"
 
-const expectUnreadable = (answer: Answer) =>
+const expectUnreadable = (answer: Answer) => {
   expect({ status: answer.status, body: answer.json }).toEqual({
     status: 503,
     body: { error: unreadable, unavailable: "listeners" }
   })
+  expect(answer.headers["retry-after"]).toBe("1")
+}
 
 /** A server whose first two ports are listened on, one a family, and which holds a stale allocation. */
 const setup = Effect.gen(function* () {
