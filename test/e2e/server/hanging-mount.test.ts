@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import { isAlive } from "../../support/Daemon.ts"
 import { realFolder } from "../../support/Git.ts"
 import { freePorts } from "../../support/Listening.ts"
@@ -61,6 +62,22 @@ describe.skipIf(!canMount)("a project folder on a mount that hangs", { concurren
         const kept = instances.map((instance) => ({ allocation: { instance }, reason: "unknown" }))
         expect({ status, json }).toMatchObject({ status: 200, json: { allocations: [], kept } })
       }
+    })
+  )
+
+  it.scopedLive("holds up no project of many services elsewhere", () =>
+    Effect.gen(function* () {
+      const { disk, folder, paths, server } = yield* projects
+      const services = Array.from({ length: 16 }, (_, index) => ({ service: `s${index}` }))
+      const ensureMany = (instance: string, path: string) =>
+        call(server.port, "POST", "/v1/ensure", { app: "many", instance, path, services })
+      const elsewhere = folderIn(folder, "elsewhere")
+      expect(yield* ensureMany("there", elsewhere)).toMatchObject({ status: 200 })
+      yield* disk.hang
+      const stuck = yield* Effect.fork(ensureMany("one", paths[0] ?? ""))
+      yield* until(() => childrenOf(server.pid).length > 0)
+      expect(yield* ensureMany("there", elsewhere)).toMatchObject({ status: 200 })
+      expect(yield* Fiber.poll(stuck)).toEqual(Option.none())
     })
   )
 

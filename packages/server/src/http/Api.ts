@@ -50,7 +50,7 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       .handle("check", ({ path: { port } }) => registry.check(port))
       .handle("release", ({ path: { id } }) => Effect.as(registry.release(id), { status: "deleted" as const }))
       .handle("ensure", ({ payload }) =>
-        turns.takeIf(portCount(payload.services) >= manyPorts, "ensure", projects.ensure(payload))
+        projects.ensure(payload, (write) => turns.takeIf(portCount(payload.services) >= manyPorts, "ensure", write))
       )
       .handle("prune", ({ payload }) => turns.take("prune", Effect.flatMap(prune(payload), encodePruneResult)))
       .handle("listeners", ({ urlParams }) => turns.takeIf(false, "list", registry.listeners(urlParams)))

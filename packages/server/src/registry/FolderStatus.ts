@@ -41,17 +41,3 @@ export interface Folders {
 /** What became of an allocation's folder. */
 export const folderOf = (allocation: Allocation, { devices, states }: Folders): FolderStatus =>
   statusOf(states.get(allocation.path ?? ""), devices.get(allocation.id))
-
-/**
- * The folder that an instance belongs to, where that is not `path`: the folder of its oldest allocation, of those whose
- * folder is not lost. The rule of ownership, and the only place that has it.
- *
- * @param held the allocations of the instance, by id
- */
-export const otherOwner = (path: string, held: ReadonlyArray<Allocation>, folders: Folders): string | undefined => {
-  const owner = held.find(
-    (allocation) =>
-      allocation.path !== undefined && (allocation.path === path || !isLost(folderOf(allocation, folders)))
-  )?.path
-  return owner === undefined || isSame(owner, path, folders.states) ? undefined : owner
-}

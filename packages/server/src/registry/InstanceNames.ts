@@ -1,11 +1,11 @@
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Allocation } from "@port-server/domain/Allocation"
 import type { EnsureRequest, EnsureResult } from "@port-server/domain/Ensure"
 import { maxNameLength } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
+import type { InstanceOps, PlacedRow } from "../storage/InstanceRows.ts"
 import type { TransactionOps } from "../storage/TransactionOps.ts"
 import type { WorkingCopyRow } from "../storage/WorkingCopyRows.ts"
-import { isLost, otherOwner, statusOf } from "./FolderStatus.ts"
+import { isLost, statusOf } from "./FolderStatus.ts"
 import type { ProbedFolders } from "./ProbedFolders.ts"
 
 type Instance = Pick<EnsureRequest, "app" | "instance">
@@ -15,20 +15,36 @@ const isRowLost = ({ device, folder, home }: WorkingCopyRow, probed: ProbedFolde
   isLost(statusOf(probed.stateOf(folder), device ?? undefined)) &&
   (home === folder || isLost(statusOf(probed.stateOf(home), undefined)))
 
-/** The folder that the allocations of an instance belong to, where that is not `folder`. */
+/** Folders that are probed at a time, where many do not exist any more. */
+const probedAtATime = 64
+
+/**
+ * The folder that an instance belongs to by its allocations, where that is not `folder`: the folder of its oldest allocation,
+ * of those whose folder is not lost. The rule of ownership, and the only place that has it.
+ */
 export const ownerByPorts = Effect.fnUntraced(function* (
-  write: TransactionOps,
+  instances: Pick<InstanceOps, "folders">,
+  instance: Instance,
   folder: string,
-  held: ReadonlyArray<Allocation>,
   probed: ProbedFolders
 ) {
-  const others = held.flatMap(({ path }) => (path === undefined || path === folder ? [] : [path]))
-  if (others.length === 0) return undefined
-  for (const path of [...others, folder]) probed.stateOf(path)
-  return otherOwner(folder, held, {
-    states: probed.states,
-    devices: yield* write.devices(held.map(({ id }) => id))
-  })
+  const seen = new Set<string>()
+  let unprobed = 0
+  for (let after: number | undefined; ; ) {
+    const page: ReadonlyArray<PlacedRow> = yield* instances.folders(instance, after)
+    if (page.length === 0) return undefined
+    for (const { device, path } of page) {
+      const key = JSON.stringify([path, device])
+      if (seen.has(key)) continue
+      seen.add(key)
+      if (path === folder || unprobed === probedAtATime) return undefined
+      if (probed.stateOf(path) === undefined) unprobed++
+      else if (unprobed === 0 && !isLost(statusOf(probed.stateOf(path), device))) {
+        return probed.isSame(path, folder) ? undefined : path
+      }
+    }
+    after = page.at(-1)?.id
+  }
 })
 
 /** The working copy that an instance belongs to, unless one of them is in `folder`. */
@@ -70,17 +86,16 @@ export const newInstance: (
   probed
 ) {
   // What came with a backup, or was ensured by a client that sends no working copy.
-  const own = (yield* write.matching({ app, path: folder })).map(({ instance }) => instance)
-  const first = own.includes(wish) ? wish : (own.at(-1) ?? wish)
+  const first = (yield* write.instances.ofFolder({ app, instance: wish }, folder)) ?? wish
   let instead_of: NewInstance["instead_of"]
   for (let number = 1; ; number++) {
     const instance = number === 1 ? first : numbered(wish, number)
     const rows = yield* write.workingCopies.ofInstance(app, instance)
-    const held = yield* write.matching({ app, instance })
     const owner =
-      rows.find((row) => !isRowLost(row, probed))?.folder ?? (yield* ownerByPorts(write, folder, held, probed))
+      rows.find((row) => !isRowLost(row, probed))?.folder ??
+      (yield* ownerByPorts(write.instances, { app, instance }, folder, probed))
     // What was allocated for the very name that is wished for is meant for it; for another name it is not.
-    const isFree = number === 1 || held.every(({ path }) => path !== undefined)
+    const isFree = number === 1 || !(yield* write.instances.hasUnplaced({ app, instance }))
     if (owner === undefined && isFree) {
       return instead_of === undefined ? { instance, lost: rows } : { instance, lost: rows, instead_of }
     }

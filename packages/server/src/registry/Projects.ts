@@ -1,15 +1,19 @@
 import { Allocation } from "@port-server/domain/Allocation"
-import { namesOf } from "@port-server/domain/Block"
+import { maxPorts, namesOf } from "@port-server/domain/Block"
 import type { EnsureRequest, EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
 import {
   InstanceTaken,
+  InvalidRequest,
   type ListenersUnavailable,
   type PortTaken,
   type RangeExhausted,
-  type StorageError
+  type StorageError,
+  type StorageUnavailable
 } from "@port-server/domain/Errors"
+import { escapeControls } from "@port-server/domain/Name"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import { FolderProbe } from "../folders/FolderProbe.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 import type { TransactionOps } from "../storage/TransactionOps.ts"
@@ -18,20 +22,18 @@ import { type Folders, folderOf, isLost } from "./FolderStatus.ts"
 import { ownerByCopies, ownerByPorts } from "./InstanceNames.ts"
 import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
 import { ProbedFolders } from "./ProbedFolders.ts"
-import { allocationsOf, choose, current, isComplete } from "./ServicePorts.ts"
+import { allocationsOf, choose, current, isComplete, readCandidates, type ServicePorts } from "./ServicePorts.ts"
 import { type Placement, place } from "./WorkingCopies.ts"
 
-/** The folders whose state decides where a service's port comes from: of the others that share the instance, and its own. */
+/** The folders whose state decides whether a project takes allocations over: of those that are others', and its own. */
 const deciding = (
   path: string | undefined,
-  services: ReadonlyArray<ServiceRequest>,
-  held: ReadonlyArray<Allocation>
+  candidates: ReadonlyArray<Allocation>,
+  ports: ReadonlyArray<ServicePorts>
 ): ReadonlyArray<string> => {
   if (path === undefined) return []
-  const others = [...new Set(held.flatMap((allocation) => allocation.path ?? []))].filter((other) => other !== path)
-  const isPlaced = services.every((request) =>
-    current(held, request).found.every((allocation) => allocation?.path !== undefined)
-  )
+  const others = [...new Set(candidates.flatMap((each) => each.path ?? []))].filter((other) => other !== path)
+  const isPlaced = ports.every(({ found }) => found.every((allocation) => allocation?.path !== undefined))
   return others.length === 0 && isPlaced ? [] : [...others, path]
 }
 
@@ -47,6 +49,16 @@ interface Known {
   readonly picker: PortPicker | undefined
 }
 
+/** The services that an instance has; an ensure of more than one may ask for is refused. */
+const servicesOf = Effect.fnUntraced(function* (write: TransactionOps, owner: Pick<EnsureRequest, "app" | "instance">) {
+  const names = yield* write.instances.services(owner, maxPorts + 1)
+  if (names.length > maxPorts) {
+    const message = `${owner.app}/${owner.instance} has more than ${maxPorts} services: name those that are wanted`
+    return yield* new InvalidRequest({ message: escapeControls(message) })
+  }
+  return names.map((service): ServiceRequest => ({ service }))
+})
+
 /** The allocations as they are once their folders are moved. */
 const moved = (held: ReadonlyArray<Allocation>, moves: ReadonlyMap<string, string>) =>
   moves.size === 0
@@ -55,6 +67,9 @@ const moved = (held: ReadonlyArray<Allocation>, moves: ReadonlyMap<string, strin
         const path = moves.get(allocation.path ?? "")
         return path === undefined ? allocation : new Allocation({ ...allocation, path })
       })
+
+/** Waits until a transaction may begin. */
+export type InTurn = <A, E>(write: Effect.Effect<A, E>) => Effect.Effect<A, E | StorageUnavailable>
 
 /** Write what is remembered of a working copy. */
 const remember = Effect.fnUntraced(function* (write: TransactionOps, copy: Placement, isAsked: boolean) {
@@ -84,7 +99,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
       // Also where nothing is missing: a prune comes wholly before it or sees the folder that asks.
       store.write<
         EnsureResult | NotReady,
-        InstanceTaken | ListenersUnavailable | PortTaken | RangeExhausted | StorageError
+        InstanceTaken | InvalidRequest | ListenersUnavailable | PortTaken | RangeExhausted | StorageError
       >(
         Effect.fnUntraced(function* (write) {
           const { share = false, working_copy } = request
@@ -92,22 +107,21 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
           const path = copy?.folder ?? request.path
           const owner = copy === undefined ? request : { app: copy.app, instance: copy.instance }
           const { app, instance } = owner
-          const held = moved(yield* write.matching({ app, instance }), copy?.moves ?? new Map())
-          const names = [...new Set(held.map(({ service }) => service))]
-          const services = request.services.length > 0 ? request.services : names.map((service) => ({ service }))
           // Without services nothing is given, and nothing changes hands.
           const isAsked = request.services.length > 0
-          const wanted = isAsked ? deciding(path, services, held) : []
+          const services = isAsked ? request.services : yield* servicesOf(write, owner)
+          const held = moved(yield* readCandidates(write, owner, services), copy?.moves ?? new Map())
+          const ports = services.map((each) => current(held, each))
+          const missing = ports.filter((each) => !isComplete(each))
+          const wanted = isAsked ? deciding(path, held, ports) : []
           for (const each of wanted) probed.stateOf(each)
           const taken =
             path === undefined || copy !== undefined || share
               ? undefined
-              : ((yield* ownerByPorts(write, path, held, probed)) ??
-                (held.some((allocation) => allocation.path === path)
+              : ((yield* ownerByPorts(write.instances, owner, path, probed)) ??
+                ((yield* write.instances.hasFolder(owner, path))
                   ? undefined
-                  : yield* ownerByCopies(write, { app, instance }, path, probed)))
-          const ports = services.map((each) => current(held, each))
-          const missing = ports.filter((each) => !isComplete(each))
+                  : yield* ownerByCopies(write, owner, path, probed)))
           const needsListeners = missing.length > 0 && picker === undefined
           if (probed.missing.size > 0 || (needsListeners && taken === undefined)) {
             return new NotReady({ folders: [...probed.missing], needsListeners })
@@ -124,21 +138,22 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
           const isDeviceKnown = state?._tag === "Present" || (state?._tag === "Absent" && state.hasParent)
           const device = isDeviceKnown ? state.device : copy?.device
           if (copy !== undefined) yield* remember(write, copy, isAsked)
+          const names = missing.flatMap(({ request }) => namesOf(request.service, request))
+          const before = names.length === 0 ? [] : yield* write.instances.ofServices(owner, names)
           const allocations: Array<Allocation> = []
           let took_over: string | undefined
           for (const { name, port, present } of ports.flatMap((each) => allocationsOf(held, each, chosen))) {
             const placed = path === undefined ? { app, instance } : { app, instance, path, device }
-            const found = present ?? (yield* write.insert({ ...placed, service: name }, port))
-            if (found === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
+            const given = present ?? (yield* write.insert({ ...placed, service: name }, port))
+            if (given === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
             const isTakenOver =
-              isAsked && found.path !== undefined && found.path !== path && isLost(folderOf(found, folders))
-            if (isTakenOver) took_over ??= found.path
-            const isAdopted = isAsked && path !== undefined && (found.path === undefined || isTakenOver)
-            allocations.push(isAdopted ? yield* write.setProjectPath(found, path, device) : found)
+              isAsked && given.path !== undefined && given.path !== path && isLost(folderOf(given, folders))
+            if (isTakenOver) took_over ??= given.path
+            const isAdopted = isAsked && path !== undefined && (given.path === undefined || isTakenOver)
+            allocations.push(isAdopted ? yield* write.setProjectPath(given, path, device) : given)
           }
-          const given = new Set(missing.flatMap(({ request }) => namesOf(request.service, request)))
           const ids = new Set(allocations.map(({ id }) => id))
-          const also_held = held.filter(({ id, service }) => given.has(service) && !ids.has(id))
+          const also_held = before.filter(({ id }) => !ids.has(id))
           const { instead_of, moved_from } = copy?.notes ?? {}
           return {
             app,
@@ -159,19 +174,17 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
        * for belongs to another folder. Without a working copy app and instance are exact: fails with `InstanceTaken` when
        * the instance belongs to another folder and is not to be shared. Also with `PortTaken` when an asked port has another
        * holder, and with `RangeExhausted` when too few are left.
+       *
+       * @param inTurn holds each transaction back until its turn comes, but not the probing of folders in between
        */
-      ensure: Effect.fnUntraced(function* (request: EnsureRequest) {
-        const { app, instance, path, services, working_copy } = request
+      ensure: Effect.fnUntraced(function* (request: EnsureRequest, inTurn: InTurn = identity) {
+        const { path, working_copy } = request
         const folder = working_copy?.folder ?? path
-        // What a working copy needs is found out in the transaction: its instance is not known before.
-        const held = working_copy === undefined ? (yield* store.list({ app, instance })).flat() : undefined
-        let states = yield* probe(held === undefined ? [] : deciding(path, services, held))
-        let picker =
-          held !== undefined && services.some((each) => !isComplete(current(held, each)))
-            ? yield* allocator.picker
-            : undefined
+        // What is needed is found out in the transaction.
+        let states: ProbedFolders["states"] = new Map()
+        let picker: PortPicker | undefined
         for (;;) {
-          const result = yield* ensureWith(request, { probed: new ProbedFolders(states), picker })
+          const result = yield* inTurn(ensureWith(request, { probed: new ProbedFolders(states), picker }))
           if (!(result instanceof NotReady)) {
             if (folder !== undefined) yield* ensured.refresh(folder)
             if (working_copy?.git_dir !== undefined) yield* ensured.refresh(working_copy.git_dir)

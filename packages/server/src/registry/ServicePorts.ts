@@ -2,6 +2,7 @@ import type { Allocation } from "@port-server/domain/Allocation"
 import { namesOf, portsFrom } from "@port-server/domain/Block"
 import type { ServiceRequest } from "@port-server/domain/Ensure"
 import { PortTaken } from "@port-server/domain/Errors"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { PortBitSet } from "../storage/PortBitSet.ts"
@@ -50,6 +51,24 @@ export const current = (own: ReadonlyArray<Allocation>, request: ServiceRequest)
     known[0] ?? { request, first: undefined, found: [...names].map(() => undefined) }
   )
 }
+
+/** The allocations of an instance that may answer for services, by id: all that {@link current} has to know. */
+export const readCandidates = Effect.fnUntraced(function* (
+  write: TransactionOps,
+  instance: Pick<Allocation, "app" | "instance">,
+  services: ReadonlyArray<ServiceRequest>
+) {
+  const [single, blocks] = Arr.partition(services, ({ size = 1 }) => size > 1)
+  const names = blocks.flatMap((block) => namesOf(block.service, block))
+  const found = [
+    ...(single.length === 0 ? [] : yield* write.instances.answering(instance, single)),
+    ...(names.length === 0 ? [] : yield* write.instances.ofServices(instance, names))
+  ]
+  return Arr.dedupeWith(
+    found.toSorted((one, other) => one.id - other.id),
+    (one, other) => one.id === other.id
+  )
+})
 
 /** The ports that a service lacks, if they are to follow `first`. */
 const lacking = ({ found, request }: ServicePorts, first: number): ReadonlyArray<number> =>

@@ -22,6 +22,16 @@ export const columns = `${fields}, (SELECT path FROM folders WHERE allocation = 
 export const castColumns = `id, CAST(app AS TEXT) AS app, CAST(instance AS TEXT) AS instance,
   CAST(service AS TEXT) AS service, CAST(port AS INTEGER) AS port, CAST(created_at AS TEXT) AS created_at`
 
+/**
+ * The condition that a row of the table of that name, whose owner is text, can be read. The plus keeps SQLite from searching
+ * by the id.
+ */
+export const isReadable = (table: string): string =>
+  `+${table}.id BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER}
+    AND typeof(${table}.service) = 'text' AND typeof(${table}.created_at) = 'text' AND typeof(${table}.port) = 'integer'
+    AND ${table}.port BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER}
+    AND NOT EXISTS (SELECT 1 FROM folders AS own_folder WHERE allocation = ${table}.id AND typeof(path) <> 'text')`
+
 /** An allocation as its row: NULL is an absent field. */
 const AllocationFromRow = Schema.transform(
   Schema.Struct({ ...Allocation.fields, path: Schema.NullOr(Schema.String) }),

@@ -26,8 +26,29 @@ export interface WriterOptions {
   readonly onRollback: () => void
 }
 
-/** Most writes in one transaction: bounds how long it keeps the event loop from other requests. */
+/** Most writes in one transaction: bounds how long the last of them waits. */
 const batchSize = 128
+
+/** How long the writes of a transaction may keep the event loop from other requests, in ms. */
+const longestSlice = 10
+
+/** Like `Effect.forEach`, with turns of the event loop in between. */
+const inSlices = <A, B, E>(items: ReadonlyArray<A>, each: (item: A) => Effect.Effect<B, E>) =>
+  Effect.suspend(() => {
+    let begun = performance.now()
+    return Effect.forEach(items, (item) =>
+      Effect.suspend(() => {
+        if (performance.now() - begun < longestSlice) return each(item)
+        return Effect.zipRight(
+          EventLoop.turn,
+          Effect.suspend(() => {
+            begun = performance.now()
+            return each(item)
+          })
+        )
+      })
+    )
+  })
 
 interface Pending {
   /** Does the work inside the transaction; the result resumes the caller, to be run once the work is durable. */
@@ -62,7 +83,7 @@ export const make = Effect.fnUntraced(function* (options: WriterOptions) {
           Effect.zipRight(
             onBegin(open),
             Effect.zipLeft(
-              Effect.forEach(batch, ({ run }) => run(open)),
+              inSlices(batch, ({ run }) => run(open)),
               onEnd(open)
             )
           )

@@ -1,6 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import { Allocation, type AllocationFilter, type ReleaseFilter } from "@port-server/domain/Allocation"
+import { Allocation, type ReleaseFilter } from "@port-server/domain/Allocation"
 import type { Block } from "@port-server/domain/Block"
 import { StorageUnavailable } from "@port-server/domain/Errors"
 import type { EventKind } from "@port-server/domain/Event"
@@ -14,6 +14,7 @@ import type { UnreadableRow } from "./AllocationRow.ts"
 import * as BulkWrites from "./BulkWrites.ts"
 import type { EventLog } from "./EventLog.ts"
 import { type FreePorts, firstFree } from "./FreePorts.ts"
+import * as Instances from "./InstanceRows.ts"
 import type { PortBitSet } from "./PortBitSet.ts"
 import * as ProjectFolders from "./ProjectFolders.ts"
 import * as WorkingCopies from "./WorkingCopyRows.ts"
@@ -32,8 +33,6 @@ export interface TransactionOps {
     skip: PortBitSet | undefined,
     block: Block
   ) => Effect.Effect<number | undefined, SqlError>
-  /** The allocations that match the filter, by id. */
-  readonly matching: (filter: AllocationFilter) => Effect.Effect<ReadonlyArray<Allocation>, SqlError>
   /** The allocations that hold any of the ports. */
   readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, Failure>
   /** Allocate the port; nothing if it has a holder. */
@@ -53,6 +52,8 @@ export interface TransactionOps {
   ) => Effect.Effect<Allocation, SqlError>
   /** The stored devices of the folders of the allocations with these ids. */
   readonly devices: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, string>, SqlError>
+  /** What decides about an instance. */
+  readonly instances: Instances.InstanceOps
   /** The working copies. */
   readonly workingCopies: WorkingCopies.WorkingCopyOps
   /** The allocations of a folder follow it to another path. */
@@ -120,8 +121,6 @@ export const make = (
         firstFree(range, skip === undefined ? [held] : [held, skip], block)
       ),
 
-    matching: (filter) => Queries.matching(connection, filter),
-
     holders: (ports) => Effect.catchTag(Queries.holders(connection, ports), "UnreadableRow", toUnavailable),
 
     insert: (owner, port) => insert(owner, port),
@@ -149,6 +148,8 @@ export const make = (
 
     devices: (ids) => ProjectFolders.devicesOf(connection, ids),
 
+    instances: Instances.operations(connection),
+
     workingCopies: WorkingCopies.operations(connection, written),
 
     moveAllocations: Effect.fnUntraced(function* (from, to, device) {
@@ -160,13 +161,15 @@ export const make = (
     }),
 
     remove: Effect.fnUntraced(function* (which, kind = "released") {
-      const doomed = yield* Removal.doomed(connection, which)
-      const removed = yield* Removal.remove(connection, which)
+      const ids = yield* Removal.idsOf(connection, which)
+      const doomed = yield* Removal.doomed(connection, ids)
       yield* written
-      events.skip(removed.length - doomed.length)
+      const removed = yield* Removal.remove(connection, ids, (port) => {
+        if (typeof port === "number" && Number.isInteger(port)) freePorts.free(port)
+      })
+      events.skip(removed - doomed.length)
       yield* record(kind, doomed)
-      for (const { port } of removed) if (typeof port === "number" && Number.isInteger(port)) freePorts.free(port)
-      return removed.length
+      return removed
     })
   }
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Allocation } from "@port-server/domain/Allocation"
 import { type FolderState, unknown } from "../../src/folders/FolderState.ts"
-import { otherOwner, statusOf } from "../../src/registry/FolderStatus.ts"
+import { statusOf } from "../../src/registry/FolderStatus.ts"
 
 const present: FolderState = { _tag: "Present", real: "/disk/shop", device: "8", id: "1" }
 const absent = { _tag: "Absent", hasParent: true, isParentEmpty: false, device: "8" } as const
@@ -25,44 +24,4 @@ describe("what became of a folder", () => {
       expect(statusOf(state, device)).toBe(status)
     })
   }
-})
-
-const held = (id: number, path?: string) =>
-  Allocation.make({
-    id: Allocation.fields.id.make(id),
-    app: "shop",
-    instance: "main",
-    service: `s${id}`,
-    port: id,
-    created_at: "",
-    ...(path === undefined ? {} : { path })
-  })
-
-const owner = (path: string, allocations: ReadonlyArray<Allocation>, states: Record<string, FolderState>) =>
-  otherOwner(path, allocations, { states: new Map(Object.entries(states)), devices: new Map() })
-
-const at = (real: string): FolderState => ({ ...present, real })
-
-describe("the folder that an instance belongs to", () => {
-  it("is that of its oldest allocation", () => {
-    const states = { "/a": at("/a"), "/b": at("/b"), "/c": at("/c") }
-    const allocations = [held(1), held(2, "/a"), held(3, "/b")]
-    expect(owner("/c", allocations, states)).toBe("/a")
-    expect(owner("/b", allocations, states)).toBe("/a")
-    expect(owner("/a", allocations, states)).toBeUndefined()
-  })
-
-  it("is not one that is gone", () => {
-    const states = { "/a": absent, "/b": at("/b"), "/c": at("/c") }
-    expect(owner("/c", [held(1, "/a"), held(2, "/b")], states)).toBe("/b")
-    expect(owner("/c", [held(1, "/a")], states)).toBeUndefined()
-  })
-
-  it("is one that cannot be probed", () => {
-    expect(owner("/c", [held(1, "/a")], { "/a": unknown("EIO"), "/c": at("/c") })).toBe("/a")
-  })
-
-  it("is the same by another path", () => {
-    expect(owner("/link", [held(1, "/a")], { "/a": at("/a"), "/link": at("/a") })).toBeUndefined()
-  })
 })
