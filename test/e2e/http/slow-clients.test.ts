@@ -87,3 +87,36 @@ describe("a client that stalls", () => {
     )
   }
 })
+
+describe("uploads that come slowly", () => {
+  const head = (target: string, length: number) =>
+    `POST ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\n`
+  const body = (bytes: number) => "x".repeat(bytes)
+
+  for (const [title, count, bytes] of [
+    ["of 4 MiB", 16, head("/v1/import", 4 * 1024 * 1024) + body(4 * 1024 * 1024 - 1)],
+    ["of 64 KiB", 320, head(path, 64 * 1024) + body(64 * 1024 - 1)]
+  ] as const) {
+    it.scopedLive(
+      `${count} ${title} leave room for small requests, and too many of them get 503`,
+      () =>
+        Effect.gen(function* () {
+          const { port } = yield* startServer()
+          let refused = 0
+          const sockets = yield* Effect.all(
+            Array.from({ length: count }, () => stalled(port, bytes)),
+            { concurrency: "unbounded" }
+          )
+          for (const socket of sockets) {
+            socket.once("data", (data) => {
+              if (data.toString("latin1").startsWith("HTTP/1.1 503")) refused++
+            })
+          }
+          for (let index = 0; refused === 0; index++) yield* allocate(port, { app: `app-${index}` })
+          expect(refused).toBeLessThan(count)
+          yield* allocate(port, { app: "others" })
+        }),
+      patient
+    )
+  }
+})

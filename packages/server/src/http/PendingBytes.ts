@@ -1,8 +1,9 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { UploadBudget } from "./UploadBudget.ts"
 
-/** Most bytes that the process keeps for its clients, in each direction. */
+/** Most bytes of responses that the process keeps for its clients. */
 const limit = 64 * 1024 * 1024
 
 /** Counts bytes that are kept in memory. What is counted may exceed the limit once; nothing is begun until it is below again. */
@@ -55,10 +56,10 @@ export class ByteBudget {
 /** Request bodies that have been received and are not decoded yet, and responses that are not sent yet. */
 export class PendingBytes extends Context.Tag("@port-server/server/http/PendingBytes")<
   PendingBytes,
-  { readonly received: ByteBudget; readonly unsent: ByteBudget }
+  { readonly received: UploadBudget; readonly unsent: ByteBudget }
 >() {
   static readonly Default = Layer.sync(PendingBytes, () => ({
-    received: new ByteBudget(limit),
+    received: new UploadBudget(),
     unsent: new ByteBudget(limit)
   }))
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import * as Effect from "effect/Effect"
 import { busy, closing, type ErrorResponse } from "./ErrorResponse.ts"
-import type { ByteBudget } from "./PendingBytes.ts"
+import type { UploadBudget } from "./UploadBudget.ts"
 
 /** The body is larger than that many bytes. */
 export const tooLarge = (maxBody: number): ErrorResponse => ({
@@ -13,10 +13,11 @@ export const tooLarge = (maxBody: number): ErrorResponse => ({
 /** For a client that goes away before the end of its body, and does not get it. */
 const cutOff: ErrorResponse = { status: 400, error: "the request is not complete", headers: closing }
 
-/** Read the request to its end. `onData` may refuse what comes. */
+/** Read the request to its end. `onData` and, at any time, `refuse` may refuse what comes. */
 const read = (
   request: IncomingMessage,
-  onData: (chunk: Buffer) => ErrorResponse | undefined
+  onData: (chunk: Buffer) => ErrorResponse | undefined,
+  onBegin: (refuse: (error: ErrorResponse) => void) => void = () => {}
 ): Effect.Effect<void, ErrorResponse> =>
   Effect.async((resume) => {
     const stop = (result: Effect.Effect<void, ErrorResponse>) => {
@@ -29,23 +30,38 @@ const read = (
     }
     const end = () => stop(Effect.void)
     const cut = () => stop(Effect.fail(cutOff))
+    onBegin((error) => stop(Effect.fail(error)))
     if (request.destroyed) cut()
     else request.on("data", take).on("end", end).on("close", cut)
   })
 
 /** The body of a request, of at most `maxBody` bytes. Until the scope is closed its bytes count as received. */
-export const readBody = Effect.fnUntraced(function* (request: IncomingMessage, maxBody: number, received: ByteBudget) {
+export const readBody = Effect.fnUntraced(function* (
+  request: IncomingMessage,
+  maxBody: number,
+  received: UploadBudget
+) {
   const chunks: Array<Buffer> = []
   let size = 0
-  yield* Effect.addFinalizer(() => Effect.sync(() => received.remove(size)))
-  yield* read(request, (chunk) => {
-    size += chunk.length
-    received.add(chunk.length)
-    if (size > maxBody) return tooLarge(maxBody)
-    if (received.isFull) return busy
-    chunks.push(chunk)
-    return undefined
-  })
+  let refuse: (error: ErrorResponse) => void = () => {}
+  const upload = yield* Effect.acquireRelease(
+    Effect.sync(() => received.begin(() => refuse(busy))),
+    (upload) => Effect.sync(() => received.end(upload))
+  )
+  yield* read(
+    request,
+    (chunk) => {
+      size += chunk.length
+      if (size > maxBody) return tooLarge(maxBody)
+      chunks.push(chunk)
+      received.grow(upload, chunk.length)
+      return undefined
+    },
+    (refuseBody) => {
+      refuse = refuseBody
+    }
+  )
+  received.complete(upload)
   const [first = Buffer.alloc(0), ...others] = chunks
   return others.length === 0 ? first : Buffer.concat(chunks)
 })
