@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { HttpLive } from "./http/Api.ts"
 import * as LoopbackHttpServer from "./http/LoopbackHttpServer.ts"
+import { Branches } from "./registry/Branches.ts"
 import { Events } from "./registry/Events.ts"
 import { Imports } from "./registry/Imports.ts"
 import { Projects } from "./registry/Projects.ts"
@@ -50,7 +51,16 @@ const serve = (flags: Flags) =>
   // the first line down: requests in flight still have the database.
   Layer.effectDiscard(announce).pipe(
     Layer.provideMerge(HttpLive),
-    Layer.provide(Layer.mergeAll(Registry.Default, Projects.Default, Imports.Default, Prune.Default, Events.Default)),
+    Layer.provide(
+      Layer.mergeAll(
+        Registry.Default,
+        Projects.Default,
+        Imports.Default,
+        Prune.Default,
+        Events.Default,
+        Branches.Default
+      )
+    ),
     Layer.provide(Layer.effectDiscard(Effect.flatMap(ServerConfig, ({ database }) => refuseOtherNetwork(database)))),
     Layer.tapError(logFailure),
     Layer.provide(Log),

@@ -100,7 +100,8 @@ sharedServer()("the documents", (it) => {
           "/v1/listeners",
           "/v1/ports/{port}",
           "/v1/prune",
-          "/v1/server"
+          "/v1/server",
+          "/v1/working-copies"
         ])
         expect(Object.keys(paths["/v1/allocations"]?.["post"]?.responses ?? {})).toEqual([
           "201",

@@ -25,6 +25,7 @@ import { Listener, ListenersQuery, ListeningPort, listenerError, portSockets } f
 import { Port, PortFromDigits } from "../Port.ts"
 import { PruneRequest, PruneResult } from "../Prune.ts"
 import { ServerInfo } from "../ServerInfo.ts"
+import { WorkingCopyInfo } from "../WorkingCopyInfo.ts"
 import { asAnswered } from "./OpenApiDocument.ts"
 
 /** Answer of `GET /healthz`. */
@@ -150,6 +151,11 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
       )
       // The ids of all ports.
       .annotate(MaxBody, 1024 * 1024)
+  )
+  .add(
+    HttpApiEndpoint.get("workingCopies", "/v1/working-copies")
+      .addSuccess(Schema.Array(WorkingCopyInfo))
+      .annotate(OpenApi.Summary, "The working copies that have ports, and their branches")
   )
   .add(
     HttpApiEndpoint.get("server", "/v1/server")

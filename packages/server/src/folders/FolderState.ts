@@ -9,7 +9,9 @@ const Present = Schema.TaggedStruct("Present", {
   /** What stays the same when it is moved; empty where its file system does not record when a folder was made. */
   id: Schema.String,
   /** Of a path to a `.git`: that it is a submodule's. */
-  isSubmodule: Schema.optionalWith(Schema.Boolean, { exact: true })
+  isSubmodule: Schema.optionalWith(Schema.Boolean, { exact: true }),
+  /** Of a path to the `HEAD` of a git directory: its branch. */
+  branch: Schema.optionalWith(Schema.String, { exact: true })
 })
 
 /** The folder is not there. */

@@ -52,6 +52,12 @@ const probeFolders = (patience: number): void => {
     return (await Promise.all(files)).some((text) => /^\s*worktree\s*=/m.test(text))
   }
 
+  /** The branch that the `HEAD` of a git directory names; with reftable, git writes `.invalid` there. */
+  const branchOf = async (path: string) => {
+    const [, branch] = /^ref: refs\/heads\/([^\n]+)/.exec(await textOf(path)) ?? []
+    return branch === undefined || branch === ".invalid" ? {} : { branch }
+  }
+
   /** The number of an inode is given again to another folder; together with its time of birth it is not. */
   const identify = async (path: string) => {
     const { birthtimeNs, ino } = await stat(path, { bigint: true })
@@ -66,6 +72,7 @@ const probeFolders = (patience: number): void => {
       const parent = await parentOf(path)
       if (real === undefined) return { _tag: "Absent", ...parent }
       const found = { _tag: "Present", real, device: parent.device, id: await identify(real) }
+      if (basename(path) === "HEAD") return { ...found, ...(await branchOf(path)) }
       return basename(path) === ".git" ? { ...found, isSubmodule: await isSubmodule(path) } : found
     } catch (error) {
       return { _tag: "Unknown", reason: codeOf(error) }

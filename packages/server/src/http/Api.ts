@@ -6,6 +6,7 @@ import { PortServerApi } from "@port-server/domain/api/PortServerApi"
 import { portCount } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { Branches } from "../registry/Branches.ts"
 import { Events } from "../registry/Events.ts"
 import { Imports } from "../registry/Imports.ts"
 import { Projects } from "../registry/Projects.ts"
@@ -29,6 +30,7 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
     const projects = yield* Projects
     const { prune } = yield* Prune
     const imports = yield* Imports
+    const { workingCopies } = yield* Branches
     const turns = yield* Turns
     const longLists = yield* LongLists
     const events = yield* Events
@@ -54,6 +56,7 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       )
       .handle("prune", ({ payload }) => turns.take("prune", Effect.flatMap(prune(payload), encodePruneResult)))
       .handle("listeners", ({ urlParams }) => turns.takeIf(false, "list", registry.listeners(urlParams)))
+      .handle("workingCopies", () => turns.takeIf(false, "list", workingCopies))
       .handle("server", () => registry.server)
       .handle("events", ({ urlParams }) => turns.takeIf(false, "list", events.matching(urlParams)))
       .handleRaw("eventStream", ({ request, urlParams }) =>

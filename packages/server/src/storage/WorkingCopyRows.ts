@@ -41,6 +41,14 @@ const mostRows = 10_000
 const find = (connection: Connection, home: string, folder: string) =>
   rows(connection, `SELECT ${columns} FROM working_copies WHERE home = ? OR folder = ? ORDER BY id`, [home, folder])
 
+/** The rows whose instance has ports. */
+export const withPorts = (connection: Connection) =>
+  rows(
+    connection,
+    `SELECT ${columns} FROM working_copies AS copy
+      WHERE EXISTS (SELECT 1 FROM allocations WHERE app = copy.app AND instance = copy.instance) ORDER BY id`
+  )
+
 /** The rows whose git directory, or folder outside git, is this one in the file system. */
 const withFile = (connection: Connection, file: string) =>
   rows(connection, `SELECT ${columns} FROM working_copies WHERE home_file = ? AND home_file <> '' ORDER BY id`, [file])
