@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { allocate } from "../support/Api.ts"
 import { start, startServer, temporaryFolder } from "../support/Programs.ts"
+import { website } from "../support/Website.ts"
 import { call, send } from "../support/Wire.ts"
 
 const path = "/v1/allocations"
@@ -37,26 +37,6 @@ const browse = (...args: ReadonlyArray<string>) =>
       { env: { HOME: profile } }
     )
   })
-
-/** An HTTP server of the test's own, which is the page's origin, or the naive server that the page would get at. */
-const website = (onRequest: (request: IncomingMessage, response: ServerResponse) => void) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.async<ReturnType<typeof createServer>>((resume) => {
-        const server = createServer(onRequest)
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) =>
-        Effect.async<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    ),
-    (server) => {
-      const address = server.address()
-      return typeof address === "object" && address !== null ? address.port : -1
-    }
-  )
 
 const outcomes = Schema.decodeUnknownSync(
   Schema.parseJson(Schema.Array(Schema.Struct({ name: Schema.String, outcome: Schema.String })))
