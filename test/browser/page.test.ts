@@ -55,6 +55,7 @@ describe.skipIf(noChromium !== undefined)("the page at /", () => {
         "bare/dev",
         "shop/main"
       ])
+      yield* act(() => page.getByRole("region", { name: "shop main" }).getByTitle("On the branch main").waitFor())
       const problem = page.getByRole("region", { name: "1 problem" })
       expect(yield* act(() => problem.textContent())).toContain(
         `Port ${server.first + 2} of shop/feature web is taken by stray (pid ${stray.pid})`
@@ -135,7 +136,7 @@ describe.skipIf(noChromium !== undefined)("the page at /", () => {
           return await page.evaluate("navigator.clipboard.readText()")
         })
       expect(yield* copied("Copy the URL of web-2", `http://localhost:${port}`)).toBe(`http://localhost:${port}`)
-      expect(yield* copied("Copy the variable of web-2", `WEB_2_PORT=${port}`)).toBe(`WEB_2_PORT=${port}`)
+      expect(yield* copied("Copy the ENV variable of web-2", `WEB_2_PORT=${port}`)).toBe(`WEB_2_PORT=${port}`)
     })
   )
 

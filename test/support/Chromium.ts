@@ -15,7 +15,8 @@ let browser: Promise<Browser> | undefined
 
 /** The browser of a file's tests; each page has a profile of its own. */
 const launched = (): Promise<Browser> => {
-  browser ??= chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] })
+  const args = ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP *.test 127.0.0.1"]
+  browser ??= chromium.launch({ executablePath, args })
   return browser
 }
 

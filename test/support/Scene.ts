@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -5,62 +6,69 @@ import { git, realFolder, repository } from "./Git.ts"
 import { freePorts, listeningProgram } from "./Listening.ts"
 import { type PortServer, portctl, startServer } from "./Programs.ts"
 
-/** Two projects with six worktrees, as somebody has them on a busy day. */
-export const scene = Effect.gen(function* () {
-  const first = yield* freePorts(40)
-  const server = yield* startServer({ args: ["--range", `${first}-${first + 39}`], probe: true })
-  const home = yield* realFolder
-  const shop = repository(join(home, "shop"))
-  const blog = repository(join(home, "blog"))
-  const branch = (main: string, name: string) => {
-    const folder = join(home, `${main.split("/").at(-1)}-${name}`)
-    git(main, "worktree", "add", "--quiet", "-b", name, folder)
-    return folder
+/** In namespaces of the tests' own, a home and ports as a user has them; elsewhere what is free. */
+const place = Effect.gen(function* () {
+  if (process.env["TEST_ENGINE"] !== "own") {
+    const first = yield* freePorts(40)
+    return { home: yield* realFolder, range: `${first}-${first + 39}` }
   }
-  const checkout = branch(shop, "checkout")
-  const vat = branch(shop, "fix-vat")
-  const gone = branch(shop, "old-prices")
-  const redesign = branch(blog, "redesign")
-  const upgrade = branch(blog, "node-26")
-  const ensure = (folder: string, services: string) => ensured(server, folder, services)
-  const ports = {
-    shop: yield* ensure(shop, "web,api,db,mail"),
-    checkout: yield* ensure(checkout, "web,api,db"),
-    vat: yield* ensure(vat, "web,api,db"),
-    gone: yield* ensure(gone, "web"),
-    blog: yield* ensure(blog, "web,storybook"),
-    redesign: yield* ensure(redesign, "web,storybook"),
-    upgrade: yield* ensure(upgrade, "web,storybook")
-  }
-  const programs = yield* realFolder
-  const run = (cwd: string, program: string, port: number | undefined) => {
-    const file = join(programs, program)
-    if (!made.has(program)) symlinkSync(process.execPath, file)
-    made.add(program)
-    return listeningProgram({ cwd, file, thread: program, ...(port === undefined ? {} : { port }) })
-  }
-  const made = new Set<string>()
-  yield* run(shop, "node", ports.shop.get("web"))
-  yield* run(shop, "api", ports.shop.get("api"))
-  yield* run(checkout, "vite", ports.checkout.get("web"))
-  yield* run(redesign, "astro", ports.redesign.get("web"))
-  yield* run(redesign, "storybook", ports.redesign.get("storybook"))
-  // A server that was started in the wrong worktree.
-  yield* run(blog, "astro", ports.vat.get("web"))
-  yield* run(blog, "python3", undefined)
-  rmSync(gone, { recursive: true })
-  mkdirSync(join(home, "elsewhere"))
-  return { server, home, shop, blog, ports }
+  const home = "/home/me"
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      execFileSync("mount", ["-t", "tmpfs", "tmpfs", "/home"])
+      mkdirSync(home)
+    }),
+    () => Effect.sync(() => execFileSync("umount", ["--lazy", "/home"]))
+  )
+  return { home, range: "3000-9999" }
 })
 
-const ensured = (server: PortServer, cwd: string, services: string) =>
+const ensure = (server: PortServer, cwd: string, services: string) =>
   Effect.gen(function* () {
-    const { code, stderr, stdout } = yield* portctl(["ensure", "--service", services, "--json"], {
-      server,
-      cwd,
-      env: { HOME: cwd }
-    })
+    const args = ["ensure", "--service", services, "--json"]
+    const { code, stderr, stdout } = yield* portctl(args, { server, cwd, env: { HOME: cwd, TERM_PROGRAM: "kitty" } })
     if (code !== 0) return yield* Effect.dieMessage(stderr)
     const { allocations }: { allocations: ReadonlyArray<{ service: string; port: number }> } = JSON.parse(stdout)
     return new Map(allocations.map(({ port, service }) => [service, port]))
   })
+
+/** Two projects with six worktrees, as somebody has them on a busy day, with a server in the wrong one of them. */
+export const scene = Effect.gen(function* () {
+  const { home, range } = yield* place
+  const server = yield* startServer({ args: ["--range", range], probe: true })
+  const shop = repository(join(home, "shop"))
+  const blog = repository(join(home, "blog"))
+  const branch = (main: string, name: string) => {
+    const folder = `${main}-${name}`
+    git(main, "worktree", "add", "--quiet", "-b", name, folder)
+    return folder
+  }
+  const [checkout, vat, prices] = [branch(shop, "checkout"), branch(shop, "vat"), branch(shop, "old-prices")]
+  const [redesign, node] = [branch(blog, "redesign"), branch(blog, "node-26")]
+  const ports = {
+    shop: yield* ensure(server, shop, "web,api,db,mail"),
+    checkout: yield* ensure(server, checkout, "web,api,db"),
+    vat: yield* ensure(server, vat, "web,api,db"),
+    blog: yield* ensure(server, blog, "web,db"),
+    redesign: yield* ensure(server, redesign, "web,storybook,db"),
+    node: yield* ensure(server, node, "web,db"),
+    prices: yield* ensure(server, prices, "web")
+  }
+  const programs = yield* realFolder
+  const run = (cwd: string, program: string, port: number | undefined) => {
+    const file = join(programs, `${program}-${port}`)
+    symlinkSync(process.execPath, file)
+    return listeningProgram({ cwd, file, thread: program, ...(port === undefined ? {} : { port }) })
+  }
+  yield* run(shop, "vite", ports.shop.get("web"))
+  yield* run(shop, "api", ports.shop.get("api"))
+  yield* run(checkout, "vite", ports.checkout.get("web"))
+  yield* run(checkout, "api", ports.checkout.get("api"))
+  yield* run(redesign, "astro", ports.redesign.get("web"))
+  yield* run(redesign, "storybook", ports.redesign.get("storybook"))
+  // Started in the wrong worktree.
+  yield* run(shop, "vite", ports.vat.get("web"))
+  yield* run(blog, "python3", undefined)
+  rmSync(prices, { recursive: true })
+  return { server, home, shop, blog, ports }
+})

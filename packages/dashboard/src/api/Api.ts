@@ -1,4 +1,4 @@
-import type { Allocation, HistoryEvent, ListeningPort, ServerInfo, Stale } from "../model/Types.ts"
+import type { Allocation, HistoryEvent, ListeningPort, ServerInfo, Stale, WorkingCopyInfo } from "../model/Types.ts"
 
 /** How long a response may take, in ms. */
 const patience = 15_000
@@ -31,6 +31,9 @@ export const listeners = () => request<ReadonlyArray<ListeningPort>>("GET", "/v1
 
 /** The allocations whose folder is not known to be there. Nothing is released. */
 export const stale = () => request<Stale>("POST", "/v1/prune", { dry_run: true })
+
+/** The working copies and their branches. */
+export const workingCopies = () => request<ReadonlyArray<WorkingCopyInfo>>("GET", "/v1/working-copies")
 
 /** What the server says of itself. */
 export const server = () => request<ServerInfo>("GET", "/v1/server")

@@ -4,6 +4,8 @@ import type { Listener as ListenerSchema, ListeningPort as ListeningPortSchema }
 import type { PruneResult as PruneResultSchema } from "@port-server/domain/Prune"
 import type { ServerInfo as ServerInfoSchema } from "@port-server/domain/ServerInfo"
 
+import type { WorkingCopyInfo as WorkingCopyInfoSchema } from "@port-server/domain/WorkingCopyInfo"
+
 // What the server sends, which the page only reads: the domain's types without its code.
 
 /** An allocation, as JSON. */
@@ -26,6 +28,9 @@ export type ListenersChange = typeof ListenersChangeSchema.Encoded
 
 /** The allocations whose folder is not known to be there, as JSON. */
 export type Stale = typeof PruneResultSchema.Encoded
+
+/** A working copy and its branch, as JSON. */
+export type WorkingCopyInfo = typeof WorkingCopyInfoSchema.Encoded
 
 /** What the server says of itself, as JSON. */
 export type ServerInfo = typeof ServerInfoSchema.Encoded

@@ -32,8 +32,9 @@ const byText = new Intl.Collator(undefined, { numeric: true }).compare
 /** `shop/main`, as the page shows it. */
 export const nameOf = ({ app, instance }: Pick<Allocation, "app" | "instance">): string => shown(`${app}/${instance}`)
 
-/** What tells instances apart; no name contains this character. */
-export const keyOf = ({ app, instance }: Pick<Allocation, "app" | "instance">): string => `${app}\n${instance}`
+/** What tells instances apart. */
+export const keyOf = ({ app, instance }: Pick<Allocation, "app" | "instance">): string =>
+  JSON.stringify([app, instance])
 
 const copyOf = (key: string, services: ReadonlyArray<Service>): WorkingCopy => {
   const [{ allocation } = { allocation: undefined }] = services
@@ -86,7 +87,7 @@ export const workingCopies = (
     else group.push(service)
   }
   const copies = [...groups].map(([key, services]) => copyOf(key, services))
-  const rank = ({ services }: WorkingCopy) => (services.some(isInTrouble) ? 0 : 1)
+  const rank = ({ services, state }: WorkingCopy) => (state === "foreign" ? 0 : services.some(isInTrouble) ? 1 : 2)
   return copies.sort(
     (one, other) => rank(one) - rank(other) || byText(one.app, other.app) || byText(one.instance, other.instance)
   )

@@ -3,7 +3,7 @@ import * as Api from "../api/Api.ts"
 import { problemsOf } from "../model/Problems.ts"
 import { reuse } from "../model/Reuse.ts"
 import type { Allocation, ListeningPort, ServerInfo, Stale } from "../model/Types.ts"
-import { type WorkingCopy, workingCopies } from "../model/WorkingCopies.ts"
+import { keyOf, type WorkingCopy, workingCopies } from "../model/WorkingCopies.ts"
 
 /** What the server said last; nothing before its first response. */
 export const allocations = signal<ReadonlyArray<Allocation> | undefined>(undefined)
@@ -11,6 +11,8 @@ export const allocations = signal<ReadonlyArray<Allocation> | undefined>(undefin
 export const listening = signal<ReadonlyArray<ListeningPort>>([])
 /** Why it cannot be told what listens. */
 export const listenersError = signal<string | undefined>(undefined)
+/** The branches of the working copies, by their keys. */
+export const branches = signal<ReadonlyMap<string, string>>(new Map())
 /** The allocations whose folder is not known to be there. */
 const stale = signal<Stale>({ allocations: [] })
 /** What the server says of itself. */
@@ -54,10 +56,14 @@ const readAll = async (): Promise<void> => {
   }
 }
 
-/** Find out which folders are gone; what was known stays where that cannot be told. */
+/** Find out which folders are gone, and their branches; what was known stays where that cannot be told. */
 export const readFolders = async (): Promise<void> => {
   try {
-    stale.value = await Api.stale()
+    const [gone, copies] = await Promise.all([Api.stale(), Api.workingCopies()])
+    stale.value = gone
+    branches.value = new Map(
+      copies.flatMap(({ branch, ...copy }) => (branch === undefined ? [] : [[keyOf(copy), branch]]))
+    )
   } catch {}
 }
 

@@ -10,12 +10,15 @@ const shownFor = 1_500
 /** A button that copies a text. */
 export const CopyButton = ({
   children,
+  isWord = false,
   label,
   text
 }: {
   readonly text: string
   /** What it copies, for those who do not see what is in it. */
   readonly label: string
+  /** Whether a word is in it, not an icon. */
+  readonly isWord?: boolean
   readonly children: ComponentChildren
 }) => {
   const copied = useSignal(0)
@@ -37,7 +40,7 @@ export const CopyButton = ({
   return (
     <button
       type="button"
-      class="action"
+      class={isWord ? "action word" : "action"}
       title={`${label}: ${text}`}
       aria-label={copied.value > 0 ? `Copied: ${text}` : label}
       data-copied={copied.value > 0}

@@ -26,11 +26,15 @@ export const ServiceRow = ({ service }: { readonly service: Service }) => {
       <StateBadge state={state} />
       <Who sockets={sockets} error={error} hasFolders={state === "foreign" || state === "unknown"} />
       <span class="actions">
-        <CopyButton text={url} label={`Copy the URL of ${name}`}>
-          <Icon name="link" />
+        <CopyButton text={url} label={`Copy the URL of ${name}`} isWord>
+          URL
         </CopyButton>
-        <CopyButton text={`${variableOf(allocation.service)}=${port}`} label={`Copy the variable of ${name}`}>
-          <Icon name="variable" />
+        <CopyButton
+          text={`${variableOf(allocation.service)}=${port}`}
+          label={`Copy the ENV variable of ${name}`}
+          isWord
+        >
+          ENV
         </CopyButton>
         <button
           type="button"

@@ -1,8 +1,20 @@
 import { summaryOf } from "../model/Problems.ts"
 import { shown } from "../model/Text.ts"
 import { isInTrouble, type WorkingCopy } from "../model/WorkingCopies.ts"
+import { branches } from "../state/Registry.ts"
+import { Icon } from "./Icon.tsx"
 import { Path } from "./Path.tsx"
 import { ServiceRow } from "./ServiceRow.tsx"
+
+const Branch = ({ of }: { readonly of: WorkingCopy }) => {
+  const branch = branches.value.get(of.key)
+  return branch === undefined ? null : (
+    <span class="branch" title={`On the branch ${shown(branch)}`}>
+      <Icon name="branch" />
+      <span>{shown(branch)}</span>
+    </span>
+  )
+}
 
 /** A working copy and its services. */
 export const WorkingCopyCard = ({ copy }: { readonly copy: WorkingCopy }) => (
@@ -19,6 +31,7 @@ export const WorkingCopyCard = ({ copy }: { readonly copy: WorkingCopy }) => (
         </span>
         <span class="instance">{shown(copy.instance)}</span>
       </h3>
+      <Branch of={copy} />
       <span class="summary">{summaryOf(copy)}</span>
       {copy.folder === undefined ? undefined : <Path path={copy.folder} isGone={copy.isGone} />}
     </header>
