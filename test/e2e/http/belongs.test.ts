@@ -56,6 +56,34 @@ describe("a process on a port that a project holds", { concurrent: true }, () =>
       "yes"
     ],
     [
+      "in a submodule that was made where it is, with its own git directory",
+      (project) => {
+        const library = repository(join(project, "library"))
+        submodule(project, library, "library")
+        return [folder(library, "src")]
+      },
+      "yes"
+    ],
+    [
+      "in a submodule of a submodule",
+      (project) => {
+        const [library, base] = [repository(`${project}-library`), repository(`${project}-base`)]
+        submodule(library, base, "base")
+        submodule(project, library, "library")
+        git(project, "submodule", "--quiet", "update", "--init", "--recursive")
+        return [folder(project, "library/base/src")]
+      },
+      "yes"
+    ],
+    [
+      "in a worktree of a submodule inside it",
+      (project) => {
+        submodule(project, repository(`${project}-library`), "library")
+        return [folder(worktree(join(project, "library"), join(project, "library-feature")), "src")]
+      },
+      "no"
+    ],
+    [
       "in a submodule of its linked worktree",
       (project) => {
         submodule(project, repository(`${project}-library`), "library")

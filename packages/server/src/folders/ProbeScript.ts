@@ -7,7 +7,7 @@ export const patience = 1_000
  */
 const probeFolders = (patience: number): void => {
   const { opendir, readFile, realpath, stat } = process.getBuiltinModule("node:fs/promises")
-  const { basename, dirname, resolve } = process.getBuiltinModule("node:path")
+  const { basename, dirname, relative, resolve } = process.getBuiltinModule("node:path")
   /** Paths probed at a time: bounds how many threads of this process one file system can hold. */
   const width = 4
 
@@ -44,10 +44,23 @@ const probeFolders = (patience: number): void => {
     return status?.isFile() && status.size <= 65_536 ? await readFile(path, "utf8").catch(() => "") : ""
   }
 
-  /** Whether a `.git` is the file of a submodule: the git directory that it leads to names its worktree. */
+  /** Whether a folder above names a folder as its submodule. */
+  const isNamedAbove = async (folder: string) => {
+    for (let above = dirname(folder); ; above = dirname(above)) {
+      const lines = (await textOf(resolve(above, ".gitmodules"))).split("\n")
+      const paths = lines.flatMap((line) => /^\s*path\s*=\s*"?(.*?)"?\s*$/.exec(line)?.[1] ?? [])
+      if (paths.includes(relative(above, folder))) return true
+      if (above === dirname(above)) return false
+    }
+  }
+
+  /**
+   * Whether a `.git` is a submodule's: a file that leads to a git directory which names its worktree, or, where it is the
+   * git directory itself, of a folder that one above names.
+   */
   const isSubmodule = async (path: string) => {
     const [, folder] = /^gitdir: (.+)$/m.exec(await textOf(path)) ?? []
-    if (folder === undefined) return false
+    if (folder === undefined) return isNamedAbove(dirname(path))
     const files = ["config", "config.worktree"].map((name) => textOf(resolve(dirname(path), folder, name)))
     return (await Promise.all(files)).some((text) => /^\s*worktree\s*=/m.test(text))
   }
