@@ -138,6 +138,12 @@ export const startServer = (
     return { ...running, port: Number(digits), address, url: `http://${address}`, home, database }
   })
 
+/** What else listens on this machine where the usual range begins is no concern of tests that are given those ports. */
+const withoutOthers = (ended: Ended): Ended => ({
+  ...ended,
+  stderr: ended.stderr.replace(/^warning: .* port (3\d{3}|400\d) \(.*\n/gm, "")
+})
+
 /** Run the built portctl to its end, against a server where one is given. */
 export const portctl = (
   args: ReadonlyArray<string>,
@@ -148,5 +154,6 @@ export const portctl = (
     ...(options.cwd === undefined ? {} : { cwd: options.cwd })
   }).pipe(
     Effect.flatMap((running) => running.ended),
+    Effect.map(withoutOthers),
     Effect.scoped
   )

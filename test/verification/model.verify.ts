@@ -231,6 +231,10 @@ const ensure = (
         path === undefined || row?.path === undefined || row.path === path || exists(row.path) ? [] : [row.path]
       )
       expect(given.took_over).toBe(lost[0])
+      const unmet = missing.flatMap(({ prefer, service }, index) =>
+        prefer && ports[index] !== prefer ? [{ service, prefer }] : []
+      )
+      expect(given.not_preferred ?? []).toEqual(unmet)
       const also = all.filter((row) => missing.some(({ service }) => service === row.service))
       expect(given.also_held ?? []).toEqual(also)
       services.forEach(({ service }, index) => {

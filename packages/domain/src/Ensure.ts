@@ -145,6 +145,12 @@ export const EnsureResult = Schema.Struct({
     }),
     { exact: true }
   ),
+  not_preferred: Schema.optionalWith(
+    Schema.Array(Schema.Struct({ service: Schema.String, prefer: Schema.Int })).annotations({
+      description: "the services that were given another port than the one that they prefer"
+    }),
+    { exact: true }
+  ),
   also_held: Schema.optionalWith(
     Schema.Array(Allocation).annotations({ description: "further ports of the services that were given a new one" }),
     { exact: true }

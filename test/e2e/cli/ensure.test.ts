@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import { allocate, listed } from "../../support/Api.ts"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
 import { git, realFolder, temporaryRepository, worktree } from "../../support/Git.ts"
+import { listeningProgram } from "../../support/Listening.ts"
 import { type PortServer, portctl, startServer } from "../../support/Programs.ts"
 import { answering, listener } from "../../support/Sockets.ts"
 
@@ -174,7 +175,7 @@ describe.concurrent("portctl ensure", () => {
     180_000
   )
 
-  it.scopedLive("is one request", () =>
+  it.scopedLive("is one request, and one for what is on the ports", () =>
     Effect.gen(function* () {
       const allocation = { id: 1, app: "proj", instance: "main", service: "web", port: 3000, created_at: "now" }
       const body = JSON.stringify({ app: "proj", instance: "main", allocations: [allocation] })
@@ -182,7 +183,7 @@ describe.concurrent("portctl ensure", () => {
       const cwd = yield* temporaryRepository("proj")
       const args = ["ensure", "--service", "web"]
       expectAnswer(yield* portctl(args, { cwd, env: { PORT_SERVER_ADDR: address } }), "proj/main\nweb  3000\n")
-      expect(connections()).toBe(1)
+      expect(connections()).toBe(2)
     })
   )
 
@@ -243,7 +244,7 @@ describe.concurrent("portctl ensure", () => {
     Effect.gen(function* () {
       const server = yield* startServer({ probe: true })
       const top = yield* temporaryRepository("proj")
-      const { port } = yield* listener()
+      const { port } = yield* listeningProgram({ cwd: top })
       expectAnswer(yield* ensure(server, top, "--quiet", "--service", `web=${port}`), `${port}\n`)
       expectAnswer(yield* ensure(server, top, "--quiet", "--service", "web"), `${port}\n`)
     })
@@ -306,6 +307,10 @@ describe.concurrent("portctl.json", () => {
       expectAnswer(yield* ensure(server, inner), "proj/main\nweb  4000\ndb   3000\n")
       const tree = worktree(top, join(top, "../second"))
       write(tree, { services: { web: { prefer: 4000 } } })
+      expect(yield* ensure(server, tree)).toMatchObject({
+        stdout: "proj/second\nweb  3001\n",
+        stderr: "note: web prefers port 4000 and has 3001: 4000 belongs to proj/main/web (id=1)\n"
+      })
       expectAnswer(yield* ensure(server, tree), "proj/second\nweb  3001\n")
     })
   )

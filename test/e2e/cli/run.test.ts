@@ -33,6 +33,9 @@ const run = (server: PortServer, cwd: string, args: ReadonlyArray<string>, { env
 const started = (server: PortServer, cwd: string, script: string, ...args: ReadonlyArray<string>) =>
   start("sh", ["-c", script, bin.portctl, ...args], { cwd, env: { PORT_SERVER_ADDR: server.address } })
 
+/** The note when another worktree first gets a port for web. */
+const noteOfPreferred = "note: web prefers port 4000 and has 3001: 4000 belongs to proj/main/web (id=2)\n"
+
 const print = ["--", "sh", "-c", 'echo "WEB=$WEB PGPORT=$PGPORT PORT=$PORT WEB_PORT=$WEB_PORT"']
 
 describe.concurrent("portctl run: the variables", () => {
@@ -121,7 +124,7 @@ describe.concurrent("portctl run: the variables", () => {
         code: 0,
         signal: null,
         stdout: "3001 3002 \nPGPORT=3002 WEB=3001\n",
-        stderr: "proj/tree: WEB=3001 PGPORT=3002\n"
+        stderr: `${noteOfPreferred}proj/tree: WEB=3001 PGPORT=3002\n`
       })
       // In the same worktree, PORT is the one that the outer run named.
       const again = ["--quiet", "--service", "web", "--", "sh", "-c", twice, bin.portctl]
@@ -153,7 +156,7 @@ describe.concurrent("portctl run: a variable with a port of another working copy
       variables: { URL: "x://localhost:{db}/y" }
     }
     for (const folder of [top, tree]) writeFileSync(join(folder, "portctl.json"), JSON.stringify(file))
-    yield* run(server, top, ["--quiet", "--", "true"])
+    for (const folder of [top, tree]) yield* run(server, folder, ["--quiet", "--", "true"])
     return { server, top, tree }
   })
 
@@ -634,7 +637,7 @@ describe.concurrent("a command line that run cannot follow", () => {
         cwd: top,
         env: { PORT_SERVER_ADDR: yield* closedAddress, PORTCTL_AUTOSTART: "0" }
       })
-      expect(ended).toMatchObject({ code: 1, stdout: "" })
+      expect(ended).toMatchObject({ code: 69, stdout: "" })
       expect(ended.stderr).toMatch(/^error: cannot reach port-server/)
     })
   )

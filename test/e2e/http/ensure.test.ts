@@ -18,6 +18,7 @@ const EnsureResult = Schema.Struct({
   instance: Schema.String,
   allocations: Allocations,
   took_over: Schema.optional(Schema.String),
+  not_preferred: Schema.optional(Schema.Array(Schema.Struct({ service: Schema.String, prefer: Schema.Int }))),
   also_held: Schema.optional(Allocations)
 })
 const decode = Schema.decodeUnknownSync(EnsureResult, { onExcessProperty: "error" })
@@ -120,8 +121,10 @@ describe("POST /v1/ensure", () => {
       ]
       const first = yield* ensure(port, services)
       expect(portsOf(first)).toEqual([4000, 3001, 3002, 3000])
+      const { not_preferred, ...later } = first
+      expect(not_preferred).toEqual([services[1], services[2]])
       yield* call(port, "DELETE", "/v1/allocations", { app: "other" })
-      expect(yield* ensure(port, services)).toEqual(first)
+      expect(yield* ensure(port, services)).toEqual(later)
     })
   )
 

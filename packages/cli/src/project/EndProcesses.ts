@@ -10,7 +10,7 @@ import { CliError } from "../errors/CliError.ts"
 import { codeOf } from "../errors/FileError.ts"
 import { listenerName, whose } from "../output/ListenerFormat.ts"
 import * as Process from "../platform/Process.ts"
-import { socketsOn } from "./PortStates.ts"
+import { socketsOn } from "./PortSockets.ts"
 
 /** How long a process may take to end by itself. */
 const patience = "5 seconds"

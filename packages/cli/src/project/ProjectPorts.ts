@@ -1,4 +1,3 @@
-import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { namesOf } from "@port-server/domain/Block"
 import { EnsureRequest, type EnsureResult, type RequestedService } from "@port-server/domain/Ensure"
@@ -9,6 +8,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
+import { noteNotPreferred, noteOtherPorts, warnOfForeign } from "./PortNotes.ts"
 import type { Here } from "./ProjectContext.ts"
 
 const decode = Schema.decodeUnknown(EnsureRequest)
@@ -39,26 +39,6 @@ export const requestedServices = (here: Here, asked: ReadonlyArray<RequestedServ
         knownServices(here),
         (services): ReadonlyArray<RequestedService> => services.map((service) => ({ service }))
       )
-
-/** Note the other ports of services that were given a new one now because exactly that one was asked for. */
-const noteOtherPorts = ({ also_held = [] }: EnsureResult) => {
-  const blocks: Array<{ readonly first: Allocation; size: number }> = []
-  for (const each of also_held) {
-    const block = blocks.find(({ first }) => each.service === `${first.service}+${each.port - first.port}`)
-    if (block === undefined) blocks.push({ first: each, size: 1 })
-    else block.size++
-  }
-  return Effect.forEach(
-    blocks,
-    ({ first: { id, owner, port, service }, size }) =>
-      Console.error(
-        size === 1
-          ? `note: ${owner} has port ${port} (id=${id}) too; portctl release --id ${id} gives it back`
-          : `note: ${owner} has ports ${port}-${port + size - 1} too; portctl release --service ${escapeControls(service)} --port ${port} gives them back`
-      ),
-    { discard: true }
-  )
-}
 
 /** Note whose the ports were until now, from where the working copy was moved, and which instance it is given. */
 const notePlace = ({ app, instance, instead_of, moved_from, took_over }: EnsureResult) =>
@@ -132,6 +112,9 @@ export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: Re
   })
   const ensured = yield* request(here, services)
   yield* noteOtherPorts(ensured)
+  yield* noteNotPreferred(ensured)
   const names = new Set(asked.flatMap(({ service }) => namesOf(service, settings.get(service))))
-  return { ...ensured, allocations: ensured.allocations.filter(({ service }) => names.has(service)) }
+  const allocations = ensured.allocations.filter(({ service }) => names.has(service))
+  yield* warnOfForeign(here.folder, allocations)
+  return { ...ensured, allocations }
 })

@@ -20,7 +20,7 @@ import type { TransactionOps } from "../storage/TransactionOps.ts"
 import { EnsuredFolders } from "./EnsuredFolders.ts"
 import { type Folders, folderOf, isLost } from "./FolderStatus.ts"
 import { ownerByCopies, ownerByPorts } from "./InstanceNames.ts"
-import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
+import { OwnPorts, type PortPicker } from "./OwnPorts.ts"
 import { ProbedFolders } from "./ProbedFolders.ts"
 import { allocationsOf, choose, current, isComplete, readCandidates, type ServicePorts } from "./ServicePorts.ts"
 import { type Placement, place } from "./WorkingCopies.ts"
@@ -90,7 +90,7 @@ const remember = Effect.fnUntraced(function* (write: TransactionOps, copy: Place
 export class Projects extends Effect.Service<Projects>()("@port-server/server/registry/Projects", {
   effect: Effect.gen(function* () {
     const store = yield* AllocationRepository
-    const allocator = yield* PortAllocator
+    const allocator = yield* OwnPorts
     const ensured = yield* EnsuredFolders
     const { probe } = yield* FolderProbe
 
@@ -132,8 +132,8 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
           const devices =
             wanted.length === 0 ? new Map<number, string>() : yield* write.devices(held.map(({ id }) => id))
           const folders: Folders = { states: probed.states, devices }
-          const chosen =
-            picker === undefined ? new Map<ServiceRequest, number>() : yield* choose(write, missing, picker)
+          const { chosen, ...unmet } =
+            picker === undefined ? { chosen: new Map<ServiceRequest, number>() } : yield* choose(write, missing, picker)
           const state = probed.states.get(path ?? "")
           const isDeviceKnown = state?._tag === "Present" || (state?._tag === "Absent" && state.hasParent)
           const device = isDeviceKnown ? state.device : copy?.device
@@ -162,6 +162,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
             ...(took_over === undefined ? {} : { took_over }),
             ...(moved_from === undefined ? {} : { moved_from }),
             ...(instead_of === undefined || !isAsked ? {} : { instead_of }),
+            ...unmet,
             ...(also_held.length === 0 ? {} : { also_held })
           }
         })
@@ -178,8 +179,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
        * @param inTurn holds each transaction back until its turn comes, but not the probing of folders in between
        */
       ensure: Effect.fnUntraced(function* (request: EnsureRequest, inTurn: InTurn = identity) {
-        const { path, working_copy } = request
-        const folder = working_copy?.folder ?? path
+        const { working_copy, path: folder = working_copy?.folder } = request
         // What is needed is found out in the transaction.
         let states: ProbedFolders["states"] = new Map()
         let picker: PortPicker | undefined
@@ -191,10 +191,10 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
             return result
           }
           states = new Map([...states, ...(yield* probe(result.folders))])
-          if (result.needsListeners) picker = yield* allocator.picker
+          if (result.needsListeners) picker = yield* allocator.picker(folder, request.services)
         }
       })
     } as const
   }),
-  dependencies: [AllocationRepository.Default, PortAllocator.Default, EnsuredFolders.Default, FolderProbe.Default]
+  dependencies: [AllocationRepository.Default, OwnPorts.Default, EnsuredFolders.Default, FolderProbe.Default]
 }) {}

@@ -1,6 +1,6 @@
 import type { Allocation } from "@port-server/domain/Allocation"
 import { namesOf, portsFrom } from "@port-server/domain/Block"
-import type { ServiceRequest } from "@port-server/domain/Ensure"
+import type { EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
 import { PortTaken } from "@port-server/domain/Errors"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -74,7 +74,22 @@ export const readCandidates = Effect.fnUntraced(function* (
 const lacking = ({ found, request }: ServicePorts, first: number): ReadonlyArray<number> =>
   portsFrom(first, request).filter((_, index) => found[index] === undefined)
 
-/** Choose the first ports of services that lack some, before anything is written. */
+/** The services that are given their first ports now, and other ones than they prefer. */
+const notPreferred = (
+  services: ReadonlyArray<ServicePorts>,
+  chosen: ReadonlyMap<ServiceRequest, number>
+): Pick<EnsureResult, "not_preferred"> => {
+  const not_preferred = services.flatMap(({ first, request }) => {
+    const { prefer, service } = request
+    return first === undefined && prefer && chosen.get(request) !== prefer ? [{ service, prefer }] : []
+  })
+  return not_preferred.length === 0 ? {} : { not_preferred }
+}
+
+/**
+ * Choose the first ports of services that lack some, before anything is written; and which of those that get their first
+ * ones now get others than they prefer.
+ */
 export const choose = Effect.fnUntraced(function* (
   write: TransactionOps,
   services: ReadonlyArray<ServicePorts>,
@@ -113,7 +128,7 @@ export const choose = Effect.fnUntraced(function* (
   for (const each of services) {
     if (!chosen.has(each.request)) take(each, yield* picker.nextFree(write, taken, each.request))
   }
-  return chosen
+  return { chosen, ...notPreferred(services, chosen) }
 })
 
 /** The allocations of a service by name and port, where it begins at the port that is chosen or the one that it has. */

@@ -1,0 +1,73 @@
+import type { Allocation } from "@port-server/domain/Allocation"
+import type { PortStatus } from "@port-server/domain/api/PortServerApi"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import type { EnsureResult } from "@port-server/domain/Ensure"
+import { socketsOf } from "@port-server/domain/Listener"
+import { escapeControls } from "@port-server/domain/Name"
+import { Port } from "@port-server/domain/Port"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { ownerAndId } from "../output/AllocationTable.ts"
+import { byProcess, holds, whose } from "../output/ListenerFormat.ts"
+import { socketsOn } from "./PortSockets.ts"
+
+/** Note the other ports of services that were given a new one now because exactly that one was asked for. */
+export const noteOtherPorts = ({ also_held = [] }: EnsureResult) => {
+  const blocks: Array<{ readonly first: Allocation; size: number }> = []
+  for (const each of also_held) {
+    const block = blocks.find(({ first }) => each.service === `${first.service}+${each.port - first.port}`)
+    if (block === undefined) blocks.push({ first: each, size: 1 })
+    else block.size++
+  }
+  return Effect.forEach(
+    blocks,
+    ({ first: { id, owner, port, service }, size }) =>
+      Console.error(
+        size === 1
+          ? `note: ${owner} has port ${port} (id=${id}) too; portctl release --id ${id} gives it back`
+          : `note: ${owner} has ports ${port}-${port + size - 1} too; portctl release --service ${escapeControls(service)} --port ${port} gives them back`
+      ),
+    { discard: true }
+  )
+}
+
+/** Why a port was not given, as a sentence goes on about it. */
+const occupation = (status: PortStatus): string => {
+  const { holder, port } = status
+  if (holder !== undefined) return `${port} belongs to ${ownerAndId(holder)}`
+  const groups = byProcess(socketsOf(status))
+  return groups.length === 0 ? `${port} cannot be had` : groups.map((group) => holds(group, String(port))).join(", ")
+}
+
+/** Note why services were given other ports now than those that they prefer. */
+export const noteNotPreferred = ({ allocations, not_preferred = [] }: EnsureResult) =>
+  Effect.forEach(
+    not_preferred,
+    Effect.fnUntraced(function* ({ prefer, service }) {
+      const client = yield* PortServerClient
+      const status = yield* Effect.option(Effect.flatMap(Schema.decodeUnknown(Port)(prefer), client.check))
+      const reason = Option.match(status, { onNone: () => `${prefer} cannot be had`, onSome: occupation })
+      const port = allocations.find((each) => each.service === service)?.port
+      yield* Console.error(`note: ${escapeControls(service)} prefers port ${prefer} and has ${port}: ${reason}`)
+    }),
+    { discard: true }
+  )
+
+/** Warn of what is on ports and does not belong to the project in a folder, in one line for each port. */
+export const warnOfForeign = (folder: string, allocations: ReadonlyArray<Allocation>) =>
+  Effect.gen(function* () {
+    const sockets = yield* socketsOn(
+      folder,
+      allocations.map(({ port }) => port)
+    )
+    for (const { port, service } of allocations) {
+      const foreign = byProcess((sockets.get(port) ?? []).filter(({ belongs }) => belongs === "no"))
+      if (foreign.length === 0) continue
+      const place = `port ${port} (${escapeControls(service)})`
+      const each = foreign.map((group) => `${holds(group, place)} and ${whose(group.first)}`)
+      yield* Console.error(`warning: ${each.join("; ")}`)
+    }
+    // The ports are given all the same where it cannot be read what is on them.
+  }).pipe(Effect.ignore)

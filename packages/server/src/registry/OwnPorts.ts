@@ -1,0 +1,40 @@
+import { portsFrom } from "@port-server/domain/Block"
+import type { ServiceRequest } from "@port-server/domain/Ensure"
+import * as Effect from "effect/Effect"
+import { Listeners } from "../listeners/Listeners.ts"
+import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
+import { SocketProjects } from "./SocketProjects.ts"
+
+export type { PortPicker }
+
+/** Picks ports for a project: a preferred one that only the project's own processes hold is available to it. */
+export class OwnPorts extends Effect.Service<OwnPorts>()("@port-server/server/registry/OwnPorts", {
+  effect: Effect.gen(function* () {
+    const allocator = yield* PortAllocator
+    const listeners = yield* Listeners
+    const sockets = yield* SocketProjects
+
+    return {
+      /** What is to be done before the write transaction begins that gives ports to the services of a folder's project. */
+      picker: Effect.fnUntraced(function* (folder: string | undefined, services: ReadonlyArray<ServiceRequest>) {
+        const picker: PortPicker = yield* allocator.picker
+        if (folder === undefined) return picker
+        const preferred = services.flatMap(({ prefer, ...block }) => (prefer ? portsFrom(prefer, block) : []))
+        const busy = yield* Effect.filter(preferred, (port) => Effect.negate(picker.isAvailable(port)))
+        if (busy.length === 0) return picker
+        const found = yield* sockets.judge(yield* listeners.on(busy), folder)
+        const own = new Set(
+          found.flatMap(({ listeners = [], port }) =>
+            listeners.every(({ belongs }) => belongs === "yes") ? [port] : []
+          )
+        )
+        const result: PortPicker = {
+          ...picker,
+          isAvailable: (port) => (own.has(port) ? Effect.succeed(true) : picker.isAvailable(port))
+        }
+        return result
+      })
+    } as const
+  }),
+  dependencies: [PortAllocator.Default, Listeners.Default, SocketProjects.Default]
+}) {}
