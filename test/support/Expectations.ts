@@ -32,14 +32,26 @@ export const expectUnallocated = (ended: Ended, port: number): void => {
 }
 
 /** The program failed with exactly this sentence, one line, and printed nothing else. */
-export const expectError = (ended: Ended, sentence: string, stdout = ""): void => {
-  expect(ended).toEqual({ code: 1, signal: null, stdout, stderr: `error: ${sentence}\n` })
+export const expectError = (ended: Ended, sentence: string, stdout = "", code = 1): void => {
+  expect(ended).toEqual({ code, signal: null, stdout, stderr: `error: ${sentence}\n` })
   expectClean(ended)
 }
 
+/** The commands of the specification, which fail with 1 whatever the reason is. */
+const originals = ["allocate", "release", "list", "check", "health"]
+
+/** {@link expectError} of a command that reached no server. */
+export const expectUnreachable = (ended: Ended, args: string, sentence: string, stdout = ""): void =>
+  expectError(ended, sentence, stdout, originals.includes(args.split(" ")[0] ?? "") ? 1 : 69)
+
 /** The program refused its command line: what is wrong in one line, then the usage, which starts as given. */
 export const expectUsageError = (ended: Ended, wrong: RegExp, usage: string): void => {
-  expect(ended).toMatchObject({ code: 1, signal: null, stdout: "" })
+  const [program, command] = usage.split(" ")
+  const code = program !== "portctl" || command === undefined || originals.includes(command) ? 1 : 2
+  const [first = ""] = ended.stderr.split("\n")
+  const json = `${JSON.stringify({ error: first.slice("error: ".length) })}\n`
+  expect(ended).toMatchObject({ code, signal: null })
+  expect(["", json]).toContain(ended.stdout)
   const [error = "", help = "", ...rest] = ended.stderr.split("\n")
   expect(error).toMatch(/^error: ./)
   expect(error).toMatch(wrong)

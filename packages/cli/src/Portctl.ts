@@ -3,7 +3,7 @@ import type { ProgramInfo } from "@port-server/command-line/Program"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { serverAddress, version } from "@port-server/domain/Defaults"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
-import { escapeControls } from "@port-server/domain/Name"
+import { escapeControls, escapeJson } from "@port-server/domain/Name"
 import type { ConfigError } from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as LoopbackHttpClient from "./client/LoopbackHttpClient.ts"
 import * as OwnServer from "./client/OwnServer.ts"
 import * as ResilientHttpClient from "./client/ResilientHttpClient.ts"
-import type { SettingsUnusable } from "./errors/ServerErrors.ts"
+import { type SettingsUnusable, unavailable } from "./errors/ServerErrors.ts"
 import { usualAddress } from "./settings/UsualAddress.ts"
 
 /** The client of the usual address. What a recovery needs is loaded only when a request fails. */
@@ -33,28 +33,59 @@ const client = (recovery: "awaitRestart" | "autostart") =>
     )
   )
 
+const misuse = { 2: "The command line is wrong" }
+const unreachable = { [unavailable]: "The server cannot be reached" }
+
 /** Commands whose code is loaded when the command line names them: the others cost a short one nothing. */
 const loading =
-  (client: Layer.Layer<PortServerClient, ConfigError | SettingsUnusable>) =>
+  (client: Layer.Layer<PortServerClient, ConfigError | SettingsUnusable>, exitCodes: Command.Command["exitCodes"]) =>
   (name: string, load: () => Promise<Command.Command<PortServerClient>>): Command.Subcommand => ({
     name,
-    load: Effect.map(Effect.promise(load), Command.provide(client))
+    load: Effect.map(Effect.promise(load), (command) =>
+      Command.provide(client)(Command.withExitCodes(exitCodes)(command))
+    )
   })
 
-/** A command that needs a server, or none. */
-const command = loading(client("awaitRestart"))
+/** One of the five commands that fail with 1, whatever the reason is. */
+const original = loading(client("awaitRestart"), {})
+
+/** A command that needs a server. */
+const command = loading(client("awaitRestart"), { ...misuse, ...unreachable })
 
 /** A {@link command} that starts the server itself where none runs on this machine. */
-const starting = loading(client("autostart"))
+const starting = loading(client("autostart"), { ...misuse, ...unreachable })
+
+/** A command that needs no server. */
+const local = loading(client("awaitRestart"), misuse)
+
+/** What people type for a command. */
+const otherNames: ReadonlyMap<string, string> = new Map([
+  ["ls", "list"],
+  ["ps", "list --live"],
+  ["rm", "release"],
+  ["delete", "release"],
+  ["free", "release"],
+  ["who", "why"],
+  ["up", "start"],
+  ["down", "stop"]
+])
+
+/** What a word that is no command was meant to ask: a port alone, whose it is. */
+const meant = (word: string): string | undefined => {
+  const [, port] = /^:?([1-9]\d{0,4})$/.exec(word) ?? []
+  return port === undefined ? otherNames.get(word) : `why --port ${port}`
+}
 
 /** The program `portctl`. */
 export const portctl: ProgramInfo = {
   version,
   messageOf: sentenceOf,
   printable: escapeControls,
+  jsonText: (value) => escapeJson(JSON.stringify(value)),
   values: async () => (await import("./client/CompletionValues.ts")).values,
   root: Command.group("portctl", {
     summary: "Ask port-server for this machine's ports.",
+    meant,
     environment: [
       ["PORT_SERVER_ADDR", `Where port-server listens (default: ${serverAddress})`],
       ["PORTCTL_AUTOSTART", "0: no command but start starts port-server"],
@@ -62,18 +93,18 @@ export const portctl: ProgramInfo = {
     ],
     groups: {
       Ports: [
-        command("allocate", async () => (await import("./commands/ports/allocate.ts")).allocate),
-        command("release", async () => (await import("./commands/ports/release.ts")).release),
-        command("list", async () => (await import("./commands/ports/list.ts")).list),
-        command("check", async () => (await import("./commands/ports/check.ts")).check),
+        original("allocate", async () => (await import("./commands/ports/allocate.ts")).allocate),
+        original("release", async () => (await import("./commands/ports/release.ts")).release),
+        original("list", async () => (await import("./commands/ports/list.ts")).list),
+        original("check", async () => (await import("./commands/ports/check.ts")).check),
         starting("why", async () => (await import("./commands/ports/why.ts")).why),
         starting("scan", async () => (await import("./commands/ports/scan.ts")).scan),
         starting("prune", async () => (await import("./commands/ports/prune.ts")).prune)
       ],
       "A project's ports": [
-        command("init", async () => (await import("./commands/project/init.ts")).init),
-        command("add", async () => (await import("./commands/project/add.ts")).add),
-        command("remove", async () => (await import("./commands/project/remove.ts")).remove),
+        local("init", async () => (await import("./commands/project/init.ts")).init),
+        local("add", async () => (await import("./commands/project/add.ts")).add),
+        local("remove", async () => (await import("./commands/project/remove.ts")).remove),
         starting("get", async () => (await import("./commands/project/get.ts")).get),
         starting("ensure", async () => (await import("./commands/project/ensure.ts")).ensure),
         starting("env", async () => (await import("./commands/project/env.ts")).env),
@@ -88,10 +119,10 @@ export const portctl: ProgramInfo = {
         command("restart", async () => (await import("./commands/server/restart.ts")).restart),
         command("status", async () => (await import("./commands/server/status.ts")).status),
         starting("dashboard", async () => (await import("./commands/server/dashboard.ts")).dashboard),
-        command("doctor", async () => (await import("./commands/server/doctor.ts")).doctor),
-        command("config", async () => (await import("./commands/server/config.ts")).config),
-        command("service", async () => (await import("./commands/server/service.ts")).service),
-        command("health", async () => (await import("./commands/server/health.ts")).health)
+        local("doctor", async () => (await import("./commands/server/doctor.ts")).doctor),
+        local("config", async () => (await import("./commands/server/config.ts")).config),
+        local("service", async () => (await import("./commands/server/service.ts")).service),
+        original("health", async () => (await import("./commands/server/health.ts")).health)
       ],
       Backup: [
         command("export", async () => (await import("./commands/ports/export.ts")).exportAll),

@@ -25,6 +25,8 @@ export interface ProgramInfo {
   readonly messageOf: (error: unknown) => string
   /** Text without what would steer a terminal. */
   readonly printable: (text: string) => string
+  /** A value as JSON that is fit for a terminal; for programs with a flag `--json`. */
+  readonly jsonText?: (value: unknown) => string
 }
 
 /** A command with the words that lead to it, and the arguments that follow them. */
@@ -51,11 +53,13 @@ const unknownCommand = ({ args: [given], command, path }: Resolved): UsageError 
   if (words.length > 0) {
     return new UsageError({ message: `${path.join(" ")} takes ${joinWithOr(names)}, not ${JSON.stringify(given)}` })
   }
-  const meant = suggest(given, [...names, "help"])
+  const line = command.meant?.(given)
+  const meant = line ?? suggest(given, [...names, "help"])
   const question = meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`
+  const hint = meant === undefined || names.includes(meant) || meant === "help" ? `help ${meant}` : meant
   return new UsageError({
     message: `unknown command ${JSON.stringify(given)}${question} (${program} --help lists the commands)`,
-    hint: meant === undefined ? undefined : `${program} help ${meant}`
+    hint: meant === undefined ? undefined : `${program} ${hint}`
   })
 }
 
@@ -87,9 +91,38 @@ const execute = (directive: Directive, { command, path }: Resolved, { root, vers
   }
 }
 
-const runCommand = (program: ProgramInfo, argv: ReadonlyArray<string>): Effect.Effect<void, unknown> => {
+/** What a misused command line is to a command that lists this exit status. */
+const misused = 2
+
+/** The exit status that an error asks for by an `exitCode` of its own. */
+const exitCodeOf = (error: unknown): ExitCode => {
+  if (error instanceof UsageError) return misused
+  return Predicate.hasProperty(error, "exitCode") && typeof error.exitCode === "number" ? error.exitCode : 1
+}
+
+/**
+ * Report a failure. The exit status is the error's if the command lists it, otherwise 1. Interrupted, it stays so.
+ *
+ * @param isJson whether an error of the command line is printed as JSON, too; all others are by the command
+ */
+const fail =
+  (program: ProgramInfo, exitCodes: Command["exitCodes"], isJson: boolean) =>
+  (cause: Cause.Cause<unknown>): Effect.Effect<ExitCode> => {
+    if (Cause.isInterruptedOnly(cause)) return Effect.interrupt
+    const error: unknown = Cause.squash(cause)
+    if (error instanceof NonZeroExit) return Effect.succeed(error.status)
+    const status = exitCodeOf(error)
+    const json = isJson && error instanceof UsageError ? program.jsonText?.({ error: error.message }) : undefined
+    return reportError(error, program.messageOf(error), program.printable).pipe(
+      Effect.zipRight(json === undefined ? Effect.void : Console.log(json)),
+      Effect.as(status in exitCodes ? status : 1)
+    )
+  }
+
+const runCommand = (program: ProgramInfo, argv: ReadonlyArray<string>): Effect.Effect<ExitCode> => {
   const { root } = program
   const hasCommands = subcommandsOf(root).length > 0
+  const end = argv.includes("--") ? argv.indexOf("--") : argv.length
   // Another way to write `COMMAND --help`.
   const args = hasCommands && argv[0] === "help" ? [...argv.filter((arg) => arg !== "help"), "--help"] : argv
   return Effect.flatMap(resolve({ path: [root.name], command: root, args }), (resolved) => {
@@ -104,7 +137,9 @@ const runCommand = (program: ProgramInfo, argv: ReadonlyArray<string>): Effect.E
               hint: error.hint ?? help.join(" ")
             })
           : error
-      )
+      ),
+      Effect.as(0),
+      Effect.catchAllCause(fail(program, resolved.command.exitCodes, argv.slice(0, end).includes("--json")))
     )
   })
 }
@@ -120,19 +155,8 @@ const printCompletions = ({ root, values }: ProgramInfo, [shell = "", ...args]: 
     Effect.flatMap((text) => Console.log(text))
   )
 
-/** The exit status that an error asks for by an `exitCode` of its own, otherwise 1. */
-const exitCodeOf = (error: unknown): ExitCode =>
-  Predicate.hasProperty(error, "exitCode") && typeof error.exitCode === "number" ? error.exitCode : 1
-
 /** Run a command line to its end, and report what went wrong. Interrupted, it stays so. */
 export const run = (program: ProgramInfo, argv: ReadonlyArray<string>): Effect.Effect<ExitCode> =>
-  (argv[0] === completionCommand ? printCompletions(program, argv.slice(1)) : runCommand(program, argv)).pipe(
-    Effect.as(0),
-    Effect.catchAllCause((cause) => {
-      if (Cause.isInterruptedOnly(cause)) return Effect.interrupt
-      const error: unknown = Cause.squash(cause)
-      return error instanceof NonZeroExit
-        ? Effect.succeed(error.status)
-        : Effect.as(reportError(error, program.messageOf(error), program.printable), exitCodeOf(error))
-    })
-  )
+  argv[0] === completionCommand
+    ? printCompletions(program, argv.slice(1)).pipe(Effect.as(0), Effect.catchAllCause(fail(program, {}, false)))
+    : runCommand(program, argv)

@@ -242,7 +242,7 @@ describe("Program.run", () => {
       expect(yield* parsed("wrap", "--quiet", "--", ...args)).toEqual({ quiet: true, command: args })
       const many = Array.from({ length: 30_000 }, (_, index) => String(index))
       expect(yield* parsed("wrap", "--", ...many)).toEqual({ quiet: false, command: many })
-      expect((yield* refusal("wrap", "ls"))[0]).toBe("error: the command goes after --")
+      expect((yield* refusal("wrap", "ls", "-l"))[0]).toBe("error: the command goes after --: tool wrap -- ls -l")
       expect(yield* parsed("compose", "up", "-d", "--json", "--", "plan")).toEqual({
         args: ["up", "-d", "--json", "--", "plan"]
       })

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { listed } from "../../support/Api.ts"
 import { pidAt, user } from "../../support/Daemon.ts"
-import { expectClean, expectError } from "../../support/Expectations.ts"
+import { expectClean, expectError, expectUnreachable } from "../../support/Expectations.ts"
 import { closedAddress, listener } from "../../support/Sockets.ts"
 
 const unreachable = (address: string) =>
@@ -52,7 +52,7 @@ describe.concurrent("a verb that finds no server", () => {
     it.scopedLive(`portctl ${args} never does`, () =>
       Effect.gen(function* () {
         const me = yield* user
-        expectError(yield* me.portctl(args), unreachable(me.address))
+        expectUnreachable(yield* me.portctl(args), args, unreachable(me.address))
         expect(readdirSync(me.home)).toEqual([])
       })
     )
@@ -62,7 +62,9 @@ describe.concurrent("a verb that finds no server", () => {
     Effect.gen(function* () {
       const me = yield* user
       const env = { PORTCTL_AUTOSTART: "0" }
-      for (const [args] of starting) expectError(yield* me.portctl(args, { env }), unreachable(me.address))
+      for (const [args] of starting) {
+        expectUnreachable(yield* me.portctl(args, { env }), args, unreachable(me.address))
+      }
       const json = yield* me.portctl("ensure --app a --instance b --service c --json", { env })
       expect(json.stdout).toBe(`${JSON.stringify({ error: unreachable(me.address) })}\n`)
       expect(readdirSync(me.home)).toEqual([])
@@ -73,7 +75,11 @@ describe.concurrent("a verb that finds no server", () => {
     Effect.gen(function* () {
       const me = yield* user
       const address = (yield* closedAddress).replace("127.0.0.1", "127.0.0.2")
-      expectError(yield* me.portctl("prune", { env: { PORT_SERVER_ADDR: address } }), unreachable(address))
+      expectUnreachable(
+        yield* me.portctl("prune", { env: { PORT_SERVER_ADDR: address } }),
+        "prune",
+        unreachable(address)
+      )
       expect(readdirSync(me.home)).toEqual([])
     })
   )
@@ -85,9 +91,9 @@ describe.concurrent("a verb that finds no server", () => {
       const ssh = yield* listener((socket) => socket.end("SSH-2.0-OpenSSH_9.6\r\n"))
       for (const { address } of [closing, ssh]) {
         const sentence = `another program listens at ${address}, and does not answer as port-server`
-        for (const args of [...starting.map(([args]) => args), "start", "status"]) {
-          expectError(yield* me.portctl(args, { env: { PORT_SERVER_ADDR: address } }), sentence)
-        }
+        const env = { PORT_SERVER_ADDR: address }
+        for (const [args] of starting) expectUnreachable(yield* me.portctl(args, { env }), args, sentence)
+        for (const args of ["start", "status"]) expectError(yield* me.portctl(args, { env }), sentence)
       }
       expect(readdirSync(me.home)).toEqual([])
     })
@@ -97,8 +103,9 @@ describe.concurrent("a verb that finds no server", () => {
     Effect.gen(function* () {
       const me = yield* user
       for (const args of ["why --port 1", "status"]) {
-        expectError(
+        expectUnreachable(
           yield* me.portctl(args, { env: { PORT_SERVER_ADDR: "no-such-host.invalid:51234" } }),
+          args,
           "the host name no-such-host.invalid does not resolve (PORT_SERVER_ADDR says where port-server is)"
         )
       }
@@ -137,9 +144,9 @@ describe.concurrent("a verb that finds no server", () => {
       const me = yield* user
       const env = { PORT_SERVER_DB: "/missing/ports.db" }
       const message = `port-server did not start: cannot open the database /missing/ports.db: the folder /missing does not exist (log: ${me.log})`
-      expectError(yield* me.portctl("ensure --app a --instance b --service c", { env }), message)
+      expectUnreachable(yield* me.portctl("ensure --app a --instance b --service c", { env }), "ensure", message)
       const json = yield* me.portctl("ensure --app a --instance b --service c --json", { env })
-      expect(json).toMatchObject({ code: 1, stdout: `${JSON.stringify({ error: message })}\n` })
+      expect(json).toMatchObject({ code: 69, stdout: `${JSON.stringify({ error: message })}\n` })
     })
   )
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { expectClean, expectError } from "../../support/Expectations.ts"
+import { expectClean, expectError, expectUnreachable } from "../../support/Expectations.ts"
 import { bin, portctl, start } from "../../support/Programs.ts"
 import { answering, closedAddress, listener } from "../../support/Sockets.ts"
 
@@ -28,6 +28,25 @@ describe.concurrent("without a port-server at the address", () => {
         const json = yield* at(address, ...args, "--json")
         expect(json).toMatchObject({ code: 1, stderr: `error: ${unreachable(address)}\n` })
         expect(JSON.parse(json.stdout)).toEqual({ error: unreachable(address) })
+      })
+    )
+  }
+
+  for (const args of [
+    "export",
+    "why --port 80",
+    "scan",
+    "prune --yes",
+    "verify",
+    "kill --port 80",
+    "ensure",
+    "get web"
+  ]) {
+    it.scopedLive(`${args}: nobody listens at the address, and the exit status is 69`, () =>
+      Effect.gen(function* () {
+        const address = yield* closedAddress
+        const env = { PORT_SERVER_ADDR: address, PORTCTL_AUTOSTART: "0" }
+        expectUnreachable(yield* portctl(args.split(" "), { env }), args, unreachable(address))
       })
     )
   }

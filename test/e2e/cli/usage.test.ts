@@ -47,7 +47,28 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
   [["why", "3000", "--json"], /unexpected argument "3000", did you mean --port 3000\?$/, "portctl why"],
   [["check", "web"], /--port is required$/, "portctl check"],
   [["check", "--port"], /option --port needs a value$/, "portctl check"],
-  [["start", "51234"], /unexpected argument "51234"$/, "portctl start"],
+  [["start", "51234"], /unexpected argument "51234", did you mean --port 51234\?$/, "portctl start"],
+  [["release", "4"], /unexpected argument "4", did you mean --id 4\?$/, "portctl release"],
+  [["kill", "3000"], /unexpected argument "3000", did you mean --port 3000\?$/, "portctl kill"],
+  [["kill", "web"], /unexpected argument "web", did you mean --service web\?$/, "portctl kill"],
+  [["list", "shop"], /unexpected argument "shop", did you mean --app shop\?$/, "portctl list"],
+  [["list", "my shop"], /unexpected argument "my shop", did you mean --app 'my shop'\?$/, "portctl list"],
+  [["list", "json"], /unexpected argument "json", did you mean --json\?$/, "portctl list"],
+  [["check", "port", "3000"], /unexpected argument "port", did you mean --port 3000\?$/, "portctl check"],
+  [["ensure", "web"], /unexpected argument "web", did you mean --service web\?$/, "portctl ensure"],
+  [["ensure", "--service", "web", "db"], /"db", did you mean --service web,db\?$/, "portctl ensure"],
+  [["verify", "web", "db"], /unexpected argument "web", did you mean --service web,db\?$/, "portctl verify"],
+  [["env", "--json"], /unknown option --json, did you mean --format json\?$/, "portctl env"],
+  [["run", "npm", "run", "dev"], /the command goes after --: portctl run -- npm run dev$/, "portctl run"],
+  [
+    ["run", "--service", "web", "--quiet", "npx", "vite", "--host", "a b"],
+    /: portctl run --service web --quiet -- npx vite --host 'a b'$/,
+    "portctl run"
+  ],
+  [["3000"], /unknown command "3000", did you mean "why --port 3000"\? \(/, "portctl"],
+  [[":3000"], /unknown command ":3000", did you mean "why --port 3000"\? \(/, "portctl"],
+  [["ls"], /unknown command "ls", did you mean "list"\? \(/, "portctl"],
+  [["config", "banana"], /portctl config takes .*, not "banana"$/, "portctl config"],
   [["env", "--format"], /option --format needs a value: dotenv, export or json$/, "portctl env"],
   [["env", "--format", "--app", "x"], /option --format needs a value: dotenv, export or json$/, "portctl env"],
   [["env", "--app"], /option --app needs a value$/, "portctl env"],
@@ -68,6 +89,27 @@ describe.concurrent("a command line that portctl cannot follow", () => {
       })
     )
   }
+
+  for (const [args, error] of [
+    [["check", "3000", "--json"], 'unexpected argument "3000", did you mean --port 3000?'],
+    [["why", "--json"], "option --port is required"],
+    [["kill", "--json"], "either --service or --port is required"],
+    [["allocate", "--json", "--quiet", ...owner], "--json and --quiet exclude each other"],
+    [["env", "--json"], "unknown option --json, did you mean --format json?"]
+  ] as const) {
+    it.scopedLive(`prints with --json what is wrong with ${JSON.stringify(args)} as JSON too`, () =>
+      Effect.gen(function* () {
+        const { stdout } = yield* portctl(args)
+        expect(JSON.parse(stdout)).toEqual({ error })
+      })
+    )
+  }
+
+  it.scopedLive("takes what follows -- for no flag of its own", () =>
+    Effect.gen(function* () {
+      expect(yield* portctl(["run", "--bogus", "--", "echo", "--json"])).toMatchObject({ code: 2, stdout: "" })
+    })
+  )
 
   for (const value of ["true", "false", "1", "no"]) {
     it.scopedLive(`refuses the stray argument ${value} after a flag that takes no value`, () =>

@@ -2,6 +2,9 @@ import * as Data from "effect/Data"
 
 type Message = { readonly message: string }
 
+/** The exit status where the server cannot be reached: EX_UNAVAILABLE of sysexits.h. */
+export const unavailable = 69
+
 /** The settings in `config.json` cannot be read or written; nothing was changed. */
 export class SettingsUnusable extends Data.TaggedError("SettingsUnusable")<Message> {}
 
@@ -9,7 +12,9 @@ export class SettingsUnusable extends Data.TaggedError("SettingsUnusable")<Messa
 export class NotLocal extends Data.TaggedError("NotLocal")<Message> {}
 
 /** What responds at the address is not a port-server that can be used. */
-export class ServerUnusable extends Data.TaggedError("ServerUnusable")<Message> {}
+export class ServerUnusable extends Data.TaggedError("ServerUnusable")<
+  Message & { readonly isUnreachable?: boolean }
+> {}
 
 /** No server could be started as requested. */
 export class ServerNotStarted extends Data.TaggedError("ServerNotStarted")<Message> {}

@@ -6,7 +6,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError, type ClientError } from "../errors/CliError.ts"
-import { isServerError, type ServerError } from "../errors/ServerErrors.ts"
+import { isServerError, type ServerError, unavailable } from "../errors/ServerErrors.ts"
 import { ownerAndId } from "./AllocationTable.ts"
 import { hintOf } from "./Hints.ts"
 
@@ -35,9 +35,12 @@ const conflictsOf = ({ conflicts, total = conflicts.length }: ImportConflict): s
 /** Any error of a command. */
 type CommandError = ClientError | CliError | ServerError
 
+const fromServerError = (error: ServerError): CliError =>
+  CliError.make(error.message, error._tag === "ServerUnusable" && error.isUnreachable ? { exitCode: unavailable } : {})
+
 const asCliError = (error: CommandError, overrides: MessageOverrides): CliError => {
   if (error._tag === "CliError") return error
-  if (isServerError(error)) return CliError.make(error.message)
+  if (isServerError(error)) return fromServerError(error)
   const hint = hintOf(error)
   switch (error._tag) {
     case "PortTaken":
@@ -60,8 +63,11 @@ const asCliError = (error: CommandError, overrides: MessageOverrides): CliError 
       })
     case "ServerUnreachable":
       return isServerError(error.cause)
-        ? CliError.make(error.cause.message)
-        : CliError.make(`${error.message} (is it running? start it with: portctl start)`, { hint })
+        ? CliError.make(error.cause.message, { exitCode: unavailable })
+        : CliError.make(`${error.message} (is it running? start it with: portctl start)`, {
+            hint,
+            exitCode: unavailable
+          })
     case "UnexpectedResponse":
       return CliError.make(error.message, { hint })
     default:

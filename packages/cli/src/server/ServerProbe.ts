@@ -112,6 +112,7 @@ export const toError = (
   address: ServerAddress
 ): ServerUnusable =>
   new ServerUnusable({
+    isUnreachable: status._tag === "Unreachable",
     message:
       status._tag === "Unhealthy"
         ? `the port-server at ${address} cannot answer right now: ${status.message}`

@@ -1,5 +1,6 @@
 import * as Either from "effect/Either"
 import { joinWithOr } from "./Flag.ts"
+import { meantChoice, meantFlag, withDashes } from "./Misplaced.ts"
 import { type Spec, toWord } from "./Parameter.ts"
 import { suggest } from "./Suggestion.ts"
 
@@ -40,10 +41,18 @@ export const tokenize = (flags: ReadonlyMap<string, Spec>, args: ReadonlyArray<s
   return tokens
 }
 
+/** Where the first word that is no flag and no value of one stands; -1 where there is none. */
+const firstWord = (flags: ReadonlyMap<string, Spec>, args: ReadonlyArray<string>): number =>
+  args.findIndex((arg, index) => {
+    const before = tokenize(flags, args.slice(0, index)).at(-1)
+    const isValue = before?.isFlag === true && before.flag?.kind._tag !== "Switch" && before.value === undefined
+    return !dashed.test(arg) && !(isValue && before.flag !== undefined)
+  })
+
 const unexpected = (word: string): string => `unexpected argument ${JSON.stringify(word)}`
 
-const unknownOption = (written: string, flags: Iterable<string>): string => {
-  const meant = suggest(written, flags)
+const unknownOption = (written: string, flags: ReadonlyMap<string, Spec>): string => {
+  const meant = meantChoice([...flags.values()], written) ?? suggest(written, flags.keys())
   return `unknown option ${written}${meant === undefined ? "" : `, did you mean ${meant}?`}`
 }
 
@@ -63,20 +72,22 @@ const misuse = (
   return kind._tag === "Choice" && !kind.words.includes(value) ? `--${name} must be ${words}` : undefined
 }
 
-const digits = /^[0-9]+$/
-
-/** What is missing, or is one word too many; a number is probably the value of the one flag that is missing. */
+/** What is missing, or is one word too many. */
 const incomplete = (
   specs: ReadonlyArray<Spec>,
-  given: ReadonlyMap<string, unknown>,
-  extra: string | undefined
+  given: ReadonlyMap<string, ReadonlyArray<string>>,
+  extra: ReadonlyArray<string>
 ): string | undefined => {
+  const [first] = extra
   const required = specs.filter(({ isRequired }) => isRequired)
   const missing = required.find(({ name }) => !given.has(name))
-  if (extra !== undefined && digits.test(extra) && missing?.kind._tag === "Number" && required.length === 1) {
-    return `${unexpected(extra)}, did you mean --${missing.name} ${extra}?`
+  const meant = first === undefined ? undefined : meantFlag(specs, given, extra)
+  if (first !== undefined && meant !== undefined) {
+    // Where it is the only thing that is missing.
+    const isAnswer = missing === undefined || (required.length === 1 && meant.startsWith(`--${missing.name} `))
+    if (isAnswer) return `${unexpected(first)}, did you mean ${meant}?`
   }
-  if (missing === undefined) return extra === undefined ? undefined : unexpected(extra)
+  if (missing === undefined) return first === undefined ? undefined : unexpected(first)
   switch (missing.position) {
     case "flag":
       return `option --${missing.name} is required`
@@ -102,22 +113,29 @@ const split = (
 /**
  * The arguments of a process, checked strictly, as @effect/cli takes them for what they are: flags first, each value in
  * a word of its own, what a built-in flag asks for alone. Or else what is wrong with them.
+ *
+ * @param path the words that lead to the command
  */
 export const normalize = (
   specs: ReadonlyArray<Spec>,
-  argv: ReadonlyArray<string>
+  argv: ReadonlyArray<string>,
+  path = ""
 ): Either.Either<ReadonlyArray<string>, string> => {
   const flags = flagsOf(specs)
   const rest = specs.find(({ position }) => position === "passthrough")
   const [own, after] = split(rest, argv)
   // Whatever else they say.
   if (own.some((arg) => help.test(arg))) return Either.right(["--help"])
+  const start = rest === undefined || argv.includes("--") ? -1 : firstWord(flags, own)
+  if (start !== -1) {
+    return Either.left(`the command goes after --: ${withDashes(path, own.slice(0, start), own.slice(start))}`)
+  }
   const given = new Map<string, ReadonlyArray<string>>()
   const words: Array<string> = []
   for (const token of tokenize(flags, own)) {
     const { flag, isFlag, value = "", written } = token
     if (!isFlag) words.push(written)
-    else if (flag === undefined) return Either.left(unknownOption(written, flags.keys()))
+    else if (flag === undefined) return Either.left(unknownOption(written, flags))
     else {
       const before = given.get(flag.name)
       const problem = misuse(flag, token, before !== undefined, flags)
@@ -133,7 +151,7 @@ export const normalize = (
   if (given.has("version")) return Either.right(["--version"])
   const shell = given.get("completions")
   if (shell !== undefined) return Either.right(["--completions", ...shell])
-  const problem = incomplete(specs, given, words[0])
+  const problem = incomplete(specs, given, words)
   if (problem !== undefined) return Either.left(problem)
   const written = (isFlag: boolean) =>
     specs.flatMap(({ kind, name, position }) => {

@@ -22,12 +22,16 @@ export interface Details {
   readonly environment?: ReadonlyArray<Definition>
 }
 
+/** What a word that names no subcommand was probably meant to say, as the program's command line goes on. */
+type Meant = (word: string) => string | undefined
+
 /** A command; the type of its parsed parameters is hidden. */
 export interface Command<R = never> extends Required<Details> {
   readonly name: string
   readonly parameters: ReadonlyArray<Spec>
   /** Titles of the help, each with the subcommands below it. */
   readonly groups: Readonly<Record<string, ReadonlyArray<Subcommand<R>>>>
+  readonly meant?: Meant
   /** What @effect/cli parses, for the command's work. */
   readonly descriptor: Descriptor.Command<Effect.Effect<void, unknown, R>>
 }
@@ -78,13 +82,14 @@ export const subcommandsOf = <R>({ groups }: Command<R>): ReadonlyArray<Subcomma
 /** A command that only has subcommands; `groups` are titles of its help, each with those below it. */
 export const group = <R>(
   name: string,
-  { groups, ...details }: Details & { readonly groups: Command<R>["groups"] }
+  { groups, meant, ...details }: Details & { readonly groups: Command<R>["groups"]; readonly meant?: Meant }
 ): Command<R> => ({
   name,
   ...filled(details),
   exitCodes: {},
   parameters: [],
   groups,
+  ...(meant === undefined ? {} : { meant }),
   descriptor: Descriptor.map(Descriptor.make(name), () => Effect.void)
 })
 
@@ -100,4 +105,15 @@ export const provide =
       subcommands.map(({ load, name }) => ({ name, load: Effect.map(load, provide(layer)) }))
     ),
     descriptor: Descriptor.map(command.descriptor, Effect.provide(layer))
+  })
+
+/** A command that has, as its subcommands have, these exit statuses too. */
+export const withExitCodes =
+  (exitCodes: Command["exitCodes"]) =>
+  <R>(command: Command<R>): Command<R> => ({
+    ...command,
+    exitCodes: { ...exitCodes, ...command.exitCodes },
+    groups: Record.map(command.groups, (subcommands) =>
+      subcommands.map(({ load, name }) => ({ name, load: Effect.map(load, withExitCodes(exitCodes)) }))
+    )
   })

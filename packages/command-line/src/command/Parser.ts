@@ -47,7 +47,7 @@ export const parse = <R>(
   command: Command<R>,
   args: ReadonlyArray<string>
 ): Effect.Effect<Directive<R>, UsageError> =>
-  Arguments.normalize([...command.parameters, ...builtIns], args).pipe(
+  Arguments.normalize([...command.parameters, ...builtIns], args, path.join(" ")).pipe(
     Effect.mapError((message) => new UsageError({ message })),
     Effect.flatMap((words) =>
       Descriptor.parse(below(path.slice(0, -1), command), [...path, ...words], config).pipe(

@@ -107,7 +107,7 @@ export const helpText = <R>(
       ...groups.flat(),
       ...section("Options", definitionLines(parameterTerms(command))),
       ...section("Environment", definitionLines(variables(command, root))),
-      ...section("Exit status", definitionLines(Object.entries(command.exitCodes))),
+      ...section("Exit status", groups.length > 0 ? [] : definitionLines(Object.entries(command.exitCodes))),
       ...section("Examples", indented(command.examples)),
       ...(groups.length === 0 ? [] : [`Run "${path} COMMAND --help" for the options of a command.`])
     ].join("\n\n")

@@ -1,0 +1,50 @@
+import type { Spec } from "./Parameter.ts"
+
+/** A word as a shell takes it for one. */
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
+
+/** A command line that another program's one stands in without `--`, as it should be. */
+export const withDashes = (path: string, own: ReadonlyArray<string>, other: ReadonlyArray<string>): string =>
+  [path, ...own.map(quoted), "--", ...other.map(quoted)].join(" ")
+
+/** Words that nobody means by a value. */
+const answers = ["true", "false", "yes", "no"]
+
+/**
+ * The flag that was probably meant by words where none belong: one of their name, one that takes a number, one that has
+ * such values already, or the first whose values are names.
+ *
+ * @param given the flags on the line, with their values
+ */
+export const meantFlag = (
+  specs: ReadonlyArray<Spec>,
+  given: ReadonlyMap<string, ReadonlyArray<string>>,
+  words: ReadonlyArray<string>
+): string | undefined => {
+  const [word = "", next] = words
+  if (answers.includes(word)) return undefined
+  const flags = specs.filter(({ isList, name, position }) => position === "flag" && (isList || !given.has(name)))
+  const named = flags.find(({ name }) => name === word)
+  if (named !== undefined) {
+    const value = named.kind._tag === "Switch" ? [] : [next === undefined ? named.placeholder : quoted(next)]
+    return [`--${word}`, ...value].join(" ")
+  }
+  if (/^[0-9]+$/.test(word)) {
+    const [number] = flags
+      .filter(({ kind }) => kind._tag === "Number")
+      .sort((one, other) => Number(other.isRequired) - Number(one.isRequired))
+    return number === undefined ? undefined : `--${number.name} ${word}`
+  }
+  const names = flags.filter(({ completes, kind }) => kind._tag === "Text" && completes !== undefined)
+  const flag = names.find(({ isList }) => isList) ?? names[0]
+  if (flag === undefined) return undefined
+  const values = flag.isList ? [...(given.get(flag.name) ?? []), ...words].join(",") : word
+  return `--${flag.name} ${quoted(values)}`
+}
+
+/** The flag that was probably meant by a name that is no flag but one of the words which a flag takes. */
+export const meantChoice = (specs: ReadonlyArray<Spec>, written: string): string | undefined => {
+  const word = written.replace(/^-+/, "")
+  const flag = specs.find(({ kind }) => kind._tag === "Choice" && kind.words.includes(word))
+  return flag === undefined ? undefined : `--${flag.name} ${word}`
+}
