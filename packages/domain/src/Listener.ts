@@ -103,6 +103,12 @@ export const ListenersQuery = Schema.Struct({
 /** Which listeners are meant. */
 export type ListenersQuery = typeof ListenersQuery.Type
 
+/** The removed folder that a process runs in, unless that has such a name: Linux writes a mark behind its path. */
+export const removedFolder = (cwd: string): string | undefined => {
+  const mark = " (deleted)"
+  return cwd.endsWith(mark) ? cwd.slice(0, -mark.length) : undefined
+}
+
 /** The sockets on a port, also from a server that knows only the first listener. */
 export const socketsOf = (port: {
   readonly listener?: Listener

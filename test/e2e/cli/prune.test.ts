@@ -1,10 +1,11 @@
-import { mkdirSync, rmSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { listed } from "../../support/Api.ts"
 import { expectAnswer, expectUsageError } from "../../support/Expectations.ts"
-import { startServerOnFreePorts } from "../../support/Listening.ts"
+import { git, realFolder, repository, worktree } from "../../support/Git.ts"
+import { listeningProgram, startServerOnFreePorts } from "../../support/Listening.ts"
 import { bin, type PortServer, portctl, start, temporaryFolder } from "../../support/Programs.ts"
 import { call } from "../../support/Wire.ts"
 
@@ -84,6 +85,72 @@ describe.concurrent("portctl prune", () => {
       const shown = yield* portctl(["prune", "--dry-run", "--json"], { server })
       expect(JSON.parse(shown.stdout)).toMatchObject({ allocations: [{ id: 2, port, path: gone }] })
       expectAnswer(yield* portctl(["prune", "--yes", "--json"], { server }), shown.stdout)
+    })
+  )
+
+  it.scopedLive("offers services that no project file names any more, unless something is on their port", () =>
+    Effect.gen(function* () {
+      const server = yield* startServerOnFreePorts(4)
+      const project = repository(join(yield* realFolder, "shop"))
+      const inner = join(project, "packages/api")
+      mkdirSync(inner, { recursive: true })
+      const write = (folder: string, ...services: ReadonlyArray<string>) =>
+        writeFileSync(
+          join(folder, "portctl.json"),
+          JSON.stringify({ services: Object.fromEntries(services.map((name) => [name, {}])) })
+        )
+      write(project, "web", "db", "cache")
+      write(inner, "api")
+      for (const cwd of [project, inner]) yield* portctl(["ensure"], { server, cwd })
+      write(project, "web")
+      yield* listeningProgram({ cwd: project, port: server.first + 2 })
+      const line = `port ${server.first + 1} of shop/main/db (id=2): ${join(project, "portctl.json")} names no db\n`
+      expectAnswer(yield* portctl(["prune", "--dry-run"], { server }), `would release ${line}`)
+      const json = yield* portctl(["prune", "--dry-run", "--json"], { server })
+      expect(JSON.parse(json.stdout)).toMatchObject({
+        allocations: [],
+        unnamed: [{ allocation: { id: 2, service: "db" }, file: join(project, "portctl.json") }]
+      })
+      const ended = yield* asked(server, "y\\n")
+      expect(ended).toMatchObject({ code: 0, stdout: `stale: ${line}released ${line}` })
+      expect(yield* count(server)).toBe(2)
+      expectAnswer(yield* portctl(["prune", "--yes"], { server }), "nothing is stale\n")
+    })
+  )
+
+  it.scopedLive("tells what still listens in a folder that is gone, also after it was made again", () =>
+    Effect.gen(function* () {
+      const server = yield* startServerOnFreePorts(2)
+      const project = repository(join(yield* realFolder, "shop"))
+      const linked = worktree(project, `${project}-feature`)
+      yield* portctl(["ensure", "--service", "web"], { server, cwd: linked })
+      const web = yield* listeningProgram({ cwd: linked, port: server.first })
+      const other = yield* listeningProgram({ cwd: linked })
+      git(project, "worktree", "remove", linked)
+      const stderr = [
+        `note: node (pid ${web.pid}) is listening on port ${server.first} of shop/shop-feature/web (id=1) in ${linked}, which is gone`,
+        `note: node (pid ${other.pid}) is listening on port ${other.port} in ${linked}, which is gone`,
+        ""
+      ].join("\n")
+      const nothing = { code: 0, stdout: "nothing is stale\n", stderr }
+      expect(yield* portctl(["prune"], { server })).toMatchObject(nothing)
+      worktree(project, linked)
+      expect(yield* portctl(["prune"], { server })).toMatchObject(nothing)
+      const ensured = yield* portctl(["ensure"], { server, cwd: linked })
+      expect(ensured.stderr).toBe(
+        `warning: node (pid ${web.pid}) is listening on port ${server.first} (web) and runs in ${linked} (deleted)\n`
+      )
+    })
+  )
+
+  it.scopedLive("tells who keeps the port of a folder that is gone", () =>
+    Effect.gen(function* () {
+      const { gone, port, server } = yield* projects
+      const { pid } = yield* listeningProgram({ cwd: yield* temporaryFolder, port })
+      expect(yield* portctl(["prune", "--yes"], { server })).toMatchObject({
+        stdout: "nothing is stale\n",
+        stderr: `note: port ${port} of shop/gone/web (id=2), whose folder ${gone} is gone, is kept, because node (pid ${pid}) is listening on it\n`
+      })
     })
   )
 

@@ -7,28 +7,21 @@ import type * as Scope from "effect/Scope"
 /** Most allocations of one request: their folders are probed well before the request times out. */
 const partSize = 2_000
 
-/** The allocations that a prune is about: those with a project folder, or those of them that have one of the ids. */
-const subjects = (client: PortServerClient, ids: PruneRequest["ids"]) =>
-  ids === undefined
-    ? Effect.map(client.list(), (all) => all.flatMap(({ id, path }) => (path === undefined || id < 1 ? [] : [id])))
-    : Effect.succeed(ids)
-
 /**
- * A prune of any number of allocations, in several requests where they are many.
+ * A prune of the allocations with these ids, however many, in several requests where they are many.
  *
  * @param begin called with how many there are; what it returns is called with how many are done
  */
 export const pruneInParts = Effect.fnUntraced(function* (
   client: PortServerClient,
-  request: PruneRequest,
+  { dry_run, ids }: Required<PruneRequest>,
   begin: (total: number) => Effect.Effect<(done: number) => Effect.Effect<void>, never, Scope.Scope>
 ) {
-  const ids = yield* subjects(client, request.ids)
   const onPart = yield* begin(ids.length)
-  if (ids.length <= partSize) return yield* client.prune(request)
+  if (ids.length <= partSize) return yield* client.prune({ dry_run, ids })
   let done = 0
   const results = yield* Effect.forEach(Chunk.chunksOf(Chunk.fromIterable(ids), partSize), (part) =>
-    Effect.tap(client.prune({ ...request, ids: Chunk.toReadonlyArray(part) }), () => {
+    Effect.tap(client.prune({ dry_run, ids: Chunk.toReadonlyArray(part) }), () => {
       done += part.length
       return onPart(done)
     })

@@ -1,14 +1,11 @@
 import { dirname } from "node:path"
-import type { PortSocket } from "@port-server/domain/Listener"
+import { type PortSocket, removedFolder } from "@port-server/domain/Listener"
 
 /** Whether a process belongs to a project. */
 export type Belongs = NonNullable<PortSocket["belongs"]>
 
-/** What Linux writes behind the path of a folder that was removed. */
-const deletedMark = " (deleted)"
-
 /** Whether the path is that of a removed folder, unless a folder has such a name. */
-export const mayBeDeleted = (folder: string): boolean => folder.endsWith(deletedMark)
+export const mayBeDeleted = (folder: string): boolean => removedFolder(folder) !== undefined
 
 /** Files and folders that make the folder above them a working copy. */
 const markers = [".git", ".jj", ".hg", ".sl", ".svn"]

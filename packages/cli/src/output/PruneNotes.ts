@@ -1,0 +1,67 @@
+import type { Allocation } from "@port-server/domain/Allocation"
+import { type ListeningPort, removedFolder, socketsOf } from "@port-server/domain/Listener"
+import { escapeControls } from "@port-server/domain/Name"
+import { KeptReason, type PruneResult } from "@port-server/domain/Prune"
+import { ownerAndId } from "./AllocationTable.ts"
+import { byProcess, holds } from "./ListenerFormat.ts"
+
+/** Most ids in one note, and most notes of one kind. */
+const many = 20
+
+type Note = (count: number, example: string, ids: string) => string
+
+/** The notes on what prune keeps, by reason. */
+const notes: Readonly<Record<Exclude<KeptReason, "listening">, Note>> = {
+  parent_gone: (count, example, ids) =>
+    `${count} allocation(s) belong to folders whose parent folder is gone too, like ${example}; portctl release --id gives one back: ${ids}`,
+  not_mounted: (count, example, ids) =>
+    `${count} allocation(s) belong to folders on a disk that seems not to be mounted, like ${example}; portctl release --id gives one back: ${ids}`,
+  unknown: (count, example, ids) =>
+    `${count} allocation(s) belong to folders that could not be probed, like ${example}; they are kept: ${ids}`
+}
+
+const shortened = (texts: ReadonlyArray<string>): ReadonlyArray<string> =>
+  texts.length > many ? [...texts.slice(0, many), `and ${texts.length - many} more`] : texts
+
+/** The processes that listen in folders that are gone, of those that the registry knows. */
+const stillListening = (all: ReadonlyArray<Allocation>, listening: ReadonlyArray<ListeningPort>) => {
+  const paths = [...new Set(all.flatMap(({ path }) => path ?? []))]
+  return listening.flatMap((each) =>
+    byProcess(socketsOf(each)).flatMap(({ first }) => {
+      const { belongs, cwd = "", state } = first
+      const folder = removedFolder(cwd)
+      if (folder === undefined || belongs === "yes" || state === "connected") return []
+      if (!paths.some((path) => folder === path || folder.startsWith(`${path}/`))) return []
+      const port = `port ${each.port}${each.holder === undefined ? "" : ` of ${ownerAndId(each.holder)}`}`
+      return [{ port: each.port, text: `${holds({ first }, port)} in ${escapeControls(folder)}, which is gone` }]
+    })
+  )
+}
+
+/** The notes on what prune keeps although its folder is not known to be there, and on what listens in such folders. */
+export const keptNotes = (
+  { kept = [] }: PruneResult,
+  all: ReadonlyArray<Allocation>,
+  listening: ReadonlyArray<ListeningPort>
+): ReadonlyArray<string> => {
+  const gone = stillListening(all, listening)
+  const others = kept.flatMap(({ allocation, reason }) => {
+    const { path = "", port } = allocation
+    if (reason !== "listening" || gone.some((each) => each.port === port)) return []
+    const [group] = byProcess(socketsOf(listening.find((each) => each.port === port) ?? {}))
+    const who = group === undefined ? "something holds it" : holds(group, "it")
+    return [
+      `port ${port} of ${ownerAndId(allocation)}, whose folder ${escapeControls(path)} is gone, is kept, because ${who}`
+    ]
+  })
+  const general = KeptReason.literals.flatMap((reason) => {
+    if (reason === "listening") return []
+    const allocations = kept.flatMap((each) => (each.reason === reason ? [each.allocation] : []))
+    const [first] = allocations
+    if (first === undefined) return []
+    const more = allocations.length > many ? ` and ${allocations.length - many} more` : ""
+    const ids = allocations.slice(0, many).map(({ id }) => id)
+    return [notes[reason](allocations.length, escapeControls(first.path ?? ""), `${ids.join(", ")}${more}`)]
+  })
+  return [...general, ...shortened(gone.map(({ text }) => text)), ...shortened(others)]
+}
