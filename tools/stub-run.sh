@@ -15,13 +15,22 @@ if [ "${1-}" = run ]; then
   trap 'finish INT 130' INT
   trap 'finish QUIT 131' QUIT
   trap 'finish TERM 143' TERM
-  # Whether an exit status tells of a signal that this process ignores; Node does not.
-  ignored() {
-    case $1 in 129 | 130 | 131 | 143) ;; *) return 1 ;; esac
+  # Whether this process ignores (SigIgn) or blocks (SigBlk) a signal, where the system tells.
+  has() {
     while read -r name mask; do
-      case $name in SigIgn:) return $((!(0x${mask#????????} >> $1 - 129 & 1))) ;; esac
+      case $name in "$1":) return $((!(0x${mask#????????} >> $2 - 1 & 1))) ;; esac
     done 2> /dev/null < "/proc/$$/status"
     return 1
+  }
+  # Whether an exit status tells of a signal that this process ignores; Node does not.
+  ignored() {
+    case $1 in 129 | 130 | 131 | 143) has SigIgn "$(($1 - 128))" ;; *) return 1 ;; esac
+  }
+  work_out() {
+    unset @HIDDEN@
+    PORTCTL_EXEC_FD=9
+    export PORTCTL_EXEC_FD
+    exec "$node" "$folder/@NAME@.cjs" "$@"
   }
   scratch=$(mktemp -d "${TMPDIR:-/tmp}/portctl-XXXXXX" 2> /dev/null) || {
     printf 'error: cannot make a folder for temporary files in %s\n' "${TMPDIR:-/tmp}" >&2
@@ -30,14 +39,15 @@ if [ "${1-}" = run ]; then
   {
     rm -rf "$scratch"
     while :; do
-      (
-        unset @HIDDEN@
-        PORTCTL_EXEC_FD=9
-        export PORTCTL_EXEC_FD
-        exec "$node" "$folder/@NAME@.cjs" "$@"
-      ) &
-      pid=$!
       status=0
+      # With SIGCHLD blocked, some shells never learn that a process in the background has ended.
+      if has SigBlk 17; then
+        trap - HUP INT QUIT TERM
+        (work_out "$@") || status=$?
+        break
+      fi
+      work_out "$@" &
+      pid=$!
       # Shells tell on stderr how it ended.
       wait "$pid" 2> /dev/null || status=$?
       ignored "$status" || break

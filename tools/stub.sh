@@ -1,5 +1,9 @@
 #!/bin/sh
 # Start @NAME@ on the Node that it was built with, or where that is gone on the first one on PATH.
+# Commands of this script must not be functions that bash has from the environment. POSIX mode finds special built-ins
+# before functions, and without the other functions in it this shell's own environment is read again for what is started.
+POSIXLY_CORRECT=${POSIXLY_CORRECT-}
+unset -f '[' cat command echo kill mktemp printf read readlink rm wait 2> /dev/null
 unset file folder node target
 file=$0
 while [ -h "$file" ]; do

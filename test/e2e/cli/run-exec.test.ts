@@ -135,6 +135,40 @@ for (const shell of shells) {
       })
     )
 
+    it.scoped("starts, and has its functions, whatever functions bash exports", () =>
+      Effect.gen(function* () {
+        const { bash } = yield* project
+        const names = "cat command echo env kill mktemp printf read readlink rm test wait"
+        const ended = yield* bash(
+          `shadow() { for name in ${names}; do
+             eval "$name() { builtin echo mine: $name; }"; builtin export -f "$name"
+           done; }
+           ln -s "$0" tmp/portctl; link=$PWD/tmp/portctl
+           shadow
+           ${shell.join(" ")} "$link" --version
+           run bash -c 'cat; command; mktemp'`
+        )
+        const [version, ...rest] = ended.stdout.split("\n")
+        expect(version).toMatch(/^\d+\.\d+/)
+        expect([...rest, ended.stderr]).toEqual(["mine: cat", "mine: command", "mine: mktemp", "", ""])
+      })
+    )
+
+    it.scoped("starts where SIGCHLD is blocked or ignored", () =>
+      Effect.gen(function* () {
+        const { env, top } = yield* project
+        for (const how of [
+          "pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])",
+          "signal(signal.SIGCHLD, signal.SIG_IGN)"
+        ]) {
+          const code = `import os, signal, sys\nsignal.${how}\nos.execvp(sys.argv[1], sys.argv[1:])`
+          const command = [...words, "run", "--quiet", "--", "sh", "-c", "echo $WEB; exit 7"]
+          const running = yield* start("python3", ["-c", code, ...command], { cwd: top, env })
+          expect(yield* running.ended).toMatchObject({ code: 7, stdout: expect.stringMatching(/^\d+\n$/), stderr: "" })
+        }
+      })
+    )
+
     it.scoped("blocks and catches no signal of portctl's", () =>
       Effect.gen(function* () {
         const { bash } = yield* project
