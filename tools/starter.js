@@ -54,7 +54,7 @@ export const writeStarter = (folder, name, hash, node) => {
   /** @param {string} file */
   const filled = (file) =>
     readFileSync(new URL(`tools/${file}`, root), "utf8").replace(/@([A-Z]+)@/g, (_, word) => values[word] ?? "")
-  values["RUN"] = name === "portctl" ? filled("stub-run.sh") : ""
+  values["RUN"] = filled(name === "portctl" ? "stub-run.sh" : "stub-server.sh")
   writeFileSync(`${folder}/${name}`, filled("stub.sh"))
   writeFileSync(`${folder}/${name}.cjs`, filled("loader.cjs"))
   chmodSync(`${folder}/${name}`, 0o755)

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectError, listed } from "../../support/Api.ts"
+import { until } from "../../support/Processes.ts"
 import { type PortServer, startServer } from "../../support/Programs.ts"
 import { call } from "../../support/Wire.ts"
 
@@ -217,5 +218,23 @@ describe("POST /v1/ensure", () => {
       expect(status).toBe(200)
       expect(json).toHaveProperty("allocations.length", 256)
     })
+  )
+})
+
+describe.skipIf(process.platform !== "linux")("the memory of large requests", () => {
+  it.scopedLive(
+    "is given back when there are none any more",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* startServer()
+        yield* meanwhile(server.port)
+        const before = memory(server)
+        yield* Effect.forEach(["a", "b", "c", "d"], (name) => importRows(server.port, rows(10_000, 20_000, name)), {
+          concurrency: "unbounded"
+        })
+        expect(memory(server)).toBeGreaterThan(before * 1.5)
+        yield* until(() => memory(server) < before * 1.4)
+      }),
+    patient
   )
 })

@@ -2,6 +2,7 @@ import { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FreeMemory from "../runtime/FreeMemory.ts"
 import { PendingBytes } from "./PendingBytes.ts"
 
 /** How long a large request may wait for its turn: less than a client waits for its response. */
@@ -38,6 +39,7 @@ export class Turns extends Effect.Service<Turns>()("@port-server/server/http/Tur
         Effect.flatMap((isFirst): Effect.Effect<A, E | StorageUnavailable, R> => (isFirst ? work : tooBusy)),
         (begin) => Effect.zipRight(unsent.room, begin),
         permits[kind].withPermits(1),
+        Effect.ensuring(Effect.sync(FreeMemory.soon)),
         Effect.forkDaemon
       )
       yield* Effect.interruptible(Deferred.await(isBegun)).pipe(Effect.timeoutOption(patience))
