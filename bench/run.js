@@ -1,16 +1,14 @@
 // Measure every figure of docs/performance.md, both sides in one run, and write them down.
 // npm run bench            all of it, a few minutes
 // npm run bench -- quick   fewer rounds, for a look; writes nothing
-// npm run bench -- load    one part: start, rate, full, memory, list, load or watch
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { cpus, tmpdir } from "node:os"
-import { join } from "node:path"
+// npm run bench -- load    one part: start, clone, rate, full, memory, list, load or watch
+import { writeFileSync } from "node:fs"
+import { cpus } from "node:os"
 import { fileURLToPath } from "node:url"
 import { allocate, allocation, fill, rate } from "./load.js"
 import { overload } from "./overload.js"
 import { memory, startBare, startPortServer } from "./servers.js"
+import { cloneToPort, startup } from "./startup.js"
 import { watcherLoad } from "./watch.js"
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)))
@@ -58,68 +56,23 @@ const record = (figure, measured, yardstick) => {
 /** @param {string} part */
 const wanted = (part) => only.length === 0 || only.includes(part)
 
-/** Whole life of a process, in ms. @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} env */
-const life = async (command, args, env) => {
-  const start = performance.now()
-  const child = spawn(command, args, { stdio: "ignore", env })
-  const [code] = await once(child, "exit")
-  if (code !== 0) throw new Error(`${command} ${args.join(" ")} exited with ${code}`)
-  return performance.now() - start
-}
-
-/** From the spawn of a port-server to its first healthy answer, in ms. @param {NodeJS.ProcessEnv} env */
-const readiness = async (env) => {
-  const folder = mkdtempSync(join(tmpdir(), "port-server-bench-"))
-  const start = performance.now()
-  const child = spawn("bin/port-server", ["--port", "0", "--db", join(folder, "ports.db")], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env
-  })
-  const [chunk] = await once(child.stdout, "data")
-  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(String(chunk))?.[0]
-  const answer = await fetch(`${url}/healthz`)
-  await answer.text()
-  const time = performance.now() - start
-  child.kill("SIGTERM")
-  await once(child, "exit")
-  rmSync(folder, { recursive: true })
-  return time
-}
-
 if (wanted("start")) {
-  const server = await startPortServer()
-  await (await fetch(`${server.url}/healthz`)).text()
-  const { NODE_EXTRA_CA_CERTS: certificates, ...others } = process.env
-  const without = { ...others, PORT_SERVER_ADDR: server.url.replace("http://", "") }
-  // Node itself starts several times slower where it has certificates to read.
-  const environments = [
-    { name: "without NODE_EXTRA_CA_CERTS", env: without },
-    ...(certificates ? [{ name: "with it", env: { ...without, NODE_EXTRA_CA_CERTS: certificates } }] : [])
-  ].map((each) => ({
-    ...each,
-    node: /** @type {number[]} */ ([]),
-    health: /** @type {number[]} */ ([]),
-    ready: /** @type {number[]} */ ([])
-  }))
-  for (let round = 0; round < starts; round++) {
-    for (const { env, node, health, ready } of environments) {
-      node.push(await life(process.execPath, ["-e", "0"], env))
-      health.push(await life("bin/portctl", ["health"], env))
-      ready.push(await readiness(env))
-    }
-  }
-  await server.stop()
-  for (const { name, node, health } of environments) {
-    record(
-      { name: `\`portctl health\`, whole process, over \`node -e 0\`, ${name}`, goal: "≤ 1.5", unit: "ms" },
-      health,
-      node
-    )
-  }
-  for (const { name, node, ready } of environments) {
-    const what = "`port-server`, spawn to first healthy answer, over `node -e 0`"
-    record({ name: `${what}, ${name}`, goal: "≤ 4", unit: "ms" }, ready, node)
-  }
+  const { allocate, getPort, health, list, node, portless, ready } = await startup(starts)
+  const unit = "ms"
+  record({ name: "`portctl health`, whole process, over `node -e 0`", goal: "≤ 2.6", unit }, health, node)
+  record({ name: "`portctl list`, whole process, over `portless list`", goal: "≤ 0.85", unit }, list, portless)
+  record({ name: "`portctl allocate`, whole process, over `get-port`", goal: "", unit }, allocate, getPort)
+  record({ name: "`port-server`, spawn to first healthy response, over `node -e 0`", goal: "≤ 4.5", unit }, ready, node)
+}
+
+if (wanted("clone")) {
+  /** @type {number[]} */
+  const times = []
+  for (let round = 0; round < (quick ? 1 : 3); round++) times.push(await cloneToPort())
+  record(
+    { name: "`git clone` to first port: `npm ci`, build, start; npm's cache warm", goal: "≤ 40", unit: "s" },
+    times
+  )
 }
 
 if (wanted("rate")) {
