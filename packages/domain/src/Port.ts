@@ -59,8 +59,10 @@ export class PortRange extends Schema.Class<PortRange>("PortRange")({ first: Por
 
 const rangeForm = /^([1-9][0-9]{0,4})-([1-9][0-9]{0,4})$/
 
+const rangeText = Schema.String.annotations({ jsonSchema: { type: "string", pattern: rangeForm.source } })
+
 /** {@link PortRange} written as `3000-9999`. */
-export const PortRangeFromText = Schema.transformOrFail(Schema.String, Schema.typeSchema(PortRange), {
+export const PortRangeFromText = Schema.transformOrFail(rangeText, Schema.typeSchema(PortRange), {
   strict: true,
   decode: (text, _, ast) => {
     const [, first, last] = rangeForm.exec(text) ?? []

@@ -19,8 +19,10 @@ export class ServerAddress extends Schema.Class<ServerAddress>("ServerAddress")(
   }
 }
 
+const addressText = Schema.String.annotations({ jsonSchema: { type: "string", pattern: form.source } })
+
 /** {@link ServerAddress} written as `host:port`; `http://` in front of it is allowed. */
-export const ServerAddressFromText = Schema.transformOrFail(Schema.String, Schema.typeSchema(ServerAddress), {
+export const ServerAddressFromText = Schema.transformOrFail(addressText, Schema.typeSchema(ServerAddress), {
   strict: true,
   decode: (text, _, ast) => {
     const [, host, digits] = form.exec(text) ?? []

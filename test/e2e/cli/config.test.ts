@@ -127,3 +127,22 @@ it("the published JSON Schema is what the domain generates; npm run schema write
   const published = new URL("../../../packages/domain/config.schema.json", import.meta.url)
   expect(readFileSync(published, "utf8")).toBe(settingsSchemaText())
 })
+
+it("the JSON Schema has patterns for what is written as text, so that editors mark what portctl would refuse", () => {
+  const schema = JSON.parse(settingsSchemaText())
+  const { Settings, ServerSettings } = schema.$defs
+  const samples = [
+    [
+      Settings.properties.address,
+      ["127.0.0.1:4000", "localhost:51234", "[::1]:80"],
+      ["127.0.0.1", "4000", "a:0", "a b:1"]
+    ],
+    [ServerSettings.properties.range, ["20000-29999", "1-65535"], ["20000", "20000-", "0-10", "20000 - 29999"]],
+    [ServerSettings.properties.database, ["/home/me/ports.db"], ["ports.db", "~/ports.db"]]
+  ] as const
+  for (const [{ description, pattern, type }, valid, invalid] of samples) {
+    expect([type, typeof description]).toEqual(["string", "string"])
+    for (const text of valid) expect(text).toMatch(new RegExp(pattern))
+    for (const text of invalid) expect(text).not.toMatch(new RegExp(pattern))
+  }
+})
