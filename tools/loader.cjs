@@ -79,8 +79,13 @@ const write = (folder, script) => {
 }
 
 // The bundle is one function expression, in ASCII, which V8 keeps at one byte a character.
+const source = attempt(() => fs.readFileSync(bundle, "latin1"))
+if (source === undefined) {
+  console.error(`error: cannot read ${bundle}: build or install @NAME@ again`)
+  process.exit(1)
+}
 const cachedData = attempt(read)
-const script = new Script(fs.readFileSync(bundle, "latin1"), { filename: bundle, cachedData })
+const script = new Script(source, { filename: bundle, cachedData })
 
 if (folder && (cachedData === undefined || script.cachedDataRejected)) {
   // Without a place for it, the next start compiles again.

@@ -18,6 +18,10 @@ case $file in
   */*) folder=./${file%/*} ;;
   *) folder=. ;;
 esac
+[ -r "$folder/@NAME@.cjs" ] || {
+  echo "error: cannot read $folder/@NAME@.cjs: build or install @NAME@ again" >&2
+  exit 1
+}
 node=@NODE@
 [ -x "$node" ] || node=$(command -v node) || {
   echo "error: @NAME@ needs Node @NEEDED@ or newer, and there is no node on PATH" >&2

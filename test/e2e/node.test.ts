@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import { expectAnswer, expectError } from "../support/Expectations.ts"
 import { bin, start, temporaryFolder } from "../support/Programs.ts"
 import { shells } from "../support/Shells.ts"
+import { freePort } from "../support/Sockets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const path = process.env["PATH"] ?? ""
@@ -69,6 +70,41 @@ describe.concurrent("a program", () => {
       })
     )
   }
+
+  it.scopedLive("names the part of it that is missing", () =>
+    Effect.gen(function* () {
+      for (const part of ["portctl.bundle", "portctl.cjs"]) {
+        const place = yield* copy()
+        rmSync(join(place, part))
+        expectError(
+          yield* end(join(place, "portctl"), ["--version"]),
+          `cannot read ${join(place, part)}: build or install portctl again`
+        )
+      }
+    })
+  )
+
+  it.scopedLive("portctl doctor names a server's program that is missing, and checks all else", () =>
+    Effect.gen(function* () {
+      const place = yield* copy()
+      const missing = join(place, "port-server")
+      rmSync(missing)
+      const home = dirname(place)
+      mkdirSync(join(home, ".port_server"))
+      writeFileSync(join(home, ".port_server/ports.db"), "")
+      const { code, stdout } = yield* end(join(place, "portctl"), ["doctor", "--json"], {
+        env: { HOME: home, PORT_SERVER_ADDR: `127.0.0.1:${yield* freePort}` }
+      })
+      expect(code).toBe(1)
+      const { checks }: { checks: ReadonlyArray<{ name: string; status: string; message: string }> } =
+        JSON.parse(stdout)
+      const message = `cannot start port-server: there is no ${missing}; build or install it beside portctl`
+      for (const name of ["programs", "database", "service"]) {
+        expect(checks).toContainEqual(expect.objectContaining({ name, status: "error", message }))
+      }
+      expect(checks).toContainEqual(expect.objectContaining({ name: "settings", status: "ok" }))
+    })
+  )
 
   for (const [shell, ...args] of shells) {
     it.scopedLive(`starts under ${[shell, ...args].join(" ")}, through links and from any folder`, () =>

@@ -24,18 +24,21 @@ const server = Effect.fnUntraced(function* (address: ServerAddress, status: Serv
 })
 
 /** The database of the running server, or else the one that a server would use. */
-const database = Effect.fnUntraced(function* (status: ServerStatus, settings: ReadonlyArray<EffectiveSetting>) {
-  const file = String(
-    status._tag === "Running" ? status.info.database : settings.find(({ key }) => key === "database")?.value
-  )
-  if (!existsSync(file)) {
-    return status._tag === "Running"
-      ? error("database", `${file} is gone, and the server has it open`, "put it back, or portctl restart")
-      : ok("database", `${file} is not there yet; the first start makes it`)
-  }
-  const { failed, text } = yield* outputOf(yield* ServerPaths.program, ["--check", "--db", file])
-  return failed ? error("database", text, "portctl export, or restore a backup") : ok("database", text)
-})
+const database = Effect.fnUntraced(
+  function* (status: ServerStatus, settings: ReadonlyArray<EffectiveSetting>) {
+    const file = String(
+      status._tag === "Running" ? status.info.database : settings.find(({ key }) => key === "database")?.value
+    )
+    if (!existsSync(file)) {
+      return status._tag === "Running"
+        ? error("database", `${file} is gone, and the server has it open`, "put it back, or portctl restart")
+        : ok("database", `${file} is not there yet; the first start makes it`)
+    }
+    const { failed, text } = yield* outputOf(yield* ServerPaths.program, ["--check", "--db", file])
+    return failed ? error("database", text, "portctl export, or restore a backup") : ok("database", text)
+  },
+  Effect.catchAll(({ message }) => Effect.succeed(error("database", message, "install port-server again")))
+)
 
 /** The server at the usual address, and its database. */
 export const serverChecks = (address: ServerAddress, settings: ReadonlyArray<EffectiveSetting>) =>
