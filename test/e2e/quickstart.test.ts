@@ -36,6 +36,7 @@ const newUserOfFreePorts = Effect.gen(function* () {
     transcript
       .replaceAll("/home/you", home)
       .replace(/^( {2}user: +)you$/gm, `$1${userInfo().username}`)
+      .replaceAll("(says: portctl run, you,", `(says: portctl run, ${userInfo().username},`)
       .replace(/\b300[0-3]\b/g, (port) => String(first + Number(port) - 3000))
   return { first, home, env, seen }
 })

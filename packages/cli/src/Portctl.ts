@@ -8,6 +8,7 @@ import type { ConfigError } from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as ClientHeader from "./client/ClientHeader.ts"
 import * as LoopbackHttpClient from "./client/LoopbackHttpClient.ts"
 import * as OwnServer from "./client/OwnServer.ts"
 import * as ResilientHttpClient from "./client/ResilientHttpClient.ts"
@@ -15,7 +16,7 @@ import { type SettingsUnusable, unavailable } from "./errors/ServerErrors.ts"
 import { usualAddress } from "./settings/UsualAddress.ts"
 
 /** The client of the usual address. What a recovery needs is loaded only when a request fails. */
-const client = (recovery: "awaitRestart" | "autostart") =>
+const client = (recovery: "awaitRestart" | "autostart") => (command: string) =>
   Layer.unwrapEffect(
     Effect.map(usualAddress, (address) =>
       PortServerClient.at(address, Duration.infinity).pipe(
@@ -27,6 +28,7 @@ const client = (recovery: "awaitRestart" | "autostart") =>
             )
           )
         ),
+        Layer.provide(ClientHeader.layer(command)),
         Layer.provide(OwnServer.layer(address)),
         Layer.provide(LoopbackHttpClient.layer)
       )
@@ -38,11 +40,14 @@ const unreachable = { [unavailable]: "The server cannot be reached" }
 
 /** Commands whose code is loaded when the command line names them: the others cost a short one nothing. */
 const loading =
-  (client: Layer.Layer<PortServerClient, ConfigError | SettingsUnusable>, exitCodes: Command.Command["exitCodes"]) =>
+  (
+    client: (command: string) => Layer.Layer<PortServerClient, ConfigError | SettingsUnusable>,
+    exitCodes: Command.Command["exitCodes"]
+  ) =>
   (name: string, load: () => Promise<Command.Command<PortServerClient>>): Command.Subcommand => ({
     name,
     load: Effect.map(Effect.promise(load), (command) =>
-      Command.provide(client)(Command.withExitCodes(exitCodes)(command))
+      Command.provide(client(name))(Command.withExitCodes(exitCodes)(command))
     )
   })
 
@@ -98,6 +103,7 @@ export const portctl: ProgramInfo = {
         original("list", async () => (await import("./commands/ports/list.ts")).list),
         original("check", async () => (await import("./commands/ports/check.ts")).check),
         starting("why", async () => (await import("./commands/ports/why.ts")).why),
+        command("log", async () => (await import("./commands/ports/log.ts")).log),
         starting("scan", async () => (await import("./commands/ports/scan.ts")).scan),
         starting("prune", async () => (await import("./commands/ports/prune.ts")).prune)
       ],

@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl list": ["--app", "--instance", "--service", "--live", "--folder", "--json"],
   "portctl check": ["--port", "--json"],
   "portctl why": ["--port", "--json"],
+  "portctl log": ["--port", "--app", "--instance", "--service", "--kind", "--since", "--limit", "--follow", "--json"],
   "portctl scan": ["--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],
   "portctl start": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--json"],

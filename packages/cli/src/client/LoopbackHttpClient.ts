@@ -79,12 +79,14 @@ class CollectedResponse extends Inspectable.Class implements HttpClientResponse.
   }
 }
 
+/** The URL of a port-server, which listens at 127.0.0.1 also where `localhost` means ::1. */
+export const loopbackUrl = (url: string): string => url.replace(/^http:\/\/localhost(?=[:/])/i, "http://127.0.0.1")
+
 const send = (request: HttpClientRequest) =>
   Effect.async<HttpClientResponse.HttpClientResponse, HttpClientError>((resume) => {
     const { method, headers, body } = request
     const query = UrlParams.toString(request.urlParams)
-    // A port-server listens at 127.0.0.1, also where the name means ::1.
-    const base = request.url.replace(/^http:\/\/localhost(?=[:/])/i, "http://127.0.0.1")
+    const base = loopbackUrl(request.url)
     const url = query === "" ? base : `${base}?${query}`
     const fail = (cause: unknown) => resume(new RequestError({ request, reason: "Transport", cause }))
     const outgoing = httpRequest(url, { method, headers, agent: false }, (message) => {

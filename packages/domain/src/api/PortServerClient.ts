@@ -19,6 +19,7 @@ import {
 import type { ImportRequest } from "../Backup.ts"
 import type { EnsureRequest } from "../Ensure.ts"
 import { InvalidRequest, StorageUnavailable, stillStarting, stopping } from "../Errors.ts"
+import type { EventQuery } from "../Event.ts"
 import type { ListenersQuery } from "../Listener.ts"
 import type { Port } from "../Port.ts"
 import type { PruneRequest } from "../Prune.ts"
@@ -93,6 +94,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
     ensure: lazy("ensure"),
     listeners: lazy("listeners"),
     prune: lazy("prune"),
+    events: lazy("events"),
     server: lazy("server"),
     import: lazy("import")
   })
@@ -177,6 +179,9 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
      * listens on; with `dry_run`, only tell them.
      */
     prune: (request: PruneRequest) => call(Effect.flatMap(endpoints.prune, (send) => send({ payload: request }))),
+
+    /** The events that the query means, the newest last. */
+    events: (query: EventQuery = {}) => call(Effect.flatMap(endpoints.events, (send) => send({ urlParams: query }))),
 
     /** What the server says of itself. */
     server: () => call(Effect.flatMap(endpoints.server, (send) => send({}))),

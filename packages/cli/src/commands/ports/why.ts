@@ -2,10 +2,13 @@ import * as Command from "@port-server/command-line/command/Command"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { RegistryEvent } from "@port-server/domain/Event"
 import { socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as AllocationTable from "../../output/AllocationTable.ts"
+import * as EventFormat from "../../output/EventFormat.ts"
 import { byProcess, holds, type ProcessSockets, places, projectName } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
@@ -43,8 +46,19 @@ const verdict = ({ path }: Allocation, groups: ReadonlyArray<ProcessSockets>): s
   return isHidden ? "unknown, for the listener's folder cannot be read" : "unknown, for its folder does not respond"
 }
 
+/** How many events of the port are told. */
+const toldEvents = 3
+
+const Story = Schema.Struct({
+  ...PortStatus.fields,
+  events: Schema.optionalWith(Schema.Array(RegistryEvent), { exact: true })
+})
+
+const history = (events: ReadonlyArray<RegistryEvent> = []): ReadonlyArray<string> =>
+  events.length === 0 ? [] : ["what happened to it last:", ...events.map((event) => `  ${EventFormat.line(event)}`)]
+
 /** What is known of a port, in a few lines. */
-const story = (status: PortStatus): string => {
+const story = (status: typeof Story.Type): string => {
   const { available, holder, holder_error = "", listener_error, port } = status
   const groups = byProcess(socketsOf(status))
   const lines = (): ReadonlyArray<string> => {
@@ -58,20 +72,29 @@ const story = (status: PortStatus): string => {
       ? [`nobody registered it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`]
       : []
   }
-  return [...lines(), ...listened(groups, listener_error), ...conclusion()].join("\n")
+  return [...lines(), ...listened(groups, listener_error), ...conclusion(), ...history(status.events)].join("\n")
 }
 
 /** `portctl why` */
 export const why = Command.make(
   "why",
   {
-    summary: "Show who holds a port, and what listens on it",
+    summary: "Show who holds a port, what listens on it, and what happened to it",
     details: [
       "A process belongs to the allocation's project if the deepest working copy that contains its folder is the project's. yes: all of them do; no: one does not."
     ],
     examples: ["portctl why --port 3000"],
     parameters: { port: Options.port, json: Options.json }
   },
-  ({ json, port }) =>
-    Effect.flatMap(PortServerClient, (client) => Output.print(PortStatus, { json })(client.check(port), story))
+  Effect.fnUntraced(function* ({ json, port }) {
+    const client = yield* PortServerClient
+    const events = client.events({ port, limit: toldEvents }).pipe(
+      // An older server has none.
+      Effect.catchTag("UnexpectedResponse", () => Effect.succeed<ReadonlyArray<RegistryEvent>>([]))
+    )
+    const all = Effect.flatMap(client.check(port), (status) =>
+      Effect.map(events, (found) => (found.length === 0 ? status : { ...status, events: found }))
+    )
+    yield* Output.print(Story, { json })(all, story)
+  })
 )

@@ -1,0 +1,56 @@
+import * as Flag from "@port-server/command-line/command/Flag"
+import { NumberFromDigits } from "@port-server/domain/Port"
+import * as Duration from "effect/Duration"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+
+const units = { s: "seconds", m: "minutes", h: "hours", d: "days", w: "weeks" } as const
+const duration = /^([1-9][0-9]{0,5})(s|m|h|d|w)$/
+
+const isUnit = (text: string): text is keyof typeof units => text in units
+
+/** How long ago, or a time in ms since 1970. */
+type Since = { readonly ago: Duration.Duration } | { readonly time: number }
+
+const Since = Schema.Union(Schema.Struct({ ago: Schema.DurationFromSelf }), Schema.Struct({ time: Schema.Number }))
+
+const SinceFromText = Schema.transformOrFail(Schema.String, Since, {
+  strict: true,
+  decode: (text, _, ast) => {
+    const [, amount, unit = ""] = duration.exec(text) ?? []
+    if (isUnit(unit)) return ParseResult.succeed({ ago: Duration.decode(`${Number(amount)} ${units[unit]}`) })
+    const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
+    return Number.isNaN(time)
+      ? ParseResult.fail(
+          new ParseResult.Type(
+            ast,
+            text,
+            "since must be a duration like 30m, 1h or 2d, or a time like 2025-02-08T15:04:05Z"
+          )
+        )
+      : ParseResult.succeed({ time })
+  },
+  encode: (since, _, ast) => ParseResult.fail(new ParseResult.Forbidden(ast, since, "it is only read"))
+})
+
+/** From when on events are shown. */
+export const since = Flag.text({
+  name: "since",
+  placeholder: "TIME",
+  description: "All of them since then: 30m, 1h, 2d ago, or a time"
+}).pipe(Flag.withSchema(SinceFromText), Flag.optional)
+
+/** How many events are shown at most. */
+export const limit = Flag.number(
+  { name: "limit", placeholder: "NUMBER", description: "At most so many, the newest (default: 50)" },
+  NumberFromDigits.pipe(
+    Schema.filter((limit) => limit >= 1 && limit <= 500),
+    Schema.annotations({ message: () => ({ message: "limit must be an integer from 1 to 500", override: true }) })
+  )
+).pipe(Flag.optional)
+
+/** The time in the form of the API. */
+export const timeOf = (since: Since, now: number): string => {
+  const time = "time" in since ? since.time : now - Duration.toMillis(since.ago)
+  return `${new Date(Math.max(0, time)).toISOString().slice(0, 19)}Z`
+}
