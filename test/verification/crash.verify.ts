@@ -16,6 +16,7 @@ import { call } from "../support/Wire.ts"
 import { Ledger } from "./AckLog.ts"
 import { allocations, answered, ask, valueIn } from "./Api.ts"
 import { type Content, contentOf, copy, type Files, filesOf, framesOf, recovered, walHeader } from "./Copies.ts"
+import { replayed } from "./EventReplay.ts"
 import * as RunSize from "./RunSize.ts"
 import { type Event, eventsOf, isWhole, obstacle, traced } from "./Strace.ts"
 
@@ -92,6 +93,8 @@ it.scopedLive("kill -9 under load: all that was acknowledged is there, and nothi
       server = yield* startServer({ folder, args })
       const rows = yield* list(server)
       expect(rows).toEqual(content.rows)
+      // An event is durable exactly when its change is.
+      expect(yield* replayed(server.port, 0)).toEqual(rows)
       ledger.settle(rows, newest)
     }
     const { allocated, happenedAnyway, released, unanswered } = ledger.counts

@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { type PortServer, startServer, temporaryFolder } from "../support/Programs.ts"
 import { allocations, answered, listPath, valueIn } from "./Api.ts"
+import { newestEvent, replayed } from "./EventReplay.ts"
 import * as RunSize from "./RunSize.ts"
 
 // Twelve ports, some of which browsers refuse: a sequence fills them, and meets every order of handing them out.
@@ -342,16 +343,18 @@ it.scopedLive("every answer is the model's, whatever is asked for, restarted or 
       for (const app of apps) yield* answered(server.port, "DELETE", allocations, { app })
       const model = new Model(lastId)
       yield* listAgrees({}, model, real)
-      return model
+      return { model, position: yield* newestEvent(server.port) }
     })
 
     let sequences = 0
     const property = fc.asyncProperty(commands, async (sequence) => {
       sequences++
-      const model = await Effect.runPromise(fresh)
+      const { model, position } = await Effect.runPromise(fresh)
       try {
         await fc.asyncModelRun(() => ({ model, real }), sequence)
         await Effect.runPromise(listAgrees({}, model, real))
+        // Exactly what changed was written as events, whatever was restarted or killed.
+        expect(await Effect.runPromise(replayed(server.port, position))).toEqual(model.rows)
       } finally {
         lastId = Math.max(lastId, model.lastId)
       }
