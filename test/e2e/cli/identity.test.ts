@@ -1,0 +1,158 @@
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { git, realFolder, repository, worktree } from "../../support/Git.ts"
+import { portctl, startServer } from "../../support/Programs.ts"
+
+const manual = readFileSync(new URL("../../../docs/projects.md", import.meta.url), "utf8")
+
+/** The first cells of the table in the manual that says which working copy a folder is. */
+const rows = manual
+  .slice(manual.indexOf("## Which working copy it is"))
+  .split("\n\n")
+  .find((part) => part.startsWith("| what happens"))
+  ?.split("\n")
+  .slice(2)
+  .map((line) => line.split("|")[1]?.trim())
+
+const clone = (source: string, folder: string) => {
+  git(source, "clone", "--quiet", source, folder)
+  return folder
+}
+
+/** A repository `shop` that has a port, and a way to ask for one: what is given, with the notes. */
+const set = Effect.gen(function* () {
+  const server = yield* startServer()
+  const folder = yield* realFolder
+  const top = repository(join(folder, "shop"))
+  const ask = (cwd: string, args: ReadonlyArray<string> = [], env: Readonly<Record<string, string>> = {}) =>
+    Effect.map(
+      portctl(["ensure", "--service", "web", ...args], { server, cwd, env }),
+      ({ stderr, stdout }) =>
+        `${stdout.replace(/\nweb +(\d+)\n$/, " $1")}${stderr
+          .replaceAll(`${folder}/`, "")
+          .replace(/^note:/gm, "\nnote:")
+          .trimEnd()}`
+    )
+  expect(yield* ask(top)).toBe("shop/main 3000")
+  return { ask, folder, top }
+})
+
+type Given = Effect.Effect.Success<typeof set>
+
+const plain = (folder: string) => {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, "file"), "")
+  return folder
+}
+
+const moved = (from: string, label: string) => `\nnote: ${from} was moved here; it keeps ${label} and its ports`
+
+const instead = (label: string, owner: string, own: string) =>
+  `\nnote: ${label} belongs to ${owner}, so this folder is ${own}; --instance gives it another one`
+
+const cases: Readonly<Record<string, (given: Given) => Effect.Effect<void>>> = {
+  "a branch is switched": ({ ask, top }) =>
+    Effect.gen(function* () {
+      git(top, "switch", "--quiet", "--create", "other")
+      expect(yield* ask(top)).toBe("shop/main 3000")
+    }),
+
+  "`git worktree move`; a clone or another folder is moved or renamed": ({ ask, folder, top }) =>
+    Effect.gen(function* () {
+      const feature = worktree(top, join(folder, "feature"))
+      expect(yield* ask(feature)).toBe("shop/feature 3001")
+      git(top, "worktree", "move", feature, join(folder, "fix"))
+      expect(yield* ask(join(folder, "fix"))).toBe(`shop/feature 3001${moved("feature", "shop/feature")}`)
+      expect(yield* ask(join(folder, "fix"))).toBe("shop/feature 3001")
+      renameSync(top, join(folder, "store"))
+      expect(yield* ask(join(folder, "store"))).toBe(`shop/main 3000${moved("shop", "shop/main")}`)
+      expect(yield* ask(plain(join(folder, "notes")))).toBe("notes/main 3002")
+      renameSync(join(folder, "notes"), join(folder, "papers"))
+      expect(yield* ask(join(folder, "papers"))).toBe(`notes/main 3002${moved("notes", "notes/main")}`)
+    }),
+
+  "it is removed, and made again at the same path": ({ ask, folder, top }) =>
+    Effect.gen(function* () {
+      const feature = worktree(top, join(folder, "feature"))
+      expect(yield* ask(feature)).toBe("shop/feature 3001")
+      git(top, "worktree", "remove", feature)
+      expect(yield* ask(worktree(top, feature))).toBe("shop/feature 3001")
+      const second = clone(top, join(folder, "b/shop"))
+      expect(yield* ask(second)).toMatch("shop/main-2 3002")
+      rmSync(second, { recursive: true })
+      expect(yield* ask(clone(top, second))).toBe("shop/main-2 3002")
+    }),
+
+  "a second clone of the same name": ({ ask, folder, top }) =>
+    Effect.gen(function* () {
+      const [second, third] = [clone(top, join(folder, "b/shop")), clone(top, join(folder, "c/shop"))]
+      expect(yield* ask(second)).toBe(`shop/main-2 3001${instead("shop/main", "shop", "shop/main-2")}`)
+      expect(yield* ask(third)).toBe(`shop/main-3 3002${instead("shop/main", "shop", "shop/main-3")}`)
+      expect(yield* ask(second)).toBe("shop/main-2 3001")
+    }),
+
+  "a linked worktree in a folder called `main`": ({ ask, folder, top }) =>
+    Effect.gen(function* () {
+      const main = worktree(top, join(folder, "main"))
+      expect(yield* ask(main)).toBe(`shop/main-2 3001${instead("shop/main", "shop", "shop/main-2")}`)
+    }),
+
+  "a second folder of the same name, also outside git": ({ ask, folder }) =>
+    Effect.gen(function* () {
+      expect(yield* ask(plain(join(folder, "x/notes")))).toBe("notes/main 3001")
+      const second = plain(join(folder, "y/notes"))
+      expect(yield* ask(second)).toBe(`notes/main-2 3002${instead("notes/main", "x/notes", "notes/main-2")}`)
+    }),
+
+  "a copy (`cp -r`)": ({ ask, folder, top }) =>
+    Effect.gen(function* () {
+      const copy = join(folder, "b/shop")
+      cpSync(top, copy, { recursive: true })
+      expect(yield* ask(copy)).toBe(`shop/main-2 3001${instead("shop/main", "shop", "shop/main-2")}`)
+      expect(yield* ask(top)).toBe("shop/main 3000")
+    }),
+
+  "it is removed, and one of the same name is made elsewhere": ({ ask, folder, top }) =>
+    Effect.gen(function* () {
+      const second = clone(top, join(folder, "b/shop"))
+      rmSync(top, { recursive: true })
+      expect(yield* ask(second)).toBe("shop/main 3000\nnote: took over the ports of shop, which is gone")
+    }),
+
+  "a clone is moved to another disk under another name": ({ ask, folder, top }) =>
+    Effect.gen(function* () {
+      // As mv does between two disks.
+      cpSync(top, join(folder, "store"), { recursive: true })
+      rmSync(top, { recursive: true })
+      expect(yield* ask(join(folder, "store"))).toBe("store/main 3001")
+    }),
+
+  "`--instance` or `PORTCTL_INSTANCE`": ({ ask, folder, top }) =>
+    Effect.gen(function* () {
+      const second = clone(top, join(folder, "b/shop"))
+      expect(yield* ask(second, ["--instance", "main"])).toBe("shop/main 3000")
+      expect(yield* ask(second)).toBe("shop/main 3000")
+      expect(yield* ask(second, [], { PORTCTL_INSTANCE: "two" })).toBe("shop/two 3001")
+      expect(yield* ask(second)).toBe("shop/two 3001")
+      expect(yield* ask(top)).toBe("shop/main 3000")
+    }),
+
+  '`--app`, `PORTCTL_APP` or `"app"` in `portctl.json`': ({ ask, top }) =>
+    Effect.gen(function* () {
+      expect(yield* ask(top, ["--app", "a", "--instance", "x"])).toBe("a/x 3001")
+      expect(yield* ask(top)).toBe("shop/main 3000")
+      expect(yield* ask(top, [], { PORTCTL_APP: "a" })).toBe("a/x 3001")
+      writeFileSync(join(top, "portctl.json"), '{"app":"b","services":{"web":{}}}')
+      expect(yield* ask(top)).toBe("b/main 3002")
+      rmSync(join(top, "portctl.json"))
+      expect(yield* ask(top)).toBe("shop/main 3000")
+    })
+}
+
+describe.concurrent("the table of working copies in docs/projects.md is true:", () => {
+  it("each of its rows has a test", () => expect(Object.keys(cases)).toEqual(rows))
+
+  for (const [row, check] of Object.entries(cases)) it.scopedLive(row, () => Effect.flatMap(set, check))
+})
