@@ -1,10 +1,11 @@
 // Measure every figure of docs/performance.md, both sides in one run, and write them down.
 // npm run bench            all of it, a few minutes
 // npm run bench -- quick   fewer rounds, for a look; writes nothing
-// npm run bench -- load    one part: start, clone, rate, full, memory, list, load or watch
+// npm run bench -- load    one part: start, clone, rate, alone, full, memory, list, load or watch
 import { writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { fileURLToPath } from "node:url"
+import { alone } from "./alone.js"
 import { allocate, allocation, fill, rate } from "./load.js"
 import { overload } from "./overload.js"
 import { memory, startBare, startPortServer } from "./servers.js"
@@ -114,6 +115,25 @@ if (wanted("rate")) {
     },
     allocateRates,
     bareRates
+  )
+}
+
+if (wanted("alone")) {
+  const measured = []
+  for (let round = 0; round < rounds; round++) measured.push(await alone(quick ? 100 : 500))
+  const waits = quantile(
+    measured.map(({ disk }) => disk),
+    0.5
+  )
+  record(
+    {
+      name: "one durable allocation of a client alone, over its `GET /healthz`",
+      goal: "≤ 2.5",
+      unit: "ms",
+      note: `of which the disk takes ${waits.toPrecision(3)} ms`
+    },
+    measured.map(({ allocate }) => allocate),
+    measured.map(({ health }) => health)
   )
 }
 
