@@ -24,7 +24,7 @@ interface Asked {
   readonly app?: string
   readonly instance?: string
   readonly share?: boolean
-  readonly services?: ReadonlyArray<string>
+  readonly services?: ReadonlyArray<string | { readonly service: string; readonly size: number }>
   readonly project?: string
   /** Whether the app is named after a folder. */
   readonly named?: boolean
@@ -38,7 +38,7 @@ const request = (top: string, gitDir: string | undefined, asked: Asked) => {
     app: "shop",
     instance: "main",
     ...more,
-    services: services.map((service) => ({ service })),
+    services: services.map((service) => (typeof service === "string" ? { service } : service)),
     working_copy: {
       folder: project === undefined ? top : join(top, project),
       ...(gitDir === undefined ? {} : { git_dir: gitDir }),
@@ -115,6 +115,26 @@ describe("a working copy", () => {
       worktree(top, away)
       expect(yield* ask(port, further, { instance: "further" })).toMatchObject({ place: "shop/feature", ports: [3000] })
       expect(yield* ask(port, away, { instance: "away" })).toMatchObject({ place: "shop/away", ports: [3002] })
+    })
+  )
+
+  it.scopedLive("takes no ports along of one that was at its place before", () =>
+    Effect.gen(function* () {
+      const { port } = yield* startServer()
+      const folder = yield* realFolder
+      const top = repository(join(folder, "shop"))
+      const place = worktree(top, join(folder, "feature"))
+      const [first, second] = [join(folder, "first"), join(folder, "second")]
+      expect(yield* ask(port, place, { instance: "feature" })).toMatchObject({ ports: [3000] })
+      git(top, "worktree", "move", place, first)
+      worktree(top, place)
+      expect(yield* ask(port, place, { instance: "feature" })).toMatchObject({ place: "shop/feature-2", ports: [3001] })
+      git(top, "worktree", "move", place, second)
+      expect(yield* ask(port, second, { instance: "second" })).toMatchObject({ place: "shop/feature-2", ports: [3001] })
+      const folders = Effect.map(call(port, "GET", "/v1/allocations"), ({ json }) => json)
+      expect(yield* folders).toMatchObject([{ path: place }, { path: second }])
+      expect(yield* ask(port, first, { instance: "first" })).toMatchObject({ place: "shop/feature", ports: [3000] })
+      expect(yield* folders).toMatchObject([{ path: first }, { path: second }])
     })
   )
 
@@ -229,21 +249,26 @@ describe("a working copy", () => {
       const folder = yield* realFolder
       const top = repository(join(folder, "0/shop"))
       const clones = [top, ...[1, 2, 3].map((number) => clone(top, join(folder, `${number}/shop`)))]
+      const workers = { service: "workers", size: 3 }
       for (let round = 0; round < 20; round++) {
         const app = `shop${round}`
         const results = yield* Effect.all(
-          clones.map((each, index) => ask(port, each, { app, services: [index % 2 === 0 ? "web" : "db"] })),
+          clones.map((each, index) => ask(port, each, { app, services: [["web", "db", workers][index % 3] ?? "web"] })),
           { concurrency: "unbounded" }
         )
         expect(new Set(results.map(({ place }) => place))).toEqual(
           new Set(["main", "main-2", "main-3", "main-4"].map((instance) => `${app}/${instance}`))
         )
         const again = yield* Effect.all(
-          clones.map((each) => ask(port, each, { app, services: ["web", "db"] })),
+          clones.map((each) => ask(port, each, { app, services: ["web", "db", workers] })),
           { concurrency: "unbounded" }
         )
         expect(again.map(({ place }) => place)).toEqual(results.map(({ place }) => place))
-        expect(new Set(again.flatMap(({ ports }) => ports)).size).toBe(2 * clones.length)
+        expect(new Set(again.flatMap(({ ports }) => ports)).size).toBe(5 * clones.length)
+        for (const { ports } of again) {
+          const [first = 0, ...further] = ports.slice(2)
+          expect(further).toEqual([first + 1, first + 2])
+        }
       }
     })
   )

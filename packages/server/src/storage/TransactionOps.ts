@@ -56,7 +56,7 @@ export interface TransactionOps {
   readonly instances: Instances.InstanceOps
   /** The working copies. */
   readonly workingCopies: WorkingCopies.WorkingCopyOps
-  /** The allocations of a folder follow it to another path. */
+  /** The allocations of a folder follow it to another path, once its row has; those of other rows there stay. */
   readonly moveAllocations: (from: string, to: string, device: string | null) => Effect.Effect<void, SqlError>
   /** Release the allocations that match the filter, or have one of the ids; returns how many there were. */
   readonly remove: (
@@ -155,8 +155,10 @@ export const make = (
     moveAllocations: Effect.fnUntraced(function* (from, to, device) {
       const held = yield* Queries.matching(connection, { path: from })
       yield* written
-      yield* WorkingCopies.moveAllocations(connection, from, to, device)
-      const moved = held.map((allocation) => new Allocation({ ...allocation, path: to }, { disableValidation: true }))
+      const ids: ReadonlySet<number> = yield* WorkingCopies.moveAllocations(connection, from, to, device)
+      const moved = held.flatMap((allocation) =>
+        ids.has(allocation.id) ? [new Allocation({ ...allocation, path: to }, { disableValidation: true })] : []
+      )
       yield* record("moved", moved, from)
     }),
 

@@ -32,6 +32,8 @@ export type NewWorkingCopy = Omit<WorkingCopyRow, "id">
 const rows = query(Row)
 const counts = query(Schema.Struct({ count: Schema.Int }))
 
+const moves = query(Schema.Struct({ allocation: Schema.Number }))
+
 const columns = "id, home, home_file, project, folder, folder_file, device, app, app_from_folder, instance"
 
 /** Most rows, but for those of instances that have ports: a folder that releases its ports keeps its row. */
@@ -117,9 +119,22 @@ const update = (connection: Connection, row: WorkingCopyRow): Effect.Effect<void
 const remove = (connection: Connection, ids: ReadonlyArray<number>): Effect.Effect<void, SqlError> =>
   run(connection, "DELETE FROM working_copies WHERE id IN (SELECT value FROM json_each(?))", [JSON.stringify(ids)])
 
-/** The allocations of a folder follow it to another path. */
+/**
+ * The allocations of a folder follow it to another path, once its row has; those of other rows that are still there stay.
+ * Returns which ones they are.
+ */
 export const moveAllocations = (connection: Connection, from: string, to: string, device: string | null) =>
-  run(connection, "UPDATE folders SET path = ?, device = ? WHERE path = ?", [to, device, from])
+  Effect.map(
+    moves(
+      connection,
+      `UPDATE folders SET path = ?, device = ? WHERE path = ? AND NOT EXISTS (
+        SELECT 1 FROM allocations AS own JOIN working_copies AS copy USING (app, instance)
+          WHERE own.id = folders.allocation AND copy.folder = folders.path)
+        RETURNING allocation`,
+      [to, device, from]
+    ),
+    (rows) => new Set(rows.map(({ allocation }) => allocation))
+  )
 
 type Rows = Effect.Effect<ReadonlyArray<WorkingCopyRow>, SqlError>
 
