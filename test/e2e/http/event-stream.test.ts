@@ -210,6 +210,37 @@ describe(`GET ${path}`, () => {
     })
   )
 
+  it.scopedLive("lets what a slow reader has not read wait, and stops beside one that reads nothing", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const slow = yield* openStream(server.port, { query: "?listeners=false" })
+      const stuck = yield* connected(server.port)
+      yield* stuck.send(`GET ${path}?listeners=false HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+      yield* stuck.received(/id: \d+\n\n/)
+      slow.pause(true)
+      stuck.pause()
+      // More than the system's buffers hold.
+      const wide = "\u3042".repeat(255)
+      const allocations = Array.from({ length: 5_000 }, (_, index) => ({
+        app: `${wide.slice(0, -5)}${index}`,
+        instance: wide,
+        service: `s${index}`,
+        port: 20_000 + index
+      }))
+      for (const from of [0, 2_500]) {
+        const part = { version: 1, allocations: allocations.slice(from, from + 2_500) }
+        expect((yield* call(server.port, "POST", "/v1/import", part)).status).toBe(200)
+      }
+      expect((yield* call(server.port, "GET", "/healthz")).status).toBe(200)
+      slow.pause(false)
+      const blocks = yield* slow.until(isOf("imported", "s4999"))
+      expect(told(blocks)).toEqual(allocations.map(({ service }) => `imported ${service}`))
+      server.process.kill("SIGTERM")
+      expect(yield* slow.ended).toBe(true)
+      expect((yield* server.ended).code).toBe(0)
+    })
+  )
+
   it.scopedLive("refuses more streams than 128 until one is closed", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
