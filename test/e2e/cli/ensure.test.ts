@@ -240,6 +240,16 @@ describe.concurrent("portctl ensure", () => {
     })
   )
 
+  it.scopedLive("takes names with spaces around them for the names", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const top = yield* temporaryRepository("proj")
+      expectAnswer(yield* ensure(server, top, "--service", " web, db "), "proj/main\nweb  3000\ndb   3001\n")
+      const { stdout } = yield* portctl(["verify", "--json", "--service", "db , web"], { server, cwd: top })
+      expect(JSON.parse(stdout)).toMatchObject([{ service: "db" }, { service: "web" }])
+    })
+  )
+
   it.scopedLive("a port of a service that runs is still its port", () =>
     Effect.gen(function* () {
       const server = yield* startServer({ probe: true })
