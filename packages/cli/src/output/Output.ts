@@ -63,7 +63,7 @@ const asCliError = (error: CommandError, overrides: MessageOverrides): CliError 
       })
     case "ServerUnreachable":
       return isServerError(error.cause)
-        ? CliError.make(error.cause.message, { exitCode: unavailable })
+        ? CliError.make(error.cause.message, error.cause._tag === "SettingsUnusable" ? {} : { exitCode: unavailable })
         : CliError.make(`${error.message} (is it running? start it with: portctl start)`, {
             hint,
             exitCode: unavailable
