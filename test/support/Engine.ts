@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { copyFileSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { dirname, join } from "node:path"
@@ -101,7 +101,11 @@ const startDaemon = (folder: string, socket: string, args: ReadonlyArray<string>
     const folders = ["--data-root", file("data"), "--exec-root", file("exec"), "--host", `unix://${socket}`]
     const running = yield* start("dockerd", [...own, ...folders, ...args], { env: { HOME: folder } })
     yield* Effect.addFinalizer(() =>
-      Effect.sync(() => running.process.kill("SIGTERM")).pipe(Effect.zipRight(running.ended))
+      Effect.sync(() => running.process.kill("SIGTERM")).pipe(
+        Effect.zipRight(running.ended),
+        // The network of a container that had the host's stays mounted.
+        Effect.tap(() => Effect.sync(() => spawnSync("umount", ["--lazy", file("exec/netns/default")])))
+      )
     )
     yield* until(() => running.output.stderr.includes("API listen on") || running.process.exitCode !== null)
     if (running.process.exitCode !== null) yield* Effect.dieMessage(`dockerd ended: ${running.output.stderr}`)

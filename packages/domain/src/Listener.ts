@@ -2,19 +2,26 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Allocation, exact } from "./Allocation.ts"
+import { Container } from "./Container.ts"
 import { ProjectPath } from "./Ensure.ts"
 import { PortFromDigits } from "./Port.ts"
 
 const field = (description: string) => Schema.optionalWith(Schema.String.annotations({ description }), { exact: true })
 
-/** The process that listens on a port, as far as the server may read it. */
+/** The process that listens on a port, as far as the server may read it, and the container that it does so for. */
 export const Listener = Schema.Struct({
   pid: Schema.optionalWith(Schema.Int.annotations({ description: "number of the process" }), { exact: true }),
   command: field("name of its program"),
   cwd: field("folder that it runs in"),
-  user: field("name of the user whose it is")
+  user: field("name of the user whose it is"),
+  container: Schema.optionalWith(
+    Container.annotations({
+      description: "the container that publishes the port, or in which the process has the network of this machine"
+    }),
+    { exact: true }
+  )
 }).annotations({ identifier: "Listener" })
-/** The process that listens on a port, as far as the server may read it. */
+/** The process that listens on a port, as far as the server may read it, and the container that it does so for. */
 export type Listener = typeof Listener.Type
 
 /** An instance of an app, and the folder that has it. */
@@ -25,6 +32,8 @@ export const SocketProject = Schema.Struct({
 }).annotations({ identifier: "SocketProject" })
 /** An instance of an app, and the folder that has it. */
 export type SocketProject = typeof SocketProject.Type
+const belongs = (description: string) =>
+  Schema.optionalWith(Schema.Literal("yes", "no", "unknown").annotations({ description }), { exact: true })
 
 /** A socket that holds a port, and one process that has it open. */
 export const PortSocket = Schema.Struct({
@@ -34,12 +43,8 @@ export const PortSocket = Schema.Struct({
     description: "connected: the local end of a connection, shown where nothing listens on the port or is bound to it"
   }),
   ...Listener.fields,
-  belongs: Schema.optionalWith(
-    Schema.Literal("yes", "no", "unknown").annotations({
-      description:
-        "whether the process belongs to the project that holds the port: whether the deepest working copy that contains its folder is the project's"
-    }),
-    { exact: true }
+  belongs: belongs(
+    "whether the process belongs to the project that holds the port: whether the deepest working copy that contains its folder, or that of its container's Compose project, is the project's"
   ),
   project: Schema.optionalWith(
     SocketProject.annotations({
@@ -59,6 +64,30 @@ export const portSockets = Schema.optionalWith(
   { exact: true }
 )
 
+/** A stopped container that publishes a port: it could not be started if another had it. */
+export const Reservation = Schema.Struct({
+  container: Container,
+  belongs: belongs("whether the container belongs to the project that holds the port"),
+  others: Schema.optionalWith(
+    Schema.Int.annotations({ description: "how many further stopped containers publish the port" }),
+    { exact: true }
+  )
+}).annotations({ identifier: "Reservation" })
+/** A stopped container that publishes a port. */
+export type Reservation = typeof Reservation.Type
+
+/** What is known of containers and a port. */
+export const containerFields = {
+  reserved: Schema.optionalWith(
+    Reservation.annotations({ description: "absent where no stopped container publishes the port" }),
+    { exact: true }
+  ),
+  container_error: Schema.optionalWith(
+    Schema.String.annotations({ description: "why it is not known which containers publish the port" }),
+    { exact: true }
+  )
+}
+
 /** Why less is known of a port's listener than there is to know; absent when everything could be read. */
 export const listenerError = Schema.optionalWith(
   Schema.String.annotations({ description: "why what listens, or who it is, could not be read" }),
@@ -74,6 +103,7 @@ export const ListeningPort = Schema.Struct({
   listener: Listener,
   listeners: portSockets,
   listener_error: listenerError,
+  ...containerFields,
   holder: Schema.optionalWith(Allocation, { exact: true })
 }).annotations({ identifier: "ListeningPort" })
 /** A port that a socket of this machine holds. */

@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
 import * as Defaults from "./Defaults.ts"
+import { anyEngine, noEngine } from "./EngineChoice.ts"
 
 // How a port-server is started: the flags of port-server that portctl passes on to it.
 
@@ -21,6 +22,14 @@ export const range = {
   placeholder: "FIRST-LAST",
   description: `Ports to hand out (default ${Defaults.portRange.first}-${Defaults.portRange.last})`,
   variable: "PORT_SERVER_RANGE"
+}
+
+/** Where the container engine is. */
+export const engine = {
+  name: "engine",
+  placeholder: "ENGINE",
+  description: `Container engine: ${anyEngine} (default), ${noEngine}, unix:///PATH or a Docker context`,
+  variable: "DOCKER_HOST"
 }
 
 /** Whether auto-assignment skips the check for what listens. */

@@ -19,6 +19,13 @@ export const ServerInfo = Schema.Struct({
     }),
     { exact: true }
   ),
+  engine: Schema.optionalWith(
+    Schema.String.annotations({
+      description: "where it looks for the container engine; an older server does not say",
+      examples: ["auto"]
+    }),
+    { exact: true }
+  ),
   allocations: Schema.optionalWith(
     Schema.NonNegativeInt.annotations({
       description: "how many ports are allocated; not there when that cannot be read"

@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import { exact } from "./Allocation.ts"
 import { serverAddress } from "./Defaults.ts"
+import { EngineChoice } from "./EngineChoice.ts"
 import { PortRangeFromText } from "./Port.ts"
 import { ServerAddressFromText } from "./ServerAddress.ts"
 
@@ -29,7 +30,8 @@ export const ServerSettings = Schema.Struct({
     }),
     { exact: true }
   ),
-  log: Schema.optionalWith(file("log", "path of the log file"), { exact: true })
+  log: Schema.optionalWith(file("log", "path of the log file"), { exact: true }),
+  engine: Schema.optionalWith(EngineChoice, { exact: true })
 }).annotations({
   identifier: "ServerSettings",
   description: "how the server at an address is started",

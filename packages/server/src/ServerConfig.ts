@@ -16,5 +16,7 @@ export class ServerConfig extends Context.Tag("@port-server/server/ServerConfig"
     readonly log: Option.Option<string>
     /** Whether auto-assignment skips the ports that something listens on. */
     readonly probe: boolean
+    /** Where the container engine is: an `EngineChoice`. */
+    readonly engine: string
   }
 >() {}

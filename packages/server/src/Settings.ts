@@ -4,6 +4,7 @@ import * as Path from "@effect/platform/Path"
 import type * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import * as Defaults from "@port-server/domain/Defaults"
+import { anyEngine, EngineChoice, engineFromEnv } from "@port-server/domain/EngineChoice"
 import { variable } from "@port-server/domain/EnvConfig"
 import { PortRange, PortRangeFromText, RequestedPortFromDigits } from "@port-server/domain/Port"
 import * as ServerFlags from "@port-server/domain/ServerFlags"
@@ -26,6 +27,7 @@ export const options = {
   ).pipe(Flag.optional),
   db: Flag.file(ServerFlags.db).pipe(Flag.withSchema(ServerFlags.fileName("the database file")), Flag.optional),
   range: Flag.text(ServerFlags.range).pipe(Flag.withSchema(PortRangeFromText), Flag.optional),
+  engine: Flag.text(ServerFlags.engine).pipe(Flag.withSchema(EngineChoice), Flag.optional),
   noProbe: Flag.boolean(ServerFlags.noProbe.name, ServerFlags.noProbe.description),
   log: Flag.file({
     name: "log",
@@ -83,6 +85,11 @@ export const settings = Effect.fnUntraced(function* (flags: Flags) {
       message: "there is no home folder for the database: set HOME, or use --db FILE"
     })
   }
+  const environment = yield* engineFromEnv
   const log = Option.map(flags.log, (file) => path.resolve(file))
-  return { port, range, database: path.resolve(database), log, probe: !flags.noProbe }
+  const engine = Option.getOrElse(
+    Option.orElse(flags.engine, () => environment),
+    () => anyEngine
+  )
+  return { port, range, database: path.resolve(database), log, probe: !flags.noProbe, engine }
 })

@@ -17,12 +17,22 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl log": ["--port", "--app", "--instance", "--service", "--kind", "--since", "--limit", "--follow", "--json"],
   "portctl scan": ["--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],
-  "portctl start": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--json"],
+  "portctl start": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--engine", "--json"],
   "portctl stop": ["--port", "--json"],
-  "portctl restart": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--json"],
+  "portctl restart": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--engine", "--json"],
   "portctl status": ["--port", "--json"],
   "portctl service": [],
-  "portctl service install": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--dry-run", "--format"],
+  "portctl service install": [
+    "--port",
+    "--db",
+    "--range",
+    "--probe",
+    "--no-probe",
+    "--log",
+    "--engine",
+    "--dry-run",
+    "--format"
+  ],
   "portctl service uninstall": ["--dry-run", "--format"],
   "portctl health": ["--json"],
   "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
@@ -44,7 +54,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl config unset": ["--port", "--json"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],
-  "port-server": ["--port", "--db", "--range", "--no-probe", "--log", "--check", "--dry-run"]
+  "port-server": ["--port", "--db", "--range", "--engine", "--no-probe", "--log", "--check", "--dry-run"]
 }
 
 /** Commands that only have others below them. */

@@ -46,12 +46,17 @@ const stub = (body: unknown) =>
         portctl(args, { env: { PORT_SERVER_ADDR: address } })
   )
 
-/** An API that answers each path with its body. */
+/** An API that answers each path with its body, and does not know the others. */
 const answeringByPath = (bodies: Readonly<Record<string, unknown>>) =>
   listener((socket) =>
     socket.once("data", (request) => {
-      const body = JSON.stringify(bodies[String(request).split(" ")[1] ?? ""])
-      const head = ["HTTP/1.1 200 OK", "Content-Type: application/json", `Content-Length: ${body.length}`]
+      const found = bodies[String(request).split(" ")[1] ?? ""]
+      const body = JSON.stringify(found ?? { error: "not found" })
+      const head = [
+        `HTTP/1.1 ${found === undefined ? "404 Not Found" : "200 OK"}`,
+        "Content-Type: application/json",
+        `Content-Length: ${body.length}`
+      ]
       socket.end([...head, "Connection: close", "", body].join("\r\n"))
     })
   )

@@ -93,6 +93,7 @@ sharedServer()("the documents", (it) => {
           "/healthz",
           "/v1/allocations",
           "/v1/allocations/{id}",
+          "/v1/containers",
           "/v1/ensure",
           "/v1/events",
           "/v1/events/stream",

@@ -1,26 +1,32 @@
 import type { Listener, PortSocket, SocketProject } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
+import * as ContainerFormat from "./ContainerFormat.ts"
 
-/** Who listens, as sentences name it: `postgres (pid 812)`, or as much of it as is known. */
-export const listenerName = ({ command, pid, user }: Listener): string => {
+/** A process, as sentences name it: `postgres (pid 812)`, or as much of it as is known. */
+export const processName = ({ command, pid, user }: Listener): string => {
   if (command !== undefined)
     return pid === undefined ? escapeControls(command) : `${escapeControls(command)} (pid ${pid})`
   if (pid !== undefined) return `a process (pid ${pid})`
   return user === undefined ? "something" : `a process of user ${escapeControls(user)}`
 }
 
-/** The sockets of one process on a port, in one state. */
+/** Who listens, as sentences name it: the container for which a process does so, or the process. */
+export const listenerName = (listener: Listener): string =>
+  listener.container === undefined ? processName(listener) : ContainerFormat.fullName(listener.container)
+
+/** The sockets of one process, or for one container, on a port, in one state. */
 export interface ProcessSockets {
   /** The first of them: its process is that of the others. */
   readonly first: PortSocket
   readonly sockets: ReadonlyArray<PortSocket>
 }
 
-/** The sockets on a port by process and state, in the order in which they came. */
+/** The sockets on a port by process or container, and state, in the order in which they came. */
 export const byProcess = (sockets: ReadonlyArray<PortSocket>): ReadonlyArray<ProcessSockets> => {
   const groups = new Map<string, { readonly first: PortSocket; readonly sockets: Array<PortSocket> }>()
   for (const socket of sockets) {
-    const key = `${socket.state} ${socket.pid} ${socket.command} ${socket.user} ${socket.belongs}`
+    const { belongs, command, container, pid, state, user } = socket
+    const key = `${state} ${container?.id ?? `${pid} ${command} ${user}`} ${belongs}`
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { first: socket, sockets: [socket] })
     else group.sockets.push(socket)
@@ -52,7 +58,8 @@ export const holds = ({ first }: Pick<ProcessSockets, "first">, port: string): s
 export const projectName = ({ app, folder, instance }: SocketProject): string => `${app}/${instance} (${folder})`
 
 /** Whose a process is that does not belong to the project that it is told of, as a sentence goes on about it. */
-export const whose = ({ cwd, project }: PortSocket): string => {
+export const whose = ({ container, cwd, project }: PortSocket): string => {
   if (project !== undefined) return `belongs to ${escapeControls(projectName(project))}`
+  if (container !== undefined) return ContainerFormat.whose(container)
   return cwd === undefined ? "runs in a folder that cannot be read" : `runs in ${escapeControls(cwd)}`
 }

@@ -1,5 +1,6 @@
 import { readlinkSync } from "node:fs"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { isEngineProgram } from "@port-server/domain/Container"
 import type { PortSocket } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
@@ -8,16 +9,13 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
 import { codeOf } from "../errors/FileError.ts"
+import { stopCommand } from "../output/ContainerFormat.ts"
 import { listenerName, whose } from "../output/ListenerFormat.ts"
 import * as Process from "../platform/Process.ts"
 import { socketsOn } from "./PortSockets.ts"
 
 /** How long a process may take to end by itself. */
 const patience = "5 seconds"
-
-/** Programs that listen for containers: the engines, and what forwards ports to them. */
-const engines =
-  /^(docker(d|-proxy)?|com\.docker\..*|vpnkit.*|containerd(-shim.*)?|podman|conmon|rootless(port|kit).*|slirp4netns|pas(ta|st)(\..*)?|netavark|crun|runc|nerdctl|buildkitd|crio|OrbStack.*|limactl|colima)$/
 
 /** A process that was ended, and by which signal. */
 export const Ended = Schema.Struct({
@@ -49,8 +47,9 @@ const objection = (
   line: ReadonlySet<number>,
   server: number
 ): string | undefined => {
-  const { belongs, command = "", pid, user = "another user" } = socket
-  if (engines.test(command)) return "listens for a container"
+  const { belongs, command, container, pid, user = "another user" } = socket
+  if (container !== undefined) return `is a container: ${stopCommand(container)} stops it`
+  if (isEngineProgram(command)) return "listens for a container"
   if (belongs !== "yes") return whose(socket)
   if (pid === undefined || found === undefined) return "cannot be found on this machine"
   if (pid === 1) return "is the first process of the system"
@@ -60,11 +59,12 @@ const objection = (
   return isElsewhere(socket) ? "cannot be found on this machine" : undefined
 }
 
-/** The sockets on a port by which something can come in, one for each process. */
+/** The sockets on a port by which something can come in, one for each process or container. */
 const holders = Effect.fnUntraced(function* (folder: string, port: number) {
   const sockets = (yield* socketsOn(folder, [port])).get(port) ?? []
   const held = sockets.filter(({ state }) => state !== "connected")
-  return [...new Map(held.map((socket) => [socket.pid ?? `${socket.protocol} ${socket.address}`, socket])).values()]
+  const keyOf = ({ address, container, pid, protocol }: PortSocket) => container?.id ?? pid ?? `${protocol} ${address}`
+  return [...new Map(held.map((socket) => [keyOf(socket), socket])).values()]
 })
 
 /** Which of the processes on a port may be ended by the working copy in a folder. */

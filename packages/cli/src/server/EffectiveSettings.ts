@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { databaseFile, portRange } from "@port-server/domain/Defaults"
+import { anyEngine } from "@port-server/domain/EngineChoice"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerSettings } from "@port-server/domain/Settings"
 import * as Effect from "effect/Effect"
@@ -17,7 +18,13 @@ export interface EffectiveSetting {
   readonly source: string
 }
 
-const variables = { database: "PORT_SERVER_DB", range: "PORT_SERVER_RANGE", probe: "", log: "" } as const
+const variables = {
+  database: "PORT_SERVER_DB",
+  range: "PORT_SERVER_RANGE",
+  probe: "",
+  log: "",
+  engine: "DOCKER_HOST"
+} as const
 
 /** The settings by which the server at an address would be started now, and the usual address. */
 export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress) {
@@ -25,7 +32,8 @@ export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress)
   const file = yield* SettingsFile.read
   const usual = yield* usualAddress
   const source = (key: keyof ServerSettings) => {
-    if (given[key] !== undefined) return variables[key]
+    if (given[key] !== undefined)
+      return given[key] === process.env["DOCKER_CONTEXT"] ? "DOCKER_CONTEXT" : variables[key]
     return effective[key] === undefined ? "default" : SettingsFile.path()
   }
   const address = () => {
@@ -45,7 +53,8 @@ export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress)
       source: source("range")
     },
     { key: "probe", value: effective.probe ?? true, source: source("probe") },
-    { key: "log", value: effective.log ?? ServerPaths.defaultLog(at), source: source("log") }
+    { key: "log", value: effective.log ?? ServerPaths.defaultLog(at), source: source("log") },
+    { key: "engine", value: effective.engine ?? anyEngine, source: source("engine") }
   ]
   return settings
 })

@@ -17,7 +17,7 @@ export interface ServerChild {
   readonly detach: () => void
 }
 
-const kept = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TZ|TMPDIR|LD_LIBRARY_PATH)$/
+const kept = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TZ|TMPDIR|LD_LIBRARY_PATH|XDG_RUNTIME_DIR|DOCKER_CONFIG)$/
 
 /**
  * The part of the environment that a server gets. It outlives its caller: secrets, and a debugger that attaches to every

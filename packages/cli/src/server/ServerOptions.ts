@@ -3,6 +3,7 @@ import type { Values } from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { UsageError } from "@port-server/command-line/UsageError"
 import { serverPort } from "@port-server/domain/Defaults"
+import { EngineChoice } from "@port-server/domain/EngineChoice"
 import { PortFromDigits, PortRangeFromText } from "@port-server/domain/Port"
 import * as ServerFlags from "@port-server/domain/ServerFlags"
 import * as Effect from "effect/Effect"
@@ -36,16 +37,18 @@ export const settings = {
   log: file(
     { name: "log", placeholder: "FILE", description: "Its log file (default: one in ~/.port_server)" },
     "the log file"
-  )
+  ),
+  engine: Flag.text(ServerFlags.engine).pipe(Flag.withSchema(EngineChoice), Flag.optional)
 }
 
 /** The parsed {@link settings} as the flags of a server. */
-export const toServerFlags = ({ db, log, noProbe, probe, range }: Omit<Values<typeof settings>, "port">) =>
+export const toServerFlags = ({ db, engine, log, noProbe, probe, range }: Omit<Values<typeof settings>, "port">) =>
   noProbe && probe
     ? new UsageError({ message: "--probe and --no-probe exclude each other" })
     : Effect.succeed<ServerSpec.ServerFlags>({
         db,
         range,
         probe: noProbe || probe ? Option.some(probe) : Option.none(),
-        log
+        log,
+        engine
       })

@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { databaseFile, portRange } from "@port-server/domain/Defaults"
+import { anyEngine } from "@port-server/domain/EngineChoice"
 import { PortRangeFromText } from "@port-server/domain/Port"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
@@ -28,7 +29,7 @@ const isDefaultDatabase = (database: string): boolean => {
 }
 
 /** How a running server was started, without what is the default. */
-const settingsOf = ({ database, probe, range }: ServerInfo): ServerSettings => ({
+const settingsOf = ({ database, engine = anyEngine, probe, range }: ServerInfo): ServerSettings => ({
   ...(isDefaultDatabase(database) ? {} : { database }),
   ...(range === `${portRange.first}-${portRange.last}`
     ? {}
@@ -36,7 +37,8 @@ const settingsOf = ({ database, probe, range }: ServerInfo): ServerSettings => (
         onNone: () => ({}),
         onSome: (range) => ({ range })
       })),
-  ...(probe === false ? { probe } : {})
+  ...(probe === false ? { probe } : {}),
+  ...(engine === anyEngine ? {} : { engine })
 })
 
 /** Let an effect come to its end, also when it is interrupted: nothing is left half done. */

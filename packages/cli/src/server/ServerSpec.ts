@@ -1,4 +1,5 @@
 import { resolve } from "node:path"
+import { engineFromEnv } from "@port-server/domain/EngineChoice"
 import { sentenceOf, variable } from "@port-server/domain/EnvConfig"
 import { type PortRange, PortRangeFromText } from "@port-server/domain/Port"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
@@ -15,6 +16,7 @@ export interface ServerFlags {
   readonly range: Option.Option<PortRange>
   readonly probe: Option.Option<boolean>
   readonly log: Option.Option<string>
+  readonly engine: Option.Option<string>
 }
 
 /** No flags. */
@@ -22,7 +24,8 @@ export const noFlags: ServerFlags = {
   db: Option.none(),
   range: Option.none(),
   probe: Option.none(),
-  log: Option.none()
+  log: Option.none(),
+  engine: Option.none()
 }
 
 /** How a server is to be started, by where it was said. */
@@ -36,11 +39,12 @@ export interface ServerSpec {
   readonly effective: ServerSettings
 }
 
-const fromFlags = ({ db, log, probe, range }: ServerFlags): ServerSettings => ({
+const fromFlags = ({ db, engine, log, probe, range }: ServerFlags): ServerSettings => ({
   ...(Option.isSome(db) ? { database: db.value } : {}),
   ...(Option.isSome(range) ? { range: range.value } : {}),
   ...(Option.isSome(probe) ? { probe: probe.value } : {}),
-  ...(Option.isSome(log) ? { log: log.value } : {})
+  ...(Option.isSome(log) ? { log: log.value } : {}),
+  ...(Option.isSome(engine) ? { engine: engine.value } : {})
 })
 
 /** The range in `PORT_SERVER_RANGE`, for it has no default here. */
@@ -53,9 +57,11 @@ const SomeRange = Schema.transform(PortRangeFromText, Schema.OptionFromSelf(Sche
 const fromEnvironment: Effect.Effect<ServerSettings, ServerNotStarted> = Effect.gen(function* () {
   const database = yield* variable("PORT_SERVER_DB", Schema.String, "")
   const range = yield* variable("PORT_SERVER_RANGE", SomeRange, Option.none())
+  const engine = yield* engineFromEnv
   return {
     ...(database === "" ? {} : { database: resolve(database) }),
-    ...(Option.isSome(range) ? { range: range.value } : {})
+    ...(Option.isSome(range) ? { range: range.value } : {}),
+    ...(Option.isSome(engine) ? { engine: engine.value } : {})
   }
 }).pipe(Effect.mapError((error) => new ServerNotStarted({ message: sentenceOf(error) })))
 
@@ -74,12 +80,13 @@ export const resolveSpec = (
 /** The command line of a server. */
 export const toArguments = (
   { port }: ServerAddress,
-  { database, log, probe, range }: ServerSettings
+  { database, engine, log, probe, range }: ServerSettings
 ): ReadonlyArray<string> => [
   "--port",
   String(port),
   ...(database === undefined ? [] : ["--db", database]),
   ...(range === undefined ? [] : ["--range", String(range)]),
   ...(probe === false ? ["--no-probe"] : []),
-  ...(log === undefined ? [] : ["--log", log])
+  ...(log === undefined ? [] : ["--log", log]),
+  ...(engine === undefined ? [] : ["--engine", engine])
 ]

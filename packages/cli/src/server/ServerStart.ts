@@ -90,12 +90,15 @@ const assertSameSettings = Effect.fnUntraced(function* ({ address, flags }: Serv
     new ServerNotStarted({
       message: `port-server is already running at ${address} (pid ${info.pid}) ${how}; to change that: portctl restart${which} ${flag}`
     })
-  const { database, probe, range } = flags
+  const { database, engine, probe, range } = flags
   if (database !== undefined && !(yield* isSamePath(database, info.database))) {
     return yield* differs(`with the database ${info.database}`, `--db ${database}`)
   }
   if (range !== undefined && String(range) !== info.range) {
     return yield* differs(`with the range ${info.range}`, `--range ${range}`)
+  }
+  if (engine !== undefined && engine !== info.engine) {
+    return yield* differs(`with the container engine ${info.engine}`, `--engine ${engine}`)
   }
   if (probe === false && info.probe !== false) return yield* differs("without --no-probe", "--no-probe")
   if (probe === true && info.probe === false) return yield* differs("with --no-probe", "--probe")

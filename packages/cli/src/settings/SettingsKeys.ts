@@ -1,4 +1,5 @@
 import { resolve } from "node:path"
+import { EngineChoice } from "@port-server/domain/EngineChoice"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { PortRangeFromText } from "@port-server/domain/Port"
 import { type ServerAddress, ServerAddressFromText } from "@port-server/domain/ServerAddress"
@@ -9,7 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 
 /** The settings of one server, as the command line names them. */
-const serverKeys = ["database", "range", "probe", "log"] as const
+const serverKeys = ["database", "range", "probe", "log", "engine"] as const
 type ServerKey = (typeof serverKeys)[number]
 
 /** What `portctl config` can set. */
@@ -25,6 +26,7 @@ const read = <A>(schema: Schema.Schema<A, string>) => {
 const readAddress = read(ServerAddressFromText)
 const readRange = read(PortRangeFromText)
 const readDatabase = read(ServerFlags.fileName("the database file"))
+const readEngine = read(EngineChoice)
 const readLog = read(ServerFlags.fileName("the log file"))
 
 /** A server setting from its text; a sentence where the text is none. */
@@ -35,7 +37,8 @@ const readServer: { readonly [K in ServerKey]: (text: string) => Either.Either<S
     text === "true" || text === "false"
       ? Either.right({ probe: text === "true" })
       : Either.left("probe must be true or false"),
-  log: (text) => Either.map(readLog(text), (file) => ({ log: resolve(file) }))
+  log: (text) => Either.map(readLog(text), (file) => ({ log: resolve(file) })),
+  engine: (text) => Either.map(readEngine(text), (engine) => ({ engine }))
 }
 
 /** The settings with one changed; those of a server are about the one at the address. */

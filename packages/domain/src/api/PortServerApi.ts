@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import { Allocation, AllocationIdFromDigits, AllocationRequest, ListQuery, ReleaseFilter } from "../Allocation.ts"
 import { ImportRequest, ImportResult } from "../Backup.ts"
+import { Containers } from "../Container.ts"
 import { version } from "../Defaults.ts"
 import { EnsureRequest, EnsureResult } from "../Ensure.ts"
 import {
@@ -21,7 +22,7 @@ import {
 } from "../Errors.ts"
 import { EventQuery, EventStreamQuery, RegistryEvent } from "../Event.ts"
 import { ImportConflict } from "../ImportConflict.ts"
-import { Listener, ListenersQuery, ListeningPort, listenerError, portSockets } from "../Listener.ts"
+import { containerFields, Listener, ListenersQuery, ListeningPort, listenerError, portSockets } from "../Listener.ts"
 import { Port, PortFromDigits } from "../Port.ts"
 import { PruneRequest, PruneResult } from "../Prune.ts"
 import { ServerInfo } from "../ServerInfo.ts"
@@ -45,7 +46,8 @@ export const PortStatus = Schema.Struct({
   ),
   listener: Schema.optionalWith(Listener, { exact: true }),
   listeners: portSockets,
-  listener_error: listenerError
+  listener_error: listenerError,
+  ...containerFields
 }).annotations({ identifier: "PortStatus" })
 /** Answer of `GET /v1/ports/{port}`. */
 export type PortStatus = typeof PortStatus.Type
@@ -138,6 +140,12 @@ class Endpoints extends HttpApiGroup.make("registry", { topLevel: true })
         OpenApi.Description,
         "With `ports`, those of them, each with its holder. With `path`, `belongs` is about the project in that folder, whoever holds the port."
       )
+  )
+  .add(
+    HttpApiEndpoint.get("containers", "/v1/containers")
+      .addSuccess(Containers)
+      .annotate(OpenApi.Summary, "The containers of this machine, and the ports that they publish")
+      .annotate(OpenApi.Description, "Also stopped ones, with the ports that they need to start.")
   )
   .add(
     HttpApiEndpoint.post("prune", "/v1/prune")

@@ -93,6 +93,7 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
     releaseMatching: lazy("releaseMatching"),
     ensure: lazy("ensure"),
     listeners: lazy("listeners"),
+    containers: lazy("containers"),
     prune: lazy("prune"),
     events: lazy("events"),
     server: lazy("server"),
@@ -173,6 +174,9 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
      */
     listeners: (query: ListenersQuery = {}) =>
       call(Effect.flatMap(endpoints.listeners, (send) => send({ urlParams: query }))),
+
+    /** The containers of this machine, also stopped ones, and the ports that they publish. */
+    containers: () => call(Effect.flatMap(endpoints.containers, (send) => send({}))),
 
     /**
      * Release the stale allocations, those whose project folder is gone while its parent is there and whose port nothing

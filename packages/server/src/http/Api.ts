@@ -57,6 +57,7 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       .handle("prune", ({ payload }) => turns.take("prune", Effect.flatMap(prune(payload), encodePruneResult)))
       .handle("listeners", ({ urlParams }) => turns.takeIf(false, "list", registry.listeners(urlParams)))
       .handle("workingCopies", () => turns.takeIf(false, "list", workingCopies))
+      .handle("containers", () => registry.containers)
       .handle("server", () => registry.server)
       .handle("events", ({ urlParams }) => turns.takeIf(false, "list", events.matching(urlParams)))
       .handleRaw("eventStream", ({ request, urlParams }) =>

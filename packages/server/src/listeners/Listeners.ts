@@ -1,6 +1,10 @@
+import type { Container } from "@port-server/domain/Container"
 import type { ListenersUnavailable } from "@port-server/domain/Errors"
 import type { Listener, ListeningPort, PortSocket } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
+import { ContainerEngine } from "../containers/ContainerEngine.ts"
+import type { ContainerView } from "../containers/ContainerView.ts"
+import { nameContainers } from "../containers/PublishedPorts.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import * as BindProbe from "./BindProbe.ts"
 import * as Lsof from "./Lsof.ts"
@@ -10,9 +14,19 @@ import * as SingleFlight from "./SingleFlight.ts"
 import * as WildcardBind from "./WildcardBind.ts"
 
 /** What is known of a port's sockets; `listener` is the process of the first. */
-export interface ListenerInfo extends PortSockets {
+export interface ListenerInfo extends Pick<ListeningPort, "listener_error"> {
   readonly listener: Listener
+  readonly listeners: ReadonlyArray<PortSocket>
 }
+
+/** What is known of containers and a port. */
+export interface ContainerInfo extends Pick<ListeningPort, "container_error"> {
+  /** The stopped containers that publish it. */
+  readonly reserving?: ReadonlyArray<Container>
+}
+
+/** A port with its sockets, and what is known of containers and it. */
+export type FoundPort = Omit<ListeningPort, "holder" | "reserved"> & ContainerInfo
 
 /** Whether a port can be had. */
 export type IsAvailable = (port: number) => Effect.Effect<boolean, ListenersUnavailable>
@@ -42,23 +56,52 @@ const processOf = ({
   ...process
 }: PortSocket): Listener => process
 
-const infoOf = (sockets: PortSockets): ListenerInfo => {
-  const [first] = sockets.listeners
-  return { listener: first === undefined ? {} : processOf(first), ...sockets }
+/** Nothing where the port has no socket, and no container is reached on it without one. */
+const infoOf = (
+  port: number,
+  { listener_error, listeners }: PortSockets,
+  view: ContainerView
+): ListenerInfo | undefined => {
+  const named = nameContainers(port, listeners, view)
+  const [first] = named
+  if (first === undefined) return undefined
+  return {
+    listener: processOf(first),
+    listeners: named,
+    ...(listener_error === undefined ? {} : { listener_error })
+  }
 }
 
-const listeningPorts = (found: ReadonlyMap<number, PortSockets>) =>
-  [...found].map(
-    ([port, each]): Omit<ListeningPort, "holder"> => ({
-      port,
-      addresses: [...new Set(each.listeners.flatMap(({ address }) => address ?? []))],
-      ...infoOf(each)
-    })
-  )
+const containerInfoOf = (port: number, { engine, reserved }: ContainerView): ContainerInfo => {
+  const reserving = reserved.get(port)
+  return {
+    ...(reserving === undefined ? {} : { reserving }),
+    ...(engine.error === undefined ? {} : { container_error: engine.error })
+  }
+}
+
+const nothing: PortSockets = { listeners: [] }
+
+const listeningPorts = (
+  ports: ReadonlyArray<number>,
+  found: ReadonlyMap<number, PortSockets>,
+  view: ContainerView
+): ReadonlyArray<FoundPort> =>
+  ports.flatMap((port) => {
+    const info = infoOf(port, found.get(port) ?? nothing, view)
+    if (info === undefined) return []
+    const addresses = [...new Set(info.listeners.flatMap(({ address }) => address ?? []))]
+    return [{ port, addresses, ...info, ...containerInfoOf(port, view) }]
+  })
 
 const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
+  const { look } = yield* ContainerEngine
+
   /** The sockets right now. Concurrent callers share one scan. */
   const snapshot = yield* SingleFlight.make(scan)
+
+  /** The containers right now, in the same way. */
+  const containers = yield* SingleFlight.make(look)
 
   const socketsAt = Effect.fnUntraced(function* (port: number) {
     return (yield* (yield* snapshot).sockets([port])).get(port)
@@ -73,7 +116,7 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
     return (yield* socketsAt(port)) ?? bound
   })
 
-  const availability: Effect.Effect<IsAvailable, ListenersUnavailable> =
+  const bindable: Effect.Effect<IsAvailable, ListenersUnavailable> =
     tryBind === undefined
       ? Effect.map(
           snapshot,
@@ -86,35 +129,64 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
   return {
     snapshot,
 
-    /** Finds out whether ports can be had: by binding them, or by a snapshot of the sockets where a bind proves nothing. */
-    availability,
+    /** The containers, and the ports that they publish. */
+    containers,
+
+    /**
+     * Finds out whether ports can be had: by binding them, or by a snapshot of the sockets where a bind proves nothing. What
+     * a container publishes cannot, also while that is stopped.
+     */
+    availability: Effect.zipWith(
+      bindable,
+      containers,
+      (isBindable, { published, reserved }): IsAvailable =>
+        (port) =>
+          reserved.has(port) || published.has(port) ? Effect.succeed(false) : isBindable(port),
+      { concurrent: true }
+    ),
 
     /**
      * The sockets on the port; empty if it has none. `listener_error` is why that is unknown.
      *
      * @param isTried whether the port is bound for a moment where no table has it
      */
-    at: (port: number, isTried: boolean): Effect.Effect<Partial<ListenerInfo>> =>
-      Effect.gen(function* () {
-        const found = (yield* socketsAt(port)) ?? (isTried ? yield* boundAt(port) : undefined)
-        return found === undefined ? {} : infoOf(found)
-      }).pipe(Effect.catchAll(({ message }) => Effect.succeed({ listener_error: message }))),
+    at: Effect.fnUntraced(function* (port: number, isTried: boolean) {
+      const [sockets, view] = yield* Effect.all([Effect.either(socketsAt(port)), containers], { concurrency: 2 })
+      const found = yield* sockets.pipe(
+        Effect.flatMap((known) => {
+          const info = infoOf(port, known ?? nothing, view)
+          return info !== undefined || !isTried
+            ? Effect.succeed(info)
+            : Effect.map(boundAt(port), (bound) => (bound === undefined ? undefined : infoOf(port, bound, view)))
+        }),
+        Effect.catchAll(({ message }) => Effect.succeed({ ...infoOf(port, nothing, view), listener_error: message }))
+      )
+      return { ...found, ...containerInfoOf(port, view) }
+    }),
 
     /** The ports that have a socket, ascending, and the sockets. The candidates may be among them. */
     all: Effect.fnUntraced(function* <E>(candidates: Effect.Effect<Iterable<number>, E>) {
-      const { ports, sockets } = yield* snapshot
-      return listeningPorts(yield* sockets(yield* ports(candidates)))
+      const [{ ports, sockets }, view] = yield* Effect.all([snapshot, containers], { concurrency: 2 })
+      const found = yield* sockets(yield* ports(candidates))
+      const all = [...new Set([...found.keys(), ...view.published.keys()])]
+      return listeningPorts(
+        all.toSorted((one, other) => one - other),
+        found,
+        view
+      )
     }),
 
     /** Those of the ports that have a socket, and the sockets. */
     on: Effect.fnUntraced(function* (ports: ReadonlyArray<number>) {
-      const { sockets } = yield* snapshot
-      return listeningPorts(yield* sockets([...new Set(ports)]))
+      const [{ sockets }, view] = yield* Effect.all([snapshot, containers], { concurrency: 2 })
+      const each = [...new Set(ports)]
+      return listeningPorts(each, yield* sockets(each), view)
     })
   } as const
 })
 
 /** The sockets that hold ports of this machine right now. */
 export class Listeners extends Effect.Service<Listeners>()("@port-server/server/listeners/Listeners", {
-  scoped: Effect.flatMap(source, make)
+  scoped: Effect.flatMap(source, make),
+  dependencies: [ContainerEngine.Default]
 }) {}

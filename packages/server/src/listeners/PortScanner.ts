@@ -1,10 +1,11 @@
 import type { ListenersUnavailable } from "@port-server/domain/Errors"
 import type { PortSocket } from "@port-server/domain/Listener"
 import type * as Effect from "effect/Effect"
+import type { FoundSocket } from "../containers/PublishedPorts.ts"
 
 /** The sockets on a port, as far as known; at least one. */
 export interface PortSockets {
-  readonly listeners: ReadonlyArray<PortSocket>
+  readonly listeners: ReadonlyArray<FoundSocket>
   /** Why less is known than could be: reading failed. Missing permission is no failure. */
   readonly listener_error?: string
 }

@@ -2,6 +2,7 @@ import { readFile, readlink } from "node:fs/promises"
 import { basename } from "node:path"
 import type { Listener } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
+import type { FoundSocket } from "../containers/PublishedPorts.ts"
 import * as SystemError from "../runtime/SystemError.ts"
 
 /** Called with an error that is not due to the process that is read, such as too many open files. */
@@ -37,23 +38,30 @@ const commandOf = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure
   return name !== "" && (isThread || name.startsWith(comm)) ? name : comm
 })
 
-/** Its working folder; none in another mount namespace, where a path leads elsewhere. */
-const folderOf = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure) {
+/** The id of a container in the name of its control group. */
+const containerId = /[0-9a-f]{64}/
+
+/** Where it runs: its working folder, or in another mount namespace, where a path leads elsewhere, its container. */
+const placeOf = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure) {
   const namespace = yield* text(() => readlink(`/proc/${pid}/ns/mnt`), onFailure)
   const own = yield* text(() => readlink("/proc/self/ns/mnt"), onFailure)
-  return namespace === own ? yield* text(() => readlink(`/proc/${pid}/cwd`), onFailure) : undefined
+  if (namespace === own) {
+    const cwd = yield* text(() => readlink(`/proc/${pid}/cwd`), onFailure)
+    return cwd === undefined ? {} : { cwd }
+  }
+  const [id] = containerId.exec((yield* text(() => readFile(`/proc/${pid}/cgroup`, "utf8"), onFailure)) ?? "") ?? []
+  return id === undefined ? {} : { containerId: id }
 })
+
+/** What is known of a process. */
+export type ProcessInfo = Listener & Pick<FoundSocket, "containerId">
 
 /** What this user may read of a process. */
 export const describe = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure) {
   const command = yield* commandOf(pid, onFailure)
-  const cwd = yield* folderOf(pid, onFailure)
-  const listener: Listener = {
-    pid,
-    ...(command === undefined ? {} : { command }),
-    ...(cwd === undefined ? {} : { cwd })
-  }
-  return listener
+  const place = yield* placeOf(pid, onFailure)
+  const process: ProcessInfo = { pid, ...(command === undefined ? {} : { command }), ...place }
+  return process
 })
 
 /** The names of users by number, of /etc/passwd. */

@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from "node:fs"
-import type { Listener, PortSocket } from "@port-server/domain/Listener"
+import type { PortSocket } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
+import type { FoundSocket } from "../containers/PublishedPorts.ts"
 import * as EventLoop from "../runtime/EventLoop.ts"
 import * as SystemError from "../runtime/SystemError.ts"
 import { byImportance, ownerError, type PortSockets } from "./PortScanner.ts"
@@ -92,7 +93,7 @@ const pidsOf = (holders: Holders, { inode }: TableSocket): ReadonlyArray<number>
 }
 
 /** The ends of many connections that one process has at one address are shown as one. */
-const withoutRepeated = (sockets: ReadonlyArray<PortSocket>): ReadonlyArray<PortSocket> => {
+const withoutRepeated = (sockets: ReadonlyArray<FoundSocket>): ReadonlyArray<FoundSocket> => {
   const seen = new Set<string>()
   return sockets.filter(({ address, pid, protocol, state }) => {
     if (state !== "connected") return true
@@ -107,7 +108,7 @@ const withoutRepeated = (sockets: ReadonlyArray<PortSocket>): ReadonlyArray<Port
 interface Owners {
   readonly holders: Holders
   readonly users: ReadonlyMap<string, string>
-  readonly processes: Map<number, Listener>
+  readonly processes: Map<number, ProcProcess.ProcessInfo>
   failure: unknown
 }
 
@@ -148,7 +149,7 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => ({
           ),
         { concurrency: 8, discard: true }
       )
-      const listenersOf = (found: TableSocket): ReadonlyArray<PortSocket> => {
+      const listenersOf = (found: TableSocket): ReadonlyArray<FoundSocket> => {
         const { address, inode: _inode, protocol, state, uid } = found
         const user = owners.users.get(String(uid)) || String(uid)
         const place = { protocol, ...(address === undefined ? {} : { address }), state }

@@ -1,6 +1,7 @@
 import type { AllocationId, AllocationRequest, ReleaseFilter } from "@port-server/domain/Allocation"
 import type { PortStatus } from "@port-server/domain/api/PortServerApi"
 import type { ImportRequest, ImportResult } from "@port-server/domain/Backup"
+import type { Containers } from "@port-server/domain/Container"
 import { version } from "@port-server/domain/Defaults"
 import { AllocationNotFound, InvalidRequest, PortTaken, type StorageUnavailable } from "@port-server/domain/Errors"
 import { ImportConflict } from "@port-server/domain/ImportConflict"
@@ -10,7 +11,7 @@ import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { Listeners } from "../listeners/Listeners.ts"
+import { type FoundPort, Listeners } from "../listeners/Listeners.ts"
 import { userName } from "../runtime/UserName.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
@@ -28,7 +29,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
   effect: Effect.gen(function* () {
     const store = yield* AllocationRepository
     const allocator = yield* PortAllocator
-    const { database, probe, range } = yield* ServerConfig
+    const { database, engine, probe, range } = yield* ServerConfig
     const listeners = yield* Listeners
     const sockets = yield* SocketProjects
     const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
@@ -102,14 +103,10 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
           Effect.map((holder) => (holder === undefined ? {} : { holder })),
           Effect.catchTag("UnreadableRow", ({ message }) => Effect.succeed({ holder_error: message }))
         )
-        const found = yield* listeners.at(port, Object.keys(held).length === 0)
-        const status: PortStatus = {
-          port,
-          available: Object.keys(held).length === 0,
-          ...held,
-          ...found
-        }
-        const [judged = status] = yield* sockets.judge([status])
+        const available = Object.keys(held).length === 0
+        const found = yield* listeners.at(port, available)
+        const status: PortStatus = { port, available, ...held }
+        const [judged = status] = yield* sockets.judge([{ ...status, ...found }])
         return judged
       }),
 
@@ -119,13 +116,16 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
         const held = yield* store.readableHolders(found.map(({ port }) => port))
         const holders = new Map(held.map((allocation) => [allocation.port, allocation]))
         return yield* sockets.judge(
-          found.map((listening): ListeningPort => {
+          found.map((listening): FoundPort & Pick<ListeningPort, "holder"> => {
             const holder = holders.get(listening.port)
             return holder === undefined ? listening : { ...listening, holder }
           }),
           path
         )
       }),
+
+      /** The container engine of this machine, and its containers. */
+      containers: Effect.map(listeners.containers, ({ containers, engine }): Containers => ({ engine, containers })),
 
       /** Version, process and settings of this server. */
       server: Effect.map(
@@ -139,6 +139,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
           database,
           range: range.toString(),
           probe,
+          engine,
           ...(Option.isSome(count) ? { allocations: count.value } : {})
         })
       ),

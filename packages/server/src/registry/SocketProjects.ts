@@ -1,49 +1,41 @@
-import type { Allocation } from "@port-server/domain/Allocation"
+import { type Container, isEngineProgram } from "@port-server/domain/Container"
 import type { StorageError } from "@port-server/domain/Errors"
-import type { PortSocket } from "@port-server/domain/Listener"
+import type { PortSocket, Reservation } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
-import type { FolderState } from "../folders/FolderState.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 import { type Belongs, belongs, foldersBelow, foldersUp, markersOf, mayBeDeleted } from "./Belonging.ts"
-
-/** A port with its sockets, as far as they are known, and its holder. */
-interface HeldPort {
-  readonly holder?: Allocation
-  readonly listeners?: ReadonlyArray<PortSocket>
-}
-
-type States = ReadonlyMap<string, FolderState>
+import {
+  folderOf,
+  type HeldPort,
+  isWorkingCopy,
+  type JudgedPort,
+  placesOf,
+  realOf,
+  type Socket,
+  type States
+} from "./SocketFolders.ts"
 
 const noFolders: ReadonlySet<string> = new Set()
 
-/** A project's folder without symbolic links. */
-const realOf = (project: string, states: States): string => {
-  const state = states.get(project)
-  return state?._tag === "Present" ? state.real : project
+/** The folder of a process that does not belong to the port's project. */
+const foreignFolder = (socket: PortSocket): string | undefined => {
+  const folder = (socket.belongs ?? "no") === "no" ? folderOf(socket) : undefined
+  return folder === undefined || mayBeDeleted(folder) ? undefined : folder
 }
 
-/** Whether the folder is the top of a working copy of its own: a submodule is part of its superproject. */
-const isWorkingCopy = (folder: string, known: ReadonlySet<string>, states: States): boolean | undefined => {
-  const found = markersOf(folder).map((marker) => states.get(marker))
-  const present = found.filter((state) => state?._tag === "Present")
-  if (present.some(({ isSubmodule = false }) => isSubmodule)) return false
-  if (present.length > 0 || known.has(folder)) return true
-  return found.some((state) => state?._tag !== "Absent") ? undefined : false
+/** Of several stopped containers one that is not the project's is told. */
+const reservationOf = (
+  containers: ReadonlyArray<Container>,
+  judge: ((socket: Socket) => Belongs) | undefined
+): { readonly reserved?: Reservation } => {
+  const judged = containers.map(
+    (container): Reservation => (judge === undefined ? { container } : { container, belongs: judge({ container }) })
+  )
+  const told = judged.find((each) => each.belongs !== "yes") ?? judged[0]
+  if (told === undefined) return {}
+  return { reserved: judged.length === 1 ? told : { ...told, others: judged.length - 1 } }
 }
-
-/** Whether a process is in a folder that is not the one of the port's project. */
-const isForeign = (socket: PortSocket): socket is PortSocket & { readonly cwd: string } =>
-  socket.cwd !== undefined && (socket.belongs ?? "no") === "no"
-
-/** The processes' folders and the projects of ports. */
-const placesOf = (ports: ReadonlyArray<HeldPort>, path: string | undefined) =>
-  ports.flatMap(({ holder, listeners = [] }) => {
-    const project = path ?? holder?.path
-    return project === undefined
-      ? []
-      : listeners.flatMap(({ cwd }) => (cwd === undefined || cwd === project ? [] : [{ cwd, project }]))
-  })
 
 /** Decides which of the processes that hold ports belong to the ports' projects. */
 export class SocketProjects extends Effect.Service<SocketProjects>()("@port-server/server/registry/SocketProjects", {
@@ -54,19 +46,31 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
     const judge = Effect.fnUntraced(function* (ports: ReadonlyArray<HeldPort>, path: string | undefined) {
       const places = placesOf(ports, path)
       const ends: States = yield* probe(
-        places.flatMap(({ cwd, project }) => [project, ...(mayBeDeleted(cwd) ? [cwd] : [])])
+        places.flatMap(({ folder, isContainer, project }) => [
+          project,
+          ...(isContainer || mayBeDeleted(folder) ? [folder] : [])
+        ])
       )
-      const between = new Set(places.flatMap(({ cwd, project }) => foldersBelow(cwd, realOf(project, ends)) ?? []))
-      const known = between.size === 0 ? new Set<string>() : yield* store.projectFolders([...between])
+      const between = new Set(
+        places.flatMap(({ folder, project }) => foldersBelow(realOf(folder, ends), realOf(project, ends)) ?? [])
+      )
+      const known = between.size === 0 ? noFolders : yield* store.projectFolders([...between])
       const states: States = yield* probe([...between].flatMap(markersOf))
 
-      return (project: string, { cwd }: PortSocket): Belongs => {
-        if (cwd === undefined) return "unknown"
-        if (mayBeDeleted(cwd) && cwd !== project && ends.get(cwd)?._tag !== "Present") return "no"
-        if (cwd === project) return "yes"
-        const verdict = belongs(cwd, realOf(project, ends), (folder) => isWorkingCopy(folder, known, states))
+      return (project: string, socket: Socket): Belongs => {
+        const { command, container } = socket
+        const folder = folderOf(socket)
+        if (folder === undefined || (container === undefined && isEngineProgram(command))) return "unknown"
+        const state = ends.get(folder)
+        if (container !== undefined && state?._tag === "Absent") return "no"
+        if (mayBeDeleted(folder) && folder !== project && state?._tag !== "Present") return "no"
+        if (folder === project) return "yes"
+        const verdict = belongs(realOf(folder, ends), realOf(project, ends), (each) =>
+          isWorkingCopy(each, known, states)
+        )
         // A path that cannot be probed may have symbolic links.
-        return verdict === "no" && ends.get(project)?._tag === "Unknown" ? "unknown" : verdict
+        const isUnknown = [project, folder].some((each) => ends.get(each)?._tag === "Unknown")
+        return verdict === "no" && isUnknown ? "unknown" : verdict
       }
     })
 
@@ -91,45 +95,43 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
 
     /** Name the projects of the processes that do not belong to the one that holds the port. */
     const withProjects = Effect.fnUntraced(function* <Port extends HeldPort>(ports: ReadonlyArray<Port>) {
-      const foreign = ports.flatMap(({ listeners = [] }) =>
-        listeners.flatMap((socket) => (isForeign(socket) && !mayBeDeleted(socket.cwd) ? [socket.cwd] : []))
-      )
+      const foreign = ports.flatMap(({ listeners = [] }) => listeners.flatMap((socket) => foreignFolder(socket) ?? []))
       if (foreign.length === 0) return ports
       const projects = yield* projectsOf([...new Set(foreign)])
-      return ports.map((port) => ({
-        ...port,
-        ...(port.listeners === undefined
-          ? {}
-          : {
-              listeners: port.listeners.map((socket) => {
-                const project = isForeign(socket) ? projects.get(socket.cwd) : undefined
-                return project === undefined ? socket : { ...socket, project }
-              })
-            })
-      }))
+      return ports.map((port) => {
+        const listeners = port.listeners?.map((socket) => {
+          const project = projects.get(foreignFolder(socket) ?? "")
+          return project === undefined ? socket : { ...socket, project }
+        })
+        return { ...port, ...(listeners === undefined ? {} : { listeners }) }
+      })
     })
 
     return {
       /**
        * Add to each socket of a port that a project holds whether its process belongs to the project, or to another one
-       * that is known.
+       * that is known; and to each port the stopped container that publishes it.
        *
        * @param path the folder of the project that it is about, whoever holds the ports
        */
       judge: <Port extends HeldPort>(
         ports: ReadonlyArray<Port>,
         path?: string
-      ): Effect.Effect<ReadonlyArray<Port>, StorageError> =>
+      ): Effect.Effect<ReadonlyArray<JudgedPort<Port>>, StorageError> =>
         Effect.flatMap(judge(ports, path), (belongsTo) =>
           withProjects(
             ports.map((port) => {
               const project = path ?? port.holder?.path
-              if (project === undefined || port.listeners === undefined) return port
-              const listeners = port.listeners.map((socket) => ({ ...socket, belongs: belongsTo(project, socket) }))
-              return { ...port, listeners }
+              const judged = project === undefined ? undefined : (socket: Socket) => belongsTo(project, socket)
+              const listeners =
+                judged === undefined
+                  ? port.listeners
+                  : port.listeners?.map((socket) => ({ ...socket, belongs: judged(socket) }))
+              const reserved = reservationOf(port.reserving ?? [], judged)
+              return { ...port, ...(listeners === undefined ? {} : { listeners }), ...reserved }
             })
           )
-        )
+        ).pipe(Effect.map((judged) => judged.map(({ reserving: _reserving, ...port }) => port)))
     } as const
   }),
   dependencies: [AllocationRepository.Default, FolderProbe.Default]

@@ -9,6 +9,7 @@ import { Port } from "@port-server/domain/Port"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { reserves } from "../../output/ContainerFormat.ts"
 import { byProcess, holds } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import { privilegedNote } from "../../platform/PortLimits.ts"
@@ -19,9 +20,14 @@ const request = Schema.decodeUnknown(AllocationRequest)
 /** Say that the port is in use: by the service itself, or by somebody who is in its way. */
 const sayWhoListens = Effect.fnUntraced(function* (client: PortServerClient, port: number) {
   const status = yield* client.check(yield* Schema.decode(Port)(port))
-  const { listener_error } = status
+  const { listener_error, reserved } = status
   const groups = byProcess(socketsOf(status))
   for (const group of groups) yield* Console.error(`note: ${holds(group, `port ${port}`)}`)
+  if (reserved !== undefined) {
+    yield* Console.error(
+      `note: ${reserves(reserved, `port ${port}`)}; it cannot be started while another program has the port`
+    )
+  }
   if (groups.length === 0 && listener_error !== undefined)
     yield* Console.error(`note: ${escapeControls(listener_error)}`)
 })

@@ -2,10 +2,12 @@ import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { Listener, portSockets, socketsOf } from "@port-server/domain/Listener"
+import { Listener, portSockets, Reservation, socketsOf } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { reservedPorts } from "../../client/ReservedPorts.ts"
 import * as AllocationTable from "../../output/AllocationTable.ts"
+import { shortName } from "../../output/ContainerFormat.ts"
 import { byProcess, listenerName, places } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
@@ -13,30 +15,39 @@ import * as Options from "../Options.ts"
 const LiveAllocation = Schema.Struct({
   ...Allocation.fields,
   listener: Schema.optionalWith(Listener, { exact: true }),
-  listeners: portSockets
+  listeners: portSockets,
+  reserved: Schema.optionalWith(Reservation, { exact: true })
 })
 
 const isForeign = (allocation: typeof LiveAllocation.Type): boolean =>
   socketsOf(allocation).some(({ belongs }) => belongs === "no")
 
-/** The sockets on a port, as a cell of the table. */
-const cellOf = (allocation: typeof LiveAllocation.Type): string =>
-  byProcess(socketsOf(allocation))
-    .map((group) => {
-      const { belongs, state } = group.first
-      const remarks = [...(state === "listening" ? [] : [state]), ...(belongs === "no" ? ["foreign"] : [])].join(", ")
-      return `${listenerName(group.first)} ${places(group)}${remarks === "" ? "" : ` (${remarks})`}`
-    })
-    .join("; ") || "-"
+/** Who has a port, as a cell of the table. */
+const cellOf = (allocation: typeof LiveAllocation.Type): string => {
+  const { reserved } = allocation
+  const held = byProcess(socketsOf(allocation)).map((group) => {
+    const { belongs, container, state } = group.first
+    const name = container === undefined ? listenerName(group.first) : shortName(container)
+    const remarks = [...(state === "listening" ? [] : [state]), ...(belongs === "no" ? ["foreign"] : [])].join(", ")
+    return `${name} ${places(group)}${remarks === "" ? "" : ` (${remarks})`}`
+  })
+  const stopped = reserved === undefined ? [] : [`${shortName(reserved.container)}, stopped`]
+  return [...held, ...stopped].join("; ") || "-"
+}
 
 const live = Effect.fnUntraced(function* (client: PortServerClient, selector: AllocationFilter) {
   const allocations = yield* client.list(selector)
-  const held = new Map((yield* client.listeners()).map((listening) => [listening.port, listening]))
+  const [listeners, reservations] = yield* Effect.all([client.listeners(), reservedPorts(client)], { concurrency: 2 })
+  const held = new Map(listeners.map((listening) => [listening.port, listening]))
   return allocations.map((allocation): typeof LiveAllocation.Type => {
     const listening = held.get(allocation.port)
-    if (listening === undefined) return { ...allocation }
-    const { listener, listeners } = listening
-    return { ...allocation, listener, ...(listeners === undefined ? {} : { listeners }) }
+    const reserved = listening?.reserved ?? reservations.get(allocation.port)
+    return {
+      ...allocation,
+      ...(listening === undefined ? {} : { listener: listening.listener }),
+      ...(listening?.listeners === undefined ? {} : { listeners: listening.listeners }),
+      ...(reserved === undefined ? {} : { reserved })
+    }
   })
 })
 

@@ -1,26 +1,48 @@
 import * as Command from "@port-server/command-line/command/Command"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { ListeningPort, type PortSocket, socketsOf } from "@port-server/domain/Listener"
+import { type Listener, ListeningPort, type PortSocket, socketsOf } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { byProcess, type ProcessSockets } from "../../output/ListenerFormat.ts"
+import { reservedPorts } from "../../client/ReservedPorts.ts"
+import { shortName } from "../../output/ContainerFormat.ts"
+import { byProcess } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import { type Column, table } from "../../output/Table.ts"
 import * as Options from "../Options.ts"
 
-/** The ports that are not registered, without the sockets of the port-server that reports them and of this program. */
+/**
+ * The ports that are not registered, also those that only a stopped container publishes; without the sockets of the
+ * port-server that reports them and of this program.
+ */
 const unregistered = Effect.fnUntraced(function* (client: PortServerClient) {
+  // The first request: the connections of others would be sockets, too.
   const ports = yield* client.listeners()
+  const reserved = yield* reservedPorts(client)
   const own: ReadonlyArray<number | undefined> = [(yield* client.server()).pid, process.pid]
-  return ports.filter((each) => each.holder === undefined && socketsOf(each).some(({ pid }) => !own.includes(pid)))
+  const held = new Set(ports.map(({ port }) => port))
+  const unheld = [...reserved].filter(([port]) => !held.has(port))
+  const allocated = unheld.length === 0 ? [] : yield* client.list()
+  const registered = new Set(allocated.map(({ port }) => port))
+  return [
+    ...ports.filter((each) => each.holder === undefined && socketsOf(each).some(({ pid }) => !own.includes(pid))),
+    ...unheld
+      .filter(([port]) => !registered.has(port))
+      .map(([port, reserved]): ListeningPort => ({ port, addresses: [], listener: {}, listeners: [], reserved }))
+  ].toSorted((one, other) => one.port - other.port)
 })
 
-/** The sockets of one process on a port. */
-interface Row extends ProcessSockets {
+/** The sockets of one process or container on a port, or the stopped container that publishes it. */
+interface Row {
   readonly port: number
+  readonly sockets: ReadonlyArray<PortSocket>
+  readonly state: string
+  readonly listener: Listener
 }
 
 const or = (value: string | number | undefined): string => String(value ?? "-")
+
+const commandOf = ({ command, container }: Listener): string =>
+  container === undefined ? or(command) : shortName(container)
 
 const joined = ({ sockets }: Row, field: (socket: PortSocket) => string | undefined): string =>
   [...new Set(sockets.flatMap((socket) => field(socket) ?? []))].join(",") || "-"
@@ -29,23 +51,33 @@ const columns: ReadonlyArray<Column<Row>> = [
   { heading: "PORT", cell: ({ port }) => String(port), style: "cyan" },
   { heading: "PROTOCOL", cell: (row) => joined(row, ({ protocol }) => protocol) },
   { heading: "ADDRESS", cell: (row) => joined(row, ({ address }) => address), shorten: "end" },
-  { heading: "STATE", cell: ({ first }) => first.state },
-  { heading: "COMMAND", cell: ({ first }) => or(first.command), shorten: "end" },
-  { heading: "PID", cell: ({ first }) => or(first.pid) },
-  { heading: "USER", cell: ({ first }) => or(first.user), shorten: "end" },
-  { heading: "FOLDER", cell: ({ first }) => or(first.cwd), style: "dim", shorten: "start" }
+  { heading: "STATE", cell: ({ state }) => state },
+  { heading: "COMMAND", cell: ({ listener }) => commandOf(listener), shorten: "end" },
+  { heading: "PID", cell: ({ listener }) => or(listener.pid) },
+  { heading: "USER", cell: ({ listener }) => or(listener.user), shorten: "end" },
+  {
+    heading: "FOLDER",
+    cell: ({ listener: { container, cwd } }) => or(container === undefined ? cwd : container.folder),
+    style: "dim",
+    shorten: "start"
+  }
 ]
 
 const rowsOf = (ports: ReadonlyArray<ListeningPort>): ReadonlyArray<Row> =>
-  ports.flatMap((each) => byProcess(socketsOf(each)).map((group) => ({ ...group, port: each.port })))
+  ports.flatMap(({ port, reserved, ...each }) => [
+    ...byProcess(socketsOf(each)).map(({ first, sockets }) => ({ port, sockets, state: first.state, listener: first })),
+    ...(reserved === undefined
+      ? []
+      : [{ port, sockets: [], state: "stopped", listener: { container: reserved.container } }])
+  ])
 
 /** `portctl scan` */
 export const scan = Command.make(
   "scan",
   {
-    summary: "List the sockets on ports that are not registered",
+    summary: "List what is on ports that are not registered",
     details: [
-      "A socket listens, is bound without listening, as those of UDP are, or is the local end of a connection. - stands for what cannot be read of another user's process."
+      "A socket listens, is bound without listening, as those of UDP are, or is the local end of a connection; a container that is stopped needs its ports to start. - stands for what cannot be read of another user's process."
     ],
     examples: ["portctl scan"],
     parameters: { json: Options.json }

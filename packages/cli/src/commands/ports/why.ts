@@ -2,14 +2,16 @@ import * as Command from "@port-server/command-line/command/Command"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { type Container, isEngineProgram } from "@port-server/domain/Container"
 import { RegistryEvent } from "@port-server/domain/Event"
 import { socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as AllocationTable from "../../output/AllocationTable.ts"
+import * as ContainerFormat from "../../output/ContainerFormat.ts"
 import * as EventFormat from "../../output/EventFormat.ts"
-import { byProcess, holds, type ProcessSockets, places, projectName } from "../../output/ListenerFormat.ts"
+import { byProcess, holds, type ProcessSockets, places, processName, projectName } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
 
@@ -24,17 +26,53 @@ const held = (port: number, holder: Allocation): ReadonlyArray<string> => [
 const unknown = (error: string | undefined): ReadonlyArray<string> =>
   error === undefined ? [] : [`unknown: ${escapeControls(error)}`]
 
-const listened = (groups: ReadonlyArray<ProcessSockets>, error: string | undefined): ReadonlyArray<string> => {
-  if (groups.length === 0) return error === undefined ? ["nothing is listening on it"] : unknown(error)
+/** The folder of a container's Compose project, if it is of one. */
+const folderOf = ({ folder }: Container): ReadonlyArray<string> =>
+  folder === undefined ? [] : [told("folder", folder)]
+
+/** Who it is behind the sockets: a process, or a container and how to stop it. */
+const detailsOf = ({ first }: ProcessSockets, container_error: string | undefined): ReadonlyArray<string> => {
+  const { container, cwd, pid, user } = first
+  const reason = ContainerFormat.unknownContainer(first, container_error)
+  if (container === undefined) {
+    return [
+      told("user", user),
+      told("folder", cwd),
+      ...(reason === undefined ? [] : [`  which container it listens for is unknown: ${reason}`])
+    ]
+  }
+  return [
+    ...(pid === undefined ? [] : [told("process", processName(first))]),
+    ...folderOf(container),
+    told("stop it", ContainerFormat.stopCommand(container))
+  ]
+}
+
+const listened = (
+  groups: ReadonlyArray<ProcessSockets>,
+  { container_error, listener_error }: PortStatus
+): ReadonlyArray<string> => {
+  if (groups.length === 0)
+    return listener_error === undefined ? ["nothing is listening on it"] : unknown(listener_error)
   const lines = groups.flatMap((group) => [
     `${holds(group, "it")} (${places(group)})`,
-    told("user", group.first.user),
-    told("folder", group.first.cwd),
+    ...detailsOf(group, container_error),
     ...(group.first.project === undefined ? [] : [told("project", projectName(group.first.project))]),
     ...(groups.length > 1 && group.first.belongs !== undefined ? [told("belongs", group.first.belongs)] : [])
   ])
-  return [...lines, ...unknown(error)]
+  return [...lines, ...unknown(listener_error)]
 }
+
+/** The stopped container that publishes the port. */
+const reservedLines = ({ reserved }: PortStatus): ReadonlyArray<string> =>
+  reserved === undefined
+    ? []
+    : [
+        ContainerFormat.reserves(reserved, "it"),
+        ...folderOf(reserved.container),
+        told("remove", ContainerFormat.removeCommand(reserved.container)),
+        ...(reserved.belongs === undefined ? [] : [told("belongs", reserved.belongs)])
+      ]
 
 /** Whether the processes belong to the allocation's project: `yes` only when every one does. */
 const verdict = ({ path }: Allocation, groups: ReadonlyArray<ProcessSockets>): string => {
@@ -42,8 +80,16 @@ const verdict = ({ path }: Allocation, groups: ReadonlyArray<ProcessSockets>): s
   const verdicts = groups.map(({ first }) => first.belongs)
   if (verdicts.includes("no")) return "no"
   if (verdicts.every((each) => each === "yes")) return "yes"
-  const isHidden = groups.some(({ first }) => first.belongs !== "yes" && first.cwd === undefined)
-  return isHidden ? "unknown, for the listener's folder cannot be read" : "unknown, for its folder does not respond"
+  const unclear = groups.map(({ first }) => first).filter(({ belongs }) => belongs !== "yes")
+  if (unclear.some(({ container }) => container !== undefined && container.folder === undefined)) {
+    return "unknown, for the container is not of a Compose project"
+  }
+  if (unclear.some(({ command, container }) => container === undefined && isEngineProgram(command))) {
+    return "unknown, for it is not known which container it is"
+  }
+  return unclear.some(({ container, cwd }) => container === undefined && cwd === undefined)
+    ? "unknown, for the listener's folder cannot be read"
+    : "unknown, for its folder does not respond"
 }
 
 /** How many events of the port are told. */
@@ -59,20 +105,26 @@ const history = (events: ReadonlyArray<RegistryEvent> = []): ReadonlyArray<strin
 
 /** What is known of a port, in a few lines. */
 const story = (status: typeof Story.Type): string => {
-  const { available, holder, holder_error = "", listener_error, port } = status
+  const { available, holder, holder_error = "", port, reserved } = status
   const groups = byProcess(socketsOf(status))
   const lines = (): ReadonlyArray<string> => {
     if (available) return [`port ${port} is not allocated`]
     return holder === undefined ? [escapeControls(holder_error)] : held(port, holder)
   }
   const conclusion = (): ReadonlyArray<string> => {
-    if (groups.length === 0) return []
+    if (groups.length === 0 && (reserved === undefined || !available)) return []
     if (holder !== undefined) return [`belongs to the allocation's project: ${verdict(holder, groups)}`]
     return available
       ? [`nobody registered it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`]
       : []
   }
-  return [...lines(), ...listened(groups, listener_error), ...conclusion(), ...history(status.events)].join("\n")
+  return [
+    ...lines(),
+    ...listened(groups, status),
+    ...reservedLines(status),
+    ...conclusion(),
+    ...history(status.events)
+  ].join("\n")
 }
 
 /** `portctl why` */
@@ -81,7 +133,7 @@ export const why = Command.make(
   {
     summary: "Show who holds a port, what listens on it, and what happened to it",
     details: [
-      "A process belongs to the allocation's project if the deepest working copy that contains its folder is the project's. yes: all of them do; no: one does not."
+      "A process belongs to the allocation's project if the deepest working copy that contains its folder, or that of its container's Compose project, is the project's. yes: all of them do; no: one does not."
     ],
     examples: ["portctl why --port 3000"],
     parameters: { port: Options.port, json: Options.json }

@@ -48,7 +48,7 @@ export const kill = Command.make(
   {
     summary: "End this project's own processes on one of its ports",
     details: [
-      "SIGTERM, and after 5 seconds SIGKILL. Only a process that belongs to this working copy is ended, see portctl verify; never one of another user, one that portctl was started from, or what listens for a container."
+      "SIGTERM, and after 5 seconds SIGKILL. Only a process that belongs to this working copy is ended, see portctl verify; never one of another user, one that portctl was started from, or a container, of which the command that stops it is told."
     ],
     examples: ["portctl kill --service web", "portctl kill --port 3000"],
     exitCodes: {

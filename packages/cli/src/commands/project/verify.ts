@@ -37,7 +37,7 @@ export const verify = Command.make(
   {
     summary: "Show whether this project's own processes are on its ports",
     details: [
-      "own: what is on the port belongs to this working copy; foreign: at least one process does not; idle: nothing serves on it; unknown: a process's folder cannot be read. Nothing is allocated."
+      "own: what is on the port belongs to this working copy; foreign: at least one process or container does not; idle: nothing serves on it; unknown: a process's folder cannot be read, or a container has none. Nothing is allocated."
     ],
     examples: ["portctl verify --listening && npm run test:e2e"],
     exitCodes: {

@@ -102,7 +102,7 @@ const get = Command.make(
 /** What a change did, and what it did not. */
 const changed = (done: string, key: SettingsKeys.Key, at: ServerAddress, now: EffectiveSetting): string => {
   const about = key === "address" ? "" : ` for the server at ${at}, from its next start or restart`
-  const isOverridden = /^PORT_SERVER_/.test(now.source)
+  const isOverridden = /^[A-Z_]+$/.test(now.source)
   return `${done}${about}${isOverridden ? `; ${now.source} is set and overrides it: ${text(now)}` : ""}`
 }
 
@@ -111,7 +111,7 @@ const set = Command.make(
   {
     summary: "Keep a setting in ~/.port_server/config.json",
     details: [
-      "address is where portctl asks. The others are how the server at that address, or at --port, is started: database and log are files, range is FIRST-LAST, probe is true or false."
+      "address is where portctl asks. The others are how the server at that address, or at --port, is started: database and log are files, range is FIRST-LAST, probe is true or false, and engine is where the container engine is: auto, none, unix:///PATH or a Docker context."
     ],
     examples: ["portctl config set range 20000-29999", "portctl config set address 127.0.0.1:4000"],
     parameters: { key: keyArgument, value: Argument.text({ name: "VALUE", description: "Its value" }), ...parameters }

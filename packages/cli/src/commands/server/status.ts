@@ -54,6 +54,7 @@ const lines = (address: ServerAddress, info: ServerInfo, now: number, terminal: 
       ["address", String(address)],
       ["database", info.database],
       ["range", info.probe === false ? `${info.range} (--no-probe)` : info.range],
+      ...(info.engine === undefined ? [] : [["engine", info.engine] as const]),
       ["allocations", String(info.allocations ?? "unknown, the database cannot be read")],
       ["uptime", duration(now - Date.parse(info.started_at))]
     ],

@@ -1,0 +1,36 @@
+import { type Container, isEngineProgram } from "@port-server/domain/Container"
+import type { Listener, Reservation } from "@port-server/domain/Listener"
+import { escapeControls } from "@port-server/domain/Name"
+
+/** A container in a table: `shop-db-1 (postgres:17)`. */
+export const shortName = ({ image, name }: Container): string => escapeControls(`${name} (${image})`)
+
+/** A container in a sentence: `shop-db-1 (postgres:17, Compose project shop)`. */
+export const fullName = ({ image, name, project }: Container): string =>
+  escapeControls(`${name} (${image}${project === undefined ? "" : `, Compose project ${project}`})`)
+
+/** Whose a container is, as a sentence goes on about it. */
+export const whose = ({ folder }: Container): string =>
+  folder === undefined ? "is not of a Compose project" : `is of the Compose project in ${escapeControls(folder)}`
+
+const command = ({ engine, name }: Container, verb: string): string =>
+  `${engine ?? "docker"} ${verb} ${/^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`}`
+
+/** The command that stops a container. */
+export const stopCommand = (container: Container): string => command(container, "stop")
+
+/** The command that removes a stopped container. */
+export const removeCommand = (container: Container): string => command(container, "rm")
+
+/** That a stopped container publishes a port: `shop-db-1 (postgres:17) is stopped and publishes port 5432`. */
+export const reserves = ({ container, others }: Reservation, port: string): string =>
+  `${fullName(container)} is stopped and publishes ${port}${others === undefined ? "" : `, as ${others} more do`}`
+
+/** Why it is not known which container a process listens for; none where it listens for itself. */
+export const unknownContainer = (
+  { command, container }: Listener,
+  container_error: string | undefined
+): string | undefined =>
+  container === undefined && container_error !== undefined && (command === undefined || isEngineProgram(command))
+    ? `${escapeControls(container_error)} (see portctl doctor)`
+    : undefined

@@ -1,0 +1,53 @@
+import type { Allocation } from "@port-server/domain/Allocation"
+import type { Container } from "@port-server/domain/Container"
+import type { PortSocket, Reservation } from "@port-server/domain/Listener"
+import type { FolderState } from "../folders/FolderState.ts"
+import { markersOf } from "./Belonging.ts"
+
+/** A port with its sockets and the stopped containers that publish it, as far as they are known, and its holder. */
+export interface HeldPort {
+  readonly holder?: Allocation
+  readonly listeners?: ReadonlyArray<PortSocket>
+  readonly reserving?: ReadonlyArray<Container>
+}
+
+/** The same, judged. */
+export type JudgedPort<Port extends HeldPort> = Omit<Port & { readonly reserved?: Reservation }, "reserving">
+
+/** What a process or a container is judged by. */
+export type Socket = Pick<PortSocket, "command" | "container" | "cwd">
+
+/** What was found out about folders. */
+export type States = ReadonlyMap<string, FolderState>
+
+/** A folder without symbolic links, as far as that is known. */
+export const realOf = (folder: string, states: States): string => {
+  const state = states.get(folder)
+  return state?._tag === "Present" ? state.real : folder
+}
+
+/** Whether the folder is the top of a working copy of its own: a submodule is part of its superproject. */
+export const isWorkingCopy = (folder: string, known: ReadonlySet<string>, states: States): boolean | undefined => {
+  const found = markersOf(folder).map((marker) => states.get(marker))
+  const present = found.filter((state) => state?._tag === "Present")
+  if (present.some(({ isSubmodule = false }) => isSubmodule)) return false
+  if (present.length > 0 || known.has(folder)) return true
+  return found.some((state) => state?._tag !== "Absent") ? undefined : false
+}
+
+/** The folder that a process runs in, or that of its container's Compose project. */
+export const folderOf = ({ container, cwd }: Socket): string | undefined =>
+  container === undefined ? cwd : container.folder
+
+/** The folders of processes and containers, and the projects that they are compared with. */
+export const placesOf = (ports: ReadonlyArray<HeldPort>, path: string | undefined) =>
+  ports.flatMap(({ holder, listeners = [], reserving = [] }) => {
+    const project = path ?? holder?.path
+    if (project === undefined) return []
+    const sockets: ReadonlyArray<Socket> = [...listeners, ...reserving.map((container) => ({ container }))]
+    return sockets.flatMap((socket) => {
+      const folder = folderOf(socket)
+      const isContainer = socket.container !== undefined
+      return folder === undefined || (folder === project && !isContainer) ? [] : [{ project, folder, isContainer }]
+    })
+  })
