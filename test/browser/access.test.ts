@@ -22,7 +22,7 @@ const viewports = [
 describe.skipIf(noChromium !== undefined)("the page at / for everybody", () => {
   it.scopedLive("has nothing that axe finds, in both themes, wide and narrow, and is never wider than the screen", () =>
     Effect.gen(function* () {
-      const { server } = yield* scene
+      const { server } = yield* scene()
       for (const viewport of viewports) {
         for (const colorScheme of ["light", "dark"] as const) {
           const { errors, page } = yield* openPage(server.url, { viewport, colorScheme, bypassCSP: true })

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { noChromium, openPage } from "../support/Chromium.ts"
+import { noOwnEngine, startOwnEngine } from "../support/Engine.ts"
 import { temporaryFolder } from "../support/Programs.ts"
 import { scene } from "../support/Scene.ts"
 
@@ -14,7 +15,7 @@ describe.skipIf(noChromium !== undefined)("the page at /", () => {
     Effect.gen(function* () {
       const folder = process.env["SCREENSHOTS_ALL"] ?? (yield* temporaryFolder)
       for (const path of [folder, manual ?? folder]) mkdirSync(path, { recursive: true })
-      const { server } = yield* scene
+      const { server } = yield* scene(noOwnEngine === undefined ? yield* startOwnEngine() : undefined)
       for (const colorScheme of ["light", "dark"] as const) {
         for (const width of [1280, 320]) {
           const { page } = yield* openPage(server.url, { colorScheme, viewport: { width, height: 860 } })
@@ -22,7 +23,15 @@ describe.skipIf(noChromium !== undefined)("the page at /", () => {
             const path = join(folder, `${tab}-${width}-${colorScheme}.png`)
             yield* Effect.promise(async () => {
               await page.locator(`nav a[href="#/${tab}"]`).click()
-              await page.locator(tab === "ports" ? ".problems li >> nth=1" : ".panel").waitFor()
+              await page
+                .locator(
+                  tab === "ports"
+                    ? noOwnEngine === undefined
+                      ? ".problems li >> nth=2"
+                      : ".problems li >> nth=1"
+                    : ".panel"
+                )
+                .waitFor()
               await page.screenshot({ path, fullPage: true })
             })
             expect(statSync(path).size, path).toBeGreaterThan(5_000)

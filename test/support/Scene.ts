@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process"
 import { mkdirSync, rmSync, symlinkSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import * as Effect from "effect/Effect"
+import { container } from "./Containers.ts"
+import type { Engine } from "./Engine.ts"
 import { git, realFolder, repository } from "./Git.ts"
 import { freePorts, listeningProgram } from "./Listening.ts"
 import { type PortServer, portctl, startServer } from "./Programs.ts"
@@ -32,10 +34,19 @@ const ensure = (server: PortServer, cwd: string, services: string) =>
     return new Map(allocations.map(({ port, service }) => [service, port]))
   })
 
+/** The ports of services that containers have, and how those containers are called. */
+const stack = (engine: Engine, folder: string, ports: ReadonlyMap<string, number>, names: ReadonlyArray<string>) =>
+  Effect.forEach(names, (service) =>
+    container(engine, { name: `${basename(folder)}-${service}-1`, folder, port: ports.get(service) ?? 0 })
+  )
+
 /** Two projects with six worktrees, as somebody has them on a busy day, with a server in the wrong one of them. */
-export const scene = Effect.gen(function* () {
+export const scene = Effect.fnUntraced(function* (engine?: Engine) {
   const { home, range } = yield* place
-  const server = yield* startServer({ args: ["--range", range], probe: true })
+  const server = yield* startServer({
+    args: ["--range", range, ...(engine === undefined ? [] : ["--engine", engine.env.DOCKER_HOST])],
+    probe: true
+  })
   const shop = repository(join(home, "shop"))
   const blog = repository(join(home, "blog"))
   const branch = (main: string, name: string) => {
@@ -66,6 +77,17 @@ export const scene = Effect.gen(function* () {
   yield* run(checkout, "api", ports.checkout.get("api"))
   yield* run(redesign, "astro", ports.redesign.get("web"))
   yield* run(redesign, "storybook", ports.redesign.get("storybook"))
+  if (engine !== undefined) {
+    yield* stack(engine, shop, ports.shop, ["db", "mail"])
+    yield* stack(engine, checkout, ports.checkout, ["db"])
+    yield* stack(engine, redesign, ports.redesign, ["db"])
+    yield* container(engine, {
+      name: "old-blog-db-1",
+      folder: join(home, "old-blog"),
+      port: ports.node.get("db") ?? 0,
+      isStopped: true
+    })
+  }
   // Started in the wrong worktree.
   yield* run(shop, "vite", ports.vat.get("web"))
   yield* run(blog, "python3", undefined)

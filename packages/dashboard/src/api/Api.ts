@@ -1,4 +1,12 @@
-import type { Allocation, HistoryEvent, ListeningPort, ServerInfo, Stale, WorkingCopyInfo } from "../model/Types.ts"
+import type {
+  Allocation,
+  Containers,
+  HistoryEvent,
+  ListeningPort,
+  ServerInfo,
+  Stale,
+  WorkingCopyInfo
+} from "../model/Types.ts"
 
 /** How long a response may take, in ms. */
 const patience = 15_000
@@ -34,6 +42,9 @@ export const stale = () => request<Stale>("POST", "/v1/prune", { dry_run: true }
 
 /** The working copies and their branches. */
 export const workingCopies = () => request<ReadonlyArray<WorkingCopyInfo>>("GET", "/v1/working-copies")
+
+/** The container engine and its containers, also stopped ones. */
+export const containers = () => request<Containers>("GET", "/v1/containers")
 
 /** What the server says of itself. */
 export const server = () => request<ServerInfo>("GET", "/v1/server")

@@ -20,5 +20,5 @@ export const stateOf = (sockets: ReadonlyArray<Socket>): PortState => {
   if (sockets.length === 0) return "idle"
   if (sockets.some(({ belongs }) => belongs === "no")) return "foreign"
   if (!sockets.every(({ belongs }) => belongs === "yes")) return "unknown"
-  return "listening"
+  return sockets.some(({ container }) => container !== undefined) ? "container" : "listening"
 }

@@ -1,6 +1,6 @@
-import { counted, processName, shown } from "./Text.ts"
+import { containerName, counted, listenerName, shown } from "./Text.ts"
 import type { Socket } from "./Types.ts"
-import { nameOf, type Service, type WorkingCopy } from "./WorkingCopies.ts"
+import { isContested, nameOf, type Service, type WorkingCopy } from "./WorkingCopies.ts"
 
 /** Something that is wrong, and the next command. */
 export interface Problem {
@@ -19,11 +19,12 @@ const foreign = (copy: WorkingCopy, service: Service): Problem => {
   const { port } = service.allocation
   const socket: Partial<Socket> = service.sockets.find(({ belongs }) => belongs === "no") ?? {}
   const owner = socket.project === undefined ? "" : `, which is ${nameOf(socket.project)}`
-  const place = socket.cwd === undefined ? "" : `It runs in ${shown(socket.cwd)}${owner}. `
+  const folder = socket.container === undefined ? socket.cwd : socket.container.folder
+  const place = folder === undefined ? "" : `It runs in ${shown(folder)}${owner}. `
   return {
     key: `foreign ${port}`,
     anchor: anchorOf(service),
-    title: `Port ${port} of ${nameOf(copy)} ${shown(service.allocation.service)} is taken by ${processName(socket)}`,
+    title: `Port ${port} of ${nameOf(copy)} ${shown(service.allocation.service)} is taken by ${listenerName(socket)}`,
     detail: `${place}Stop it, or release the port and ensure the service again.`,
     command: `portctl why --port ${port}`
   }
@@ -35,7 +36,7 @@ const gone = (copy: WorkingCopy): ReadonlyArray<Problem> => {
   if (first === undefined) return []
   const busy = services.find(({ sockets }) => sockets.length > 0)
   const still =
-    busy?.sockets[0] === undefined ? "" : ` ${processName(busy.sockets[0])} is still on port ${busy.allocation.port}.`
+    busy?.sockets[0] === undefined ? "" : ` ${listenerName(busy.sockets[0])} is still on port ${busy.allocation.port}.`
   return [
     {
       key: `gone ${copy.key}`,
@@ -47,12 +48,27 @@ const gone = (copy: WorkingCopy): ReadonlyArray<Problem> => {
   ]
 }
 
+const contested = (copy: WorkingCopy, service: Service): ReadonlyArray<Problem> => {
+  const { allocation, stopped } = service
+  if (stopped === undefined || !isContested(service)) return []
+  return [
+    {
+      key: `contested ${allocation.port}`,
+      anchor: anchorOf(service),
+      title: `Port ${allocation.port} of ${nameOf(copy)} ${shown(allocation.service)} is published by a stopped container, ${containerName(stopped)}`,
+      detail: `It is of ${shown(stopped.folder ?? "")}. Only one of the two can be started.`,
+      command: `portctl why --port ${allocation.port}`
+    }
+  ]
+}
+
 /** What is wrong, worst first. */
 export const problemsOf = (copies: ReadonlyArray<WorkingCopy>): ReadonlyArray<Problem> => [
   ...copies.flatMap((copy) =>
     copy.services.flatMap((service) => (service.state === "foreign" && !service.isGone ? [foreign(copy, service)] : []))
   ),
-  ...copies.flatMap(gone)
+  ...copies.flatMap(gone),
+  ...copies.flatMap((copy) => copy.services.flatMap((service) => contested(copy, service)))
 ]
 
 /** `3 of 5 listen`. */

@@ -29,7 +29,13 @@ export const matches = (words: ReadonlyArray<string>, texts: ReadonlyArray<strin
   return words.every((word) => text.includes(word))
 }
 
-const socketTexts = ({ command, cwd, pid, user }: Socket) => [command, cwd, pid, user]
+const socketTexts = ({ command, container, cwd, pid, user }: Socket) => [
+  command,
+  cwd,
+  pid,
+  user,
+  ...(container === undefined ? [] : Object.values(container))
+]
 
 /** Whether the words are found in a port that is not allocated. */
 export const matchesListening = (words: ReadonlyArray<string>, { port, listeners = [] }: ListeningPort): boolean =>

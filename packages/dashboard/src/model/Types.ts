@@ -1,4 +1,5 @@
 import type { Allocation as AllocationSchema } from "@port-server/domain/Allocation"
+import type { Containers as ContainersSchema } from "@port-server/domain/Container"
 import type { RegistryEvent as EventSchema, ListenersChange as ListenersChangeSchema } from "@port-server/domain/Event"
 import type { Listener as ListenerSchema, ListeningPort as ListeningPortSchema } from "@port-server/domain/Listener"
 import type { PruneResult as PruneResultSchema } from "@port-server/domain/Prune"
@@ -31,6 +32,12 @@ export type Stale = typeof PruneResultSchema.Encoded
 
 /** A working copy and its branch, as JSON. */
 export type WorkingCopyInfo = typeof WorkingCopyInfoSchema.Encoded
+
+/** The container engine and its containers, as JSON. */
+export type Containers = typeof ContainersSchema.Encoded
+
+/** A container with the ports that it publishes, as JSON. */
+export type PublishingContainer = Containers["containers"][number]
 
 /** What the server says of itself, as JSON. */
 export type ServerInfo = typeof ServerInfoSchema.Encoded

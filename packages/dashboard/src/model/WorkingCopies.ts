@@ -1,6 +1,6 @@
 import { type PortState, portStates, socketsOf, stateOf } from "./PortState.ts"
 import { shown } from "./Text.ts"
-import type { Allocation, ListeningPort, Socket, Stale } from "./Types.ts"
+import type { Allocation, Containers, ListeningPort, PublishingContainer, Socket, Stale } from "./Types.ts"
 
 /** A service of a working copy, with what is on its port. */
 export interface Service {
@@ -9,6 +9,8 @@ export interface Service {
   readonly sockets: ReadonlyArray<Socket>
   /** Whether the folder that it was ensured for is gone. */
   readonly isGone: boolean
+  /** The stopped container that publishes the port. */
+  readonly stopped: PublishingContainer | undefined
   /** Why less is known than there is to know. */
   readonly error: string | undefined
 }
@@ -52,8 +54,13 @@ const copyOf = (key: string, services: ReadonlyArray<Service>): WorkingCopy => {
   }
 }
 
+/** Whether a stopped container of another project publishes the port. */
+export const isContested = ({ allocation: { path }, stopped }: Service): boolean =>
+  path !== undefined && stopped?.folder !== undefined && !`${stopped.folder}/`.startsWith(`${path}/`)
+
 /** Whether something is wrong with it. */
-export const isInTrouble = ({ isGone, state }: Service): boolean => state === "foreign" || isGone
+export const isInTrouble = (service: Service): boolean =>
+  service.state === "foreign" || service.isGone || isContested(service)
 
 /** The ids of the allocations whose folder is gone for sure. */
 const goneIds = ({ allocations, kept = [] }: Stale): ReadonlySet<number> =>
@@ -66,10 +73,16 @@ const goneIds = ({ allocations, kept = [] }: Stale): ReadonlySet<number> =>
 export const workingCopies = (
   allocations: ReadonlyArray<Allocation>,
   listening: ReadonlyArray<ListeningPort>,
-  stale: Stale
+  stale: Stale,
+  containers: Containers["containers"]
 ): ReadonlyArray<WorkingCopy> => {
   const ports = new Map(listening.map((each) => [each.port, each]))
   const gone = goneIds(stale)
+  const stopped = new Map(
+    containers
+      .filter(({ state }) => state === "stopped")
+      .flatMap((container) => container.ports.map(({ port }) => [port, container]))
+  )
   const groups = new Map<string, Array<Service>>()
   for (const allocation of allocations) {
     const found = ports.get(allocation.port)
@@ -79,7 +92,8 @@ export const workingCopies = (
       sockets,
       isGone: gone.has(allocation.id),
       state: stateOf(sockets),
-      error: found?.listener_error
+      stopped: stopped.get(allocation.port),
+      error: found?.listener_error ?? found?.container_error
     }
     const key = keyOf(allocation)
     const group = groups.get(key)

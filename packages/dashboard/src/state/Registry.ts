@@ -2,13 +2,15 @@ import { batch, computed, signal } from "@preact/signals"
 import * as Api from "../api/Api.ts"
 import { problemsOf } from "../model/Problems.ts"
 import { reuse } from "../model/Reuse.ts"
-import type { Allocation, ListeningPort, ServerInfo, Stale } from "../model/Types.ts"
+import type { Allocation, Containers, ListeningPort, ServerInfo, Stale } from "../model/Types.ts"
 import { keyOf, type WorkingCopy, workingCopies } from "../model/WorkingCopies.ts"
 
 /** What the server said last; nothing before its first response. */
 export const allocations = signal<ReadonlyArray<Allocation> | undefined>(undefined)
 /** The ports that sockets hold. */
 export const listening = signal<ReadonlyArray<ListeningPort>>([])
+/** The container engine and its containers; nothing while they are not known. */
+export const containers = signal<Containers | undefined>(undefined)
 /** Why it cannot be told what listens. */
 export const listenersError = signal<string | undefined>(undefined)
 /** The branches of the working copies, by their keys. */
@@ -24,7 +26,9 @@ export const readAt = signal<Date | undefined>(undefined)
 
 const reuseCopies = reuse<WorkingCopy>(({ key }) => key)
 /** The working copies, in the order in which they are shown. */
-export const copies = computed(() => reuseCopies(workingCopies(allocations.value ?? [], listening.value, stale.value)))
+export const copies = computed(() =>
+  reuseCopies(workingCopies(allocations.value ?? [], listening.value, stale.value, containers.value?.containers ?? []))
+)
 /** What is wrong. */
 export const problems = computed(() => problemsOf(copies.value))
 /** The ports that nobody has allocated and something listens on or is bound to; ends of connections are too many. */
@@ -42,11 +46,17 @@ const readListeners = () =>
 
 const readAll = async (): Promise<void> => {
   try {
-    const [list, info, found] = await Promise.all([Api.allocations(), Api.server(), readListeners()])
+    const [list, info, found, engine] = await Promise.all([
+      Api.allocations(),
+      Api.server(),
+      readListeners(),
+      Api.containers().catch(() => undefined)
+    ])
     batch(() => {
       allocations.value = list
       server.value = info
       listening.value = found.list
+      containers.value = engine
       listenersError.value = found.error
       failure.value = undefined
       readAt.value = new Date()

@@ -1,5 +1,5 @@
-import { processName, shown } from "../model/Text.ts"
-import type { Socket } from "../model/Types.ts"
+import { containerName, listenerName, shown } from "../model/Text.ts"
+import type { PublishingContainer, Socket } from "../model/Types.ts"
 import { nameOf } from "../model/WorkingCopies.ts"
 
 const verbs: Readonly<Record<Socket["state"], string>> = {
@@ -12,30 +12,41 @@ const places = (sockets: ReadonlyArray<Socket>): string =>
   [...new Set(sockets.map(({ address, protocol }) => `${protocol} ${address ?? ""}`.trim()))].join(", ")
 
 /** Where a process belongs: to a working copy, or else its folder. */
-const place = ({ cwd, project }: Socket): string => {
+const place = ({ container, cwd, project }: Socket): string => {
   if (project !== undefined) return ` of ${nameOf(project)}`
-  return cwd === undefined ? "" : ` in ${shown(cwd)}`
+  const folder = container === undefined ? cwd : container.folder
+  return folder === undefined ? "" : ` in ${shown(folder)}`
 }
 
 /** Who is on a port: one line for each process. */
 export const Who = ({
   error,
   hasFolders,
-  sockets
+  sockets,
+  stopped
 }: {
+  /** The stopped container that publishes the port. */
+  readonly stopped?: PublishingContainer | undefined
   readonly sockets: ReadonlyArray<Socket>
   readonly hasFolders: boolean
   readonly error: string | undefined
 }) => {
-  const processes = new Map(sockets.map((socket) => [`${processName(socket)}${verbs[socket.state]}`, socket]))
+  // The state of an own container says that it is one.
+  const name = (socket: Socket) =>
+    socket.container === undefined || hasFolders ? listenerName(socket) : containerName(socket.container)
+  const processes = new Map(sockets.map((socket) => [`${name(socket)}${verbs[socket.state]}`, socket]))
   return (
-    <span class="who" title={places(sockets)}>
-      {[...processes].map(([name, socket]) => (
-        <span key={name} class="process">
-          {name}
+    <span
+      class="who"
+      title={[places(sockets), ...sockets.flatMap(({ container }) => container?.image ?? [])].join(", ")}
+    >
+      {[...processes].map(([text, socket]) => (
+        <span key={text} class="process">
+          {text}
           {hasFolders ? <span class="muted">{place(socket)}</span> : undefined}
         </span>
       ))}
+      {stopped === undefined ? undefined : <span class="process muted">{containerName(stopped)}, stopped</span>}
       {error === undefined ? undefined : <span class="muted">{shown(error)}</span>}
     </span>
   )

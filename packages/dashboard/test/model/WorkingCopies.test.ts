@@ -33,7 +33,7 @@ const allocations = [
 const none = { allocations: [] }
 
 const statesOf = (found: ReadonlyArray<ListeningPort>) =>
-  workingCopies(allocations, found, none).flatMap(({ services }) =>
+  workingCopies(allocations, found, none, []).flatMap(({ services }) =>
     services.map((service) => [service.allocation.port, service.state])
   )
 
@@ -55,10 +55,15 @@ describe("the working copies", () => {
 
   it("come first where something foreign is beside the own process, then where the folder is gone", () => {
     const found = [listening(3010, { belongs: "yes" }, { belongs: "no", command: "vite", cwd: "/home/me/blog" })]
-    const copies = workingCopies(allocations, found, {
-      allocations: allocations.slice(1, 2),
-      kept: allocations.slice(2, 3).map((each) => ({ allocation: each, reason: "not_mounted" }))
-    })
+    const copies = workingCopies(
+      allocations,
+      found,
+      {
+        allocations: allocations.slice(1, 2),
+        kept: allocations.slice(2, 3).map((each) => ({ allocation: each, reason: "not_mounted" }))
+      },
+      []
+    )
     expect(copies.map(({ app }) => app)).toEqual(["tool", "shop", "blog"])
     expect(problemsOf(copies)).toMatchObject([
       { title: "Port 3010 of tool/main service-10 is taken by vite", anchor: "port-3010" },
@@ -66,8 +71,36 @@ describe("the working copies", () => {
     ])
   })
 
+  it("have containers: their own, and stopped ones, which are trouble when another project has them", () => {
+    const stopped = (name: string, folder: string | undefined, port: number) => ({
+      id: name,
+      name,
+      image: "postgres",
+      state: "stopped" as const,
+      ports: [{ port, protocol: "tcp" as const }],
+      ...(folder === undefined ? {} : { folder })
+    })
+    const { ports: _, state: __, ...own } = stopped("shop-web-1", "/home/me/shop", 3001)
+    const copies = workingCopies(allocations, [listening(3001, { belongs: "yes", container: own })], none, [
+      stopped("shop-db-1", "/home/me/shop/deploy", 3002),
+      stopped("alone", undefined, 3009),
+      stopped("shop-2-db-1", "/home/me/shop-2", 3000)
+    ])
+    const services = copies.flatMap((copy) => copy.services)
+    expect(services.map(({ allocation: { port }, state, stopped }) => [port, state, stopped?.name])).toEqual([
+      [3000, "idle", "shop-2-db-1"],
+      [3002, "idle", "shop-db-1"],
+      [3001, "container", undefined],
+      [3009, "idle", "alone"],
+      [3010, "idle", undefined]
+    ])
+    expect(problemsOf(copies)).toMatchObject([
+      { title: "Port 3000 of blog/main web is published by a stopped container, shop-2-db-1" }
+    ])
+  })
+
   it("are found by each word of a search, and by state", () => {
-    const copies = workingCopies(allocations, [listening(3001, { belongs: "yes", command: "Vite" })], none)
+    const copies = workingCopies(allocations, [listening(3001, { belongs: "yes", command: "Vite" })], none, [])
     const ports = (...args: readonly [string, "all" | "idle" | "running"]) =>
       narrowed(copies, ...args).flatMap(({ services }) => services.map((service) => service.allocation.port))
     expect(ports("shop", "all")).toEqual([3002, 3001])
@@ -79,7 +112,7 @@ describe("the working copies", () => {
   })
 
   it("are cut where a part of them is rendered", () => {
-    const cut = firstServices(workingCopies(allocations, [], none), 2)
+    const cut = firstServices(workingCopies(allocations, [], none, []), 2)
     expect(cut.map(({ app, services }) => [app, services.length])).toEqual([
       ["blog", 1],
       ["shop", 1]
@@ -88,8 +121,8 @@ describe("the working copies", () => {
 
   it("stay the same objects while nothing changes in them", () => {
     const keep = reuse<ReturnType<typeof workingCopies>[number]>(({ key }) => key)
-    const before = keep(workingCopies(allocations, [], none))
-    const after = keep(workingCopies(allocations, [listening(3001, { belongs: "yes" })], none))
+    const before = keep(workingCopies(allocations, [], none, []))
+    const after = keep(workingCopies(allocations, [listening(3001, { belongs: "yes" })], none, []))
     expect(after.map((copy, index) => copy === before[index])).toEqual([true, false, true])
   })
 })
