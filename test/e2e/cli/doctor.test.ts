@@ -31,6 +31,7 @@ const names = [
   "range",
   "server",
   "database",
+  "engine",
   "listeners",
   "service",
   "completion"

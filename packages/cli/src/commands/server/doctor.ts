@@ -5,6 +5,7 @@ import { sentenceOf } from "@port-server/domain/EnvConfig"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Check, error } from "../../doctor/Check.ts"
+import { engineCheck } from "../../doctor/EngineChecks.ts"
 import { machineChecks } from "../../doctor/MachineChecks.ts"
 import { programChecks } from "../../doctor/ProgramChecks.ts"
 import { serverChecks } from "../../doctor/ServerChecks.ts"
@@ -39,7 +40,7 @@ const table = ({ checks }: typeof Report.Type, terminal: Terminal): string =>
 const settingsAndServer = Effect.gen(function* () {
   const address = yield* usualAddress
   const settings = yield* effectiveSettings(address)
-  return [...settingsChecks(settings), ...(yield* serverChecks(address, settings))]
+  return [...settingsChecks(settings), ...(yield* serverChecks(address, settings)), yield* engineCheck(address)]
 }).pipe(
   Effect.catchAll((problem) =>
     Effect.succeed([error("settings", sentenceOf(problem), "correct it, or portctl config unset")])
