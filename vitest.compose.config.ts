@@ -7,6 +7,6 @@ const { test, ...packages } = common
 export default mergeConfig(
   packages,
   defineConfig({
-    test: { ...test, include: ["test/compose/**/*.test.ts"], maxWorkers: 1, fileParallelism: false }
+    test: { ...test, include: ["test/compose/**/*.test.ts"], maxWorkers: 1, testTimeout: 300_000 }
   })
 )

@@ -8,7 +8,7 @@ import { parseSync } from "oxc-parser"
 
 /** A folder or a file at the top of a package imports only itself and what is to its right. */
 const arrows: Readonly<Record<string, string>> = {
-  cli: "main → Portctl → commands → doctor → { project, server, dotenv, run } → { client, output } → settings → platform → errors",
+  cli: "main → Portctl → commands → doctor → compose → { project, server, dotenv, run } → { client, output } → settings → platform → errors",
   server:
     "main → { http, Settings } → registry → { storage, listeners, folders } → containers → { runtime, ServerConfig }",
   dashboard: "main → views → state → api → model",

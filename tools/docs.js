@@ -48,7 +48,7 @@ const chapter = (path, { details, examples, exitCodes, parameters, ...command })
 /** The chapters of a command and of those below it. @param {ReadonlyArray<string>} path @param {Command} command */
 const chapters = async (path, command) => {
   /** @type {Array<string>} */
-  const found = subcommandsOf(command).length === 0 ? [...chapter(path, command)] : []
+  const found = subcommandsOf(command).length === 0 || command.parameters.length > 0 ? [...chapter(path, command)] : []
   for (const { load, name } of subcommandsOf(command)) {
     found.push(...(await chapters([...path, name], await Effect.runPromise(load))))
   }

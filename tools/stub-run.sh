@@ -1,4 +1,4 @@
-if [ "${1-}" = run ]; then
+if [ "${1-}" = run ] || [ "${1-}" = compose ]; then
   # This process becomes the command, so that signals, job control, descriptors, limits and status are the command's own.
   # Node works out the variables beside it and writes shell commands into a file that has no name any more. In the
   # background, because only then does a shell act on a signal at once.

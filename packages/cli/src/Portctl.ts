@@ -117,6 +117,7 @@ export const portctl: ProgramInfo = {
         starting("run", async () => (await import("./commands/project/run.ts")).run),
         starting("verify", async () => (await import("./commands/project/verify.ts")).verify),
         starting("kill", async () => (await import("./commands/project/kill.ts")).kill),
+        starting("compose", async () => (await import("./commands/project/compose.ts")).compose),
         starting("open", async () => (await import("./commands/project/open.ts")).open)
       ],
       "The server": [

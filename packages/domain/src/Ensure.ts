@@ -112,7 +112,14 @@ export const EnsureRequest = Schema.Struct({
     }),
     { exact: true }
   ),
-  working_copy: Schema.optionalWith(WorkingCopy, { exact: true })
+  working_copy: Schema.optionalWith(WorkingCopy, { exact: true }),
+  dry_run: Schema.optionalWith(
+    Schema.Boolean.annotations({
+      message: () => "dry_run must be true or false",
+      description: "change nothing: the result is what it would be, with id 0 for what would be allocated"
+    }),
+    { exact: true }
+  )
 }).pipe(
   Schema.filter(({ path, services, working_copy }) => {
     if (working_copy !== undefined && path !== undefined) return "path and working_copy exclude each other"

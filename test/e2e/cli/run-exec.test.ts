@@ -429,6 +429,9 @@ it.scopedLive("portctl run that is not started by its script says what it needs"
       [`${bin.portctl}.cjs`, "run", "--service", "web", "--quiet", "--", "echo", "started"],
       { cwd: yield* realFolder, env: { PORT_SERVER_ADDR: server.address } }
     )
-    expectError(yield* running.ended, "portctl run needs the shell script bin/portctl, which becomes the command")
+    expectError(
+      yield* running.ended,
+      "portctl run and compose need the shell script bin/portctl, which becomes the command"
+    )
   })
 )

@@ -20,6 +20,12 @@ const Result = Schema.Struct({
 })
 const decode = Schema.decodeUnknownSync(Result, { onExcessProperty: "preserve" })
 
+const decodeGiven = Schema.decodeUnknownSync(
+  Schema.Struct({
+    allocations: Schema.Array(Schema.Struct({ id: Schema.Int, service: Schema.String, port: Schema.Int }))
+  })
+)
+
 interface Asked {
   readonly app?: string
   readonly instance?: string
@@ -362,3 +368,32 @@ describe("a working copy", () => {
     })
   )
 })
+
+it.scopedLive("a dry run says what would be given, and neither allocates nor remembers anything", () =>
+  Effect.gen(function* () {
+    const { database, port } = yield* startServer({ args: ["--range", "20100-20199"] })
+    const folder = repository(join(yield* realFolder, "shop"))
+    const services = [{ service: "web", prefer: 20150 }, { service: "db" }, { service: "workers", size: 2 }]
+    const body = { ...request(folder, gitDir(folder), {}), services }
+    const dry = yield* call(port, "POST", "/v1/ensure", { ...body, dry_run: true })
+    expect(dry).toMatchObject({ status: 200, json: { app: "shop", instance: "main" } })
+    const given = (answer: typeof dry) =>
+      decodeGiven(answer.json).allocations.map(({ id, port, service }) => [service, port, id === 0])
+    expect(given(dry)).toEqual([
+      ["web", 20150, true],
+      ["db", 20100, true],
+      ["workers", 20101, true],
+      ["workers+1", 20102, true]
+    ])
+    expect((yield* call(port, "GET", "/v1/allocations")).json).toEqual([])
+    expect(yield* readDatabase(database, "SELECT count(*) AS count FROM working_copies")).toEqual([{ count: 0 }])
+
+    const real = yield* call(port, "POST", "/v1/ensure", body)
+    expect(given(real)).toEqual(given(dry).map(([service, port]) => [service, port, false]))
+    // What is there already has its own id.
+    expect(yield* call(port, "POST", "/v1/ensure", { ...body, dry_run: true })).toMatchObject({ json: real.json })
+    expect(errorOf(yield* call(port, "POST", "/v1/ensure", { ...body, dry_run: 1 }))).toBe(
+      "dry_run must be true or false"
+    )
+  })
+)

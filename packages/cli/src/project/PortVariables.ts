@@ -59,11 +59,12 @@ const ensureProject = Effect.fnUntraced(function* (
   here: Here,
   asked: ReadonlyArray<RequestedService>,
   main: string | undefined,
-  isOuter: boolean
+  isOuter: boolean,
+  isDryRun: boolean
 ) {
   const names = servicesByName(here.project?.contents.services ?? {})
   const variables = yield* Effect.mapError(variablesIn(here, asked, main, isOuter), CliError.make)
-  const ensured = yield* ensureServices(here, asked)
+  const ensured = yield* ensureServices(here, asked, isDryRun)
   const services = ensured.allocations.map(
     ({ port, service }): ServiceVariables => ({
       service,
@@ -88,14 +89,21 @@ const ensureProject = Effect.fnUntraced(function* (
   return { ensured, services, values }
 })
 
-/**
- * Ensure services, and name the variables that carry their ports. With `isMain`, PORT is of the service that the project
- * file places in the current folder; with `isWhole`, the services of the projects above are ensured too.
- */
+/** What is ensured together with services. */
+interface EnsureOptions {
+  /** PORT is of the service that the project file places in the current folder. */
+  readonly isMain: boolean
+  /** The services of the projects above are ensured too. */
+  readonly isWhole: boolean
+  /** Nothing is allocated: the ports are those that services would get. */
+  readonly isDryRun?: boolean
+}
+
+/** Ensure services, and name the variables that carry their ports. */
 export const ensureVariables = Effect.fnUntraced(function* (
   here: Here,
   asked: ReadonlyArray<RequestedService>,
-  { isMain, isWhole }: { readonly isMain: boolean; readonly isWhole: boolean }
+  { isDryRun = false, isMain, isWhole }: EnsureOptions
 ) {
   const main = isMain ? here.service : undefined
   const outer = yield* Effect.forEach(isWhole ? here.above.toReversed() : [], (project) =>
@@ -103,10 +111,11 @@ export const ensureVariables = Effect.fnUntraced(function* (
       project,
       [...settingsOf(project).keys()].map((service) => ({ service })),
       undefined,
-      true
+      true,
+      isDryRun
     )
   )
-  const own = yield* ensureProject(here, asked, main, false)
+  const own = yield* ensureProject(here, asked, main, false, isDryRun)
   const result: Variables = {
     ensured: own.ensured,
     services: own.services,

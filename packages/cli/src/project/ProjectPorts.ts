@@ -1,11 +1,18 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { namesOf } from "@port-server/domain/Block"
-import { EnsureRequest, type EnsureResult, type RequestedService } from "@port-server/domain/Ensure"
+import {
+  EnsureRequest,
+  type EnsureResult,
+  type RequestedService,
+  type ServiceRequest
+} from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { escapeControls } from "@port-server/domain/Name"
 import { type ServiceSettings, servicesByName } from "@port-server/domain/ServiceSettings"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
 import { noteNotPreferred, noteOtherPorts, warnOfForeign } from "./PortNotes.ts"
@@ -59,10 +66,17 @@ const notePlace = ({ app, instance, instead_of, moved_from, took_over }: EnsureR
   })
 
 /** Ask for the ports of services in the folder where the command runs, or, of none, for those that it has. */
-const request = Effect.fnUntraced(function* (here: Here, services: ReadonlyArray<unknown>) {
+const request = Effect.fnUntraced(function* (here: Here, services: ReadonlyArray<unknown>, isDryRun = false) {
   const { app, instance, isSaid, workingCopy } = here
   const asked = yield* Effect.mapError(
-    decode({ app, instance, services, working_copy: workingCopy, ...(isSaid ? { share: true } : {}) }),
+    decode({
+      app,
+      instance,
+      services,
+      working_copy: workingCopy,
+      ...(isSaid ? { share: true } : {}),
+      ...(isDryRun ? { dry_run: true } : {})
+    }),
     InvalidRequest.fromParseError
   )
   const client = yield* PortServerClient
@@ -97,7 +111,11 @@ const withWholeBlocks = Effect.fnUntraced(function* (here: Here, asked: Readonly
  * Give the services their ports, in the folder where the command runs, with the settings of its project file. A block is
  * given whole, also where only some of its ports are asked for.
  */
-export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
+export const ensureServices = Effect.fnUntraced(function* (
+  here: Here,
+  asked: ReadonlyArray<RequestedService>,
+  isDryRun = false
+) {
   const settings = settingsOf(here)
   const services = (yield* withWholeBlocks(here, asked)).map(({ port, service }) => {
     const { align, prefer, size } = settings.get(service) ?? {}
@@ -110,7 +128,7 @@ export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: Re
       ...block
     }
   })
-  const ensured = yield* request(here, services)
+  const ensured = yield* request(here, services, isDryRun)
   yield* noteOtherPorts(ensured)
   yield* noteNotPreferred(ensured)
   const names = new Set(asked.flatMap(({ service }) => namesOf(service, settings.get(service))))
@@ -118,3 +136,18 @@ export const ensureServices = Effect.fnUntraced(function* (here: Here, asked: Re
   yield* warnOfForeign(here.folder, allocations)
   return { ...ensured, allocations }
 })
+
+/**
+ * Give services their ports as they are asked for, where the project file says nothing else of them.
+ *
+ * @param isDryRun nothing is allocated: the ports are those that they would get
+ */
+export const ensureWished = (here: Here, wished: ReadonlyArray<ServiceRequest>, isDryRun: boolean) => {
+  const settings = settingsOf(here)
+  const services = wished.map((each) => {
+    const { align, prefer, size } = settings.get(each.service) ?? {}
+    const own = { prefer: prefer ?? each.prefer, size: size ?? each.size, align }
+    return { service: each.service, ...Record.filter(own, Predicate.isNotUndefined) }
+  })
+  return request(here, services, isDryRun)
+}

@@ -42,7 +42,7 @@ export const handOver = Effect.fnUntraced(function* (
 ) {
   const descriptor = Number(process.env[descriptorVariable] ?? "")
   if (descriptor === 0)
-    return yield* CliError.make("portctl run needs the shell script bin/portctl, which becomes the command")
+    return yield* CliError.make("portctl run and compose need the shell script bin/portctl, which becomes the command")
   const [command = ""] = textsOf(given, words)
   const problem = problemOf(command, inherited)
   if (problem !== undefined) return yield* problem

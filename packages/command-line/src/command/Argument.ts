@@ -18,16 +18,18 @@ export const list = (details: Details): Parameter.Parameter<ReadonlyArray<string
  * The command line of another program, as it stands: what follows `--`. Its command takes no other argument.
  *
  * @param isDirect it is everything that follows the command, without `--`
+ * @param words what its first word can be, for completion
  */
 export const passthrough = (
   placeholder: string,
   description: string,
-  isDirect = false
+  isDirect = false,
+  words: ReadonlyArray<string> = []
 ): Parameter.Parameter<ReadonlyArray<string>> =>
   Parameter.several({
     position: "passthrough",
     name: "--",
-    kind: { _tag: "Text" },
+    kind: words.length === 0 ? { _tag: "Text" } : { _tag: "Choice", words },
     placeholder,
     description,
     isDirect

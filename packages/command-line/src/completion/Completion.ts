@@ -97,6 +97,12 @@ const ofArguments = (parameters: ReadonlyArray<Spec>, line: ReadonlyArray<string
 
 const help: Candidate = { value: "help", text: "Show the help of a command" }
 
+/** What the first word for another program can be. */
+const firstWords = ({ parameters }: Command): ReadonlyArray<Candidate> =>
+  parameters.flatMap(({ isDirect = false, kind }) =>
+    isDirect && kind._tag === "Choice" ? kind.words.map((value) => ({ value, text: "" })) : []
+  )
+
 const noValues: Values = () => Effect.succeed([])
 
 /** What can stand at the end of the line of a program, `line` without its name; after `help`, only commands. */
@@ -117,10 +123,12 @@ export const complete = (
   if (names.length > 0 && isLast) {
     return Effect.map(
       Effect.forEach(names, ({ load, name: value }) => Effect.map(load, ({ summary }) => ({ value, text: summary }))),
-      (candidates) => words(isRoot ? [...candidates, help] : candidates)
+      (candidates) => words([...candidates, ...(isRoot ? [help] : []), ...firstWords(command)])
     )
   }
-  return isHelp || (names.length > 0 && command.parameters.length === 0)
+  // The other program knows what follows its own words.
+  const isOver = !isLast && command.parameters.some(({ isDirect = false }) => isDirect)
+  return isHelp || isOver || (names.length > 0 && command.parameters.length === 0)
     ? Effect.succeed(nothing)
     : ofArguments(command.parameters, line, values)
 }

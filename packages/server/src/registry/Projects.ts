@@ -22,20 +22,8 @@ import { type Folders, folderOf, isLost } from "./FolderStatus.ts"
 import { ownerByCopies, ownerByPorts } from "./InstanceNames.ts"
 import { OwnPorts, type PortPicker } from "./OwnPorts.ts"
 import { ProbedFolders } from "./ProbedFolders.ts"
-import { allocationsOf, choose, current, isComplete, readCandidates, type ServicePorts } from "./ServicePorts.ts"
+import { allocationsOf, choose, current, deciding, imagined, isComplete, readCandidates } from "./ServicePorts.ts"
 import { type Placement, place } from "./WorkingCopies.ts"
-
-/** The folders whose state decides whether a project takes allocations over: of those that are others', and its own. */
-const deciding = (
-  path: string | undefined,
-  candidates: ReadonlyArray<Allocation>,
-  ports: ReadonlyArray<ServicePorts>
-): ReadonlyArray<string> => {
-  if (path === undefined) return []
-  const others = [...new Set(candidates.flatMap((each) => each.path ?? []))].filter((other) => other !== path)
-  const isPlaced = ports.every(({ found }) => found.every((allocation) => allocation?.path !== undefined))
-  return others.length === 0 && isPlaced ? [] : [...others, path]
-}
 
 /** What turned out to be needed after the transaction had begun. Nothing is written; it is got, and then tried again. */
 class NotReady extends Data.TaggedClass("NotReady")<{
@@ -102,7 +90,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         InstanceTaken | InvalidRequest | ListenersUnavailable | PortTaken | RangeExhausted | StorageError
       >(
         Effect.fnUntraced(function* (write) {
-          const { share = false, working_copy } = request
+          const { dry_run = false, share = false, working_copy } = request
           const copy = working_copy === undefined ? undefined : yield* place(write, request, working_copy, probed)
           const path = copy?.folder ?? request.path
           const owner = copy === undefined ? request : { app: copy.app, instance: copy.instance }
@@ -127,7 +115,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
             return new NotReady({ folders: [...probed.missing], needsListeners })
           }
           if (taken !== undefined) return yield* new InstanceTaken({ app, instance, folder: taken })
-          if (path !== undefined) yield* ensured.note(path)
+          if (path !== undefined && !dry_run) yield* ensured.note(path)
 
           const devices =
             wanted.length === 0 ? new Map<number, string>() : yield* write.devices(held.map(({ id }) => id))
@@ -137,19 +125,21 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
           const state = probed.states.get(path ?? "")
           const isDeviceKnown = state?._tag === "Present" || (state?._tag === "Absent" && state.hasParent)
           const device = isDeviceKnown ? state.device : copy?.device
-          if (copy !== undefined) yield* remember(write, copy, isAsked)
+          if (copy !== undefined && !dry_run) yield* remember(write, copy, isAsked)
           const names = missing.flatMap(({ request }) => namesOf(request.service, request))
           const before = names.length === 0 ? [] : yield* write.instances.ofServices(owner, names)
           const allocations: Array<Allocation> = []
           let took_over: string | undefined
           for (const { name, port, present } of ports.flatMap((each) => allocationsOf(held, each, chosen))) {
             const placed = path === undefined ? { app, instance } : { app, instance, path, device }
-            const given = present ?? (yield* write.insert({ ...placed, service: name }, port))
+            const given =
+              present ??
+              (dry_run ? yield* imagined(owner, name, port) : yield* write.insert({ ...placed, service: name }, port))
             if (given === undefined) return yield* Effect.dieMessage(`port ${port} was free and cannot be inserted`)
             const isTakenOver =
               isAsked && given.path !== undefined && given.path !== path && isLost(folderOf(given, folders))
             if (isTakenOver) took_over ??= given.path
-            const isAdopted = isAsked && path !== undefined && (given.path === undefined || isTakenOver)
+            const isAdopted = isAsked && !dry_run && path !== undefined && (given.path === undefined || isTakenOver)
             allocations.push(isAdopted ? yield* write.setProjectPath(given, path, device) : given)
           }
           const ids = new Set(allocations.map(({ id }) => id))
@@ -174,7 +164,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
        * or none. A working copy has the instance that is remembered for it, and gets one of its own where the one wished
        * for belongs to another folder. Without a working copy app and instance are exact: fails with `InstanceTaken` when
        * the instance belongs to another folder and is not to be shared. Also with `PortTaken` when an asked port has another
-       * holder, and with `RangeExhausted` when too few are left.
+       * holder, and with `RangeExhausted` when too few are left. With `dry_run`, nothing is changed.
        *
        * @param inTurn holds each transaction back until its turn comes, but not the probing of folders in between
        */
@@ -186,6 +176,7 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         for (;;) {
           const result = yield* inTurn(ensureWith(request, { probed: new ProbedFolders(states), picker }))
           if (!(result instanceof NotReady)) {
+            if (request.dry_run === true) return result
             if (folder !== undefined) yield* ensured.refresh(folder)
             if (working_copy?.git_dir !== undefined) yield* ensured.refresh(working_copy.git_dir)
             return result

@@ -1,8 +1,9 @@
-import type { Allocation } from "@port-server/domain/Allocation"
+import { Allocation } from "@port-server/domain/Allocation"
 import { namesOf, portsFrom } from "@port-server/domain/Block"
 import type { EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
 import { PortTaken } from "@port-server/domain/Errors"
 import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { PortBitSet } from "../storage/PortBitSet.ts"
@@ -140,4 +141,31 @@ export const allocationsOf = (
   const from = chosen.get(request) ?? first
   const present = from === first ? found : at(own, request, from)
   return namesOf(request.service, request).map((name, index) => ({ name, port: from + index, present: present[index] }))
+}
+
+/** What an allocation would be. */
+export const imagined = ({ app, instance }: Pick<Allocation, "app" | "instance">, service: string, port: number) =>
+  Effect.map(
+    DateTime.now,
+    (now) =>
+      new Allocation({
+        id: Allocation.fields.id.make(0),
+        app,
+        instance,
+        service,
+        port,
+        created_at: DateTime.formatIso(now).replace(/\.\d+/, "")
+      })
+  )
+
+/** The folders whose state decides whether a project takes allocations over: of those that are others', and its own. */
+export const deciding = (
+  path: string | undefined,
+  candidates: ReadonlyArray<Allocation>,
+  ports: ReadonlyArray<ServicePorts>
+): ReadonlyArray<string> => {
+  if (path === undefined) return []
+  const others = [...new Set(candidates.flatMap((each) => each.path ?? []))].filter((other) => other !== path)
+  const isPlaced = ports.every(({ found }) => found.every((allocation) => allocation?.path !== undefined))
+  return others.length === 0 && isPlaced ? [] : [...others, path]
 }

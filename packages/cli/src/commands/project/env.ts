@@ -5,12 +5,15 @@ import { escapeControls } from "@port-server/domain/Name"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
+import * as ComposeEnvironment from "../../compose/ComposeEnvironment.ts"
 import * as EnvFile from "../../dotenv/EnvFile.ts"
 import { assignment } from "../../dotenv/Quoting.ts"
 import * as Output from "../../output/Output.ts"
 import { ensureVariables, type Variables, valuesOf } from "../../project/PortVariables.ts"
-import { currentFolder, here } from "../../project/ProjectContext.ts"
+import { currentFolder, type Here, here } from "../../project/ProjectContext.ts"
 import { instanceLabel, requestedServices } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
 
@@ -32,10 +35,13 @@ const Answer = Schema.Struct({
   env: Schema.Record({ key: Schema.String, value: Schema.String })
 })
 
-const answerOf = (variables: Variables) => {
+const answerOf = Effect.fnUntraced(function* (place: Here, variables: Variables) {
   const { app, instance } = variables.ensured
-  return { app, instance, env: Object.fromEntries(valuesOf(variables)) }
-}
+  const environment = Record.filter(process.env, Predicate.isNotUndefined)
+  const project = yield* ComposeEnvironment.projectOf(place, variables.ensured, environment)
+  const name = project === undefined ? {} : { [ComposeEnvironment.nameVariable]: project.name }
+  return { app, instance, env: { ...Object.fromEntries(valuesOf(variables)), ...name } }
+})
 
 /** `portctl env` */
 export const env = Command.make(
@@ -43,7 +49,7 @@ export const env = Command.make(
   {
     summary: "Print the ports of this project's services as environment variables",
     details: [
-      "The variables are those of portctl.json, otherwise WEB_PORT for web. Without --service, the services of portctl.json; without that file, those that have ports already, or web."
+      "The variables are those of portctl.json, otherwise WEB_PORT for web, and COMPOSE_PROJECT_NAME where there is a Compose file. Without --service, the services of portctl.json; without that file, those that have ports already, or web."
     ],
     examples: ['eval "$(portctl env --format export)"', "portctl env --write .env.local"],
     parameters: { service: Options.services, ...Options.contextFlags, format, write: file }
@@ -56,13 +62,17 @@ export const env = Command.make(
           assignment(format === "export" ? "export" : "dotenv", name, value)
         ])
       )
-    const variables = Effect.gen(function* () {
+    const answer = Effect.gen(function* () {
       const place = yield* here(given)
       const isWhole = service.length === 0
-      return yield* ensureVariables(place, yield* requestedServices(place, service), { isMain: isWhole, isWhole })
+      const asked = yield* requestedServices(place, service)
+      const names = asked.map((each) => each.service)
+      const composed = isWhole ? yield* ComposeEnvironment.heldServices(place, names) : []
+      const variables = yield* ensureVariables(place, [...asked, ...composed], { isMain: isWhole, isWhole })
+      return yield* answerOf(place, variables)
     })
     if (Option.isNone(write)) {
-      yield* Output.print(Answer, { json: format === "json" })(Effect.map(variables, answerOf), (answer) =>
+      yield* Output.print(Answer, { json: format === "json" })(answer, (answer) =>
         [`# ${instanceLabel(answer)}`, ...lines(answer).values()].join("\n")
       )
       return
@@ -74,13 +84,13 @@ export const env = Command.make(
     const writing = Effect.gen(function* () {
       yield* currentFolder
       yield* EnvFile.check(write.value)
-      const answer = answerOf(yield* variables)
-      const { changed, setters } = yield* EnvFile.write(write.value, instanceLabel(answer), lines(answer))
+      const found = yield* answer
+      const { changed, setters } = yield* EnvFile.write(write.value, instanceLabel(found), lines(found))
       const name = escapeControls(write.value)
       yield* Console.log(
         changed
-          ? `wrote ${Object.keys(answer.env).join(", ")} of ${instanceLabel(answer)} to ${name}`
-          : `${name} has the ports of ${instanceLabel(answer)} already`
+          ? `wrote ${Object.keys(found.env).join(", ")} of ${instanceLabel(found)} to ${name}`
+          : `${name} has the ports of ${instanceLabel(found)} already`
       )
       for (const { line, variable } of setters) {
         yield* Console.error(

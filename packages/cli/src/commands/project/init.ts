@@ -1,14 +1,17 @@
 import { join, relative } from "node:path"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
-import { firstDuplicate } from "@port-server/domain/Ensure"
+import { firstDuplicate, type RequestedService } from "@port-server/domain/Ensure"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { escapeControls } from "@port-server/domain/Name"
 import { ProjectFile, projectFileSchemaUrl } from "@port-server/domain/ProjectFile"
 import { projectFileName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
+import { servicesIn } from "../../compose/ComposeServices.ts"
 import { CliError } from "../../errors/CliError.ts"
 import { cannotWrite, codeOf } from "../../errors/FileError.ts"
 import * as Output from "../../output/Output.ts"
@@ -44,13 +47,22 @@ const write = (file: string, contents: ProjectFile) =>
     catch: (error) => CliError.make(codeOf(error) === "EEXIST" ? `${file} is there already` : cannotWrite(file, error))
   })
 
+/** The services of the Compose file, or else `web`. */
+const usualServices = Effect.fnUntraced(function* (folder: string) {
+  const found = yield* servicesIn(folder, Record.filter(process.env, Predicate.isNotUndefined))
+  const usual: ReadonlyArray<RequestedService> = found.length === 0 ? [{ service: "web" }] : found
+  return usual
+})
+
+const blockOf = ({ size = 1 }: RequestedService & { readonly size?: number }) => (size > 1 ? { size } : {})
+
 /** `portctl init` */
 export const init = Command.make(
   "init",
   {
     summary: `Write a ${projectFileName} that says which services this project has`,
     details: [
-      "It goes to the current folder. Below the top of a worktree, that makes the folder a project of its own, shop:packages:api."
+      "It goes to the current folder. Below the top of a worktree, that makes the folder a project of its own, shop:packages:api. Where the folder has a Compose file, the services are those that publish ports."
     ],
     examples: ["portctl init --service web,db", "portctl init --root"],
     parameters: {
@@ -61,18 +73,19 @@ export const init = Command.make(
     }
   },
   Effect.fnUntraced(function* ({ app, json, root, service }) {
-    const asked = service.length === 0 ? [{ service: "web" }] : service
-    const wanted = {
-      $schema: projectFileSchemaUrl,
-      ...Option.match(app, { onNone: () => ({}), onSome: (name) => ({ app: name }) }),
-      services: Object.fromEntries(asked.map((each) => [each.service, settings(each)]))
-    }
     const writing = Effect.gen(function* () {
+      const folder = yield* home(root)
+      const asked = service.length > 0 ? service : yield* usualServices(folder)
+      const wanted = {
+        $schema: projectFileSchemaUrl,
+        ...Option.match(app, { onNone: () => ({}), onSome: (name) => ({ app: name }) }),
+        services: Object.fromEntries(asked.map((each) => [each.service, settings(each, blockOf(each))]))
+      }
       const strange = asked.map((each) => each.service).find(isReservedKey)
       if (strange !== undefined) return yield* CliError.make(reservedKeyMessage(strange, projectFileName))
       const port = firstDuplicate(asked.flatMap((each) => each.port || []))
       if (port !== undefined) return yield* CliError.make(`port ${port} is asked for twice`)
-      const file = join(yield* home(root), projectFileName)
+      const file = join(folder, projectFileName)
       const contents = yield* Effect.mapError(Schema.decode(ProjectFile)(wanted), InvalidRequest.fromParseError)
       yield* write(file, contents)
       const place = yield* Effect.option(here({ app, instance: Option.none() }))

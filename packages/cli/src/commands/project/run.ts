@@ -1,14 +1,15 @@
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
-import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { escapeControls } from "@port-server/domain/Name"
 import { namesIn } from "@port-server/domain/Placeholders"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as ComposeEnvironment from "../../compose/ComposeEnvironment.ts"
 import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
+import { ownerElsewhere } from "../../project/PortOwner.ts"
 import { ensureVariables, type Variables } from "../../project/PortVariables.ts"
 import { type Given, here } from "../../project/ProjectContext.ts"
 import { instanceLabel, knownServices, settingsOf } from "../../project/ProjectPorts.ts"
@@ -20,24 +21,12 @@ import { isPort, prepare, runMarker, type Wanted } from "../../run/RunVariables.
 import { watch } from "../../run/Watcher.ts"
 import * as Options from "../Options.ts"
 
-/** The variables that a command gets: those of env, and PORT where one service is named or is the only one. */
-const wantedOf = ({ services, values }: Variables, named: ReadonlyArray<string>): ReadonlyMap<string, Wanted> => {
-  const [main, other] = services.filter(({ isService, service }) =>
-    named.length === 0 ? isService : named.includes(service)
-  )
+/** The variables that a command gets: those of env, and PORT where there is only one of these services. */
+const wantedOf = ({ services, values }: Variables, names: ReadonlyArray<string>): ReadonlyMap<string, Wanted> => {
+  const [main, other] = services.filter(({ service }) => names.includes(service))
   if (main === undefined || other !== undefined) return values
   return new Map([...values, ["PORT", { template: "{}", value: String(main.port) }]])
 }
-
-/** The owner of a port that was allocated for another working copy. */
-const ownerElsewhere = ({ ensured: { app, instance }, outer }: Variables) =>
-  Effect.fnUntraced(function* (port: number) {
-    const client = yield* PortServerClient
-    const [other] = yield* client.list({ port })
-    if (other?.path === undefined || (other.app === app && other.instance === instance)) return undefined
-    if (outer.some((each) => each.port === port)) return undefined
-    return other.owner
-  })
 
 /** The placeholders of a command's words. */
 const placeholdersOf = ({ outer, services }: Variables, port: string | undefined): ReadonlyMap<string, string> =>
@@ -88,23 +77,33 @@ export const run = Command.make(
   },
   Effect.fnUntraced(function* ({ command, noInject, noWatch, quiet, service, ...given }) {
     const named = service.map((each) => each.service)
-    const variables = yield* Output.toCliError(
+    const environment = inherited()
+    const { others, project, variables } = yield* Output.toCliError(
       Effect.gen(function* () {
         const place = yield* here(given)
         const others = service.length === 0 ? yield* knownServices(place) : [...settingsOf(place).keys()]
         const more = others.filter((name) => !named.includes(name)).map((name) => ({ service: name }))
-        return yield* ensureVariables(place, [...more, ...service], { isMain: named.length === 0, isWhole: true })
+        const composed = yield* ComposeEnvironment.heldServices(place, [...others, ...named])
+        const asked = [...more, ...composed, ...service]
+        const variables = yield* ensureVariables(place, asked, { isMain: named.length === 0, isWhole: true })
+        const project = yield* ComposeEnvironment.projectOf(place, variables.ensured, textOf(environment))
+        return { others, project, variables }
       })
     )
     const label = instanceLabel(variables.ensured)
-    const environment = inherited()
+    const composed = ComposeEnvironment.wantedOf(project, textOf(environment))
     const {
       changes,
       given: set,
       notes,
       port
     } = yield* Output.toCliError(
-      prepare(wantedOf(variables, named), textOf(environment), label, ownerElsewhere(variables))
+      prepare(
+        new Map([...wantedOf(variables, named.length > 0 ? named : others), ...composed.wanted]),
+        composed.env,
+        label,
+        ownerElsewhere(variables)
+      )
     )
     if (port === undefined && command.some((word) => namesIn(word, ["PORT"]).length > 0)) {
       const names = variables.services
@@ -124,7 +123,7 @@ export const run = Command.make(
         ? []
         : [`${injection.tool} gets ${injection.words.filter((word) => word !== "--").join(" ")}`])
     ]
-    const lines = [...(done.length === 0 ? [] : [`${label}: ${done.join("; ")}`]), ...notes]
+    const lines = [...(done.length === 0 ? [] : [`${label}: ${done.join("; ")}`]), ...composed.notes, ...notes]
     if (!quiet) yield* Effect.forEach(lines, (line) => Console.error(line), { discard: true })
     yield* handOver(command, words, environment, new Map([...changes, ...said(given)]))
     if (!noWatch)

@@ -1,0 +1,156 @@
+import * as Argument from "@port-server/command-line/command/Argument"
+import * as Command from "@port-server/command-line/command/Command"
+import * as Flag from "@port-server/command-line/command/Flag"
+import * as Parameter from "@port-server/command-line/command/Parameter"
+import { parse as parseCommand } from "@port-server/command-line/command/Parser"
+import { UsageError } from "@port-server/command-line/UsageError"
+import { escapeControls } from "@port-server/domain/Name"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { type ComposeArguments, composeCommands, parse, readsNoFile } from "../../compose/ComposeArguments.ts"
+import * as ComposeProgram from "../../compose/ComposeProgram.ts"
+import * as ComposeRun from "../../compose/ComposeRun.ts"
+import * as OverrideFile from "../../compose/OverrideFile.ts"
+import { PlannedPort, planOf } from "../../compose/PortPlan.ts"
+import * as Output from "../../output/Output.ts"
+import { type Column, table } from "../../output/Table.ts"
+import { type Changes, inherited, textOf, toBytes } from "../../run/CommandEnvironment.ts"
+import { handOver } from "../../run/Handover.ts"
+
+const columns: ReadonlyArray<Column<PlannedPort>> = [
+  { heading: "SERVICE", cell: ({ service }) => service },
+  {
+    heading: "TARGET",
+    cell: ({ protocol, target }) => (protocol === "tcp" ? String(target) : `${target}/${protocol}`)
+  },
+  { heading: "FILE", cell: ({ file }) => String(file ?? "-") },
+  { heading: "HERE", cell: ({ port }) => String(port ?? "-"), style: "cyan" },
+  { heading: "WHY", cell: ({ reason = "" }) => reason, shorten: "end" }
+]
+
+const planned = (args: ComposeArguments) =>
+  Effect.gen(function* () {
+    const run = yield* ComposeRun.resolve(args, true)
+    return { run, rows: yield* planOf(run.published, run.firsts) }
+  })
+
+const plan = (args: ComposeArguments) =>
+  Command.make(
+    "plan",
+    {
+      summary: "Show which ports the Compose project gets here, and why they differ from the file's",
+      details: ["Nothing is allocated, written or started. Flags of Docker Compose go before plan."],
+      examples: ["portctl compose plan", "portctl compose -f compose.test.yaml plan --json"],
+      parameters: { json: Flag.boolean("json", "Print a list as JSON") }
+    },
+    Effect.fnUntraced(function* ({ json }) {
+      const { rows, run } = yield* Output.toCliError(planned(args))
+      yield* Output.print(Schema.Array(PlannedPort), { json, indent: 2 })(Effect.succeed(rows), (rows, terminal) =>
+        [
+          `${run.label}, Compose project ${run.project.name}`,
+          rows.length === 0 ? "no published ports" : table(columns, rows, terminal)
+        ].join("\n")
+      )
+    })
+  )
+
+const override = (args: ComposeArguments) =>
+  Command.make(
+    "override",
+    {
+      summary: "Print the ports of this working copy as a Compose file, for docker compose -f",
+      details: [
+        "It goes after the project's own files. It has the ports that differ, the name of the project and nothing else."
+      ],
+      examples: ["portctl compose override --write compose.ports.yaml"],
+      parameters: {
+        write: Flag.file({ name: "write", placeholder: "FILE", description: "Write it to this file" }).pipe(
+          Flag.optional
+        )
+      }
+    },
+    Effect.fnUntraced(function* ({ write }) {
+      if (Option.isSome(write) && ["", "-"].includes(write.value)) {
+        return yield* new UsageError({
+          message: "--write needs the name of a file; without it the override is printed"
+        })
+      }
+      const run = yield* Output.toCliError(ComposeRun.resolve(args, false))
+      yield* OverrideFile.write(run)
+      if (Option.isNone(write)) return yield* Console.log(run.override.trimEnd())
+      yield* OverrideFile.copy(run, write.value)
+      yield* Console.log(`wrote the ports of ${run.label} to ${escapeControls(write.value)}`)
+    })
+  )
+
+const ownCommands = { plan, override }
+
+/** Commands that may start containers: before them, it is told which ports differ from the file's. */
+const starting = ["create", "run", "scale", "start", "up", "watch"]
+
+const tellPorts = (run: ComposeRun.ComposeRun) =>
+  Effect.gen(function* () {
+    if (!starting.includes(run.args.command[0] ?? "")) return
+    const rows = ComposeRun.differing(run)
+    if (rows.length > 0) yield* Console.error(escapeControls(`${run.label}: ${rows.join(", ")}`))
+    for (const note of ComposeRun.kept(run)) yield* Console.error(escapeControls(`note: ${note}`))
+  })
+
+const passOn = Effect.fnUntraced(function* (words: ReadonlyArray<string>) {
+  const args = parse(words)
+  const environment = inherited()
+  const indices = words.map((_, index) => index)
+  if (readsNoFile(args)) {
+    const { words: program } = yield* ComposeProgram.find(textOf(environment))
+    return yield* handOver(words, [...program.map(toBytes), ...indices], environment, new Map())
+  }
+  const run = yield* Output.toCliError(ComposeRun.resolve(args, false))
+  yield* OverrideFile.write(run)
+  yield* Effect.forEach(run.notes, (note) => Console.error(note), { discard: true })
+  yield* tellPorts(run)
+  const { flags, variables } = OverrideFile.additions(run, OverrideFile.changesServices(run))
+  const line = [
+    ...run.program.words.map(toBytes),
+    ...indices.slice(0, args.flagCount),
+    ...flags.map(toBytes),
+    ...indices.slice(args.flagCount)
+  ]
+  const changes: Changes = new Map([...run.variables.changes, ...variables])
+  yield* handOver(words, line, environment, changes)
+})
+
+/** `portctl compose` */
+export const compose = Command.make(
+  "compose",
+  {
+    summary: "Run Docker Compose with this project's ports",
+    details: [
+      "All arguments are Docker Compose's own. Each published port is ensured as a service of this working copy, by the name of the Compose service, and is that of the file if that is free. The file is not changed: Compose reads the ports, and a name for the project, after it."
+    ],
+    examples: ["portctl compose up -d", "portctl compose -f compose.test.yaml run tests", "portctl compose plan"],
+    exitCodes: {
+      0: "As Docker Compose ends",
+      1: "As Docker Compose ends, or another error is on stderr",
+      127: "There is no Docker Compose"
+    },
+    groups: { Commands: [plan(parse([])), override(parse([]))].map(Command.loaded) },
+    parameters: {
+      words: Argument.passthrough("ARGS...", "Arguments of Docker Compose", true, composeCommands).pipe(
+        Parameter.withDefault<ReadonlyArray<string>>([])
+      )
+    }
+  },
+  Effect.fnUntraced(function* ({ words }) {
+    const args = parse(words)
+    const [name = "", ...rest] = args.command
+    if (name !== "plan" && name !== "override") return yield* passOn(words)
+    const command = ownCommands[name]({ ...args, command: [] })
+    const directive = yield* parseCommand(["portctl", "compose", name], command, rest)
+    if (directive._tag !== "UserDefined") {
+      return yield* new UsageError({ message: `portctl compose ${name} --help shows its help` })
+    }
+    yield* directive.value
+  })
+)

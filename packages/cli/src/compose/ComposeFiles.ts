@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto"
+import * as NodeFs from "node:fs"
+import { delimiter, dirname, join, resolve } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { CliError } from "../errors/CliError.ts"
+import { type ComposeArguments, valuesOf } from "./ComposeArguments.ts"
+import type { ComposeProgram } from "./ComposeProgram.ts"
+
+type Environment = Readonly<Record<string, string>>
+
+/** The Compose files of a project. */
+export interface ComposeFiles {
+  readonly paths: ReadonlyArray<string>
+  /** The project's folder, to which Compose's relative paths are. */
+  readonly folder: string
+  /** Whether the command line names them. */
+  readonly isNamed: boolean
+  /** Tells these files from others of the project; empty for those that Compose finds by itself. */
+  readonly variant: string
+}
+
+/** By the source of Compose: the first one there is, and the first override beside it. */
+const defaultNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
+const overrideNames = [
+  "compose.override.yml",
+  "compose.override.yaml",
+  "docker-compose.override.yml",
+  "docker-compose.override.yaml"
+]
+
+const first = (folder: string, names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  names
+    .map((name) => join(folder, name))
+    .filter((file) => NodeFs.existsSync(file))
+    .slice(0, 1)
+
+/** The files that Compose finds by itself, in a folder or the nearest one above it. */
+export const findDefault = (start: string): ReadonlyArray<string> => {
+  for (let folder = start; ; folder = dirname(folder)) {
+    const [file] = first(folder, defaultNames)
+    if (file !== undefined) return [file, ...first(folder, overrideNames)]
+    if (dirname(folder) === folder) return []
+  }
+}
+
+/** The current folder as Compose knows it: by the path that leads there, which may have links. */
+export const currentFolder = (env: Environment): string => {
+  const { PWD = "" } = env
+  try {
+    if (PWD.startsWith("/") && NodeFs.realpathSync(PWD) === NodeFs.realpathSync(process.cwd())) return PWD
+  } catch {
+    // It leads nowhere.
+  }
+  return process.cwd()
+}
+
+const read = (file: string): string => {
+  try {
+    return NodeFs.readFileSync(file, "utf8")
+  } catch {
+    // Compose reports what is wrong with it.
+    return ""
+  }
+}
+
+/** The text of the files. */
+export const textOf = ({ paths }: Pick<ComposeFiles, "paths">): string => paths.map(read).join("\n")
+
+/** The files in which Compose looks for variables. */
+const envFiles = (args: ComposeArguments, folder: string, env: Environment) => {
+  const named = [...valuesOf(args, "--env-file"), ...(env["COMPOSE_ENV_FILES"] ?? "").split(",").filter(Boolean)]
+  return (named.length > 0 ? named : [".env"]).map((file) => resolve(folder, file))
+}
+
+/** Whether a file for variables sets one of these. */
+export const setsInEnvFile = (args: ComposeArguments, folder: string, env: Environment, variable: string): boolean =>
+  envFiles(args, folder, env).some((file) => new RegExp(`^\\s*(export\\s+)?${variable}\\s*[=:]`, "m").test(read(file)))
+
+const Labels = Schema.parseJson(
+  Schema.Struct({
+    services: Schema.Struct({
+      x: Schema.Struct({ labels: Schema.Record({ key: Schema.String, value: Schema.String }) })
+    })
+  })
+)
+
+const question = `name: portctl
+services: {x: {image: x, labels: {file: "\${COMPOSE_FILE-}", separator: "\${COMPOSE_PATH_SEPARATOR-}"}}}
+`
+
+/** What Compose itself reads in the files for variables. */
+const askCompose = Effect.fnUntraced(function* (program: ComposeProgram, args: ComposeArguments, env: Environment) {
+  const flags = ["--env-file", "--project-directory"].flatMap((name) =>
+    valuesOf(args, name).flatMap((value) => [name, value])
+  )
+  const { stdout } = yield* program.capture([...flags, "-f", "-", "config", "--format", "json"], env, question)
+  const { services } = yield* Effect.orElseSucceed(Schema.decodeUnknown(Labels)(stdout), () => ({
+    services: { x: { labels: {} as Environment } }
+  }))
+  return services.x.labels
+})
+
+/** The files of the project that a command line is about. */
+export const find = Effect.fnUntraced(function* <E>(
+  finding: Effect.Effect<ComposeProgram, E>,
+  args: ComposeArguments,
+  env: Environment
+) {
+  const cwd = currentFolder(env)
+  const [given] = valuesOf(args, "--project-directory")
+  const start = given === undefined ? cwd : resolve(cwd, given)
+  const named = valuesOf(args, "--file")
+  if (named.includes("-")) {
+    return yield* CliError.make("portctl compose cannot read the Compose file from stdin: write it to a file for -f")
+  }
+  let paths = named
+  if (paths.length === 0) {
+    const isAsked = env["COMPOSE_FILE"] === undefined && setsInEnvFile(args, start, env, "COMPOSE_FILE")
+    const labels = isAsked ? yield* askCompose(yield* finding, args, env) : {}
+    const list = env["COMPOSE_FILE"] ?? labels["file"] ?? ""
+    const separator = env["COMPOSE_PATH_SEPARATOR"] || labels["separator"] || delimiter
+    paths = list === "" ? findDefault(start) : list.split(separator)
+  }
+  const [main] = paths
+  const all = paths.map((path) => resolve(cwd, path))
+  const files: ComposeFiles = {
+    paths: all,
+    // Where Compose finds no file, it says so.
+    folder: given === undefined && main !== undefined ? dirname(resolve(cwd, main)) : start,
+    isNamed: named.length > 0,
+    variant: named.length > 0 ? createHash("sha256").update(all.join("\0")).digest("hex").slice(0, 8) : ""
+  }
+  return files
+})
+
+/** The variables by which Compose reads the files that it would read by itself, and one more. */
+export const variablesWith = ({ paths }: ComposeFiles, file: string): ReadonlyMap<string, string> => {
+  const all = [...paths, file]
+  const separator = [delimiter, "|", "\t", "\n"].find((each) => all.every((path) => !path.includes(each))) ?? delimiter
+  return new Map([
+    ["COMPOSE_FILE", all.join(separator)],
+    ["COMPOSE_PATH_SEPARATOR", separator]
+  ])
+}

@@ -1,0 +1,148 @@
+import * as NodeFs from "node:fs"
+import { join } from "node:path"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { CliError } from "../errors/CliError.ts"
+import { cannotWrite, codeOf } from "../errors/FileError.ts"
+import * as AtomicFile from "../platform/AtomicFile.ts"
+import * as DataFolder from "../platform/DataFolder.ts"
+import { candidates, isOthers, type NamedProject, type Unnamed } from "./ProjectName.ts"
+
+const Header = Schema.parseJson(
+  Schema.Struct({
+    folder: Schema.String,
+    copy: Schema.String,
+    given: Schema.String,
+    isSaid: Schema.Boolean,
+    services: Schema.Array(Schema.String),
+    checked: Schema.String
+  })
+)
+
+/** A Compose project of a working copy. It is kept in the first lines of its override. */
+export interface ComposeProject extends Schema.Schema.Type<typeof Header> {
+  /** What Compose calls it. */
+  readonly name: string
+  /** The path of its override. */
+  readonly file: string
+  // folder: that of its Compose file. copy: that of its working copy. given: the name that Compose gives it by itself.
+  // isSaid: the user has named it. services: those of the registry. checked: the model and override of the last check.
+}
+
+const extension = ".yaml"
+
+/** The folder of the overrides. */
+const folderPath = () => join(DataFolder.path(), "compose")
+
+const decode = Schema.decodeUnknownOption(Header)
+
+const readProject = (file: string, name: string): ReadonlyArray<ComposeProject> => {
+  try {
+    const [, header = ""] = NodeFs.readFileSync(file, "utf8").split("\n", 2)
+    return Option.match(decode(header.replace(/^# /, "")), {
+      onNone: () => [],
+      onSome: (found) => [{ ...found, name, file }]
+    })
+  } catch {
+    // Removed a moment ago, or it is not ours to read.
+    return []
+  }
+}
+
+/** All projects that are known. */
+export const all = (): ReadonlyArray<ComposeProject> => {
+  let names: ReadonlyArray<string>
+  try {
+    names = NodeFs.readdirSync(folderPath())
+  } catch {
+    return []
+  }
+  return names
+    .filter((name) => name.endsWith(extension))
+    .flatMap((name) => readProject(join(folderPath(), name), name.slice(0, name.indexOf("."))))
+}
+
+/** The real path of a folder, or what is left of it. */
+export const realPath = (folder: string): string => {
+  try {
+    return NodeFs.realpathSync(folder)
+  } catch {
+    return folder
+  }
+}
+
+/** A folder's text, as the first lines of an override have it. */
+export const headerOf = ({ file: _file, name: _name, ...project }: ComposeProject): string =>
+  [
+    "# Written by portctl compose, anew for each run.",
+    `# ${JSON.stringify(Schema.encodeSync(Schema.typeSchema(Header))(project))}`
+  ].join("\n")
+
+const make = Effect.gen(function* () {
+  yield* Effect.mapError(DataFolder.make, ({ message }) => CliError.make(message))
+  const folder = folderPath()
+  try {
+    NodeFs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    return yield* CliError.make(cannotWrite(folder, error))
+  }
+  return folder
+})
+
+/** The path of the override of a project. @param variant tells one set of files from another */
+export const fileOf = (name: string, variant: string): string =>
+  join(folderPath(), `${name}${variant === "" ? "" : `.${variant}`}${extension}`)
+
+/** Write the override of a project, at once. With `isNew`, it fails with `false` where there is one. */
+export const write = Effect.fnUntraced(function* (project: ComposeProject, text: string, isNew = false) {
+  yield* make
+  const bytes = Buffer.from(`${headerOf(project)}\n${text}`)
+  try {
+    if (isNew) AtomicFile.create(project.file, bytes, 0o600)
+    else AtomicFile.writeOwn(project.file, bytes)
+    return true
+  } catch (error) {
+    if (isNew && codeOf(error) === "EEXIST") return false
+    return yield* CliError.make(cannotWrite(project.file, error))
+  }
+})
+
+/** The name, and what is kept under it, of a project that may have none yet. @param isDryRun nothing is written */
+export const claim = Effect.fnUntraced(function* (project: Unnamed, variant: string, isDryRun: boolean) {
+  const { copy, folder, given, isSaid } = project
+  const known = all()
+  const own = known.find(
+    (each) =>
+      each.folder === folder && each.isSaid === isSaid && each.given === given && each.file === fileOf(each.name, "")
+  )
+  const client = yield* PortServerClient
+  const named = (name: string): ComposeProject => ({
+    ...{ folder, copy, given, isSaid, name, file: fileOf(name, variant), services: [], checked: "" },
+    ...known.find(({ file }) => file === fileOf(name, variant))
+  })
+  if (own !== undefined) return named(own.name)
+  const containers = yield* projectsOfContainers(client)
+  for (const name of candidates(project, containers)) {
+    if (isOthers(name, folder, [...known, ...containers])) continue
+    const found = { ...named(name), folder, copy, given, isSaid }
+    if (isDryRun) return found
+    const isKnown = known.some(({ file }) => file === fileOf(name, ""))
+    const isWritten = yield* write({ ...found, file: fileOf(name, "") }, `name: ${name}\n`, !isKnown)
+    if (isWritten) return found
+  }
+  return yield* Effect.dieMessage("there are names without end")
+})
+
+/** The Compose projects of the containers on this machine. */
+export const projectsOfContainers = (client: PortServerClient) =>
+  Effect.map(
+    Effect.option(client.containers()),
+    (found): ReadonlyArray<NamedProject> =>
+      Option.toArray(found).flatMap(({ containers }) =>
+        containers.flatMap(({ folder, project }) =>
+          folder === undefined || project === undefined ? [] : [{ name: project, folder: realPath(folder) }]
+        )
+      )
+  )

@@ -1,0 +1,31 @@
+import { dirname } from "node:path"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { parse } from "./ComposeArguments.ts"
+import * as ComposeConfig from "./ComposeConfig.ts"
+import * as ComposeFiles from "./ComposeFiles.ts"
+import * as ComposeProgram from "./ComposeProgram.ts"
+import { servicesOf } from "./PortPlan.ts"
+import { publishedPorts, wantedOf } from "./PublishedPorts.ts"
+
+const none = { held: new Set<string>(), others: new Set<string>(), prefix: "" }
+
+/**
+ * The services of the Compose file in a folder that publish ports, each with its port there; empty where there is no
+ * file. Where Compose does not read it, a note says why.
+ */
+export const servicesIn = Effect.fnUntraced(function* (folder: string, env: Readonly<Record<string, string>>) {
+  const paths = ComposeFiles.findDefault(folder)
+  const [main = ""] = paths
+  if (dirname(main) !== folder) return []
+  const reading = Effect.gen(function* () {
+    const program = yield* ComposeProgram.find(env)
+    const args = parse(["--project-directory", folder, ...paths.flatMap((path) => ["-f", path])])
+    const model = yield* ComposeConfig.read(program, args, env)
+    const wanted = wantedOf(publishedPorts(model, new Map(), ComposeFiles.textOf({ paths })))
+    return [...servicesOf(wanted, none)].map(([{ first, size }, service]) => ({ service, port: first, size }))
+  })
+  return yield* Effect.catchAll(reading, ({ message }) =>
+    Effect.as(Console.error(`note: the services of ${main} are not in it: ${message}`), [])
+  )
+})

@@ -1,0 +1,33 @@
+import type { ComposeModel } from "./ComposeModel.ts"
+import { type Published, rangeText, type Wanted } from "./PublishedPorts.ts"
+
+/** The port of a service with another number. */
+const portOf = ({ mapped, port }: Published, firsts: ReadonlyMap<Wanted, number>) => {
+  if (typeof mapped === "string") return port
+  const first = firsts.get(mapped.wanted)
+  return first === undefined ? port : { ...port, published: rangeText(first + mapped.offset, mapped.count) }
+}
+
+/**
+ * What Compose reads after the project's own files: the ports of services whose numbers differ, and the name of the
+ * project. In another working copy than the first one, containers have no fixed names. Dollar signs are doubled in the
+ * model already.
+ */
+export const overrideOf = (
+  { services }: ComposeModel,
+  published: ReadonlyArray<Published>,
+  firsts: ReadonlyMap<Wanted, number>,
+  { isFirst, name }: { readonly name: string; readonly isFirst: boolean }
+): string => {
+  const changed = Object.entries(services).flatMap(([service, { container_name }]) => {
+    const own = published.filter((each) => each.service === service)
+    const ports = own.map((each) => portOf(each, firsts))
+    const isChanged = ports.some(({ published }, index) => published !== own[index]?.port.published)
+    const fields = [
+      ...(container_name === undefined || isFirst ? [] : ["container_name: !reset null"]),
+      ...(isChanged ? [`ports: !override ${JSON.stringify(ports)}`] : [])
+    ]
+    return fields.length === 0 ? [] : [`  ${JSON.stringify(service)}: {${fields.join(", ")}}`]
+  })
+  return [`name: ${name}`, ...(changed.length === 0 ? [] : ["services:", ...changed]), ""].join("\n")
+}
