@@ -1,0 +1,43 @@
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { startServer, temporaryFolder } from "../../support/Programs.ts"
+import { call } from "../../support/Wire.ts"
+
+/** The socket of an engine that accepts, and answers each connection with these bytes or never. */
+const engine = (bytes?: string) =>
+  Effect.gen(function* () {
+    const socket = join(yield* temporaryFolder, "engine.sock")
+    const server = createServer((connection) => {
+      connection.on("error", () => {})
+      if (bytes !== undefined) connection.end(bytes)
+    })
+    yield* Effect.acquireRelease(
+      Effect.async<void>((resume) => void server.listen(socket, () => resume(Effect.void))),
+      () => Effect.sync(() => server.close())
+    )
+    return socket
+  })
+
+describe.concurrent("an engine that gives no list of containers", () => {
+  for (const [what, bytes, reason] of [
+    ["accepts and never answers", undefined, "it does not answer within 300 ms"],
+    ["answers with an error", "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", "it answered with status 500"],
+    ["is another program", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "it does not answer as a container engine"]
+  ] as const) {
+    it.scopedLive(`because it ${what}, is unknown, and ports are given out all the same`, () =>
+      Effect.gen(function* () {
+        const socket = yield* engine(bytes)
+        const { port } = yield* startServer({ probe: true, args: ["--engine", `unix://${socket}`] })
+        const body = { app: "shop", instance: "main", service: "web" }
+        expect((yield* call(port, "POST", "/v1/allocations", body)).status).toBe(201)
+        const { json } = yield* call(port, "GET", "/v1/containers")
+        expect(json).toEqual({
+          engine: { status: "unknown", socket, error: `${socket}: ${reason}` },
+          containers: []
+        })
+      })
+    )
+  }
+})
