@@ -132,5 +132,24 @@ describe.skipIf(noEngine !== undefined)("worktrees of a project with fixed ports
         })
       )
     )
+
+    it.effect("keep every port that a plain docker compose up has, also when its containers are stopped", () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const file = yield* freePorts(2)
+          const { main } = yield* composeProject(fixedPorts(file, file + 1))
+          expect((yield* main.compose(["up", "--detach"])).code).toBe(0)
+          const before = yield* containersOf(main)
+          expect(shortly(yield* planIn(main))).toEqual([
+            `db:5432/tcp ${file}→${file}`,
+            `web:80/tcp ${file + 1}→${file + 1}`
+          ])
+          yield* main.compose(["stop", "--timeout", "0"])
+          yield* up(main)
+          expect(yield* containersOf(main)).toEqual(before)
+          expect(yield* contentAt(file + 1)).toBe("main")
+        })
+      )
+    )
   })
 })
