@@ -63,5 +63,7 @@ export const start = (): void => {
     if (document.visibilityState === "visible") connect()
     else disconnect()
   })
+  // Not only once the stream is open.
+  refreshLater(0)
   connect()
 }
