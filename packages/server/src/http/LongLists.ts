@@ -1,4 +1,4 @@
-import { Allocation, type AllocationFilter } from "@port-server/domain/Allocation"
+import type { AllocationFilter } from "@port-server/domain/Allocation"
 import type { StorageError } from "@port-server/domain/Errors"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -7,8 +7,6 @@ import * as JsonSlices from "./JsonSlices.ts"
 import * as Parts from "./Parts.ts"
 import { PendingBytes } from "./PendingBytes.ts"
 import { Turns, tooBusy } from "./Turns.ts"
-
-const encode = JsonSlices.encoder(Allocation)
 
 /** A long list, for all who asked for it before it was read. */
 interface SharedList {
@@ -32,7 +30,9 @@ export class LongLists extends Effect.Service<LongLists>()("@port-server/server/
     const read = (key: string, filter: AllocationFilter, list: SharedList) =>
       Effect.suspend(() => {
         waiting.delete(key)
-        return list.users === 0 ? tooBusy : Effect.flatMap(registry.list(filter), (pages) => encode(pages))
+        return list.users === 0
+          ? tooBusy
+          : Effect.flatMap(registry.list(filter), (pages) => JsonSlices.encodeAllocations(pages))
       }).pipe(
         Effect.tap((parts) =>
           Effect.sync(() => {
