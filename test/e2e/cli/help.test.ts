@@ -11,7 +11,7 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   portctl: [],
   "portctl allocate": ["--app", "--instance", "--service", "--port", "--json", "--quiet"],
   "portctl release": ["--id", "--here", "--app", "--instance", "--service", "--port", "--json"],
-  "portctl list": ["--app", "--instance", "--service", "--live", "--folder", "--json"],
+  "portctl list": ["--app", "--instance", "--service", "--live", "--folder", "--watch", "--json"],
   "portctl check": ["--port", "--json"],
   "portctl why": ["--port", "--json"],
   "portctl log": ["--port", "--app", "--instance", "--service", "--kind", "--since", "--limit", "--follow", "--json"],
