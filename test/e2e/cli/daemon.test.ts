@@ -552,6 +552,7 @@ describe.concurrent("portctl status", () => {
         `address      ${me.address}`,
         `database     ${me.database}`,
         "range        3000-9999",
+        "engine       auto",
         "allocations  1",
         expect.stringMatching(/^uptime {7}\d+ seconds?$/),
         ""

@@ -41,6 +41,10 @@ export const term = ({ isDirect, isList, name, placeholder, position }: Spec): s
   }
 }
 
+/** Whether a command does nothing but name others. */
+const isGroup = <R>(command: Command<R>): boolean =>
+  subcommandsOf(command).length > 0 && command.parameters.every(({ position }) => position !== "passthrough")
+
 /** The usage of a command, by its words from the program's name on: what is required goes first, arguments last. */
 export const usageOf = <R>(path: string, command: Command<R>): Usage => {
   const subcommands = subcommandsOf(command).map(({ name }) => name)
@@ -49,7 +53,9 @@ export const usageOf = <R>(path: string, command: Command<R>): Usage => {
     .sort((left, right) => rank(left) - rank(right))
     .map((spec) => (spec.isRequired ? term(spec) : `[${term(spec)}]`))
   const below = path.includes(" ") ? subcommands.join("|") : "COMMAND"
-  return { command: path, terms: [...terms, ...(subcommands.length === 0 ? [] : [below, "[OPTIONS]"])] }
+  // One that takes the words of another program runs by itself, too.
+  const further = isGroup(command) ? [below, "[OPTIONS]"] : [`[${below}]`]
+  return { command: path, terms: [...terms, ...(subcommands.length === 0 ? [] : further)] }
 }
 
 /** A usage on as many lines as it needs, the further ones below its first term. */
@@ -107,7 +113,7 @@ export const helpText = <R>(
       ...groups.flat(),
       ...section("Options", definitionLines(parameterTerms(command))),
       ...section("Environment", definitionLines(variables(command, root))),
-      ...section("Exit status", groups.length > 0 ? [] : definitionLines(Object.entries(command.exitCodes))),
+      ...section("Exit status", isGroup(command) ? [] : definitionLines(Object.entries(command.exitCodes))),
       ...section("Examples", indented(command.examples)),
       ...(groups.length === 0 ? [] : [`Run "${path} COMMAND --help" for the options of a command.`])
     ].join("\n\n")
