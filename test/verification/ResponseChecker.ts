@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { expect } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
-import { Health, PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
+import { Health, PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/Results"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
-import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
+import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/Results"
 import { AllocationNotFound, PortTaken, RangeExhausted, StorageUnavailable } from "@port-server/domain/Errors"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
-import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
+import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/Results"
 import { EnsureResult } from "@port-server/domain/Ensure"
 import {
   AllocationNotFound,

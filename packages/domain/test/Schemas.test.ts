@@ -9,7 +9,7 @@ import {
   ReleaseFilter,
   SelectorFromQuery
 } from "@port-server/domain/Allocation"
-import { Health, PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/PortServerApi"
+import { Health, PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/Results"
 import {
   AllocationNotFound,
   InvalidRequest,

@@ -1,5 +1,5 @@
-import type { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import type { PortStatus } from "@port-server/domain/api/Results"
 import { socketsOf } from "@port-server/domain/Listener"
 import { Port } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"

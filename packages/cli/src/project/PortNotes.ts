@@ -1,6 +1,6 @@
 import type { Allocation } from "@port-server/domain/Allocation"
-import type { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import type { PortStatus } from "@port-server/domain/api/Results"
 import type { EnsureResult } from "@port-server/domain/Ensure"
 import { socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"

@@ -1,14 +1,8 @@
 import * as HttpApiClient from "@effect/platform/HttpApiClient"
-import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
-import * as ParseResult from "effect/ParseResult"
-import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import {
   type AllocationFilter,
   type AllocationId,
@@ -18,32 +12,21 @@ import {
 } from "../Allocation.ts"
 import type { ImportRequest } from "../Backup.ts"
 import type { EnsureRequest } from "../Ensure.ts"
-import { InvalidRequest, StorageUnavailable, stillStarting, stopping } from "../Errors.ts"
 import type { EventQuery } from "../Event.ts"
 import type { ListenersQuery } from "../Listener.ts"
 import type { Port } from "../Port.ts"
 import type { PruneRequest } from "../Prune.ts"
 import { addressFromEnv, type ServerAddress } from "../ServerAddress.ts"
-import { errorCode } from "../SystemError.ts"
 import { readPages } from "./AllocationPages.ts"
-import { notPortServerMessage, ServerUnreachable, UnexpectedResponse } from "./ClientErrors.ts"
 import { type EndpointName, PortServerApi } from "./PortServerApi.ts"
+import * as TypedCalls from "./TypedCalls.ts"
 
 /** How long a call may take to the end of its response before the server counts as unreachable. */
 const requestTimeout = Duration.seconds(10)
 
-/** Whether a server has refused a request only because it starts or stops: it has done nothing, a retry is safe. */
-const isTransient = (error: unknown): boolean =>
-  error instanceof StorageUnavailable && (error.message === stillStarting || error.message === stopping)
-
-// Counted, not timed: the wall clock can be set while this waits.
-const transientRetry = () => Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(100))
-
-const ErrorBody = Schema.Struct({ error: Schema.String })
-
 /**
  * The API of a running port-server, derived from {@link PortServerApi}. Every method fails with
- * {@link ServerUnreachable}, {@link UnexpectedResponse}, `InvalidRequest` (also before anything is sent), `StorageFull`
+ * `ServerUnreachable`, `UnexpectedResponse`, `InvalidRequest` (also before anything is sent), `StorageFull`
  * or `StorageUnavailable`; further errors are named at each. Wants an `HttpClient`, for example
  * `FetchHttpClient.layer`. The address comes from `PORT_SERVER_ADDR`; {@link PortServerClient.at} fixes one.
  */
@@ -66,20 +49,9 @@ export class PortServerClient extends Effect.Service<PortServerClient>()("@port-
   }
 }
 
-/** The error of a server that is older than this client, which sends no field that its own version does not know. */
-const unknownField = /unknown field ("[^"]*")/
-
 const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Duration.DurationInput = requestTimeout) {
-  const unreachable = (cause?: unknown) => {
-    const code = errorCode(cause)
-    return new ServerUnreachable({ address: address.toString(), cause, ...(code === "" ? {} : { code }) })
-  }
-  const notPortServer = (status: number) =>
-    new UnexpectedResponse({ status, message: notPortServerMessage(address, status) })
-
-  // The status of the response to the call that runs; 0 as long as there is none.
-  const answered = FiberRef.unsafeMake(0)
-  const httpClient = HttpClient.tap(yield* HttpClient.HttpClient, ({ status }) => FiberRef.set(answered, status))
+  const { call, notPortServer, observe } = TypedCalls.make(address, timeout)
+  const httpClient = observe(yield* HttpClient.HttpClient)
   const options = { group: "registry", httpClient, baseUrl: address.url } as const
   /** An endpoint, derived when it is first called: a short program calls one of them. */
   const lazy = <const Name extends EndpointName>(endpoint: Name) =>
@@ -99,56 +71,6 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
     server: lazy("server"),
     import: lazy("import")
   })
-
-  const refused = ({ description, response }: HttpClientError.ResponseError) => {
-    if (description !== undefined) {
-      const message = `cannot use the response of ${address}: ${description}`
-      return new UnexpectedResponse({ status: response.status, message })
-    }
-    return response.json.pipe(
-      Effect.flatMap(Schema.decodeUnknown(ErrorBody)),
-      Effect.matchEffect({
-        onFailure: () => notPortServer(response.status),
-        onSuccess: ({ error }) => new UnexpectedResponse({ status: response.status, message: error.slice(0, 300) })
-      })
-    )
-  }
-
-  /** The error of an API call, unless it is that the server is too old for the call. */
-  const outdated = <E>(error: E): Effect.Effect<never, E | UnexpectedResponse> => {
-    const [, field] = error instanceof InvalidRequest ? (unknownField.exec(error.message) ?? []) : []
-    if (field === undefined) return Effect.fail(error)
-    const message = `the port-server at ${address} is older than this program and does not know the field ${field}; portctl restart starts the new version`
-    return new UnexpectedResponse({ status: 400, message })
-  }
-
-  /** The answer of one attempt, with everything that can go wrong on the way to it as an error a caller can act on. */
-  const attempt = <A, E>(
-    call: Effect.Effect<A, E | HttpApiDecodeError | HttpClientError.HttpClientError | ParseResult.ParseError>
-  ) =>
-    call.pipe(
-      Effect.catchAll((error): Effect.Effect<never, E | InvalidRequest | ServerUnreachable | UnexpectedResponse> => {
-        if (error instanceof HttpApiDecodeError) return new InvalidRequest({ message: error.message })
-        if (ParseResult.isParseError(error)) {
-          return Effect.flatMap(
-            FiberRef.get(answered),
-            (status): Effect.Effect<never, InvalidRequest | UnexpectedResponse> =>
-              status === 0 ? InvalidRequest.fromParseError(error) : notPortServer(status)
-          )
-        }
-        if (!HttpClientError.isHttpClientError(error)) return outdated(error)
-        return error._tag === "ResponseError" ? refused(error) : unreachable(error.cause)
-      }),
-      Effect.locally(answered, 0),
-      Effect.timeoutFail({ duration: timeout, onTimeout: () => unreachable() })
-    )
-
-  /** Retries for up to 5 s while the server responds that it is starting or stopping. */
-  const call: typeof attempt = (request) =>
-    // A schedule costs a short program's start something, and is seldom needed.
-    Effect.catchIf(attempt(request), isTransient, () =>
-      Effect.retry(attempt(request), { while: isTransient, schedule: transientRetry() })
-    )
 
   return {
     /** Where this client's server listens. */

@@ -1,5 +1,5 @@
 import type { AllocationId, AllocationRequest, ReleaseFilter } from "@port-server/domain/Allocation"
-import type { PortStatus } from "@port-server/domain/api/PortServerApi"
+import type { PortStatus } from "@port-server/domain/api/Results"
 import type { ImportRequest, ImportResult } from "@port-server/domain/Backup"
 import type { Containers } from "@port-server/domain/Container"
 import { version } from "@port-server/domain/Defaults"

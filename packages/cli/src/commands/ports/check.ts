@@ -1,7 +1,7 @@
 import * as Command from "@port-server/command-line/command/Command"
 import { NonZeroExit } from "@port-server/command-line/UsageError"
-import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { PortStatus } from "@port-server/domain/api/Results"
 import { socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"

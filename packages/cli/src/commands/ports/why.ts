@@ -1,7 +1,7 @@
 import * as Command from "@port-server/command-line/command/Command"
 import type { Allocation } from "@port-server/domain/Allocation"
-import { PortStatus } from "@port-server/domain/api/PortServerApi"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { PortStatus } from "@port-server/domain/api/Results"
 import { type Container, isEngineProgram } from "@port-server/domain/Container"
 import { RegistryEvent } from "@port-server/domain/Event"
 import { socketsOf } from "@port-server/domain/Listener"
