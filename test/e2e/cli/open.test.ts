@@ -6,7 +6,7 @@ import { listed } from "../../support/Api.ts"
 import { pidAt, user } from "../../support/Daemon.ts"
 import { expectAnswer, expectClean, expectError, expectUsageError } from "../../support/Expectations.ts"
 import { realFolder, temporaryRepository } from "../../support/Git.ts"
-import { freePorts, listen, startServerOnFreePorts } from "../../support/Listening.ts"
+import { freePorts, listeningProgram, startServerOnFreePorts } from "../../support/Listening.ts"
 import { type Ended, portctl } from "../../support/Programs.ts"
 
 /** A repository named `proj`, and a PATH with an opener that does what the script says. */
@@ -40,7 +40,7 @@ const project = (services: ReadonlyArray<string>, opener?: string) =>
     const openWith = (env: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>) =>
       portctl(["open", ...args], { server, cwd: top, env: { PATH: path, ...env } })
     const open = (...args: ReadonlyArray<string>) => openWith({ DISPLAY: ":0" }, ...args)
-    return { first: server.first, server, open, openWith, path, url }
+    return { first: server.first, server, open, openWith, path, top, url }
   })
 
 /** It was opened, and nothing listens there yet. */
@@ -68,8 +68,8 @@ describe.skipIf(process.platform !== "linux")("portctl open", { concurrent: true
 
   it.scopedLive("says nothing more where something listens", () =>
     Effect.gen(function* () {
-      const { first, open } = yield* project(["web"], "exit 0")
-      yield* listen("127.0.0.1", first)
+      const { first, open, top } = yield* project(["web"], "exit 0")
+      yield* listeningProgram({ cwd: top, port: first })
       expectAnswer(yield* open(), `opened http://localhost:${first} (proj/main web)\n`)
     })
   )
