@@ -16,7 +16,7 @@ const serving = (port: number, ports: ReadonlyArray<string>, more = "") => `
     ports: [${ports.map((each) => JSON.stringify(each)).join(", ")}]
 ${more}`
 
-/** The project of the issue: a database and a page, with fixed ports. */
+/** A database and a page, with fixed ports. */
 const fixedPorts = (db: number, web: number) => ({
   "compose.yaml": `
 name: shop
@@ -46,6 +46,19 @@ const portOf = (rows: Effect.Effect.Success<ReturnType<typeof planIn>>, service:
 
 describe.skipIf(noEngine !== undefined)("worktrees of a project with fixed ports", () => {
   sharedEngine("on one engine", (it) => {
+    it.effect("keep the ports of their Compose services, whatever portctl.json names", () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const file = yield* freePorts(2)
+          const services = JSON.stringify({ services: { api: {} } })
+          const { main } = yield* composeProject({ ...fixedPorts(file, file + 1), "portctl.json": services })
+          yield* up(main)
+          yield* main.portctl(["compose", "down"])
+          expect(yield* main.portctl(["prune", "--dry-run"])).toMatchObject({ code: 0, stdout: "nothing is stale\n" })
+        })
+      )
+    )
+
     it.effect("are all up at once, each on its own ports, with containers and volumes of its own", () =>
       Effect.scoped(
         Effect.gen(function* () {

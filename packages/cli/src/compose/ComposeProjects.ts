@@ -64,6 +64,15 @@ export const all = (): ReadonlyArray<ComposeProject> => {
     .flatMap((name) => readProject(join(folderPath(), name), name.slice(0, name.indexOf("."))))
 }
 
+/** Whether a service of the registry, or a port of a block, is one of a Compose project in a folder that is there. */
+export const hasService = (projects: ReadonlyArray<ComposeProject>, path: string, service: string): boolean =>
+  projects.some(
+    ({ copy, folder, services }) =>
+      (path === copy || path.startsWith(`${copy}/`)) &&
+      services.includes(service.replace(/\+\d+$/, "")) &&
+      NodeFs.existsSync(folder)
+  )
+
 /** The real path of a folder, or what is left of it. */
 export const realPath = (folder: string): string => {
   try {

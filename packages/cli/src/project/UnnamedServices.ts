@@ -25,18 +25,20 @@ const namedIn = Effect.fnUntraced(function* (folder: string) {
  * socket is on the port. Services of the command line alone are among them.
  *
  * @param excluded folders that are not to be read
+ * @param isNamed whether something else names the service of a folder
  */
 export const unnamedServices = Effect.fnUntraced(function* (
   allocations: ReadonlyArray<Allocation>,
   listening: ReadonlyArray<ListeningPort>,
-  excluded: ReadonlySet<string>
+  excluded: ReadonlySet<string>,
+  isNamed: (path: string, service: string) => boolean
 ) {
   const busy = new Set(listening.map(({ port }) => port))
   const folders = new Map<string, { readonly file: string; readonly names: ReadonlySet<string> } | undefined>()
   const found: Array<Unnamed> = []
   for (const allocation of allocations) {
     const { path, port, service } = allocation
-    if (path === undefined || excluded.has(path) || busy.has(port)) continue
+    if (path === undefined || excluded.has(path) || busy.has(port) || isNamed(path, service)) continue
     // A file that cannot be used says nothing.
     if (!folders.has(path)) folders.set(path, yield* Effect.orElseSucceed(namedIn(path), () => undefined))
     const named = folders.get(path)

@@ -10,6 +10,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { pruneInParts } from "../../client/PruneParts.ts"
+import * as ComposeProjects from "../../compose/ComposeProjects.ts"
 import * as AllocationTable from "../../output/AllocationTable.ts"
 import * as Output from "../../output/Output.ts"
 import * as Progress from "../../output/Progress.ts"
@@ -90,7 +91,11 @@ export const prune = Command.make(
       const ids = all.flatMap(({ id, path }) => (path === undefined || id < 1 ? [] : [id]))
       const result = yield* prune(dry_run, ids)
       const gone = [...result.allocations, ...(result.kept ?? []).map(({ allocation }) => allocation)]
-      const unnamed = yield* unnamedServices(all, listening, new Set(gone.flatMap(({ path }) => path ?? [])))
+      const excluded = new Set(gone.flatMap(({ path }) => path ?? []))
+      const composeProjects = ComposeProjects.all()
+      const unnamed = yield* unnamedServices(all, listening, excluded, (path, service) =>
+        ComposeProjects.hasService(composeProjects, path, service)
+      )
       return { ...result, ...(unnamed.length === 0 ? {} : { unnamed }), notes: keptNotes(result, all, listening) }
     })
     const print = Output.print(Pruned, { json })
