@@ -32,10 +32,20 @@ const names = [
   "server",
   "database",
   "engine",
+  "compose",
   "listeners",
   "service",
   "completion"
 ]
+
+/** A folder with a Docker whose Compose is of this version. */
+const dockerIn = (home: string, version: string): string => {
+  const folder = join(home, `docker-${version}`)
+  mkdirSync(folder)
+  writeFileSync(join(folder, "docker"), `#!/bin/sh\n[ "$*" = "compose version --short" ] && echo ${version}\n`)
+  chmodSync(join(folder, "docker"), 0o755)
+  return folder
+}
 
 describe.concurrent("portctl doctor", () => {
   it.scopedLive("finds all well where all is well, as text and as JSON", () =>
@@ -43,13 +53,17 @@ describe.concurrent("portctl doctor", () => {
       const me = yield* user
       yield* me.portctl("start")
       writeFileSync(join(me.home, ".bashrc"), "source <(portctl --completions bash)\n")
-      const env = { SHELL: "/bin/bash", PATH: `${dirname(bin.portctl)}:${process.env["PATH"]}` }
+      const env = {
+        SHELL: "/bin/bash",
+        PATH: `${dirname(bin.portctl)}:${dockerIn(me.home, "2.24.4")}:${process.env["PATH"]}`
+      }
       const ended = yield* me.portctl("doctor --json", { env })
       const { checks, ok } = reportOf(ended)
       expect(ended).toMatchObject({ code: 0, stderr: "" })
       expect(ok).toBe(true)
       expect(Object.keys(checks)).toEqual(names)
       for (const check of Object.values(checks)) expect(check).toMatchObject({ status: "ok" })
+      expect(checks["compose"]?.message).toBe("docker compose 2.24.4")
       expect(checks["node"]?.message).toContain(process.versions.node)
       expect(checks["settings"]?.message).toContain(`address ${me.address} (PORT_SERVER_ADDR)`)
       expect(checks["database"]?.message).toBe(
@@ -68,7 +82,8 @@ describe.concurrent("portctl doctor", () => {
       mkdirSync(other)
       writeFileSync(join(other, "portctl"), "#!/bin/sh\n")
       chmodSync(join(other, "portctl"), 0o755)
-      const env = { SHELL: "/bin/zsh", PATH: `${other}:${process.env["PATH"]}`, PORT_SERVER_RANGE: "60000-60999" }
+      const path = `${other}:${dockerIn(me.home, "2.20.3")}:${process.env["PATH"]}`
+      const env = { SHELL: "/bin/zsh", PATH: path, PORT_SERVER_RANGE: "60000-60999" }
       const ended = yield* me.portctl("doctor --json", { env })
       const { checks, ok } = reportOf(ended)
       expect(ended.code).toBe(0)
@@ -79,7 +94,7 @@ describe.concurrent("portctl doctor", () => {
         message: `port-server is not running at ${me.address}`,
         remedy: "portctl start"
       })
-      for (const name of ["path", "range", "completion"]) {
+      for (const name of ["path", "range", "compose", "completion"]) {
         expect(checks[name]).toMatchObject({ status: "warning", remedy: expect.stringMatching(/./) })
       }
       expect(checks["database"]).toMatchObject({ status: "ok" })

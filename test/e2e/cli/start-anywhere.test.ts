@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { pidAt, user } from "../../support/Daemon.ts"
-import { expectError } from "../../support/Expectations.ts"
+import { expectError, expectUnreachable } from "../../support/Expectations.ts"
 import { bin, start, temporaryFolder } from "../../support/Programs.ts"
 import { freePort } from "../../support/Sockets.ts"
 
@@ -63,8 +63,9 @@ describe.skipIf(process.getuid?.() !== 0)("a user without a home (as root: with 
     Effect.gen(function* () {
       const { folder, run } = yield* stranger
       expectError(yield* run(bin.portctl, "start"), "there is no home folder: set HOME")
-      expectError(
+      expectUnreachable(
         yield* run(bin.portctl, ensure, { PORT_SERVER_DB: join(folder, "own.db") }),
+        ensure,
         "there is no home folder: set HOME; portctl start --log FILE puts the log elsewhere"
       )
       expectError(
@@ -95,8 +96,9 @@ describe.skipIf(process.getuid?.() !== 0)("a user without a home (as root: with 
       chmodSync(home, 0o755)
       const data = join(home, ".port_server")
       const files = { HOME: home, PORT_SERVER_DB: join(folder, "own.db") }
-      expectError(
+      expectUnreachable(
         yield* run(bin.portctl, ensure, files),
+        ensure,
         `cannot make the folder ${data}: permission denied (is HOME your own folder?); portctl start --log FILE puts the log elsewhere`
       )
       expect(existsSync(files.PORT_SERVER_DB)).toBe(false)

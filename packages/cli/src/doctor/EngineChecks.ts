@@ -1,7 +1,10 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as LoopbackHttpClient from "../client/LoopbackHttpClient.ts"
+import * as ComposeProgram from "../compose/ComposeProgram.ts"
 import { type Check, ok, warning } from "./Check.ts"
 
 /** What the server at an address knows of the container engine. */
@@ -20,5 +23,19 @@ export const engineCheck = (address: ServerAddress): Effect.Effect<Check> =>
       }
       return ok("engine", `${kind === "podman" ? "Podman" : "Docker"} at ${socket}: ${containers.length} container(s)`)
     }),
-    Effect.catchAll(() => Effect.succeed(ok("engine", "port-server asks it, and does not respond")))
+    Effect.catchAll(() => Effect.succeed(ok("engine", "not known: port-server asks it, and does not respond")))
   )
+
+/** The Docker Compose that `portctl compose` would run. Who has none may not need one. */
+export const composeCheck: Effect.Effect<Check> = Effect.suspend(() =>
+  ComposeProgram.findNew(Record.filter(process.env, Predicate.isNotUndefined)).pipe(
+    Effect.map(({ version, words }) => ok("compose", `${words.join(" ")} ${version}`)),
+    Effect.catchAll(({ exitCode, message }) =>
+      Effect.succeed(
+        exitCode === undefined
+          ? warning("compose", message, "install a newer one, docs.docker.com/compose/install")
+          : ok("compose", "there is no Docker Compose, which portctl compose needs")
+      )
+    )
+  )
+)

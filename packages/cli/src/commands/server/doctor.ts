@@ -5,7 +5,7 @@ import { sentenceOf } from "@port-server/domain/EnvConfig"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Check, error } from "../../doctor/Check.ts"
-import { engineCheck } from "../../doctor/EngineChecks.ts"
+import { composeCheck, engineCheck } from "../../doctor/EngineChecks.ts"
 import { machineChecks } from "../../doctor/MachineChecks.ts"
 import { programChecks } from "../../doctor/ProgramChecks.ts"
 import { serverChecks } from "../../doctor/ServerChecks.ts"
@@ -48,7 +48,12 @@ const settingsAndServer = Effect.gen(function* () {
 )
 
 const report = Effect.gen(function* () {
-  const checks = [...(yield* programChecks), ...(yield* settingsAndServer), ...(yield* machineChecks)]
+  const checks = [
+    ...(yield* programChecks),
+    ...(yield* settingsAndServer),
+    yield* composeCheck,
+    ...(yield* machineChecks)
+  ]
   return { ok: checks.every(({ status }) => status !== "error"), checks }
 })
 
