@@ -1,13 +1,14 @@
 // Measure every figure of docs/performance.md, both sides in one run, and write them down.
 // npm run bench            all of it, a few minutes
 // npm run bench -- quick   fewer rounds, for a look; writes nothing
-// npm run bench -- load    one part: start, clone, rate, alone, full, memory, list, load or watch
+// npm run bench -- load    one part: start, clone, rate, alone, full, memory, list, load, page or watch
 import { writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { fileURLToPath } from "node:url"
 import { alone } from "./alone.js"
 import { allocate, allocation, fill, rate } from "./load.js"
 import { overload } from "./overload.js"
+import { pageReadiness } from "./page.js"
 import { memory, startBare, startPortServer } from "./servers.js"
 import { cloneToPort, startup } from "./startup.js"
 import { watcherLoad } from "./watch.js"
@@ -235,13 +236,22 @@ if (wanted("load")) {
   }
 }
 
+const number = (/** @type {number} */ value) =>
+  value >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3)
+
+if (wanted("page")) {
+  for (const ports of [20, 1000]) {
+    const times = await pageReadiness(ports, rounds)
+    const name = `the page at / with ${ports} ports, first byte until they can be seen in Chromium`
+    if (times.length > 0) record({ name, goal: "≤ 300", unit: "ms" }, times)
+  }
+}
+
 if (wanted("watch") && process.platform === "linux") {
   const name = "the watcher of `portctl run`, percent of one processor"
   record({ name, goal: "≤ 0.5", unit: "%" }, await watcherLoad(quick ? 1 : 3, quick ? 10 : 20))
 }
 
-const number = (/** @type {number} */ value) =>
-  value >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3)
 const spread = (/** @type {ReturnType<typeof summary>} */ { median, low, high }) =>
   `${number(median)} (${number(low)}–${number(high)})`
 
