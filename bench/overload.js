@@ -10,8 +10,9 @@ import { memory, startPortServer } from "./servers.js"
 /** How long unread connections stay open, in ms. */
 const unreadFor = 8_000
 
-/** How long the process may take to give memory back, in ms. */
+/** How long the process may take to give memory back, and how long it must stay the same to count as idle, in ms. */
 const settleFor = 20_000
+const idleFor = 3_000
 
 /**
  * Status of the response, read to its end.
@@ -127,7 +128,18 @@ const startProbe = (url) => {
   }
 }
 
-/** Memory once it falls no more, or the last one. @param {number} pid @param {number} wanted */
+/** Memory once it has stayed the same for a while, within a MiB. @param {number} pid */
+const idleMemory = async (pid) => {
+  let last = memory(pid)
+  for (let since = performance.now(); performance.now() - since < idleFor; await sleep(500)) {
+    const now = memory(pid)
+    if (Math.abs(now - last) > 1) since = performance.now()
+    last = now
+  }
+  return last
+}
+
+/** Memory once it is as wanted, or after the time that it has for that. @param {number} pid @param {number} wanted */
 const settled = async (pid, wanted) => {
   const end = performance.now() + settleFor
   while (memory(pid) > wanted && performance.now() < end) await sleep(500)
@@ -137,20 +149,20 @@ const settled = async (pid, wanted) => {
 /**
  * Run each scenario; what another client waits, and how much of its idle memory the server has left afterwards.
  *
- * @returns {Promise<Array<{ name: string, health: number[], allocate: number[], memory: number }>>}
+ * @returns {AsyncGenerator<{ name: string, seconds: number, health: number[], allocate: number[], memory: number }>}
  */
-export const overload = async () => {
-  const results = []
+export async function* overload() {
   for (const { name, rows, run } of scenarios) {
     const server = await startPortServer()
     await fillByImport(server.url, rows)
-    const idle = await settled(server.pid, 0)
+    const idle = await idleMemory(server.pid)
     const probe = startProbe(server.url)
     await sleep(500)
+    const begin = performance.now()
     await run(server.url)
+    const seconds = (performance.now() - begin) / 1000
     const waits = await probe.stop()
-    results.push({ name, ...waits, memory: (await settled(server.pid, idle * 1.3)) / idle })
+    yield { name, seconds, ...waits, memory: (await settled(server.pid, idle * 1.3)) / idle }
     await server.stop()
   }
-  return results
 }

@@ -2,6 +2,7 @@
 // npm run bench            all of it, a few minutes
 // npm run bench -- quick   fewer rounds, for a look; writes nothing
 // npm run bench -- load    one part: start, clone, rate, alone, full, memory, list, load, page or watch
+// Two builds against each other: bench/compare.js.
 import { writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { fileURLToPath } from "node:url"
@@ -227,9 +228,13 @@ if (wanted("list")) {
 }
 
 if (wanted("load")) {
-  for (const { name, health, allocate, memory } of await overload()) {
+  for await (const { name, seconds, health, allocate, memory } of overload()) {
     const goal = "≤ 250"
     const note = "99th percentile"
+    const [forHealth, forAllocation] = [quantile(health, 0.99), quantile(allocate, 0.99)].map(Math.round)
+    console.log(
+      `${name}, ${seconds.toFixed(1)} s: health ${forHealth} ms, one allocation ${forAllocation} ms, memory ${memory.toFixed(2)} times idle`
+    )
     record({ name: `\`GET /healthz\` during ${name}`, goal, unit: "ms", note }, [quantile(health, 0.99)])
     record({ name: `one allocation during ${name}`, goal, unit: "ms", note }, [quantile(allocate, 0.99)])
     record({ name: `memory after ${name}, over idle`, goal: "≤ 1.3", unit: "times" }, [memory])

@@ -35,10 +35,17 @@ export const startBare = () => start(process.execPath, [fileURLToPath(new URL("b
 /** Widest range that a user without privileges has. */
 const range = "1024-65535"
 
-/** A port-server with an empty database of its own. */
-export const startPortServer = async () => {
+/** A port-server with an empty database of its own. @param {string} checkout the folder of the build */
+export const startPortServer = async (checkout = ".") => {
   const folder = mkdtempSync(join(tmpdir(), "port-server-bench-"))
-  const server = await start("bin/port-server", ["--port", "0", "--db", join(folder, "ports.db"), "--range", range])
+  const server = await start(join(checkout, "bin/port-server"), [
+    "--port",
+    "0",
+    "--db",
+    join(folder, "ports.db"),
+    "--range",
+    range
+  ])
   return {
     ...server,
     stop: async () => {

@@ -8,9 +8,9 @@ import { parseSync } from "oxc-parser"
 
 /** A folder or a file at the top of a package imports only itself and what is to its right. */
 const arrows: Readonly<Record<string, string>> = {
-  cli: "main → Portctl → commands → doctor → compose → { project, server, dotenv, run } → { client, output } → settings → platform → errors",
+  cli: "main → Portctl → commands → { doctor, mcp } → agents → compose → { project, server, dotenv, run } → { client, output } → settings → platform → errors",
   server:
-    "main → { http, Settings } → registry → { storage, listeners, folders } → containers → { runtime, ServerConfig }",
+    "main → PortServer → Server → http → registry → { storage, listeners, folders } → containers → ServerConfig → runtime",
   dashboard: "main → views → state → api → model",
   "command-line": "Launch → Program → { completion, ErrorReport } → help → { command, terminal } → UsageError"
 }

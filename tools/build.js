@@ -2,12 +2,13 @@
 import { execFileSync, spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
+import { cryptoApart, routerApart, sdkApart, sqliteBinaryApart } from "./plugins.js"
 import { writeStarter } from "./starter.js"
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)))
@@ -31,24 +32,31 @@ const node = process.execPath.startsWith(`${process.cwd()}/`)
 
 const programs = { "port-server": "packages/server/src/main.ts", portctl: "packages/cli/src/main.ts" }
 
+const common = /** @type {const} */ ({
+  bundle: true,
+  platform: "node",
+  target: "node22",
+  format: "cjs",
+  minify: true,
+  logLevel: "warning",
+  logOverride: {
+    // The package open asks where it is, and does without an answer.
+    "empty-import-meta": "silent",
+    "import-is-undefined": "error"
+  }
+})
+
 for (const [name, entry] of Object.entries(programs)) {
   const { outputFiles } = await build({
+    ...common,
     entryPoints: [entry],
-    bundle: true,
-    platform: "node",
-    target: "node22",
-    format: "cjs",
-    minify: true,
+    plugins: [cryptoApart, ...(name === "portctl" ? [sdkApart, routerApart] : [sqliteBinaryApart])],
     conditions: ["@port-server/source"],
-    external: ["better-sqlite3"],
     // Its other form finds its parts only beside it.
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     // What Node puts around a module; the loader calls it.
     banner: { js: "(function (exports, require, module, __filename, __dirname) {" },
     footer: { js: "})" },
-    logLevel: "warning",
-    // The package open asks where it is, and does without an answer.
-    logOverride: { "empty-import-meta": "silent" },
     write: false
   })
   const code = outputFiles[0]?.contents ?? new Uint8Array()
@@ -58,15 +66,25 @@ for (const [name, entry] of Object.entries(programs)) {
 
 // It shares nothing with the programs, and is too short for a code cache.
 await build({
+  ...common,
   entryPoints: ["packages/cli/src/run/watch/main.ts"],
-  outfile: "bin/portctl-watch.cjs",
-  bundle: true,
-  platform: "node",
-  target: "node22",
-  format: "cjs",
-  minify: true,
-  logLevel: "warning"
+  outfile: "bin/portctl-watch.cjs"
 })
+
+const sdk = await build({
+  ...common,
+  entryPoints: ["packages/cli/src/mcp/Sdk.ts"],
+  outfile: "bin/portctl-mcp.cjs",
+  metafile: true
+})
+// Its licence asks for a copy of itself with what is made of it.
+const parts = new Set(
+  Object.keys(sdk.metafile.inputs).flatMap((file) => /node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [])
+)
+writeFileSync(
+  "bin/portctl-mcp.licenses.txt",
+  [...parts].map((part) => `${part.replace("node_modules/", "")}\n\n${readFileSync(`${part}/LICENSE`)}`).join("\n\n")
+)
 
 const { writeDocuments } = await import("./documents.js")
 await writeDocuments("bin")
@@ -82,14 +100,20 @@ const server = spawn("bin/port-server", ["--port", "0", "--db", join(folder, "po
 try {
   const [line] = await once(createInterface(server.stdout), "line")
   const address = /127\.0\.0\.1:\d+/.exec(line)?.[0] ?? ""
+  const allocation = JSON.stringify({ app: "a", instance: "b", service: "c" })
+  await (await fetch(`http://${address}/v1/allocations`, { method: "POST", body: allocation })).text()
+  // Other commands leave theirs when they are used.
+  const portctl = join(process.cwd(), "bin/portctl")
   for (const args of [
-    "health",
-    "allocate --app a --instance b --service c",
     "list",
+    "health",
+    "allocate --app a --instance b --service d",
     "why --port 1",
-    "release --id 1"
+    "release --id 1",
+    "ensure --service web",
+    "env"
   ]) {
-    execFileSync("bin/portctl", args.split(" "), { env: { ...process.env, PORT_SERVER_ADDR: address } })
+    execFileSync(portctl, args.split(" "), { cwd: folder, env: { ...process.env, PORT_SERVER_ADDR: address } })
   }
 } finally {
   server.kill("SIGTERM")

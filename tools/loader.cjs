@@ -1,6 +1,6 @@
-// Start @NAME@.bundle with V8's compiled code of an earlier run. The code is used only where the very bundle, Node and
-// flags match and its bytes are whole; where it is missing or spoilt, this run writes it anew if it can. Syntax that an
-// old Node reads, too: it ends here, in one line.
+// Start @NAME@.bundle with V8's compiled code of an earlier run of the command. The code is used only where the very
+// bundle, Node and flags match and its bytes are whole; where it is missing or spoilt, this run writes it anew if it can.
+// Syntax that an old Node reads, too: it ends here, in one line.
 "use strict"
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 const [neededMajor = 0, neededMinor = 0] = "@NEEDED@".split(".").map(Number)
@@ -39,10 +39,15 @@ const { HOME = "", XDG_CACHE_HOME = "" } = process.env
 const caches = [XDG_CACHE_HOME, HOME && `${HOME}/.cache`].find((path) => path.startsWith("/"))
 const folder = isOurs(__dirname) ? __dirname : caches && `${caches}/port-server`
 const tag = cachedDataVersionTag().toString(16)
-const cache = `${folder}/@NAME@-@HASH@-${process.version}-${process.arch}-${tag}.cache`
+const base = `${folder}/@NAME@-@HASH@-${process.version}-${process.arch}-${tag}`
+// What one command needs is little for another. A word that is no command ends in an error, so what a run that failed has
+// compiled is kept in one file for all of them.
+const common = `${base}.cache`
+const own = /^[a-z]+$/.test(process.argv[2] || "") ? `${base}-${process.argv[2]}.cache` : common
 
 // V8 does not check these bytes, and code that was spoilt can do anything.
-const read = () => {
+/** @param {string} cache */
+const read = (cache) => {
   if (!folder || !isOurs(folder) || !isOurs(cache)) return undefined
   const bytes = fs.readFileSync(cache)
   const length = bytes.length - 4
@@ -57,8 +62,8 @@ const makeFolder = (folder) => {
   if ([0, user].includes(fs.statSync(parent).uid)) fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
 }
 
-/** @param {string} folder @param {import("node:vm").Script} script */
-const write = (folder, script) => {
+/** @param {string} folder @param {string} cache @param {import("node:vm").Script} script */
+const write = (folder, cache, script) => {
   makeFolder(folder)
   if (!isOurs(folder)) return
   const code = script.createCachedData()
@@ -84,17 +89,25 @@ if (source === undefined) {
   console.error(`error: cannot read ${bundle}: build or install @NAME@ again`)
   process.exit(1)
 }
-const cachedData = attempt(read)
+const ownData = attempt(() => read(own))
+const cachedData = ownData || attempt(() => read(common))
 const script = new Script(source, { filename: bundle, cachedData })
 
-if (folder && (cachedData === undefined || script.cachedDataRejected)) {
-  // Without a place for it, the next start compiles again.
-  process.on("exit", () => attempt(() => write(folder, script)))
+// Without a place for it, the next start compiles again.
+if (folder && (ownData === undefined || script.cachedDataRejected)) {
+  process.on("exit", (code) => {
+    if (code === 0) attempt(() => write(folder, own, script))
+    else if (cachedData === undefined || script.cachedDataRejected) attempt(() => write(folder, common, script))
+  })
 }
 
 // Effect reads a stack trace when it loads, to see whether a name survived in it, and goes without. Compiled code that was
-// kept has no places of its functions: telling one takes V8 a second look at the whole bundle.
+// kept has no places of its functions: telling one takes V8 a second look at the whole bundle. For its clock it takes
+// `performance` where there is one, which takes Node 1.5 ms to make, beside `process.hrtime`.
 const { stackTraceLimit } = Error
+const performance = Object.getOwnPropertyDescriptor(globalThis, "performance")
 Error.stackTraceLimit = 0
+Object.defineProperty(globalThis, "performance", { configurable: true, value: undefined })
 script.runInThisContext().call(exports, exports, require, module, bundle, __dirname)
 Error.stackTraceLimit = stackTraceLimit
+if (performance) Object.defineProperty(globalThis, "performance", performance)

@@ -1,4 +1,5 @@
-if [ "${1-}" = run ] || [ "${1-}" = compose ]; then
+# A plan of Compose's ports starts nothing.
+if [ "${1-}" = run ] || { [ "${1-}" = compose ] && [ "${2-}" != plan ]; }; then
   # This process becomes the command, so that signals, job control, descriptors, limits and status are the command's own.
   # Node works out the variables beside it and writes shell commands into a file that has no name any more. In the
   # background, because only then does a shell act on a signal at once.
@@ -30,7 +31,7 @@ if [ "${1-}" = run ] || [ "${1-}" = compose ]; then
     unset @HIDDEN@
     PORTCTL_EXEC_FD=9
     export PORTCTL_EXEC_FD
-    exec "$node" "$folder/@NAME@.cjs" "$@"
+    exec "$node" @FLAGS@ "$folder/@NAME@.cjs" "$@"
   }
   scratch=$(mktemp -d "${TMPDIR:-/tmp}/portctl-XXXXXX" 2> /dev/null) || {
     printf 'error: cannot make a folder for temporary files in %s\n' "${TMPDIR:-/tmp}" >&2

@@ -30,4 +30,4 @@ node=@NODE@
 @RUN@
 # What makes Node itself start otherwise is meant for other programs.
 unset @HIDDEN@
-exec "$node" "$folder/@NAME@.cjs" "$@"
+exec "$node" @FLAGS@ "$folder/@NAME@.cjs" "$@"

@@ -47,6 +47,16 @@ describe.skipIf(noChromium !== undefined)("the page at / for everybody", () => {
     })
   )
 
+  it.scopedLive("has nothing that axe finds when nothing is wrong", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      yield* allocate(server.port, { app: "shop", service: "web" })
+      const { page } = yield* openPage(server.url, { bypassCSP: true })
+      yield* Effect.promise(() => page.locator(".card").waitFor())
+      expect(yield* Effect.promise(() => findings(page))).toEqual([])
+    })
+  )
+
   it.scopedLive("can be used by the keyboard alone", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

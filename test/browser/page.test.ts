@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { allocate, listed } from "../support/Api.ts"
 import { noChromium, openPage } from "../support/Chromium.ts"
@@ -50,7 +51,7 @@ describe.skipIf(noChromium !== undefined)("the page at /", () => {
       yield* act(() => row(bare.port).getByText("Unknown").waitFor())
       expect(yield* act(() => row(bare.port).textContent())).toContain(`stranger (pid ${unknown.pid}) in ${folder}`)
       // The one in trouble comes first, and it is told at the top, with the next command.
-      expect(yield* act(() => page.locator(".card h3").allTextContents())).toEqual([
+      expect(yield* act(() => page.locator(".card h2").allTextContents())).toEqual([
         "shop/feature",
         "bare/dev",
         "shop/main"
@@ -64,6 +65,26 @@ describe.skipIf(noChromium !== undefined)("the page at /", () => {
       const link = row(server.first).getByRole("link")
       expect(yield* act(() => link.getAttribute("href"))).toBe(`http://localhost:${server.first}`)
       expect(errors).toEqual([])
+    })
+  )
+
+  it.scopedLive("shows the ports before it is known what is on them, and says so where that cannot be read", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const { port } = yield* allocate(server.port, { app: "shop" })
+      const { page } = yield* openPage("about:blank")
+      const response = yield* Deferred.make<{ readonly status: number; readonly json: unknown }>()
+      yield* act(() =>
+        page.route("**/v1/listeners", async (route) => route.fulfill(await Effect.runPromise(Deferred.await(response))))
+      )
+      yield* act(() => page.goto(server.url))
+      const badge = page.locator(`#port-${port} .badge`)
+      yield* act(() => badge.waitFor())
+      expect(yield* act(() => badge.getAttribute("data-state"))).toBe("reading")
+      const error = "cannot read /proc/net/tcp"
+      yield* Deferred.succeed(response, { status: 503, json: { error } })
+      yield* act(() => page.getByRole("alert").getByText(`It cannot be told what is on the ports: ${error}`).waitFor())
+      expect(yield* act(() => badge.textContent())).toBe("Unknown")
     })
   )
 
@@ -85,7 +106,7 @@ describe.skipIf(noChromium !== undefined)("the page at /", () => {
     })
   )
 
-  it.scopedLive("shows what happened, and what the client said of itself", () =>
+  it.scopedLive("shows what happened, and what the client said about itself", () =>
     Effect.gen(function* () {
       const server = yield* startServerOnFreePorts(1)
       const folder = repository(join(yield* temporaryFolder, "shop"))

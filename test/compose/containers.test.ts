@@ -109,7 +109,7 @@ describe.skipIf(noEngine !== undefined)("containers", () => {
         expect(verdicts).toEqual([["yes"], ["no"], ["unknown"]])
         const why = yield* portctl(["why", "--port", String(first + 2)], { server })
         expect(why.stdout).toContain(
-          "belongs to the allocation's project: unknown, for the container is not of a Compose project"
+          "belongs to the allocation's project: unknown, because the container is not of a Compose project"
         )
         const scanned = yield* portctl(["list", "--live"], { server })
         expect(scanned.stdout).toContain(`feature-web-1 (${image}) tcp 0.0.0.0, tcp :: (foreign)`)
@@ -222,14 +222,14 @@ describe.skipIf(noEngine !== undefined)("containers", () => {
         const json = JSON.parse((yield* portctl(["scan", "--json"], { server })).stdout)
         expect(json).toContainEqual({ port: first, addresses: [], listener: {}, listeners: [], reserved })
 
-        const granted = yield* portctl(
-          ["allocate", "--app", "shop", "--instance", "main", "--service", "db", "--port", String(first)],
-          { server }
-        )
-        expect(granted).toMatchObject({
-          code: 0,
-          stderr: `note: idle (${image}) is stopped and publishes port ${first}; it cannot be started while another program has the port\n`
-        })
+        const given = ["--app", "shop", "--instance", "main", "--service"]
+        const stderr = `note: idle (${image}) is stopped and publishes port ${first}; it cannot be started while another program has the port\n`
+        for (const command of [
+          ["allocate", ...given, "db", "--port", String(first)],
+          ["ensure", ...given, `db=${first}`]
+        ]) {
+          expect(yield* portctl(command, { server })).toMatchObject({ code: 0, stderr })
+        }
         const held = yield* portctl(["list", "--live"], { server })
         expect(held.stdout).toContain(`idle (${image}), stopped`)
 

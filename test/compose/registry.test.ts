@@ -35,7 +35,7 @@ const rest = ({ services, ...model }: Model) => ({
   )
 })
 
-describe.skipIf(noEngine !== undefined)("an odd Compose file", () => {
+describe("an odd Compose file", { concurrent: true, skip: noEngine !== undefined }, () => {
   sharedEngine("of the registry", (it) => {
     it.effect.each(names)("%s differs in a second worktree in ports and names alone", (name) =>
       Effect.scoped(

@@ -6,6 +6,7 @@ import { composeProject, planIn, shortly, type WorkingCopy } from "../support/Co
 import { contentAt, image, noEngine, SharedEngine, sharedEngine } from "../support/Engine.ts"
 import { git } from "../support/Git.ts"
 import { freePorts } from "../support/Listening.ts"
+import type { Ended } from "../support/Programs.ts"
 
 /** A service that serves the folder `www` of the working copy. */
 const serving = (port: number, ports: ReadonlyArray<string>, more = "") => `
@@ -36,10 +37,9 @@ const up = (copy: WorkingCopy) =>
     Effect.sync(() => expect(ended.code, ended.stderr).toBe(0))
   )
 
-const containersOf = (copy: WorkingCopy) =>
-  Effect.map(copy.portctl(["compose", "ps", "--all", "--quiet"]), ({ stdout }) =>
-    stdout.split("\n").filter(Boolean).sort()
-  )
+const idsIn = ({ stdout }: Ended) => stdout.split("\n").filter(Boolean).sort()
+
+const containersOf = (copy: WorkingCopy) => Effect.map(copy.portctl(["compose", "ps", "--all", "--quiet"]), idsIn)
 
 const portOf = (rows: Effect.Effect.Success<ReturnType<typeof planIn>>, service: string): number =>
   Number(rows.find((row) => row.service === service)?.port)
@@ -146,18 +146,50 @@ describe.skipIf(noEngine !== undefined)("worktrees of a project with fixed ports
       )
     )
 
+    it.effect("take no ports for a command that starts nothing", () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const file = yield* freePorts(2)
+          const { first, main, server, worktree } = yield* composeProject(fixedPorts(file, file + 1))
+          const other = worktree("search")
+          yield* up(main)
+          const files = () => readdirSync(join(server.home, ".port_server/compose")).sort()
+          const services = Effect.map(
+            main.portctl(["list", "--json"]),
+            ({ stdout }) => Object(JSON.parse(stdout)).length
+          )
+          for (const line of ["ps --all", "logs", "images", "top", "stop", "kill", "rm --force", "down --timeout 0"]) {
+            const ended = yield* other.portctl(["compose", ...line.split(" ")])
+            expect(ended.code, `${line}: ${ended.stderr}`).toBe(0)
+            expect([yield* services, files()], line).toEqual([2, ["shop.yaml"]])
+          }
+          expect(yield* contentAt(file + 1)).toBe("main")
+          // They are about the containers that are there.
+          yield* up(other)
+          expect((yield* containersOf(other)).length).toBe(2)
+          expect((yield* other.portctl(["compose", "port", "web", "80"])).stdout).toBe(`0.0.0.0:${first + 1}\n`)
+          yield* other.portctl(["compose", "down", "--timeout", "0"])
+          expect(yield* containersOf(other)).toEqual([])
+          expect(yield* contentAt(file + 1)).toBe("main")
+        })
+      )
+    )
+
     it.effect("keep every port that a plain docker compose up has, also when its containers are stopped", () =>
       Effect.scoped(
         Effect.gen(function* () {
           const file = yield* freePorts(2)
-          const { main } = yield* composeProject(fixedPorts(file, file + 1))
+          const { main, worktree } = yield* composeProject(fixedPorts(file, file + 1))
           expect((yield* main.compose(["up", "--detach"])).code).toBe(0)
-          const before = yield* containersOf(main)
-          expect(shortly(yield* planIn(main))).toEqual([
-            `db:5432/tcp ${file}→${file}`,
-            `web:80/tcp ${file + 1}→${file + 1}`
-          ])
+          const before = idsIn(yield* main.compose(["ps", "--all", "--quiet"]))
+          const kept = [`db:5432/tcp ${file}→${file}`, `web:80/tcp ${file + 1}→${file + 1}`]
+          expect(shortly(yield* planIn(main))).toEqual(kept)
           yield* main.compose(["stop", "--timeout", "0"])
+          expect(shortly(yield* planIn(main))).toEqual(kept)
+          const [elsewhere] = yield* planIn(worktree("search"))
+          expect(elsewhere?.reason).toBe(
+            `shop-db-1 (${image}, Compose project shop) is stopped and publishes port ${file}`
+          )
           yield* up(main)
           expect(yield* containersOf(main)).toEqual(before)
           expect(yield* contentAt(file + 1)).toBe("main")

@@ -20,20 +20,57 @@ import { bin, start, temporaryFolder } from "../support/Programs.ts"
 
 const version = /^\d+\.\d+\.\d+\n$/
 
-/** A copy of portctl and of what stands beside it, to be spoilt. */
-const copy = Effect.map(temporaryFolder, (folder) => {
-  const place = join(folder, "bin")
+const cachesIn = (folder: string) => readdirSync(folder).filter((file) => file.endsWith(".cache"))
+
+/** A copy of portctl and of what stands beside it, which has run once, to be spoilt. */
+const copy = Effect.gen(function* () {
+  const place = join(yield* temporaryFolder, "bin")
   mkdirSync(place)
   for (const file of readdirSync(dirname(bin.portctl))) {
-    if (/^(portctl|package\.json)/.test(file)) copyFileSync(join(dirname(bin.portctl), file), join(place, file))
+    if (/^(portctl|package\.json)/.test(file) && !file.endsWith(".cache"))
+      copyFileSync(join(dirname(bin.portctl), file), join(place, file))
   }
-  const caches = () => readdirSync(place).filter((file) => file.endsWith(".cache"))
-  const run = Effect.flatMap(start(join(place, "portctl"), ["--version"]), (running) => running.ended)
-  return { place, caches, cache: join(place, caches()[0] ?? "none"), run }
+  const runWith = (...args: ReadonlyArray<string>) =>
+    Effect.flatMap(start(join(place, "portctl"), args), ({ ended }) => ended)
+  const run = runWith("--version")
+  yield* run
+  const caches = () => cachesIn(place)
+  return { place, caches, cache: join(place, caches()[0] ?? "none"), run, runWith }
 })
 
 describe.concurrent("the compiled code beside a program", () => {
-  it.scopedLive("is left behind by the build, and by the first run where it is missing", () =>
+  it("is left behind by the build, of some commands", () => {
+    const names = cachesIn(dirname(bin.portctl)).map((file) => file.replace(/-[0-9a-f]{12}-v.*?-.*?-[0-9a-f]+/, ""))
+    expect(names).toEqual(expect.arrayContaining(["port-server.cache", "portctl-health.cache", "portctl-list.cache"]))
+  })
+
+  it.scopedLive("is kept of each command that succeeded, apart from that of others", () =>
+    Effect.gen(function* () {
+      const { cache, caches, runWith } = yield* copy
+      const other = cache.replace(".cache", "-config.cache")
+      expect((yield* runWith("config", "list", "--json")).code).toBe(0)
+      expect((yield* runWith("no-command")).code).toBe(1)
+      expect((yield* runWith("nocommand")).code).toBe(1)
+      expect(caches().map((file) => join(dirname(cache), file))).toEqual([cache, other].sort())
+      const before = [cache, other].map((file) => statSync(file).ino)
+      yield* runWith("config", "list", "--json")
+      expect([cache, other].map((file) => statSync(file).ino)).toEqual(before)
+    })
+  )
+
+  it.scopedLive("of runs that fail is kept in one file, whatever they are called", () =>
+    Effect.gen(function* () {
+      const { cache, caches, runWith } = yield* copy
+      rmSync(cache)
+      expect((yield* runWith("nocommand")).code).toBe(1)
+      const { ino } = statSync(cache)
+      for (const word of ["nothing", "config"]) expect((yield* runWith(word)).code).not.toBe(0)
+      expect(caches()).toHaveLength(1)
+      expect(statSync(cache).ino).toBe(ino)
+    })
+  )
+
+  it.scopedLive("is left behind by the first run where it is missing", () =>
     Effect.gen(function* () {
       const { cache, caches, run } = yield* copy
       expect(caches()).toHaveLength(1)

@@ -18,6 +18,7 @@ it.scopedLive("the example gets a port, meets its holder, and gives it back", ()
     expectAnswer(yield* example(server.address), printed)
     expect((yield* call(server.port, "GET", "/v1/allocations")).json).toEqual([])
     expectAnswer(yield* example(server.address), printed)
+    expectAnswer(yield* example(`unix:${server.database}.sock`), printed)
   })
 )
 

@@ -68,6 +68,8 @@ describe("the package of the programs", () => {
       "bin/port-server.bundle",
       "bin/port-server.cjs",
       "bin/portctl",
+      "bin/portctl-mcp.cjs",
+      "bin/portctl-mcp.licenses.txt",
       "bin/portctl-watch.cjs",
       "bin/portctl.bundle",
       "bin/portctl.cjs",
@@ -146,7 +148,7 @@ describe("the package of the typed client", () => {
   it("has compiled modules, their types and sources, and no test or build file", () => {
     const files = filesIn(domain)
     const [modules, others] = [true, false].map((isModule) =>
-      files.filter((file) => /^(dist|src)\/(\w+\/)?\w+(\.ts|\.js|\.d\.ts|\.js\.map)$/.test(file) === isModule)
+      files.filter((file) => /^(dist|src)\/(\w+\/)*\w+(\.ts|\.js|\.d\.ts|\.js\.map)$/.test(file) === isModule)
     )
     expect(others).toEqual(["LICENSE", "README.md", "config.schema.json", "package.json", "portctl.schema.json"])
     expect(modules).toContain("dist/index.d.ts")

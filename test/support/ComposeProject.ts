@@ -1,5 +1,6 @@
-import { cpSync, mkdirSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -25,6 +26,10 @@ export interface ComposeProject {
   readonly main: WorkingCopy
   /** Add a worktree, beside the main one. */
   readonly worktree: (name: string) => WorkingCopy
+  /** The same user in any folder. */
+  readonly at: (folder: string) => WorkingCopy
+  /** The environment of that user. */
+  readonly env: Readonly<Record<string, string>>
   /** The first of the ports that the server gives out. */
   readonly first: number
 }
@@ -42,14 +47,14 @@ const makeWith = ({ env: engine }: Engine, files: Files, name: string, options: 
     git(folder, "commit", "--quiet", "--allow-empty", "--message=files")
     const first = yield* freePorts(60)
     const server = yield* startServer({ args: ["--range", `${first}-${first + 59}`], probe: true, env: engine })
-    const own = { HOME: server.home, ...gitEnvironment, ...engine }
+    const own = { HOME: server.home, PORT_SERVER_ADDR: server.address, ...gitEnvironment, ...engine }
     const started = new Set<WorkingCopy>()
     const copy = (folder: string): WorkingCopy => {
       const made: WorkingCopy = {
         folder,
         portctl: (args, env = {}) => {
           if (args.includes("up")) started.add(made)
-          return portctl(args, { server, cwd: folder, env: { ...own, ...env } })
+          return portctl(args, { cwd: folder, env: { ...own, ...env } })
         },
         compose: (args, env = {}) =>
           start("docker", ["compose", ...args], { cwd: folder, env: { ...own, ...env } }).pipe(
@@ -61,13 +66,16 @@ const makeWith = ({ env: engine }: Engine, files: Files, name: string, options: 
     }
     // What a test has started is stopped before its server and its folders go.
     yield* Effect.addFinalizer(() =>
-      Effect.forEach(started, (each) =>
-        each.portctl(["compose", "--profile", "*", "down", "--volumes", "--timeout", "0"])
+      Effect.forEach(
+        [...started].filter(({ folder }) => existsSync(folder)),
+        (each) => each.portctl(["compose", "--profile", "*", "down", "--volumes", "--timeout", "0"])
       )
     )
     const project: ComposeProject = {
       server,
       first,
+      env: own,
+      at: copy,
       main: copy(folder),
       worktree: (name) => copy(worktree(folder, join(top, name)))
     }
@@ -104,3 +112,14 @@ export const planIn = ({ portctl }: WorkingCopy, flags: ReadonlyArray<string> = 
 /** The ports of a plan: `db:5432 5432→3000`. */
 export const shortly = (rows: Effect.Effect.Success<ReturnType<typeof planIn>>) =>
   rows.map(({ file, port, protocol, service, target }) => `${service}:${target}/${protocol} ${file}→${port}`)
+
+/** The model that Compose itself resolves in a working copy, and what portctl notes. */
+export const resolved = (
+  { portctl }: WorkingCopy,
+  flags: ReadonlyArray<string> = [],
+  env: Readonly<Record<string, string>> = {}
+) =>
+  Effect.map(portctl(["compose", ...flags, "config", "--format", "json"], env), ({ code, stderr, stdout }) => {
+    expect(code, stderr).toBe(0)
+    return { model: Object(JSON.parse(stdout)), stderr }
+  })

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { copyFileSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { dirname, join } from "node:path"
 import { layer } from "@effect/vitest"
@@ -21,6 +21,10 @@ export const noEngine: string | undefined =
 
 /** Why there can be no engine of a test's own, which it can stop, if there cannot. */
 export const noOwnEngine: string | undefined = kind === "own" ? undefined : "it needs root and dockerd"
+
+/** Why Podman cannot be started here, if it cannot. */
+export const noPodman: string | undefined =
+  noOwnEngine ?? (spawnSync("podman", ["--version"]).status === 0 ? undefined : "podman is not installed")
 
 /** An image with BusyBox alone: `sh`, `httpd`, `sleep`, `nc`, `wget`. */
 export const image = "port-server-test"
@@ -55,21 +59,21 @@ export interface OwnEngine extends Engine {
   readonly start: Effect.Effect<void>
 }
 
-const dockerOf =
-  (env: Engine["env"]): Engine["docker"] =>
+const engineProgram =
+  (program: string, env: Readonly<Record<string, string>>, flags: ReadonlyArray<string> = []): Engine["docker"] =>
   (args, options = {}) =>
-    start("docker", args, { ...options, env }).pipe(
+    start(program, [...flags, ...args], { ...options, env }).pipe(
       Effect.flatMap((running) => running.ended),
       Effect.scoped,
       Effect.flatMap(({ code, stderr, stdout }: Ended) =>
         code === 0
           ? Effect.succeed(stdout.replace(/\n$/, ""))
-          : Effect.dieMessage(`docker ${args.join(" ")} ended with ${code}: ${stderr}`)
+          : Effect.dieMessage(`${program} ${args.join(" ")} ended with ${code}: ${stderr}`)
       )
     )
 
 /** Import the image: no registry is needed. */
-const importImage = ({ docker }: Engine) =>
+const importImage = ({ docker }: Pick<Engine, "docker">) =>
   Effect.scoped(
     Effect.gen(function* () {
       const [folder, root] = [yield* temporaryFolder, yield* temporaryFolder]
@@ -84,7 +88,7 @@ const importImage = ({ docker }: Engine) =>
       const libraries = execFileSync("sh", ["-c", 'ldd "$1" 2>&1 || :', "sh", busybox], { encoding: "utf8" })
       for (const file of libraries.match(/\/\S+(?= \()/g) ?? []) {
         mkdirSync(join(root, dirname(file)), { recursive: true })
-        cpSync(file, join(root, file), { dereference: true })
+        copyFileSync(file, join(root, file))
       }
       const archive = join(folder, "image.tar")
       execFileSync("tar", ["-C", root, "-cf", archive, "."])
@@ -121,7 +125,7 @@ export const startOwnEngine = (args: ReadonlyArray<string> = []): Effect.Effect<
     const folder = yield* temporaryFolder
     const socket = join(folder, "docker.sock")
     const env = { DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: process.env["DOCKER_CONFIG"] ?? "" }
-    const docker = dockerOf(env)
+    const docker = engineProgram("docker", env)
     const daemon = yield* Ref.make<Scope.CloseableScope | undefined>(undefined)
     const stop = Effect.gen(function* () {
       const scope = yield* Ref.getAndSet(daemon, undefined)
@@ -143,6 +147,28 @@ export const startOwnEngine = (args: ReadonlyArray<string> = []): Effect.Effect<
     return engine
   })
 
+/** Podman as an engine of the test's own, which answers at a socket until the end of the scope. */
+export const startPodman = Effect.gen(function* () {
+  const folder = yield* temporaryFolder
+  const folders = ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--storage-driver", "vfs"]
+  const flags = [...folders, "--cgroup-manager", "cgroupfs", "--events-backend", "file"]
+  const socket = join(folder, "podman.sock")
+  const podman = engineProgram("podman", { HOME: folder }, flags)
+  yield* importImage({ docker: podman })
+  yield* Effect.addFinalizer(() => podman(["rm", "--all", "--force", "--time", "0"]))
+  yield* start("podman", [...flags, "system", "service", "--time", "0", `unix://${socket}`], { env: { HOME: folder } })
+  yield* until(() => existsSync(socket))
+  return { podman, socket, command: ["podman", ...flags], home: folder } as const
+})
+
+/** The newest podman-compose that `tools/engine/run` has fetched, and why it cannot be run here, if it cannot. */
+export const podmanCompose = join(process.env["DOCKER_CONFIG"] ?? "", "podman-compose")
+export const noPodmanCompose: string | undefined =
+  noPodman ??
+  (spawnSync("/usr/bin/python3", [podmanCompose, "--version"]).status === 0
+    ? undefined
+    : "podman-compose needs python3-yaml and python3-dotenv")
+
 /** The engine that runs on this machine already. */
 const runningEngine = Effect.gen(function* () {
   const host = execFileSync("docker", ["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
@@ -150,7 +176,7 @@ const runningEngine = Effect.gen(function* () {
     DOCKER_HOST: process.env["DOCKER_HOST"] ?? host.toString().trim(),
     DOCKER_CONFIG: process.env["DOCKER_CONFIG"] ?? join(homedir(), ".docker")
   }
-  const engine: Engine = { env, docker: dockerOf(env) }
+  const engine: Engine = { env, docker: engineProgram("docker", env) }
   yield* importImage(engine)
   return engine
 })

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, realpathSync } from "node:fs"
+import { mkdirSync, realpathSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { temporaryFolder } from "./Programs.ts"
@@ -51,3 +51,10 @@ export const realFolder = Effect.map(temporaryFolder, (folder) => realpathSync(f
 
 /** A repository of this name in a folder of the test's own. */
 export const temporaryRepository = (name: string) => Effect.map(realFolder, (folder) => repository(join(folder, name)))
+
+/** What portctl sends with a working copy, and what the server waits for: it differs when a folder is made again. */
+export const identity = (...folders: ReadonlyArray<string>): string =>
+  folders
+    .map((folder) => statSync(folder, { bigint: true }))
+    .map(({ birthtimeNs, ino }) => `${ino}:${birthtimeNs}`)
+    .join(" ")

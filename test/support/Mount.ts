@@ -32,7 +32,9 @@ export const mount: Effect.Effect<Mount, never, Scope.Scope> = Effect.gen(functi
     if (isMounted(folder)) execFileSync("umount", ["--lazy", folder])
   })
   yield* Effect.addFinalizer(() => unmount)
-  const { output, process } = yield* start("bindfs", ["-f", source, folder])
+  // Nothing is answered from what the kernel remembers.
+  const options = ["-f", "-o", "attr_timeout=0,entry_timeout=0"]
+  const { output, process } = yield* start("bindfs", [...options, source, folder])
   const signal = (name: NodeJS.Signals) => Effect.sync(() => void process.kill(name))
   yield* until(() => isMounted(folder) || process.exitCode !== null)
   if (!isMounted(folder)) return yield* Effect.dieMessage(`bindfs mounted nothing: ${output.stderr}`)

@@ -33,7 +33,8 @@ export interface Running {
 /** A folder of the test's own, removed with everything in it at the end of the scope. */
 export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "port-server-test-"))),
-  (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+  // A process that is about to end may still write into it: Podman cleans up after each container.
+  (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 }))
 )
 
 /** Nothing of the machine's own settings but where its programs are. */

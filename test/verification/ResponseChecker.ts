@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { expect } from "@effect/vitest"
 import { Allocation } from "@port-server/domain/Allocation"
-import { Health, PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/Results"
+import { Health } from "@port-server/domain/api/Health"
+import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/Results"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
@@ -25,12 +26,13 @@ export interface Judged {
  * nobody listens: a server that is gone has not closed a connection.
  */
 export const hear = (
-  port: number,
+  to: number | string,
   bytes: string | Uint8Array,
   options: { readonly patience?: number; readonly leave?: "end" | "reset" | undefined } = {}
 ): Effect.Effect<Heard> =>
   Effect.async((resume) => {
-    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true })
+    const place = typeof to === "number" ? { port: to, host: "127.0.0.1" } : { path: to }
+    const socket = connect({ ...place, allowHalfOpen: true })
     let received = ""
     const done = (end: Heard["end"]) => {
       clearTimeout(timer)
@@ -46,13 +48,15 @@ export const hear = (
       .on("end", () => done("closed"))
       .on("close", () => done("reset"))
       .on("error", (error: NodeJS.ErrnoException) => {
-        if (error.code === "ECONNREFUSED") resume(Effect.dieMessage(`nobody listens on port ${port}`))
+        if (error.code === "ECONNREFUSED") resume(Effect.dieMessage(`nobody listens on ${to}`))
         else done("reset")
       })
     const content = typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes
     if (options.leave === "end") socket.end(content)
-    else if (options.leave === "reset") socket.write(content, () => socket.resetAndDestroy())
-    else socket.write(content)
+    else if (options.leave === "reset") {
+      // A Unix socket has no reset.
+      socket.write(content, () => (typeof to === "number" ? socket.resetAndDestroy() : socket.destroy()))
+    } else socket.write(content)
   })
 
 const strict = { onExcessProperty: "error" } as const

@@ -515,7 +515,7 @@ describe("the database file while the server runs", () => {
       yield* expectUnavailable(server)
       yield* Effect.sleep("500 millis")
       yield* expectUnavailable(server)
-      expect(yield* promise(() => readdir(server.home))).toEqual([])
+      expect(yield* promise(() => readdir(server.home))).toEqual(["ports.db.sock"])
       expect((yield* stop(server)).code).toBe(0)
     })
   )

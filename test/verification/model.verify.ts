@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as fc from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { realFolder } from "../support/Git.ts"
+import { identity, realFolder } from "../support/Git.ts"
 import { type PortServer, startServer, temporaryFolder } from "../support/Programs.ts"
 import { type Answer, allocations, answered, listPath, valueIn } from "./Api.ts"
 import { newestEvent, replayed } from "./EventReplay.ts"
@@ -289,7 +289,9 @@ const isGiven = (
   project: Omit<Owner, "service">,
   services: ReadonlyArray<Service>,
   path: string | undefined,
-  isThere: (folder: string | undefined) => boolean
+  isThere: (folder: string | undefined) => boolean,
+  /** What is stored, and stays so where the ensure is refused. */
+  stored: ReadonlyArray<Allocation> = model.rows
 ): boolean => {
   const all = model.matching({ ...project })
   const before = services.map((service) => [service, current(all, service)] as const)
@@ -297,7 +299,7 @@ const isGiven = (
   const holders = missing.flatMap(([service, { rows }]) =>
     service.port
       ? portsFrom(service.port, service).flatMap((port, index) =>
-          rows[index] === undefined ? (model.holder(port) ?? []) : []
+          rows[index] === undefined ? (stored.find((row) => row.port === port) ?? []) : []
         )
       : []
   )
@@ -374,7 +376,8 @@ const ask = (place: string, services: ReadonlyArray<Service>) =>
       const { copies } = model
       const folder = copies.folder(place)
       if (!copies.exists(folder) || copies.isUnclear(folder)) return
-      const working_copy = { folder, git_dir: copies.gitDir(folder) }
+      const git_dir = copies.gitDir(folder)
+      const working_copy = { folder, git_dir, identity: identity(folder, git_dir) }
       const body = { app: copies.app, instance: "main", services, working_copy }
       const answer = yield* answered(real.port(), "POST", "/v1/ensure", body)
       if (isRefused(answer, services)) return
@@ -389,7 +392,7 @@ const ask = (place: string, services: ReadonlyArray<Service>) =>
         )
       }
       const isThere = (path: string | undefined) => copies.exists(path)
-      if (!isGiven(model, answer, { app: copies.app, instance }, services, folder, isThere)) {
+      if (!isGiven(model, answer, { app: copies.app, instance }, services, folder, isThere, rows)) {
         model.rows = rows
         return
       }

@@ -174,7 +174,9 @@ describe("rows of any type", () => {
           }
           columns[column] = value
           const values = ["id", "app", "instance", "service", "port", "created_at"].map((name) => columns[name])
-          yield* execute(first.database, `INSERT OR IGNORE INTO allocations VALUES (${values.join(", ")})`)
+          // One that is refused leaves nothing: OR IGNORE would leave its id in sqlite_sequence.
+          const insert = execute(first.database, `INSERT INTO allocations VALUES (${values.join(", ")})`)
+          yield* Effect.catchAllDefect(insert, () => Effect.void)
         }
         const server = yield* startServer({ folder })
         const listed = portsOf((yield* call(server.port, "GET", path)).json)

@@ -9,9 +9,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ClientHeader from "./client/ClientHeader.ts"
-import * as LoopbackHttpClient from "./client/LoopbackHttpClient.ts"
 import * as OwnServer from "./client/OwnServer.ts"
 import * as ResilientHttpClient from "./client/ResilientHttpClient.ts"
+import * as Transport from "./client/Transport.ts"
 import { type SettingsUnusable, unavailable } from "./errors/ServerErrors.ts"
 import { usualAddress } from "./settings/UsualAddress.ts"
 
@@ -19,9 +19,9 @@ import { usualAddress } from "./settings/UsualAddress.ts"
 const client = (recovery: "awaitRestart" | "autostart") => (command: string) =>
   Layer.unwrapEffect(
     Effect.map(usualAddress, (address) =>
-      PortServerClient.at(address, Duration.infinity).pipe(
+      PortServerClient.over(address, Duration.infinity).pipe(
         Layer.provide(
-          ResilientHttpClient.layer((error) =>
+          ResilientHttpClient.layer(address, (error) =>
             Effect.flatMap(
               Effect.promise(() => import("./server/Autostart.ts")),
               (module) => module[recovery](address)(error)
@@ -30,7 +30,7 @@ const client = (recovery: "awaitRestart" | "autostart") => (command: string) =>
         ),
         Layer.provide(ClientHeader.layer(command)),
         Layer.provide(OwnServer.layer(address)),
-        Layer.provide(LoopbackHttpClient.layer)
+        Layer.provide(Transport.layer(address))
       )
     )
   )
@@ -75,7 +75,7 @@ const otherNames: ReadonlyMap<string, string> = new Map([
   ["down", "stop"]
 ])
 
-/** What a word that is no command was meant to ask: a port alone, whose it is. */
+/** The command that a mistyped word probably means; a port alone asks whose it is. */
 const meant = (word: string): string | undefined => {
   const [, port] = /^:?([1-9]\d{0,4})$/.exec(word) ?? []
   return port === undefined ? otherNames.get(word) : `why --port ${port}`
@@ -119,6 +119,11 @@ export const portctl: ProgramInfo = {
         starting("kill", async () => (await import("./commands/project/kill.ts")).kill),
         starting("compose", async () => (await import("./commands/project/compose.ts")).compose),
         starting("open", async () => (await import("./commands/project/open.ts")).open)
+      ],
+      Agents: [
+        starting("context", async () => (await import("./commands/agents/context.ts")).context),
+        starting("agents", async () => (await import("./commands/agents/agents.ts")).agents),
+        starting("mcp", async () => (await import("./commands/agents/mcp.ts")).mcp)
       ],
       "The server": [
         command("start", async () => (await import("./commands/server/start.ts")).start),

@@ -1,5 +1,5 @@
 import { launch } from "@port-server/command-line/Launch"
-import { avoidLoadingFetch } from "./client/LoopbackHttpClient.ts"
+import { avoidLoadingFetch } from "./client/Transport.ts"
 import { portctl } from "./Portctl.ts"
 
 avoidLoadingFetch()

@@ -3,5 +3,7 @@ import { start } from "./state/Live.ts"
 import { App } from "./views/App.tsx"
 
 const root = document.getElementById("app")
-if (root !== null) render(<App />, root)
-start()
+// Rendering twice, without ports and with them, takes longer.
+void start().then(() => {
+  if (root !== null) render(<App />, root)
+})

@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { largestPage } from "./LargestPage.ts"
 import { escapeControls, isWellFormed, NameField } from "./Name.ts"
 import { NumberFromDigits, RequestedPort, RequestedPortFromDigits } from "./Port.ts"
 
@@ -100,15 +101,19 @@ export const SelectorFromQuery = Schema.Struct({
   )
 }).annotations(exact)
 
-/** Most allocations in one page of a list: under 16 MiB, however long their names and paths are. */
-export const largestPage = 500
-
 /**
  * The query of a list. With `after` or `limit` it is one page: the first `limit` allocations whose id is larger than
  * `after`. Pages that are read one after the other are not of one moment.
  */
 export const ListQuery = Schema.Struct({
   ...SelectorFromQuery.fields,
+  named: Schema.optionalWith(
+    Schema.Literal("true").annotations({
+      message: () => ({ message: "named must be true", override: true }),
+      description: "only those of services that a project file has named"
+    }),
+    { exact: true }
+  ),
   after: Schema.optionalWith(
     // Another program may have given ids below 1.
     Schema.compose(Schema.String.pipe(Schema.pattern(/^(0|-?[1-9][0-9]{0,15})$/)), Schema.NumberFromString).pipe(
@@ -129,6 +134,9 @@ export const ListQuery = Schema.Struct({
 }).annotations(exact)
 /** The query of a list. */
 export type ListQuery = typeof ListQuery.Type
+
+/** Which allocations a list has. */
+export type ListFilter = Omit<ListQuery, "after" | "limit">
 
 /** Whether a selector means every allocation, because it gives no field. */
 export const isEmptyFilter = (selector: AllocationFilter): boolean =>

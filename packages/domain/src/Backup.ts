@@ -34,7 +34,7 @@ export const BackupEntry = Schema.Struct({
 
 /**
  * All allocations of a registry, to be kept in a file. `version` is that of this format. An import takes everything but
- * the ids, which the registry that imports gives anew.
+ * the ids: the registry that imports gives new ones.
  */
 export const Backup = Schema.Struct({
   version: Schema.Literal(1).annotations({ message: () => "version must be 1, the only one that there is" }),

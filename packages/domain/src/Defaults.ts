@@ -22,3 +22,6 @@ export const dataFolder = ".port_server"
 
 /** Name of the database file in {@link dataFolder}. */
 export const databaseFile = "ports.db"
+
+/** Name of the file with portctl's settings in {@link dataFolder}. */
+export const settingsFile = "config.json"

@@ -30,9 +30,16 @@ export const ServiceRequest = Schema.Struct({
     Port.annotations({ message: () => ({ message: "prefer must be an integer from 1 to 65535", override: true }) }),
     { exact: true }
   ),
+  named: Schema.optionalWith(
+    Schema.Boolean.annotations({
+      message: () => "named must be true or false",
+      description: "the project file names it: once it no longer does, the port is left over"
+    }),
+    { exact: true }
+  ),
   ...blockFields
 }).pipe(
-  Schema.filter(({ port, prefer, service, ...block }) =>
+  Schema.filter(({ named: _named, port, prefer, service, ...block }) =>
     port && prefer ? "port and prefer exclude each other" : blockProblem(service, block, { port, prefer })
   ),
   Schema.annotations({ identifier: "ServiceRequest", ...exact })
@@ -46,7 +53,7 @@ const atLeastOne = 'services must be a list of at least one service, like [{"ser
 export const firstDuplicate = <A>(values: ReadonlyArray<A>): A | undefined =>
   values.find((value, index) => values.indexOf(value) !== index)
 
-/** How many ports services need; a block counts as so many services. */
+/** How many ports services need; a block counts once for each of its ports. */
 export const portCount = (services: ReadonlyArray<Pick<ServiceRequest, "size">>): number =>
   services.reduce((sum, { size = 1 }) => sum + size, 0)
 
@@ -74,6 +81,13 @@ export const WorkingCopy = Schema.Struct({
   ),
   folder: ProjectPath,
   project: Schema.optionalWith(InnerPath, { exact: true }),
+  identity: Schema.optionalWith(
+    Schema.String.pipe(Schema.maxLength(255)).annotations({
+      message: () => "identity must be a text of at most 255 characters",
+      description: "what differs when one of the folders is made again at its path: then it is looked at anew"
+    }),
+    { exact: true }
+  ),
   app_from_folder: Schema.optionalWith(
     Schema.Boolean.annotations({
       message: () => "app_from_folder must be true or false",

@@ -2,7 +2,7 @@ import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { InvalidRequest } from "./Errors.ts"
+import { InvalidRequest } from "./CommonErrors.ts"
 
 /**
  * An environment variable as its schema reads it; missing or empty, it is `fallback`. A bad value fails with a

@@ -1,43 +1,12 @@
 import * as Data from "effect/Data"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Allocation } from "./Allocation.ts"
 import type { Block } from "./Block.ts"
-import { sentence, sentenceBody, wire } from "./ErrorBody.ts"
+import { sentence, wire } from "./ErrorBody.ts"
 import { escapeControls } from "./Name.ts"
 import type { PortRange } from "./Port.ts"
 
-/** Our schemas say whole sentences; the library's own words say nothing to the one who wrote the request. */
-const sentenceOf = ({ _tag, message, path }: ParseResult.ArrayFormatterIssue): string => {
-  const place = path.length === 0 ? "the body" : path.join(".")
-  if (_tag === "Unexpected") {
-    const sentence = `unknown field ${JSON.stringify(String(path.at(-1)).slice(0, 100))}`
-    return path.length > 1 ? `${path.slice(0, -1).join(".")}: ${sentence}` : sentence
-  }
-  if (message === "is missing") return `${place} is missing`
-  if (message.startsWith("Expected ")) return `${place} has a wrong value`
-  return path.length > 1 ? `${place}: ${message}` : message
-}
-
-/** 400: the request is not one that the API knows; `message` says why. */
-export class InvalidRequest extends Data.TaggedError("InvalidRequest")<{ readonly message: string }> {
-  static readonly body = Schema.transform(sentenceBody, Schema.instanceOf(InvalidRequest), {
-    strict: true,
-    decode: ({ error }) => new InvalidRequest({ message: error }),
-    encode: ({ message }) => ({ error: message })
-  }).annotations(wire(400, "InvalidRequest"))
-
-  /** What a decoder found wrong, as one sentence of at most 300 characters. */
-  static fromIssue(issue: ParseResult.ArrayFormatterIssue | undefined): InvalidRequest {
-    const text = issue === undefined ? "invalid request" : sentenceOf(issue)
-    return new InvalidRequest({ message: escapeControls(text.slice(0, 300)) })
-  }
-
-  /** The first thing that a decoder found wrong. */
-  static fromParseError(error: ParseResult.ParseError): InvalidRequest {
-    return InvalidRequest.fromIssue(ParseResult.ArrayFormatter.formatIssueSync(error.issue)[0])
-  }
-}
+export * from "./CommonErrors.ts"
 
 /** 404: no allocation has the id. */
 export class AllocationNotFound extends Data.TaggedError("AllocationNotFound") {
@@ -118,33 +87,6 @@ export class RangeExhausted extends Data.TaggedError("RangeExhausted")<{ readonl
   ).annotations(wire(409, "RangeExhausted"))
 }
 
-/** 507: the disk is full; nothing was changed. */
-export class StorageFull extends Data.TaggedError("StorageFull")<{ readonly message: string }> {
-  static readonly body = Schema.transform(sentenceBody, Schema.instanceOf(StorageFull), {
-    strict: true,
-    decode: ({ error }) => new StorageFull({ message: error }),
-    encode: ({ message }) => ({ error: message })
-  }).annotations(wire(507, "StorageFull"))
-}
-
-/** 503: the database cannot be used right now; `message` says why. */
-export class StorageUnavailable extends Data.TaggedError("StorageUnavailable")<{
-  readonly message: string
-  /** Seconds after which another try makes sense, when waiting helps. */
-  readonly retryAfter?: number
-}> {
-  static readonly body = Schema.transform(
-    // As with RangeExhausted: without this key is what tells it from ListenersUnavailable.
-    Schema.Struct({ error: sentence, unavailable: Schema.optionalWith(Schema.Never, { exact: true }) }),
-    Schema.instanceOf(StorageUnavailable),
-    {
-      strict: true,
-      decode: ({ error }) => new StorageUnavailable({ message: error }),
-      encode: ({ message }) => ({ error: message })
-    }
-  ).annotations(wire(503, "StorageUnavailable"))
-}
-
 /**
  * 503: what listens on this machine's ports cannot be read right now, so nothing that depends on it was done; `message`
  * is why.
@@ -165,12 +107,3 @@ export class ListenersUnavailable extends Data.TaggedError("ListenersUnavailable
     }
   ).annotations(wire(503, "ListenersUnavailable"))
 }
-
-/** Said, as {@link StorageUnavailable}, by a server that listens and has not opened its database yet. */
-export const stillStarting = "port-server is starting, try again"
-
-/** Said, as {@link StorageUnavailable}, by a server that finishes the requests in flight and takes no more. */
-export const stopping = "port-server is stopping"
-
-/** What a program that asks for storage can meet and a person can mend. */
-export type StorageError = StorageFull | StorageUnavailable

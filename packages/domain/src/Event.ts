@@ -8,21 +8,15 @@ export const EventKind = Schema.Literal("allocated", "released", "moved", "prune
 /** What happened to an allocation. */
 export type EventKind = typeof EventKind.Type
 
-/** Name of the header in which a client says who it is: {@link ClientFromHeader}. */
-export const clientHeader = "Port-Server-Client"
-
-/** Largest value of that header, in bytes. */
-export const maxClientBytes = 1024
-
 /**
- * What a client says of itself; nobody verifies it. portctl sends `command`, `folder`, `user`, and `agent` or `terminal`
+ * What a client says about itself; nobody verifies it. portctl sends `command`, `folder`, `user`, and `agent` or `terminal`
  * where it knows them.
  */
 export const Client = Schema.Record({ key: Schema.String, value: Schema.Unknown }).annotations({
   identifier: "Client",
-  description: "what the client said of itself, which is not verified: a JSON object, by portctl of texts"
+  description: "what the client said about itself, which is not verified: a JSON object, by portctl of texts"
 })
-/** What a client says of itself. */
+/** What a client says about itself. */
 export type Client = typeof Client.Type
 
 /** Number of an event: each is larger than those before it, also where a database was replaced by a new one. */
@@ -124,7 +118,7 @@ export const ListenersChange = Schema.Struct({
 export type ListenersChange = typeof ListenersChange.Type
 
 /**
- * Data of the stream's event `reset`: it cannot be told what happened since `Last-Event-ID`, so that everything is to be
+ * Data of the stream's event `reset`: what happened since `Last-Event-ID` is not known, so everything has to be
  * read again. The stream continues after the event `last`.
  */
 export const StreamReset = Schema.Struct({ last: EventId }).annotations({ identifier: "StreamReset" })

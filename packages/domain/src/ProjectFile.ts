@@ -1,6 +1,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { exact } from "./Allocation.ts"
+import { maxPorts } from "./Block.ts"
 import { serverAddress } from "./Defaults.ts"
 import { InvalidRequest } from "./Errors.ts"
 import { escapeControls, maxNameLength, Name } from "./Name.ts"
@@ -21,6 +22,9 @@ import { nameJsonSchema, nameProblem } from "./VariableName.ts"
  */
 export const projectFileSchemaUrl = `http://${serverAddress}/portctl.schema.json`
 
+/** Most variables that are made of ports. */
+const maxVariables = 256
+
 const validateName = Schema.validateEither(Name("service"))
 
 const Services = Schema.Record({ key: Schema.String, value: ServiceSettings })
@@ -30,6 +34,7 @@ const Services = Schema.Record({ key: Schema.String, value: ServiceSettings })
       (services) => {
         const names = Object.keys(services)
         if (names.length === 0) return 'services must name one at least, like {"web": {}}'
+        if (names.length > maxPorts) return `services must be at most ${maxPorts}, not ${names.length}`
         const bad = names.map((name) => validateName(name)).find(Either.isLeft)
         if (bad !== undefined) return InvalidRequest.fromParseError(bad.left).message
         const problem = blocksProblem(services) ?? foldersProblem(services)
@@ -40,7 +45,11 @@ const Services = Schema.Record({ key: Schema.String, value: ServiceSettings })
       {
         description: "the services by name",
         examples: [{ web: { env: "PORT" }, db: { env: ["PGPORT", "DB_PORT"] } }],
-        jsonSchema: { minProperties: 1, propertyNames: { minLength: 1, maxLength: maxNameLength } }
+        jsonSchema: {
+          minProperties: 1,
+          maxProperties: maxPorts,
+          propertyNames: { minLength: 1, maxLength: maxNameLength }
+        }
       }
     )
   )
@@ -59,7 +68,9 @@ const Templates = Schema.Record({
   .pipe(
     Schema.filter(
       (variables) => {
-        for (const [name, value] of Object.entries(variables)) {
+        const entries = Object.entries(variables)
+        if (entries.length > maxVariables) return `variables must be at most ${maxVariables}, not ${entries.length}`
+        for (const [name, value] of entries) {
           const wrong = nameProblem(name)
           if (wrong !== undefined) return `variables: the name ${wrong}`
           if (escapeControls(value) !== value) {
@@ -72,6 +83,7 @@ const Templates = Schema.Record({
         description: "further variables, each made of the ports of services",
         examples: [{ DATABASE_URL: "postgres://localhost:{db}/shop" }],
         jsonSchema: {
+          maxProperties: maxVariables,
           propertyNames: nameJsonSchema,
           additionalProperties: {
             type: "string",

@@ -16,6 +16,22 @@ export const db = {
   variable: "PORT_SERVER_DB"
 }
 
+/** The Unix socket to listen on beside TCP. */
+export const socket = {
+  name: "socket",
+  placeholder: "PATH",
+  description: "Unix socket to listen on as well (default: the database file's name with .sock)",
+  variable: "PORT_SERVER_SOCKET"
+}
+
+/** The hosts under which requests with a token are accepted. */
+export const allowHost = {
+  name: "allow-host",
+  placeholder: "NAME",
+  description: "Also accept requests for these hosts, which then need a token (see docs/sandboxes.md)",
+  variable: "PORT_SERVER_ALLOW_HOST"
+}
+
 /** The ports to hand out. */
 export const range = {
   name: "range",
@@ -33,4 +49,4 @@ export const engine = {
 }
 
 /** Whether auto-assignment skips the check for what listens. */
-export const noProbe = { name: "no-probe", description: "Hand out ports also while something listens on them" }
+export const noProbe = { name: "no-probe", description: "Hand out ports even while something listens on them" }

@@ -1,6 +1,6 @@
 import * as Schema from "effect/Schema"
 
-/** What a running port-server says of itself. */
+/** What a running port-server says about itself. */
 export const ServerInfo = Schema.Struct({
   version: Schema.String,
   pid: Schema.Int.annotations({ description: "number of its process" }),
@@ -11,6 +11,24 @@ export const ServerInfo = Schema.Struct({
     { exact: true }
   ),
   started_at: Schema.String.annotations({ description: "UTC, whole seconds", examples: ["2025-02-08T15:04:05Z"] }),
+  socket: Schema.optionalWith(
+    Schema.String.annotations({
+      description: "path of the Unix socket that it listens on, too; not there when it listens on TCP alone"
+    }),
+    { exact: true }
+  ),
+  allow_hosts: Schema.optionalWith(
+    Schema.Array(Schema.String).annotations({
+      description: "the hosts, beside this machine, under which it accepts requests with a token; not there without any"
+    }),
+    { exact: true }
+  ),
+  network: Schema.optionalWith(
+    Schema.String.annotations({
+      description: "the network namespace whose ports it sees; not there where the system has none"
+    }),
+    { exact: true }
+  ),
   database: Schema.String.annotations({ description: "path of the database file" }),
   range: Schema.String.annotations({ description: "the ports that it hands out", examples: ["3000-9999"] }),
   probe: Schema.optionalWith(
@@ -33,5 +51,5 @@ export const ServerInfo = Schema.Struct({
     { exact: true }
   )
 }).annotations({ identifier: "ServerInfo" })
-/** What a running port-server says of itself. */
+/** What a running port-server says about itself. */
 export type ServerInfo = typeof ServerInfo.Type

@@ -37,7 +37,7 @@ const Folder = Schema.String.pipe(
   })
 )
 
-/** What a project file says of one service. */
+/** What a project file says about one service. */
 export const ServiceSettings = Schema.Struct({
   env: Schema.optionalWith(VariableNames, { exact: true }),
   prefer: Schema.optionalWith(
@@ -63,10 +63,10 @@ export const ServiceSettings = Schema.Struct({
     ...exact
   })
   .pipe(Schema.filter(({ prefer, ...block }) => blockProblem("", block, { prefer })))
-/** What a project file says of one service. */
+/** What a project file says about one service. */
 export type ServiceSettings = typeof ServiceSettings.Type
 
-/** Services by name, with what a project file says of them. */
+/** Services by name, with what a project file says about them. */
 type Services = Readonly<Record<string, ServiceSettings>>
 
 /** The service that each name is of: those of a block's ports are `workers`, `workers+1`, and so on. */

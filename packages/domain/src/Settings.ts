@@ -1,15 +1,13 @@
 import * as Schema from "effect/Schema"
 import { exact } from "./Allocation.ts"
-import { serverAddress } from "./Defaults.ts"
+import { AllowedHosts } from "./AllowedHost.ts"
+import { serverAddress, settingsFile } from "./Defaults.ts"
 import { EngineChoice } from "./EngineChoice.ts"
 import { PortRangeFromText } from "./Port.ts"
-import { ServerAddressFromText } from "./ServerAddress.ts"
+import { AddressFromText } from "./ServerAddress.ts"
 
 /** Where a running port-server serves the JSON Schema of the settings. */
 export const settingsSchemaUrl = `http://${serverAddress}/config.schema.json`
-
-/** Name of the file with portctl's settings, in the data folder. */
-export const settingsFileName = "config.json"
 
 const file = (field: string, description: string) =>
   Schema.String.annotations({ message: () => `${field} must be a string` }).pipe(
@@ -31,7 +29,9 @@ export const ServerSettings = Schema.Struct({
     { exact: true }
   ),
   log: Schema.optionalWith(file("log", "path of the log file"), { exact: true }),
-  engine: Schema.optionalWith(EngineChoice, { exact: true })
+  engine: Schema.optionalWith(EngineChoice, { exact: true }),
+  socket: Schema.optionalWith(file("socket", "path of the Unix socket to listen on, too"), { exact: true }),
+  allow_hosts: Schema.optionalWith(AllowedHosts, { exact: true })
 }).annotations({
   identifier: "ServerSettings",
   description: "how the server at an address is started",
@@ -52,7 +52,7 @@ export const Settings = Schema.Struct({
     }
   ),
   address: Schema.optionalWith(
-    ServerAddressFromText.annotations({ description: "where portctl asks when PORT_SERVER_ADDR is not set" }),
+    AddressFromText.annotations({ description: "where portctl asks when PORT_SERVER_ADDR is not set" }),
     { exact: true }
   ),
   servers: Schema.optionalWith(
@@ -76,7 +76,7 @@ export const Settings = Schema.Struct({
   )
 }).annotations({
   identifier: "Settings",
-  title: settingsFileName,
+  title: settingsFile,
   description: "The settings of portctl",
   message: () => ({ message: `must be an object like {"servers": {"${serverAddress}": {}}}`, override: false }),
   ...exact

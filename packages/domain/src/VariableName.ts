@@ -3,8 +3,36 @@ import * as Schema from "effect/Schema"
 
 // A project file comes with a cloned repository: it must not change which programs run, how they load code, or which
 // server portctl asks.
-const reserved = ["PATH", "HOME", "SHELL", "ENV", "BASH_ENV", "PROMPT_COMMAND", "IFS", "NODE_OPTIONS", "RUBYOPT"]
-const reservedPrefixes = ["LD_", "DYLD_", "PYTHON", "PERL5", "GIT_", "PORTCTL_", "PORT_SERVER_"]
+const shells = ["PATH", "HOME", "SHELL", "ENV", "BASH_ENV", "PROMPT_COMMAND", "IFS", "CDPATH", "FPATH", "ZDOTDIR"]
+const shellOptions = ["SHELLOPTS", "BASHOPTS", "PS0", "PS1", "PS2", "PS3", "PS4"]
+const runtimes = ["NODE_OPTIONS", "NODE_PATH", "RUBYOPT", "RUBYLIB", "CLASSPATH", "DOTNET_STARTUP_HOOKS", "PHPRC"]
+const java = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"]
+const started = ["PAGER", "MANPAGER", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL", "BROWSER", "VIMINIT", "EXINIT"]
+const javaBuilds = ["JAVA_HOME", "JAVA_OPTS", "MAVEN_OPTS", "MAVEN_ARGS", "GRADLE_OPTS", "SBT_OPTS", "ANT_OPTS"]
+const nodes = ["NODE_EXTRA_CA_CERTS", "NODE_REPL_EXTERNAL_MODULE", "NODE_TLS_REJECT_UNAUTHORIZED", "BUN_OPTIONS"]
+const go = ["GOENV", "GOFLAGS", "GOPROXY", "GOROOT", "GOTOOLCHAIN"]
+const compilers = ["CC", "CXX", "CPP", "LD", "RUSTFLAGS", "RUSTDOCFLAGS"]
+const erlang = ["ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS"]
+// Docker's configuration has plugins, and others name programs that give credentials.
+const docker = ["DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST", "CONTAINERS_CONF", "CONTAINER_HOST"]
+const clouds = ["KUBECONFIG", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "GNUPGHOME"]
+const others = ["MAKEFLAGS", "MAKEFILES", "SSH_ASKPASS", "SUDO_ASKPASS", "GCONV_PATH", "OPENSSL_CONF"]
+const programs = [...shells, ...shellOptions, ...runtimes, ...java, ...started, ...others]
+const reserved = [...programs, ...javaBuilds, ...nodes, ...go, ...compilers, ...erlang, ...docker, ...clouds]
+const libraries = ["LD_", "DYLD_", "PYTHON", "PERL5", "LUA_", "R_PROFILE", "R_ENVIRON"]
+const settings = [
+  "GIT_",
+  "PORTCTL_",
+  "PORT_SERVER_",
+  "NPM_CONFIG_",
+  "npm_config_",
+  "CARGO_",
+  "RUSTC_",
+  "RUSTUP_",
+  "PIP_",
+  "XDG_"
+]
+const reservedPrefixes = [...libraries, ...settings]
 
 const refused = `(?:${reserved.join("|")})$|${reservedPrefixes.join("|")}`
 const refusedName = new RegExp(`^(?:${refused})`)
@@ -27,12 +55,16 @@ const VariableName = Schema.String.pipe(
   })
 )
 
+/** Most variables that carry one port. */
+const maxNames = 64
+
 const listSentence = 'env must be the name of a variable, or a list of names like ["PORT", "VITE_PORT"]'
 
 /** What is wrong with the names of variables, in one sentence. */
 const sentenceOf = (names: unknown): string => {
   const list: ReadonlyArray<unknown> = Array.isArray(names) ? names : [names]
   if (list.length === 0 || !list.every(Predicate.isString)) return listSentence
+  if (list.length > maxNames) return `env must be at most ${maxNames} names, not ${list.length}`
   const problem = list.map(nameProblem).find(Predicate.isNotUndefined)
   return problem === undefined ? listSentence : `env ${problem}`
 }
@@ -40,5 +72,7 @@ const sentenceOf = (names: unknown): string => {
 /** The environment variable that carries a port, or a list of them. */
 export const VariableNames = Schema.Union(
   VariableName,
-  Schema.NonEmptyArray(VariableName).annotations({ description: "several variables that carry the same port" })
+  Schema.NonEmptyArray(VariableName)
+    .pipe(Schema.maxItems(maxNames))
+    .annotations({ description: "several variables that carry the same port" })
 ).annotations({ message: ({ actual }) => ({ message: sentenceOf(actual), override: true }) })

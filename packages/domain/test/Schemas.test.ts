@@ -9,7 +9,8 @@ import {
   ReleaseFilter,
   SelectorFromQuery
 } from "@port-server/domain/Allocation"
-import { Health, PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/Results"
+import { Health } from "@port-server/domain/api/Health"
+import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/Results"
 import {
   AllocationNotFound,
   InvalidRequest,

@@ -28,7 +28,7 @@ const never = [
   "export"
 ]
 
-describe.concurrent("a verb that finds no server", () => {
+describe.concurrent("a command that finds no server", () => {
   for (const [args, answer] of starting) {
     it.scopedLive(`portctl ${args} starts it, says so in one line on stderr, and answers`, () =>
       Effect.gen(function* () {

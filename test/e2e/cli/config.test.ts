@@ -57,7 +57,9 @@ describe.concurrent("portctl config", () => {
         { key: "range", value: "20000-29999", source: file },
         { key: "probe", value: true, source: "default" },
         { key: "log", value: log, source: "default" },
-        { key: "engine", value: "auto", source: "default" }
+        { key: "engine", value: "auto", source: "default" },
+        { key: "socket", value: `${env.PORT_SERVER_DB}.sock`, source: "default" },
+        { key: "allow_hosts", value: "", source: "default" }
       ])
       const { stdout } = yield* me.portctl("config list", { env })
       expect(stdout).toMatch(/^KEY +VALUE +FROM\naddress +\S+ +PORT_SERVER_ADDR\n/)
@@ -93,12 +95,18 @@ describe.concurrent("portctl config", () => {
 
   const refused: ReadonlyArray<readonly [args: string, sentence: string]> = [
     ["get rang", 'there is no setting "rang", did you mean range?'],
-    ["set colour red", 'there is no setting "colour", use address, database, range, probe, log or engine'],
-    ["unset servers", 'there is no setting "servers", use address, database, range, probe, log or engine'],
+    [
+      "set colour red",
+      'there is no setting "colour", use address, database, range, probe, log, engine, socket or allow_hosts'
+    ],
+    [
+      "unset servers",
+      'there is no setting "servers", use address, database, range, probe, log, engine, socket or allow_hosts'
+    ],
     ["set range 5-1", "range must be two ports like 3000-9999, the first not above the last"],
     ["set probe no", "probe must be true or false"],
     ["set address nowhere", 'the address must be host:port like 127.0.0.1:51234, not "nowhere"'],
-    ["get address --port 4000", "address is where portctl asks, whatever the server: leave out --port"]
+    ["get address --port 4000", "address is the same for every server: leave out --port"]
   ]
   for (const [args, sentence] of refused) {
     it.scopedLive(`${args} is refused in one sentence, and changes nothing`, () =>

@@ -79,7 +79,8 @@ describe.concurrent("portctl start", () => {
         basename(me.log),
         "ports.db",
         "ports.db-shm",
-        "ports.db-wal"
+        "ports.db-wal",
+        "ports.db.sock"
       ])
       for (const name of readdirSync(dirname(me.log))) expect(modeOf(join(dirname(me.log), name)), name).toBe(0o600)
     })
@@ -489,7 +490,10 @@ describe.concurrent("portctl stop", () => {
       const pid = yield* pidAt(me.port)
       const env = { HOME: "/nonexistent", PORT_SERVER_ADDR: me.address }
       const stopping = yield* start("setpriv", [...nobody, bin.portctl, "stop"], { env, cwd: "/" })
-      expectError(yield* stopping.ended, `port-server (pid ${pid}) belongs to another user: only they can stop it`)
+      const sentence = `port-server (pid ${pid}) belongs to another user: only they can stop it`
+      expectError(yield* stopping.ended, sentence)
+      const restarting = yield* start("setpriv", [...nobody, bin.portctl, "restart"], { env, cwd: "/" })
+      expectError(yield* restarting.ended, sentence)
       expect(isAlive(pid)).toBe(true)
     })
   )
@@ -550,6 +554,7 @@ describe.concurrent("portctl status", () => {
         expect.stringMatching(/^user {9}\S+$/),
         expect.stringMatching(/^version {6}\d+\.\d+\.\d+$/),
         `address      ${me.address}`,
+        `socket       ${me.database}.sock`,
         `database     ${me.database}`,
         "range        3000-9999",
         "engine       auto",
@@ -573,6 +578,37 @@ describe.concurrent("portctl status", () => {
         stderr: ""
       })
       expect(readdirSync(me.home)).toEqual([])
+    })
+  )
+})
+
+describe.concurrent("a port-server that cannot be trusted to respond", () => {
+  it.scopedLive("says nothing of itself that steers a terminal", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const [odd, shown] = ["\u001b[31m\u202e", "\\u{1b}[31m\\u{202e}"]
+      const info = { version: odd, pid: 2, started_at: odd, database: odd, range: odd, allocations: 1 }
+      const { address } = yield* answering("200 OK", JSON.stringify(info))
+      const started = yield* me.portctl("start", { env: { PORT_SERVER_ADDR: address } })
+      const sentence = `port-server is already running at ${address} (pid 2), database ${shown}, range ${shown}\n`
+      expectAnswer(started, sentence)
+    })
+  )
+
+  it.scopedLive("is named by its process, and ended by stop although it hangs", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      yield* me.portctl("start")
+      yield* me.portctl("allocate --app a --instance b --service c")
+      const pid = yield* pidAt(me.port)
+      process.kill(pid, "SIGSTOP")
+      const sentence = `error: port-server (pid ${pid}) at ${me.address} does not respond; portctl stop ends it\n`
+      expect(yield* me.portctl("status")).toMatchObject({ code: 1, stderr: sentence })
+      expect(yield* me.portctl("restart")).toMatchObject({ code: 1, stderr: sentence })
+      expectAnswer(yield* me.portctl("stop"), `stopped port-server (pid ${pid})\n`)
+      expect(isAlive(pid)).toBe(false)
+      yield* me.portctl("start")
+      expect((yield* me.portctl("list")).stdout).toMatch(/ a +b +c +/)
     })
   )
 })

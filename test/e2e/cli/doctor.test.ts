@@ -30,6 +30,7 @@ const names = [
   "settings",
   "range",
   "server",
+  "socket",
   "database",
   "engine",
   "compose",

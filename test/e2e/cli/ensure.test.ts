@@ -99,7 +99,7 @@ describe.concurrent("portctl ensure", () => {
     })
   )
 
-  it.scopedLive("a clone of the same name gets an instance of its own, with one note, in all verbs", () =>
+  it.scopedLive("a clone of the same name gets an instance of its own, with one note, in all commands", () =>
     Effect.gen(function* () {
       const { clone, server, top } = yield* clones
       expectAnswer(yield* ensure(server, top, "--service", "web"), "proj/main\nweb  3000\n")
@@ -427,6 +427,9 @@ describe.concurrent("portctl.json", () => {
       rmSync(file, { recursive: true })
       execFileSync("mkfifo", [file])
       expectError(yield* ensure(server, top), `${file} is not a file`)
+      rmSync(file)
+      writeFileSync(file, " ".repeat(1024 * 1024 + 1))
+      expectError(yield* ensure(server, top), `${file} is larger than 1 MiB`)
       rmSync(file)
       execFileSync("ln", ["-s", "portctl.json", file])
       expectError(yield* ensure(server, top), `cannot read ${JSON.stringify(file)}: it is a link that leads nowhere`)

@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { chownSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -6,7 +7,7 @@ import { allocate } from "../../support/Api.ts"
 import { expectAnswer } from "../../support/Expectations.ts"
 import { realFolder, repository, worktree } from "../../support/Git.ts"
 import { freePorts, hasIpv6, listeningProgram } from "../../support/Listening.ts"
-import { portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
+import { bin, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 
 /** A repository called shop whose web prefers a port that is free at first. */
 const shop = Effect.gen(function* () {
@@ -59,6 +60,32 @@ describe("a port with another folder's process on it", { concurrent: true }, () 
       const line = (pid: number, folder: string) =>
         `node (pid ${pid}) is listening on port ${port} (web) and runs in ${folder}`
       expect((yield* run("ensure")).stderr).toBe(`warning: ${line(one.pid, linked)}; ${line(two.pid, other)}\n`)
+    })
+  )
+
+  const asNobody = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+  const canDrop = process.getuid?.() === 0 && spawnSync("setpriv", [...asNobody, "true"]).status === 0
+  it.scopedLive.skipIf(!canDrop)("is warned of where it is another user's, whose folder cannot be read", () =>
+    Effect.gen(function* () {
+      const home = yield* realFolder
+      chownSync(home, 65534, 65534)
+      const run = (...args: ReadonlyArray<string>) =>
+        start("setpriv", [...asNobody, ...args], { cwd: home, env: { HOME: home, PORT_SERVER_ADDR: address } })
+      const serverPort = yield* freePorts(1)
+      const address = `127.0.0.1:${serverPort}`
+      const server = yield* run(bin.portServer, "--port", String(serverPort), "--db", join(home, "ports.db"))
+      yield* server.printed(/listening on/)
+      const port = yield* freePorts(1)
+      const ask = Effect.flatMap(
+        run(bin.portctl, "ensure", "--quiet", "--service", `web=${port}`),
+        ({ ended }) => ended
+      )
+      expectAnswer(yield* ask, `${port}\n`)
+      yield* listeningProgram({ cwd: "/", port })
+      expect(yield* ask).toMatchObject({
+        stdout: `${port}\n`,
+        stderr: `warning: a process of user root is listening on port ${port} (web), whose project cannot be read\n`
+      })
     })
   )
 

@@ -7,6 +7,9 @@ import { bin, start, temporaryFolder } from "../../support/Programs.ts"
 const builtIns = ["--help", "--version", "--completions"]
 
 /** Every command of both programs with all of its flags. */
+/** How a server is started. */
+const serverSettings = ["--db", "--range", "--probe", "--no-probe", "--log", "--engine", "--socket", "--allow-host"]
+
 const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   portctl: [],
   "portctl allocate": ["--app", "--instance", "--service", "--port", "--json", "--quiet"],
@@ -17,22 +20,12 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl log": ["--port", "--app", "--instance", "--service", "--kind", "--since", "--limit", "--follow", "--json"],
   "portctl scan": ["--json"],
   "portctl prune": ["--dry-run", "--yes", "--json"],
-  "portctl start": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--engine", "--json"],
+  "portctl start": ["--port", ...serverSettings, "--json"],
   "portctl stop": ["--port", "--json"],
-  "portctl restart": ["--port", "--db", "--range", "--probe", "--no-probe", "--log", "--engine", "--json"],
+  "portctl restart": ["--port", ...serverSettings, "--json"],
   "portctl status": ["--port", "--json"],
   "portctl service": [],
-  "portctl service install": [
-    "--port",
-    "--db",
-    "--range",
-    "--probe",
-    "--no-probe",
-    "--log",
-    "--engine",
-    "--dry-run",
-    "--format"
-  ],
+  "portctl service install": ["--port", ...serverSettings, "--dry-run", "--format"],
   "portctl service uninstall": ["--dry-run", "--format"],
   "portctl health": ["--json"],
   "portctl ensure": ["--service", "--app", "--instance", "--json", "--quiet"],
@@ -48,6 +41,12 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl remove": ["--json"],
   "portctl get": ["--app", "--instance", "--json"],
   "portctl verify": ["--service", "--listening", "--json"],
+  "portctl context": ["--json"],
+  "portctl mcp": ["--read-only"],
+  "portctl agents": [],
+  "portctl agents install": ["--claude", "--codex", "--cursor", "--copilot", "--agents-md", "--dry-run"],
+  "portctl agents uninstall": ["--claude", "--codex", "--cursor", "--copilot", "--agents-md", "--dry-run"],
+  "portctl agents hook": [],
   "portctl kill": ["--service", "--port", "--json"],
   "portctl doctor": ["--json"],
   "portctl config": [],
@@ -57,11 +56,22 @@ const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
   "portctl config unset": ["--port", "--json"],
   "portctl export": ["--json"],
   "portctl import": ["--dry-run", "--json"],
-  "port-server": ["--port", "--db", "--range", "--engine", "--no-probe", "--log", "--check", "--dry-run"]
+  "port-server": [
+    "--port",
+    "--db",
+    "--socket",
+    "--allow-host",
+    "--range",
+    "--engine",
+    "--no-probe",
+    "--log",
+    "--check",
+    "--dry-run"
+  ]
 }
 
 /** Commands that only have others below them. */
-const groups = ["portctl", "portctl config", "portctl service"]
+const groups = ["portctl", "portctl agents", "portctl config", "portctl service"]
 
 const programs = { portctl: bin.portctl, "port-server": bin.portServer }
 

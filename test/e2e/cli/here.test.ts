@@ -25,7 +25,7 @@ interface Options {
 const run = (cwd: string, { args = [], env = {} }: Options = {}) =>
   Effect.flatMap(Server, (server) => portctl(["ensure", "--service", "web", "--json", ...args], { server, cwd, env }))
 
-/** Which instance of which app a verb takes a folder for, and which folder it remembers. */
+/** Which instance of which app a command takes a folder for, and which folder it remembers. */
 const place = (cwd: string, options: Options = {}) =>
   Effect.map(run(cwd, options), (ended) => {
     expect(ended.stderr).toBe("")
@@ -40,7 +40,7 @@ const refusal = (cwd: string, options: Options = {}) =>
     return ended.stderr.slice("error: ".length, -1)
   })
 
-sharedServer()("where a verb runs", (it) => {
+sharedServer()("where a command runs", (it) => {
   it.scoped("the main worktree is the instance main of the app that its folder names, from every folder in it", () =>
     Effect.gen(function* () {
       const top = yield* temporaryRepository("plain")
@@ -117,7 +117,7 @@ sharedServer()("where a verb runs", (it) => {
       writeFileSync(join(top, ".git"), "gitdir: ./.bare\n")
       for (const cwd of [top, join(top, ".bare")]) {
         expect(yield* refusal(cwd)).toBe(
-          `${cwd} is in none of the worktrees of ${join(top, ".bare")}; go to one, or say --instance`
+          `${cwd} is in none of the worktrees of ${join(top, ".bare")}; go to one, or give --instance`
         )
       }
       expect(yield* place(top, { args: ["--instance", "ci"] })).toEqual(["hull/ci", top])
@@ -127,7 +127,9 @@ sharedServer()("where a verb runs", (it) => {
   it.scoped("inside .git there is no instance either", () =>
     Effect.gen(function* () {
       const top = yield* temporaryRepository("dotted")
-      expect(yield* refusal(join(top, ".git"))).toMatch(/in none of the worktrees of .*; go to one, or say --instance$/)
+      expect(yield* refusal(join(top, ".git"))).toMatch(
+        /in none of the worktrees of .*; go to one, or give --instance$/
+      )
     })
   )
 
@@ -141,7 +143,7 @@ sharedServer()("where a verb runs", (it) => {
       const tree = join(folder, "parted-two")
       worktree(top, tree)
       // Git does not record which folder the main worktree is.
-      expect(yield* refusal(tree)).toBe(`nothing in ${apart} says where its main worktree is; say --app`)
+      expect(yield* refusal(tree)).toBe(`nothing in ${apart} says where its main worktree is; give --app`)
       expect(yield* place(tree, { args: ["--app", "parted"] })).toEqual(["parted/parted-two", tree])
       git(top, "config", "core.worktree", top)
       expect(yield* place(tree)).toEqual(["parted/parted-two", tree])
@@ -275,13 +277,13 @@ done
     Effect.gen(function* () {
       const top = repository(join(yield* realFolder, "bad\nname"))
       expect(yield* refusal(top)).toMatch(
-        /^the name of the folder .*bad\\u\{a\}name cannot be the app's: app must not contain control .*; say --app$/
+        /^the name of the folder .*bad\\u\{a\}name cannot be the app's: app must not contain control .*; give --app$/
       )
       expect(yield* place(top, { args: ["--app", "good"] })).toEqual(["good/main", top])
       const tree = join(top, "..", "bad\ttree")
       worktree(top, tree)
-      expect(yield* refusal(tree, { args: ["--app", "good"] })).toMatch(/cannot be the instance's.*; say --instance$/)
-      expect(yield* refusal("/")).toBe("the name of the folder / cannot be the app's: it has none; say --app")
+      expect(yield* refusal(tree, { args: ["--app", "good"] })).toMatch(/cannot be the instance's.*; give --instance$/)
+      expect(yield* refusal("/")).toBe("the name of the folder / cannot be the app's: it has none; give --app")
     })
   )
 
@@ -318,6 +320,10 @@ done
         const damages = {
           "no-head": (top: string) => rmSync(join(top, ".git/HEAD")),
           "bad-config": (top: string) => writeFileSync(join(top, ".git/config"), "[core"),
+          "a-pipe": (top: string) => {
+            rmSync(join(top, ".git/config"))
+            execFileSync("mkfifo", [join(top, ".git/config")])
+          },
           "bad-file": (top: string) => {
             renameSync(join(top, ".git"), join(top, "moved"))
             writeFileSync(join(top, ".git"), "gitdir: ./nowhere\n")
@@ -327,8 +333,8 @@ done
         for (const [name, damage] of Object.entries(damages)) {
           const top = repository(join(folder, name))
           damage(top)
-          expect(yield* refusal(top)).toMatch(/^git cannot read .*; say --app and --instance, or mend it$/)
-          expect(yield* refusal(top, { args: ["--app", "known"] })).toMatch(/; say --app and --instance, or mend it$/)
+          expect(yield* refusal(top)).toMatch(/^git cannot read .*; give --app and --instance, or mend it$/)
+          expect(yield* refusal(top, { args: ["--app", "known"] })).toMatch(/; give --app and --instance, or mend it$/)
           expect(yield* run(top, { args: both })).toMatchObject({ code: 0, stderr: "" })
           const env = { PORTCTL_APP: "known", PORTCTL_INSTANCE: "too" }
           expect(yield* run(top, { env })).toMatchObject({ code: 0 })
@@ -341,7 +347,7 @@ done
     Effect.gen(function* () {
       const top = yield* temporaryRepository("foreign")
       for (const path of [top, join(top, ".git")]) chownSync(path, 12345, 12345)
-      expect(yield* refusal(top)).toMatch(/dubious ownership.*; say --app and --instance, or mend it$/)
+      expect(yield* refusal(top)).toMatch(/dubious ownership.*; give --app and --instance, or mend it$/)
     })
   )
 
@@ -354,7 +360,7 @@ done
       const top = repository(join(folder, "ungitted"))
       const env = { PATH: path }
       expect(yield* refusal(top, { env })).toBe(
-        `there is ${join(top, ".git")}, but no git to read it; say --app and --instance, or install git`
+        `there is ${join(top, ".git")}, but no git to read it; give --app and --instance, or install git`
       )
       expect(yield* place(folder, { env })).toEqual([`${basename(folder)}/main`, folder])
     })

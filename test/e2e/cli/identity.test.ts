@@ -83,6 +83,8 @@ const cases: Readonly<Record<string, (given: Given) => Effect.Effect<void>>> = {
       expect(yield* ask(second)).toMatch("shop/main-2 3002")
       rmSync(second, { recursive: true })
       expect(yield* ask(clone(top, second))).toBe("shop/main-2 3002")
+      renameSync(second, join(folder, "c"))
+      expect(yield* ask(join(folder, "c"))).toBe(`shop/main-2 3002${moved("b/shop", "shop/main-2")}`)
     }),
 
   "a second clone of the same name": ({ ask, folder, top }) =>

@@ -188,7 +188,7 @@ describe.concurrent("list --live", () => {
 })
 
 describe.concurrent("scan", () => {
-  it.scopedLive("lists what is listening that nobody registered, as a table", () =>
+  it.scopedLive("lists what is on ports that are not allocated, as a table", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
       const one = yield* postgres
@@ -283,7 +283,7 @@ describe.concurrent("scan", () => {
       })
       const { code, stderr, stdout } = yield* running.ended
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
-      expect(stdout.split("\n").slice(1)).toEqual(["nothing is listening that nobody registered", "[]", ""])
+      expect(stdout.split("\n").slice(1)).toEqual(["nothing is on a port that is not allocated", "[]", ""])
     })
   )
 })
@@ -372,14 +372,14 @@ describe.concurrent("why", () => {
           "something is listening on it (tcp)",
           "  user:     -",
           "  folder:   -",
-          "belongs to the allocation's project: unknown, for the listener's folder cannot be read",
+          "belongs to the allocation's project: unknown, because the listener's folder cannot be read",
           ""
         ].join("\n")
       )
     })
   )
 
-  it.scopedLive("says what to do next about a listener that nobody registered", () =>
+  it.scopedLive("shows how to allocate the port of a listener", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
       const { cwd, name, port } = yield* postgres
@@ -389,7 +389,7 @@ describe.concurrent("why", () => {
           `${name} is listening on it (tcp 127.0.0.1)`,
           `  user:     ${user}`,
           `  folder:   ${cwd}`,
-          `nobody registered it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`,
+          `to allocate it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`,
           ""
         ].join("\n")
       )

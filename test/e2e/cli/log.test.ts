@@ -7,6 +7,7 @@ import { allocate } from "../../support/Api.ts"
 import { user } from "../../support/Daemon.ts"
 import { expectAnswer, expectUsageError } from "../../support/Expectations.ts"
 import { bin, type PortServer, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
+import { listener } from "../../support/Sockets.ts"
 import { call, send } from "../../support/Wire.ts"
 
 const name = userInfo().username
@@ -23,7 +24,7 @@ const lines = (server: PortServer, ...args: ReadonlyArray<string>) =>
   })
 
 describe.concurrent("portctl log", () => {
-  it.scopedLive("shows what happened, and what each client said of itself", () =>
+  it.scopedLive("shows what happened, and what each client said about itself", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
       expectAnswer(yield* portctl(["log"], { server }), "no events\n")
@@ -137,6 +138,33 @@ describe.concurrent("portctl log", () => {
       expect(events.map(({ allocation }) => allocation.service)).toEqual(["before", "a", "b"])
     })
   )
+
+  for (const [name, head, chunk] of [
+    ["no stream", "Content-Length: 2\r\nContent-Type: application/json", "{}"],
+    ["an event without an end", "Content-Type: text/event-stream", `data: ${"x".repeat(65_536)}`]
+  ] as const) {
+    it.scopedLive(`--follow of ${name}: one line, exit 1`, () =>
+      Effect.gen(function* () {
+        const { address } = yield* listener((socket) =>
+          socket.once("data", (request) => {
+            if (!request.toString("latin1").startsWith("GET /v1/events/stream ")) {
+              socket.end('HTTP/1.1 200 OK\r\nContent-Length: 15\r\nConnection: close\r\n\r\n{"status":"ok"}')
+              return
+            }
+            const more = () => {
+              if (name !== "no stream") while (socket.writable && socket.write(chunk));
+            }
+            socket.on("drain", more)
+            socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n${chunk}`)
+            more()
+          })
+        )
+        const ended = yield* portctl(["log", "--follow"], { env: { PORT_SERVER_ADDR: address } })
+        const sentence = `what answers at ${address} is not a port-server that this program understands (status 200)`
+        expect(ended).toEqual({ code: 1, signal: null, stdout: "", stderr: `error: ${sentence}\n` })
+      })
+    )
+  }
 
   it.scopedLive("--follow ends when nobody reads it any more", () =>
     Effect.gen(function* () {

@@ -101,7 +101,7 @@ describe.skipIf(process.platform !== "linux")("portctl open", { concurrent: true
   it.scopedLive("of several without web it opens none and lists them; an unknown one gets no port", () =>
     Effect.gen(function* () {
       const { open, server, url } = yield* project(["db", "api"], "exit 0")
-      expectError(yield* open(), "proj/main has several services; say one with --service: db, api")
+      expectError(yield* open(), "proj/main has several services; choose one with --service: db, api")
       expectError(yield* open("--service", "wbe"), "proj/main has no service wbe, only db, api")
       expectUsageError(yield* open("--service", ""), /service must not be blank/, "portctl open")
       expect(url()).toBe("")

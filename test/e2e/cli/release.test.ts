@@ -123,6 +123,25 @@ describe.concurrent("portctl release --here", () => {
     })
   )
 
+  it.scopedLive("releases services of a list, as ensure takes it", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const cwd = realpathSync(yield* temporaryFolder)
+      const run = (...args: ReadonlyArray<string>) => portctl(args, { server, cwd })
+      yield* run("ensure", "--app", "shop", "--instance", "main", "--service", "web,db,mail,queue")
+      const told = (count: number) => `released ${count} allocation(s) of ${cwd} (shop/main)\n`
+      expectAnswer(yield* run("release", "--here", "--service", "web, db"), told(2))
+      expectAnswer(yield* run("release", "--here", "--service", "mail,"), told(1))
+      expectUsageError(yield* run("release", "--here", "--service", ","), /names no service/, "portctl release")
+      expect(yield* listed(server.port, "shop")).toMatchObject([{ service: "queue" }])
+      expect(yield* run("release", "--app", "shop", "--service", "queue,web")).toMatchObject({
+        code: 0,
+        stdout: "released 0 allocation(s)\n",
+        stderr: "note: with filters --service is one service, whose name may have commas\n"
+      })
+    })
+  )
+
   it.scopedLive("names the instances that it released of, and leaves what the instance has of another folder", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
@@ -161,7 +180,7 @@ describe.concurrent("portctl release --here", () => {
         ["--port", "80"]
       ]) {
         const ended = yield* portctl(["release", "--here", ...other], { env: { PORT_SERVER_ADDR: address } })
-        expectUsageError(ended, /--here goes without --id and filters but --service/, "portctl release")
+        expectUsageError(ended, /--here takes no --id, and no filter but --service/, "portctl release")
       }
       expect(connections()).toBe(0)
     })

@@ -92,7 +92,7 @@ linux("portctl service install", () => {
       const pid = yield* pidAt(me.port)
       expectAnswer(
         ended,
-        `installed port-server.service: port-server runs at ${me.address} (pid ${pid}), database ${me.database}, and will with every session; ${me.unit}\n`
+        `installed port-server.service: port-server runs at ${me.address} (pid ${pid}), database ${me.database}, and starts with every session; ${me.unit}\n`
       )
       expect(me.calls()).toEqual([check, reload, enable])
       expect(readFileSync(me.unit, "utf8")).toBe(printed.stdout)
@@ -225,6 +225,8 @@ describe.concurrent("portctl service install --dry-run", () => {
       expect(program).toBe(`:${bin.portServer}`)
       expect(args).toEqual(["--port", String(me.port), "--db", join(cwd, "x.db"), "--no-probe"])
       expect(ended.stdout).toMatch(/^Restart=on-failure$/m)
+      // Of a server that hangs; otherwise systemd would wait for 90 seconds.
+      expect(ended.stdout).toMatch(/^TimeoutStopSec=10$/m)
       expect(ended.stdout).toMatch(/^WantedBy=default.target$/m)
       expect(ended.stderr).toMatch(
         /^would write \S+port-server\.service and run:\n {2}systemctl --user daemon-reload\n/
@@ -240,6 +242,7 @@ describe.concurrent("portctl service install --dry-run", () => {
       const cwd = join(me.home, folder)
       const ended = yield* me.portctl("service install --dry-run --format launchd --db x.db --range 1-2", { cwd })
       expect(ended.code).toBe(0)
+      expect(ended.stdout).toMatch(/<key>ExitTimeOut<\/key>\s*<integer>10<\/integer>/)
       const words = [...ended.stdout.matchAll(/<string>(.*)<\/string>/g)].map(([, word = ""]) =>
         word.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&")
       )
@@ -290,7 +293,7 @@ describe.concurrent("a command line that portctl service cannot follow", () => {
   const refused = [
     ["service", /install\|uninstall/],
     ["service start", /install or uninstall, not "start"/],
-    ["service install --format systemd", /--format goes with --dry-run/],
+    ["service install --format systemd", /--format needs --dry-run/],
     ["service install --dry-run --format upstart", /systemd or launchd/],
     ["service uninstall --range 1-2", /unknown option --range$/],
     ["service install uninstall", /unexpected argument "uninstall"/]

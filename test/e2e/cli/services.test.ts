@@ -32,7 +32,9 @@ describe.concurrent("the services of a project", () => {
         })
         expect(after).toContain(layout('\n  },\n\n  "app": "shop"\n}\n'))
         expect(after.includes("\r\n")).toBe(name === "CRLF")
-        expectAnswer(yield* run("add", "db"), `${file} has them already\n`)
+        for (const words of [["db"], ["web,db"], ["web, db"]]) {
+          expectAnswer(yield* run("add", ...words), `${file} has them already\n`)
+        }
         expect(readFileSync(file, "utf8")).toBe(after)
         expectAnswer(
           yield* run("remove", "db"),
@@ -45,6 +47,23 @@ describe.concurrent("the services of a project", () => {
       })
     )
   }
+
+  it.scopedLive("are told apart by commas, and one is one", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const cwd = yield* realFolder
+      for (const args of [
+        ["get", "web,db"],
+        ["open", "--service", "web,db"],
+        ["kill", "--service", "web, db"]
+      ]) {
+        const ended = yield* portctl(args, { server, cwd })
+        expectUsageError(ended, /one service is wanted, not web, ?db$/, `portctl ${args[0]}`)
+      }
+      expectAnswer(yield* portctl(["get", " web "], { server, cwd }), "3000\n")
+      expectAnswer(yield* portctl(["get", "web"], { server, cwd }), "3000\n")
+    })
+  )
 
   it.scopedLive("stay as they are when the file would be wrong", () =>
     Effect.gen(function* () {

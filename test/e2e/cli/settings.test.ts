@@ -40,30 +40,34 @@ const configure = (me: User, text: string, mode = 0o600) => {
 const ensure = "ensure --app a --instance b --service web"
 
 describe.concurrent("how a server was started", () => {
-  it.scopedLive("is kept: after a crash the next command starts it with the same database, range, probe and log", () =>
-    Effect.gen(function* () {
-      const me = yield* user
-      const home = realpathSync(me.home)
-      const busy = yield* listener()
-      const range = `${busy.port}-${busy.port + 9}`
-      expect((yield* me.portctl(`start --db team.db --range ${range} --no-probe --log own.log`)).code).toBe(0)
-      const wanted = { database: join(home, "team.db"), range, probe: false }
-      expect(settingsOf(me)).toEqual({ servers: { [me.address]: { ...wanted, log: join(home, "own.log") } } })
-      expect(statSync(configOf(me)).mode & 0o777).toBe(0o600)
-      const first = yield* me.portctl(ensure)
-      expect(first.stdout).toBe(`a/b\nweb  ${busy.port}\n`)
-      yield* crash(me)
-      const again = yield* me.portctl(ensure)
-      expect(again).toMatchObject({ code: 0, stdout: first.stdout })
-      expect(again.stderr).toMatch(/^started port-server /)
-      expect(yield* infoAt(me.port)).toMatchObject(wanted)
-      expect(readFileSync(join(home, "own.log"), "utf8").match(/listening/g)).toHaveLength(2)
-      expect((yield* me.portctl("stop")).code).toBe(0)
-      expect((yield* me.portctl("start")).code).toBe(0)
-      expect(yield* infoAt(me.port)).toMatchObject(wanted)
-      const unit = yield* me.portctl("service install --dry-run --format systemd")
-      expect(unit.stdout).toContain(`"--db" "${wanted.database}" "--range" "${range}" "--no-probe" "--log"`)
-    })
+  it.scopedLive(
+    "is kept: after a crash the next command starts it with the same database, range, probe, log and socket",
+    () =>
+      Effect.gen(function* () {
+        const me = yield* user
+        const home = realpathSync(me.home)
+        const busy = yield* listener()
+        const range = `${busy.port}-${busy.port + 9}`
+        expect(
+          (yield* me.portctl(`start --db team.db --range ${range} --no-probe --log own.log --socket s.sock`)).code
+        ).toBe(0)
+        const wanted = { database: join(home, "team.db"), range, probe: false, socket: join(home, "s.sock") }
+        expect(settingsOf(me)).toEqual({ servers: { [me.address]: { ...wanted, log: join(home, "own.log") } } })
+        expect(statSync(configOf(me)).mode & 0o777).toBe(0o600)
+        const first = yield* me.portctl(ensure)
+        expect(first.stdout).toBe(`a/b\nweb  ${busy.port}\n`)
+        yield* crash(me)
+        const again = yield* me.portctl(ensure)
+        expect(again).toMatchObject({ code: 0, stdout: first.stdout })
+        expect(again.stderr).toMatch(/^started port-server /)
+        expect(yield* infoAt(me.port)).toMatchObject(wanted)
+        expect(readFileSync(join(home, "own.log"), "utf8").match(/listening/g)).toHaveLength(2)
+        expect((yield* me.portctl("stop")).code).toBe(0)
+        expect((yield* me.portctl("start")).code).toBe(0)
+        expect(yield* infoAt(me.port)).toMatchObject(wanted)
+        const unit = yield* me.portctl("service install --dry-run --format systemd")
+        expect(unit.stdout).toContain(`"--db" "${wanted.database}" "--range" "${range}" "--no-probe" "--log"`)
+      })
   )
 
   it.scopedLive("is kept of the environment, too, and flags win over that, and both over what is kept", () =>

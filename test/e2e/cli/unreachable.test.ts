@@ -120,6 +120,32 @@ describe.concurrent("without a port-server at the address", () => {
     )
   }
 
+  const unreadable: ReadonlyArray<readonly [name: string, begin: string, again: string]> = [
+    ["another protocol", "SSH-2.0-OpenSSH_9.6\r\n", ""],
+    ["headers without an end", "HTTP/1.1 200 OK\r\n", `X: ${"x".repeat(1000)}\r\n`],
+    [
+      "trailers without an end",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+      `X: ${"x".repeat(1000)}\r\n`
+    ],
+    ["a chunk extension without an end", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;", "x".repeat(1000)]
+  ]
+
+  for (const [name, begin, again] of unreadable) {
+    it.scopedLive(`an answer that cannot be read is no server that cannot be reached: ${name}`, () =>
+      Effect.gen(function* () {
+        const { address, connections } = yield* listener((socket) =>
+          socket.once("data", () => socket.end(begin + again.repeat(100)))
+        )
+        expectError(
+          yield* at(address, "list"),
+          `cannot use the response of ${address}: it is not HTTP, or its headers are too large`
+        )
+        expect(connections()).toBe(1)
+      })
+    )
+  }
+
   it.scopedLive("waits a moment for a server that is starting, and passes on what it says when that takes longer", () =>
     Effect.gen(function* () {
       const server = (isReady: (request: number) => boolean) => {

@@ -122,6 +122,10 @@ sharedServer()("portctl.json: variables", (it) => {
 const refused = [
   ..."PATH HOME SHELL ENV BASH_ENV PROMPT_COMMAND IFS NODE_OPTIONS RUBYOPT".split(" "),
   ..."LD_PRELOAD DYLD_INSERT_LIBRARIES PYTHONSTARTUP PYTHONPATH PERL5OPT PERL5LIB GIT_SSH_COMMAND".split(" "),
+  ..."CDPATH PS4 NODE_PATH _JAVA_OPTIONS LESSOPEN PAGER EDITOR MAKEFLAGS SSH_ASKPASS GCONV_PATH".split(" "),
+  ..."LUA_INIT npm_config_script_shell NPM_CONFIG_USERCONFIG RUSTC_WRAPPER XDG_CONFIG_HOME".split(" "),
+  ..."DOCKER_CONFIG DOCKER_HOST CONTAINERS_CONF KUBECONFIG AWS_CONFIG_FILE".split(" "),
+  ..."CC GOFLAGS RUSTFLAGS GRADLE_OPTS NODE_REPL_EXTERNAL_MODULE R_PROFILE_USER PIP_INDEX_URL".split(" "),
   ..."PORTCTL_RUN PORT_SERVER_ADDR".split(" ")
 ]
 
@@ -182,6 +186,21 @@ const bad: ReadonlyArray<readonly [name: string, contents: object, wrong: string
     "an empty list",
     { services: { web: { env: [] } } },
     'services.web.env: env must be the name of a variable, or a list of names like ["PORT", "VITE_PORT"]'
+  ],
+  [
+    "more names than 64",
+    { services: { web: { env: Array.from({ length: 50_000 }, (_, index) => `V${index}`) } } },
+    "services.web.env: env must be at most 64 names, not 50000"
+  ],
+  [
+    "more services than 256",
+    { services: Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`s${index}`, {}])) },
+    "services must be at most 256, not 50000"
+  ],
+  [
+    "more variables than 256",
+    { variables: Object.fromEntries(Array.from({ length: 40_000 }, (_, index) => [`V${index}`, "{web}"])) },
+    "variables must be at most 256, not 40000"
   ],
   [
     "a list of numbers",

@@ -81,7 +81,7 @@ cat refused`)
 
 describe.skipIf(noNamespaces !== undefined)("a server in another network", () => {
   const sentence = (database: string) =>
-    `cannot open the database ${database}: a program in another network namespace or container, or of another user, uses it, and sees other ports than a server here would; run portctl where that one runs, or use another database (--db FILE or PORT_SERVER_DB)`
+    `cannot open the database ${database}: it is used by a program in another network namespace or container, or of another user, which sees other ports than a server here would; run portctl where that one runs, or use another database (--db FILE or PORT_SERVER_DB)`
 
   for (const [where, namespaces] of [
     ["another network namespace", ["-n"]],

@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { created, expectError } from "../../support/Api.ts"
 import { freePorts, hasIpv6 } from "../../support/Listening.ts"
+import { inOwnNetwork, noNamespaces } from "../../support/Networks.ts"
 import { portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { connected, listener } from "../../support/Sockets.ts"
 import { call } from "../../support/Wire.ts"
@@ -72,6 +73,22 @@ linux("auto-assignment of a port from which the system made a connection", () =>
   )
 })
 
+describe.skipIf(noNamespaces !== undefined)("auto-assignment where the system keeps IPv4 and IPv6 apart", () => {
+  it.scopedLive("skips what a socket of IPv4 alone holds", () =>
+    Effect.gen(function* () {
+      const { stdout, stderr } = yield* inOwnNetwork(`echo 1 > /proc/sys/net/ipv6/bindv6only
+hold() { exec perl -MSocket -e "socket(S, PF_INET, $1, 0) && bind(S, sockaddr_in($2, INADDR_ANY)) or die; $| = 1; print qq(bound\n); sleep 60"; }
+exec 8< <(hold SOCK_DGRAM 3000); udp=$!
+exec 9< <(hold SOCK_STREAM 3001); tcp=$!
+read -r -u 8; read -r -u 9
+"$portctl" start > /dev/null
+"$portctl" allocate --quiet --app a --instance b --service c
+kill "$udp" "$tcp"`)
+      expect(stdout, stderr).toBe("3002\n")
+    })
+  )
+})
+
 linux("GET /v1/ports/{port}", () => {
   it.scopedLive("finds a socket that no table has, without its address, and only on a port that is not allocated", () =>
     Effect.gen(function* () {
@@ -117,9 +134,9 @@ linux("a note on stderr", () => {
     Effect.gen(function* () {
       const server = yield* startServer()
       const args = ["allocate", "--app", "a", "--instance", "b", "--service", "c", "--quiet", "--port"]
-      const asNobody = (port: string) =>
+      const asNobody = (port: string, before: ReadonlyArray<string> = args) =>
         Effect.flatMap(
-          start("setpriv", [...normalUser, `${process.cwd()}/bin/portctl`, ...args, port], {
+          start("setpriv", [...normalUser, `${process.cwd()}/bin/portctl`, ...before, port], {
             env: { PORT_SERVER_ADDR: server.address }
           }),
           ({ ended }) => ended
@@ -127,6 +144,11 @@ linux("a note on stderr", () => {
       const granted = yield* asNobody("81")
       expect(granted).toMatchObject({ code: 0, stdout: "81\n" })
       expect(granted.stderr).toMatch(/^note: port 81 is privileged: .*ip_unprivileged_port_start/m)
+      const ensure = ["ensure", "--app", "a", "--instance", "b", "--quiet", "--service"]
+      const ensured = yield* asNobody("d=83", ensure)
+      expect(ensured).toMatchObject({ code: 0, stdout: "83\n" })
+      expect(ensured.stderr).toMatch(/^note: port 83 is privileged: /m)
+      expect((yield* asNobody("e=8083", ensure)).stderr).not.toContain("privileged")
       expect((yield* asNobody("8081")).stderr).not.toContain("privileged")
       expect((yield* portctl([...args, "82"], { server })).stderr).not.toContain("privileged")
     })

@@ -131,6 +131,7 @@ sharedServer()("the documents", (it) => {
       const { headers, text } = yield* get(port, "/")
       expect([...text.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, url]) => url)).toEqual([
         "/dashboard.svg",
+        "/v1/allocations",
         "/dashboard.css",
         "/dashboard.js"
       ])

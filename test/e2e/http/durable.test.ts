@@ -86,7 +86,7 @@ describe("an id", () => {
 })
 
 describe("files", () => {
-  it.scopedLive("the database with -wal and -shm is the user's alone, whatever the umask", () =>
+  it.scopedLive("the database with -wal, -shm and the socket is the user's alone, whatever the umask", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const running = yield* start("/bin/sh", [
@@ -98,7 +98,7 @@ describe("files", () => {
       const [, digits] = yield* running.printed(/listening on http:\/\/127\.0\.0\.1:(\d+), /)
       yield* allocate(Number(digits), { app: "app" })
       const files = (yield* Effect.promise(() => readdir(folder))).sort()
-      expect(files).toEqual(["ports.db", "ports.db-shm", "ports.db-wal"])
+      expect(files).toEqual(["ports.db", "ports.db-shm", "ports.db-wal", "ports.db.sock"])
       for (const file of files) expect(yield* permissions(join(folder, file)), file).toBe("600")
     })
   )

@@ -103,7 +103,7 @@ describe("GET /v1/events", () => {
     })
   )
 
-  it.scopedLive("tells what the client said of itself, and refuses what is not a small JSON object", () =>
+  it.scopedLive("tells what the client said about itself, and refuses what is not a small JSON object", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
       const post = (client: string, service: string) =>

@@ -4,7 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { allocate, errorOf } from "../../support/Api.ts"
-import { git, realFolder, repository, worktree } from "../../support/Git.ts"
+import { git, identity, realFolder, repository, worktree } from "../../support/Git.ts"
 import { startServer, temporaryFolder } from "../../support/Programs.ts"
 import { execute, originalSchema, readDatabase } from "../../support/Sqlite.ts"
 import { call } from "../../support/Wire.ts"
@@ -40,13 +40,15 @@ const gitDir = (folder: string) => git(folder, "rev-parse", "--absolute-git-dir"
 
 const request = (top: string, gitDir: string | undefined, asked: Asked) => {
   const { named = false, project, services = ["web"], ...more } = asked
+  const folder = project === undefined ? top : join(top, project)
   return {
     app: "shop",
     instance: "main",
     ...more,
     services: services.map((service) => (typeof service === "string" ? { service } : service)),
     working_copy: {
-      folder: project === undefined ? top : join(top, project),
+      folder,
+      identity: identity(folder, ...(gitDir === undefined ? [] : [gitDir])),
       ...(gitDir === undefined ? {} : { git_dir: gitDir }),
       ...(project === undefined ? {} : { project }),
       ...(named ? { app_from_folder: true } : {})

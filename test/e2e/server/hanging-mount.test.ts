@@ -1,10 +1,10 @@
-import { constants, copyFileSync, mkdirSync, rmSync } from "node:fs"
+import { constants, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { isAlive } from "../../support/Daemon.ts"
+import { isAlive, pidAt, user } from "../../support/Daemon.ts"
 import { realFolder } from "../../support/Git.ts"
 import { freePorts } from "../../support/Listening.ts"
 import { canMount, mount } from "../../support/Mount.ts"
@@ -197,6 +197,93 @@ describe.skipIf(process.platform !== "linux")("the process that probes folders",
       const kept = [{ allocation: { instance: "one" }, reason: "unknown" }]
       expect((yield* prune(server)).json).toMatchObject({ allocations: [], kept })
       expect(yield* ensure(server, "one", folderIn(folder, "other"))).toMatchObject({ status: 409 })
+    })
+  )
+})
+
+/** Whether the main thread waits for a FUSE file system. */
+const isWaiting = (pid: number) => readFileSync(`/proc/${pid}/wchan`, "utf8") === "request_wait_answer"
+
+/** Whether a process has ended, or was killed and waits for the system, which may itself wait for a file system. */
+const isEnding = (pid: number) =>
+  !isAlive(pid) || /^ShdPnd:.*[13579bdf]..$/m.test(readFileSync(`/proc/${pid}/status`, "latin1"))
+
+const threadsOf = (pid: number) => readdirSync(`/proc/${pid}/task`).length
+
+describe.skipIf(!canMount)("a database on a mount that hangs", { concurrent: true }, () => {
+  it.scopedLive("does not keep portctl stop from killing the server, and costs nothing acknowledged", () =>
+    Effect.gen(function* () {
+      const disk = yield* mount
+      const me = yield* user
+      yield* me.portctl(`start --db ${join(disk.folder, "ports.db")}`)
+      yield* me.portctl("allocate --app a --instance b --service c")
+      const pid = yield* pidAt(me.port)
+      yield* disk.hang
+      yield* Effect.fork(me.portctl("allocate --app a --instance b --service d"))
+      yield* until(() => isWaiting(pid))
+      const stopped = yield* me.portctl("stop")
+      // The kernel itself may have to wait for an answer of the file system before the process can end.
+      const waits = `error: port-server (pid ${pid}) was killed and does not end: the system waits for a file system that hangs\n`
+      expect([`stopped port-server (pid ${pid})\n`, waits]).toContain(`${stopped.stdout}${stopped.stderr}`)
+      yield* disk.resume
+      yield* until(() => !isAlive(pid))
+      yield* me.portctl("start")
+      expect((yield* me.portctl("list")).stdout).toMatch(/ a +b +c +/)
+    })
+  )
+
+  it.scopedLive("does not keep a server elsewhere, whose database has the same name, from starting", () =>
+    Effect.gen(function* () {
+      const disk = yield* mount
+      const there = yield* startServer({ folder: disk.folder })
+      const folder = yield* realFolder
+      const here = yield* startServer({ folder })
+      here.process.kill("SIGKILL")
+      yield* here.ended
+      yield* disk.hang
+      yield* startServer({ folder })
+      yield* disk.resume
+      expect(isAlive(there.pid)).toBe(true)
+    })
+  )
+
+  for (const [when, hangsFirst] of [
+    ["before the signal", true],
+    ["while it stops", false]
+  ] as const) {
+    it.scopedLive(`that begins to hang ${when}, ends the server within 5 s all the same`, () =>
+      Effect.gen(function* () {
+        const disk = yield* mount
+        const server = yield* startServer({ folder: disk.folder })
+        const allocate = (service: string) =>
+          call(server.port, "POST", "/v1/allocations", { app: "a", instance: "b", service })
+        expect(yield* allocate("c")).toMatchObject({ status: 201 })
+        yield* disk.hang
+        if (hangsFirst) {
+          yield* Effect.fork(allocate("d"))
+          yield* until(() => isWaiting(server.pid))
+        }
+        const began = performance.now()
+        server.process.kill("SIGTERM")
+        yield* until(() => isEnding(server.pid))
+        expect(performance.now() - began).toBeLessThan(5_000)
+        yield* disk.resume
+        expect(yield* server.ended).toMatchObject({ signal: "SIGKILL" })
+        const again = yield* startServer({ folder: disk.folder })
+        const { json } = yield* call(again.port, "GET", "/v1/allocations")
+        expect(json).toEqual(expect.arrayContaining([expect.objectContaining({ service: "c" })]))
+      })
+    )
+  }
+
+  it.scopedLive("stops in order while it does not hang; on a disk of this machine there is no thread for that", () =>
+    Effect.gen(function* () {
+      const disk = yield* mount
+      const own = yield* startServer()
+      const server = yield* startServer({ folder: disk.folder })
+      yield* until(() => threadsOf(server.pid) === threadsOf(own.pid) + 1)
+      server.process.kill("SIGTERM")
+      expect(yield* server.ended).toMatchObject({ code: 0, signal: null, stderr: "" })
     })
   )
 })

@@ -1,4 +1,4 @@
-import { mkdir, rmdir } from "node:fs/promises"
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -15,15 +15,23 @@ const created_at = "2025-02-08T15:04:05Z"
 const row = (id: number | bigint, app: string, port: string) =>
   `INSERT INTO allocations VALUES (${id}, ${app}, 'dev', 'web', ${port}, '2025-02-08 15:04:05')`
 
-/** A folder with a database of the current schema and these rows, written by another program. */
+/** A database that was made by another program, brought to the current schema; made once for all tests. */
+const migrated = Effect.gen(function* () {
+  const folder = yield* temporaryFolder
+  yield* execute(join(folder, "ports.db"), originalSchema)
+  const server = yield* startServer({ folder })
+  server.process.kill("SIGTERM")
+  yield* server.ended
+  return yield* Effect.promise(() => readFile(server.database))
+}).pipe(Effect.scoped, Effect.cached, Effect.runSync)
+
+/** A folder with such a database and these rows, written by another program. */
 const folderWith = (...statements: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const folder = yield* temporaryFolder
-    yield* execute(join(folder, "ports.db"), originalSchema)
-    const server = yield* startServer({ folder })
-    server.process.kill("SIGTERM")
-    yield* server.ended
-    yield* execute(server.database, ...statements)
+    const bytes = yield* migrated
+    yield* Effect.promise(() => writeFile(join(folder, "ports.db"), bytes))
+    yield* execute(join(folder, "ports.db"), ...statements)
     return folder
   })
 

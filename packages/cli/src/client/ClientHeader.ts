@@ -1,13 +1,13 @@
 import { userInfo } from "node:os"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import { clientHeader, maxClientBytes } from "@port-server/domain/Event"
+import { clientHeader, maxClientBytes } from "@port-server/domain/ClientHeader"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Variables by which agents can be told, and their names. */
+/** Variables that agents set, and the names of the agents. */
 const agents: ReadonlyArray<readonly [variable: string, name: string]> = [
   ["CLAUDECODE", "claude"],
   ["CODEX_SANDBOX", "codex"],
@@ -48,7 +48,7 @@ const attempt = <A>(get: () => A): A | undefined => {
 const asciiJson = (value: unknown): string =>
   JSON.stringify(value).replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-/** What this program says of itself: its command's name without arguments, and whose it is and where. */
+/** What this program says about itself: its command's name without arguments, and whose it is and where. */
 const headerOf = (command: string): string => {
   const known = { command, user: attempt(() => userInfo().username), ...surroundings(process.env) }
   const all = asciiJson({ ...known, folder: attempt(() => process.cwd()) })

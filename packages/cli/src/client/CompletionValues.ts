@@ -5,8 +5,8 @@ import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { usualAddress } from "../settings/UsualAddress.ts"
-import * as LoopbackHttpClient from "./LoopbackHttpClient.ts"
 import * as OwnServer from "./OwnServer.ts"
+import * as Transport from "./Transport.ts"
 
 /** How long a person who pressed Tab waits for a server that does not answer, in ms. */
 const patience = 700
@@ -29,8 +29,13 @@ const known: Readonly<Record<string, Known>> = {
 }
 
 const client = Layer.unwrapEffect(
-  Effect.map(usualAddress, (address) => Layer.provide(PortServerClient.at(address), OwnServer.layer(address)))
-).pipe(Layer.provide(LoopbackHttpClient.layer))
+  Effect.map(usualAddress, (address) =>
+    PortServerClient.over(address).pipe(
+      Layer.provide(OwnServer.layer(address)),
+      Layer.provide(Transport.layer(address))
+    )
+  )
+)
 
 const allocations = (selector: AllocationFilter) =>
   Effect.flatMap(PortServerClient, (client) => client.list(selector)).pipe(

@@ -1,12 +1,18 @@
-import { request as httpRequest } from "node:http"
+import { request as httpRequest, type IncomingMessage } from "node:http"
+import { notPortServerMessage } from "@port-server/domain/api/ClientErrors"
+import { loopbackUrl } from "@port-server/domain/api/NodeHttpClient"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { headersFor } from "@port-server/domain/api/Transport"
+import { type Address, isSocketAddress } from "@port-server/domain/ServerAddress"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { CliError, type ClientError } from "../errors/CliError.ts"
-import { loopbackUrl } from "./LoopbackHttpClient.ts"
+import { wayTo } from "./Transport.ts"
 
 /** A block of a stream of server-sent events; without `event` it only tells the position. */
 export interface Block {
@@ -17,6 +23,9 @@ export interface Block {
 
 /** How long a stream may be silent, in ms: the server has something to say every 10 s. */
 const silence = 30_000
+
+/** Longest block, in characters: far more than an event takes. */
+const maxBlock = 256 * 1024
 
 /** How long after a stream has ended it is opened again. */
 const pause = "500 millis"
@@ -36,42 +45,70 @@ const errorOf = (body: string, fallback: string): string => {
   }
 }
 
+/** The response to a request for the stream; nothing where there is none. */
+const open = (
+  url: URL,
+  address: Address,
+  token: Readonly<Record<string, string>>,
+  lastId: string | undefined
+): Effect.Effect<Option.Option<IncomingMessage>, never, Scope.Scope> =>
+  Effect.flatten(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const headers = { ...token, ...(lastId === undefined ? {} : { "Last-Event-ID": lastId }) }
+        const way = wayTo(address)
+        const route = isSocketAddress(way) ? { socketPath: way.path } : {}
+        const outgoing = httpRequest(url, { ...route, headers, agent: false })
+        const response = new Promise<Option.Option<IncomingMessage>>((resolve) => {
+          outgoing.on("response", (message) => resolve(Option.some(message)))
+          for (const event of ["error", "close"]) outgoing.on(event, () => resolve(Option.none()))
+        })
+        outgoing.setTimeout(silence, () => outgoing.destroy())
+        outgoing.end()
+        return { outgoing, response }
+      }),
+      ({ outgoing }) => Effect.sync(() => outgoing.destroy())
+    ).pipe(Effect.map(({ response }) => Effect.promise(() => response)))
+  )
+
+/** The text of a response, read as quickly as it is used, until it ends. */
+const textOf = (response: IncomingMessage): Stream.Stream<string> =>
+  Stream.fromAsyncIterable<string, void>(response.setEncoding("utf8"), () => {}).pipe(
+    Stream.catchAll(() => Stream.empty)
+  )
+
 /** The blocks of one connection, until it ends; fails when the server refuses it, unless it is one that is opened again. */
-const connect = (url: URL, lastId: string | undefined): Stream.Stream<Block, CliError> =>
-  Stream.asyncPush<Block, CliError>(
-    (emit) =>
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const headers = lastId === undefined ? {} : { "Last-Event-ID": lastId }
-          const outgoing = httpRequest(url, { headers, agent: false }, (response) => {
-            let text = ""
-            response.setEncoding("utf8").on("error", () => emit.end())
-            response.on("close", () => emit.end())
-            if (response.statusCode === 200) {
-              response.on("data", (chunk: string) => {
-                const blocks = (text + chunk).split("\n\n")
-                text = blocks.pop() ?? ""
-                emit.array(blocks.map(parse))
-              })
-              return
-            }
-            response.on("data", (chunk: string) => {
-              text += chunk
-            })
-            response.on("end", () => {
-              const { statusCode = 0 } = response
-              if (statusCode === 503 && lastId !== undefined) emit.end()
-              else emit.fail(CliError.make(errorOf(text, `the event stream has status ${statusCode}`)))
-            })
-          })
-          outgoing.on("error", () => emit.end())
-          outgoing.on("close", () => emit.end())
-          outgoing.setTimeout(silence, () => outgoing.destroy())
-          return outgoing.end()
+const connect = (
+  url: URL,
+  address: Address,
+  token: Readonly<Record<string, string>>,
+  lastId: string | undefined
+): Stream.Stream<Block, CliError> =>
+  Stream.unwrapScoped(
+    Effect.map(open(url, address, token, lastId), (found) => {
+      if (Option.isNone(found)) return Stream.empty
+      const { headers, statusCode = 0 } = found.value
+      if (statusCode === 503 && lastId !== undefined) return Stream.empty
+      const foreign = notPortServerMessage(address, statusCode)
+      if (statusCode !== 200) {
+        const refusal = textOf(found.value).pipe(
+          Stream.scan("", (begun, text) => begun + text),
+          Stream.takeUntil((text) => text.length > maxBlock),
+          Stream.runLast,
+          Effect.map(Option.getOrElse(() => ""))
+        )
+        return Stream.fromEffect(Effect.flatMap(refusal, (body) => CliError.make(errorOf(body, foreign))))
+      }
+      if (headers["content-type"]?.startsWith("text/event-stream") !== true) return Stream.fail(CliError.make(foreign))
+      return textOf(found.value).pipe(
+        Stream.mapAccumEffect("", (begun, text) => {
+          const blocks = (begun + text).split("\n\n")
+          const rest = blocks.pop() ?? ""
+          return rest.length > maxBlock ? CliError.make(foreign) : Effect.succeed([rest, blocks.map(parse)] as const)
         }),
-        (outgoing) => Effect.sync(() => outgoing.destroy())
-      ),
-    { bufferSize: "unbounded" }
+        Stream.flattenIterables
+      )
+    })
   )
 
 /**
@@ -86,7 +123,9 @@ export const follow = (
       const url = new URL("/v1/events/stream", loopbackUrl(client.address.url))
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
       let lastId: string | undefined
-      const once = Stream.suspend(() => connect(url, lastId)).pipe(
+      const token = Effect.mapError(headersFor(client.address), ({ message }) => CliError.make(message))
+      const connected = Effect.map(token, (headers) => connect(url, client.address, headers, lastId))
+      const once = Stream.unwrap(connected).pipe(
         Stream.tap(({ id }) =>
           Effect.sync(() => {
             lastId = id ?? lastId

@@ -1,7 +1,7 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { RequestError } from "@effect/platform/HttpClientError"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import { type Address, isSocketAddress, type ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { ServerUnusable } from "../errors/ServerErrors.ts"
@@ -20,7 +20,7 @@ const foreignUser = Effect.fnUntraced(function* (address: ServerAddress, client:
   const uid = listenerUid(address.port)
   if (uid === undefined ? process.platform === "linux" : User.isOwnUid(uid)) return undefined
   return yield* Effect.flatMap(PortServerClient, (server) => server.server()).pipe(
-    Effect.provide(PortServerClient.at(address)),
+    Effect.provide(PortServerClient.over(address)),
     Effect.provideService(HttpClient.HttpClient, client),
     Effect.map(({ user = String(uid) }) => (User.isOwnName(user) ? undefined : user)),
     // What is no port-server is the error of the request itself.
@@ -29,11 +29,11 @@ const foreignUser = Effect.fnUntraced(function* (address: ServerAddress, client:
 })
 
 /** The {@link HttpClient.HttpClient} below, which refuses a server of another user unless the address was chosen. */
-export const layer = (address: ServerAddress): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
+export const layer = (address: Address): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
   Layer.effect(
     HttpClient.HttpClient,
     Effect.map(HttpClient.HttpClient, (client) =>
-      isChosen(address)
+      isChosen(address) || isSocketAddress(address)
         ? client
         : HttpClient.transform(client, (send, request) =>
             Effect.flatMap(foreignUser(address, client), (user) =>

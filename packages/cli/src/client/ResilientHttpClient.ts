@@ -2,6 +2,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import { type HttpClientError, RequestError } from "@effect/platform/HttpClientError"
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import type { Address } from "@port-server/domain/ServerAddress"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -31,7 +32,7 @@ const isIdempotent = ({ method, url }: HttpClientRequest): boolean =>
 type Response = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError>
 
 /** A client that sends a request again when the server was not there, or went away, and that is safe. */
-const resilient = (client: HttpClient.HttpClient, recover: Recovery): HttpClient.HttpClient =>
+const resilient = (client: HttpClient.HttpClient, address: Address, recover: Recovery): HttpClient.HttpClient =>
   HttpClient.transform(client, (send, request) => {
     const attempt = Effect.timeoutFail(send, {
       duration: requestTimeout,
@@ -54,15 +55,18 @@ const resilient = (client: HttpClient.HttpClient, recover: Recovery): HttpClient
     return Effect.timeoutFail(exchange(0), {
       duration: patience,
       onTimeout: () => {
-        const message = `port-server at ${new URL(request.url).host} did not stay up long enough to answer within ${patience}`
+        const message = `port-server at ${address} did not stay up long enough to answer within ${patience}`
         return new RequestError({ request, reason: "Transport", cause: new ServerUnusable({ message }) })
       }
     })
   })
 
 /** The {@link HttpClient.HttpClient} below, made resilient. */
-export const layer = (recover: Recovery): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
+export const layer = (
+  address: Address,
+  recover: Recovery
+): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
   Layer.effect(
     HttpClient.HttpClient,
-    Effect.map(HttpClient.HttpClient, (client) => resilient(client, recover))
+    Effect.map(HttpClient.HttpClient, (client) => resilient(client, address, recover))
   )

@@ -37,12 +37,12 @@ const SinceFromText = Schema.transformOrFail(Schema.String, Since, {
 export const since = Flag.text({
   name: "since",
   placeholder: "TIME",
-  description: "All of them since then: 30m, 1h, 2d ago, or a time"
+  description: "All events since then: 30m, 1h or 2d ago, or a time"
 }).pipe(Flag.withSchema(SinceFromText), Flag.optional)
 
 /** How many events are shown at most. */
 export const limit = Flag.number(
-  { name: "limit", placeholder: "NUMBER", description: "At most so many, the newest (default: 50)" },
+  { name: "limit", placeholder: "NUMBER", description: "At most this many, the newest ones (default: 50)" },
   NumberFromDigits.pipe(
     Schema.filter((limit) => limit >= 1 && limit <= 500),
     Schema.annotations({ message: () => ({ message: "limit must be an integer from 1 to 500", override: true }) })

@@ -1,16 +1,9 @@
 import * as Flag from "@port-server/command-line/command/Flag"
-import { AllocationIdFromDigits } from "@port-server/domain/Allocation"
-import { BlockSize } from "@port-server/domain/Block"
-import type { RequestedService } from "@port-server/domain/Ensure"
-import { Name } from "@port-server/domain/Name"
-import { NumberFromDigits, PortFromDigits, RequestedPortFromDigits } from "@port-server/domain/Port"
-import * as Effect from "effect/Effect"
-import * as ParseResult from "effect/ParseResult"
-import * as Schema from "effect/Schema"
 
-// The flags that commands share. `completes` is the field of allocations whose values complete them.
+// The flags that need no schema, apart from the others: a short command loads only these.
 
-const name = (field: "app" | "instance" | "service", description: string, variable?: string) =>
+/** A flag for a name; `completes` is the field of allocations whose values complete it. */
+export const name = (field: "app" | "instance" | "service", description: string, variable?: string) =>
   Flag.text({
     name: field,
     placeholder: "NAME",
@@ -22,115 +15,10 @@ const name = (field: "app" | "instance" | "service", description: string, variab
 export const app = name("app", "Application name")
 export const instance = name("instance", "Instance name")
 export const service = name("service", "Service name")
-export const wantedPort = Flag.number(
-  { name: "port", placeholder: "PORT", description: "Exactly this port; 0 for the first free one (default)" },
-  RequestedPortFromDigits
-).pipe(Flag.withDefault(0))
-
-/** The port of an allocation. */
-export const port = Flag.number(
-  { name: "port", placeholder: "PORT", description: "Port number", completes: "port" },
-  PortFromDigits
-)
-export const id = Flag.number(
-  { name: "id", placeholder: "ID", description: "The allocation with this id, and no filter", completes: "id" },
-  AllocationIdFromDigits.annotations({
-    message: () => ({ message: "id must be a positive integer", override: true })
-  })
-).pipe(Flag.optional)
-
-/** How many consecutive ports a service has. */
-export const size = Flag.number(
-  { name: "size", placeholder: "NUMBER", description: "Each as a block of so many consecutive ports" },
-  Schema.compose(NumberFromDigits, Schema.typeSchema(BlockSize))
-).pipe(Flag.optional)
 
 export const appFilter = name("app", "Only this application").pipe(Flag.withDefault(""))
 export const instanceFilter = name("instance", "Only this instance").pipe(Flag.withDefault(""))
 export const serviceFilter = name("service", "Only this service").pipe(Flag.withDefault(""))
-export const portFilter = Flag.number(
-  { name: "port", placeholder: "PORT", description: "Only this port", completes: "port" },
-  RequestedPortFromDigits
-).pipe(Flag.withDefault(0))
-
-/** Which instance of which app, where it is not the one of the current folder. */
-export const contextFlags = {
-  app: name("app", "Application name (default: the repository's)", "PORTCTL_APP").pipe(
-    Flag.withSchema(Name("app")),
-    Flag.optional
-  ),
-  instance: name("instance", "Instance name (default: the worktree's)", "PORTCTL_INSTANCE").pipe(
-    Flag.withSchema(Name("instance")),
-    Flag.optional
-  )
-}
-
-const Service = Schema.Struct({
-  service: Name("service"),
-  port: Schema.optionalWith(RequestedPortFromDigits, { exact: true })
-})
-
-const decodeService = ParseResult.decode(Service)
-
-/** Services as the command line names them: `web`, or `db=5432` with its exact port. */
-export const ServicesFromText = Schema.transformOrFail(
-  Schema.Array(Schema.String),
-  Schema.Array(Schema.typeSchema(Service)),
-  {
-    strict: true,
-    // One by one: the message on a bad one does not depend on its place.
-    decode: (items) =>
-      Effect.forEach(items, (item) => {
-        const [service = "", ...port] = item.trim().split("=")
-        return decodeService(port.length === 0 ? { service } : { service, port: port.join("=") })
-      }),
-    encode: (services) =>
-      ParseResult.succeed(services.map(({ port, service }) => (port === undefined ? service : `${service}=${port}`)))
-  }
-)
-
-const serviceList = (description: string) =>
-  Flag.list({ name: "service", placeholder: "NAME[=PORT]", description, completes: "service" }).pipe(
-    Flag.withSchema(ServicesFromText),
-    Flag.withDefault<ReadonlyArray<RequestedService>>([])
-  )
-
-/** The services of a command, each with the exact port that is wanted for it, if any. */
-export const services = serviceList("These services, not those of portctl.json")
-
-const Names = Schema.Array(Schema.compose(Schema.Trim, Name("service")))
-
-/** The services that a command is about, without ports. */
-export const serviceNames = Flag.list({
-  name: "service",
-  placeholder: "NAME",
-  description: "Only these services",
-  completes: "service"
-}).pipe(Flag.withSchema(Names), Flag.withDefault<ReadonlyArray<string>>([]))
-
-/** The service whose processes a command ends. */
-export const killedService = name("service", "The service whose port it is").pipe(
-  Flag.withSchema(Name("service")),
-  Flag.optional
-)
-
-/** The port on which a command ends processes. */
-export const killedPort = Flag.number(
-  { name: "port", placeholder: "PORT", description: "The port, whoever holds it", completes: "port" },
-  PortFromDigits
-).pipe(Flag.optional)
-
-/** The services of a new project file, each with the port that it prefers, if any. */
-export const newServices = serviceList("Its services (default: web), with the ports that they prefer")
-
-/** The services that a command needs in addition to those of the project file. */
-export const moreServices = serviceList("These services too; PORT is that of the only one named")
-
-/** The one service of a command. */
-export const oneService = name("service", "The service (default: the only one, or web)").pipe(
-  Flag.withSchema(Name("service")),
-  Flag.optional
-)
 
 export const json = Flag.boolean("json", "Print the API's response as JSON")
 export const quiet = Flag.boolean("quiet", "Print the port number alone")

@@ -81,6 +81,13 @@ export const readsNoFile = ({ command, flags }: ComposeArguments): boolean => {
   )
 }
 
+/** Commands for containers that are there already, and for images. */
+const withoutPorts =
+  "attach build cp down events exec images kill logs pause port ps pull push rm stats stop top unpause wait".split(" ")
+
+/** Whether Compose starts nothing, and shows no ports of the files: none need to be there for it. */
+export const needsNoPorts = ({ command: [name = ""] }: ComposeArguments): boolean => withoutPorts.includes(name)
+
 /** How many containers of a service the command line wants: `up --scale web=3`, `scale web=3`. */
 export const scalesOf = ({ command: [name, ...words] }: ComposeArguments): ReadonlyMap<string, number> => {
   const pairs =

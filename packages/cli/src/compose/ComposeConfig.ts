@@ -2,31 +2,46 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
 import type { ComposeArguments } from "./ComposeArguments.ts"
-import { modelFlags } from "./ComposeArguments.ts"
+import { modelFlags, valuesOf } from "./ComposeArguments.ts"
 import { ComposeModel } from "./ComposeModel.ts"
 import type { ComposeProgram, Ended } from "./ComposeProgram.ts"
+import * as PodmanModel from "./PodmanModel.ts"
+import { folderName } from "./ProjectName.ts"
 
 /** Compose does not accept the project; the sentence is its own. */
 const refusal = ({ status, stderr }: Ended): CliError => {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !/level=warning|^WARN/.test(line))
-  return CliError.make(lines.map((line) => line.trim()).join("; ") || "Compose cannot read the project", {
-    exitCode: typeof status === "number" ? status : 1
-  })
+  // Of an error of Python, the last line says what it is.
+  const told = /^Traceback/m.test(stderr) ? lines.slice(-1) : lines
+  const message = told.map((line) => line.trim()).join("; ") || "Compose cannot read the project"
+  // Of a flag that it does not know, config ends with another status than all other commands.
+  const exitCode = /^unknown (shorthand )?flag/.test(message) ? 16 : status
+  return CliError.make(message, { exitCode: typeof exitCode === "number" ? exitCode : 1 })
 }
 
 const decode = Schema.decodeUnknown(ComposeModel)
 
-/** The resolved model of a project, with the services of all profiles. */
+/** The resolved model of the project in a folder, with the services of all profiles. */
 export const read = Effect.fnUntraced(function* (
   program: ComposeProgram,
   args: ComposeArguments,
   env: Readonly<Record<string, string>>,
+  folder: string,
   more: ReadonlyArray<string> = []
 ) {
-  const flags = [...modelFlags(args), ...more, "--profile", "*"]
-  const ended = yield* program.capture([...flags, "config", "--format", "json"], env)
+  const { isPodman, words } = program
+  // podman-compose knows no name for all profiles.
+  const profiles = isPodman ? valuesOf(args, "--profile") : ["*"]
+  const flags = [...modelFlags(args), ...more, ...profiles.flatMap((profile) => ["--profile", profile])]
+  const ended = yield* program.capture([...flags, "config", ...(isPodman ? [] : ["--format", "json"])], env)
   if (ended.status !== 0) return yield* refusal(ended)
-  return yield* Effect.mapError(decode(ended.stdout), () =>
-    CliError.make(`${program.words.join(" ")} config prints no model that portctl understands`)
+  const said = valuesOf(args, "--project-name").at(-1) ?? env["COMPOSE_PROJECT_NAME"]
+  const names = { said, usual: folderName(folder, "") }
+  const text = isPodman
+    ? Effect.tryPromise(() => PodmanModel.toJson(ended.stdout, names))
+    : Effect.succeed(ended.stdout)
+  return yield* Effect.mapError(
+    Effect.flatMap(text, (text) => decode(text)),
+    () => CliError.make(`${words.join(" ")} config prints no model that portctl understands`)
   )
 })

@@ -1,18 +1,19 @@
-import { relative, sep } from "node:path"
+import { relative } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Here } from "../project/ProjectContext.ts"
 import { heldPorts } from "../project/ProjectPorts.ts"
 import { parse } from "./ComposeArguments.ts"
 import * as ComposeFiles from "./ComposeFiles.ts"
 import * as ComposeProjects from "./ComposeProjects.ts"
-import { isOthers, normalized } from "./ProjectName.ts"
+import * as MovedProject from "./MovedProject.ts"
+import { folderName, isOthers } from "./ProjectName.ts"
 
-/** The variable by which Compose is told the name of a project. */
+/** The variable that gives Compose the name of a project. */
 export const nameVariable = "COMPOSE_PROJECT_NAME"
 
 type Environment = Readonly<Record<string, string>>
 
-/** What the environment says of the project's name. */
+/** The project's name in the environment. */
 export interface SaidName {
   /** The environment without a name that is not the user's. */
   readonly env: Environment
@@ -25,7 +26,7 @@ export interface SaidName {
 export const saidName = (env: Environment, folder: string): SaidName => {
   const { [nameVariable]: name = "", ...rest } = env
   if (name === "") return { env: rest, name: undefined, notes: [] }
-  const known = ComposeProjects.all()
+  const known = ComposeProjects.seenFrom(folder)
   if (isOthers(name, folder, known)) {
     const owner = known.find((each) => each.name === name)?.folder ?? ""
     return {
@@ -43,10 +44,10 @@ export const topOf = ({ folder, workingCopy }: Here): string =>
   workingCopy.project === undefined ? folder : folder.slice(0, -workingCopy.project.length - 1)
 
 /** The name that Compose files give a project, where it is plain text in them. */
-const nameIn = (text: string, folder: string): string | undefined => {
+const nameIn = (text: string, folder: string, app: string): string | undefined => {
   const names = [...text.matchAll(/^name:\s*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#"'][^\s#]*))\s*(?:#.*)?$/gm)]
   const [, double, single, plain] = names.at(-1) ?? []
-  const name = double ?? single ?? plain ?? normalized(folder.split(sep).at(-1) ?? "")
+  const name = double ?? single ?? plain ?? folderName(folder, app)
   return /^[a-z0-9][-_a-z0-9]*$/.test(name) ? name : undefined
 }
 
@@ -62,12 +63,14 @@ export const projectOf = Effect.fnUntraced(function* (
   const top = topOf(here)
   if (main === "" || relative(top, folder).startsWith("..")) return undefined
   const copy = top
-  const known = ComposeProjects.all().find((each) => each.folder === folder && !each.isSaid)
+  const known = ComposeProjects.all().find((each) => MovedProject.isOf(each, folder) && !each.isSaid)
   const steered = [nameVariable, "COMPOSE_FILE"].some(
     (name) => env[name] !== undefined || ComposeFiles.setsInEnvFile(parse([]), folder, env, name)
   )
   if (known === undefined && steered) return undefined
-  const given = known?.given ?? nameIn(ComposeFiles.textOf({ paths }), folder)
+  const isMoved = known !== undefined && known.folder !== folder
+  const kept = known !== undefined && (steered || !isMoved) ? MovedProject.givenIn(known, folder) : undefined
+  const given = kept ?? nameIn(ComposeFiles.textOf({ paths }), folder, app)
   if (given === undefined) return undefined
   return yield* ComposeProjects.claim(
     { folder, copy, app, instance, given, isSaid: false, isInEnvFile: false },
@@ -79,7 +82,7 @@ export const projectOf = Effect.fnUntraced(function* (
 /** The services of the registry that Compose projects of a working copy have, as far as they hold ports. */
 export const heldServices = Effect.fnUntraced(function* (here: Here, known: ReadonlyArray<string>) {
   const copy = topOf(here)
-  const names = ComposeProjects.all().flatMap((each) => (each.copy === copy ? each.services : []))
+  const names = ComposeProjects.seenIn([copy]).flatMap((each) => (each.copy === copy ? each.services : []))
   const more = [...new Set(names)].filter((name) => !known.includes(name))
   if (more.length === 0) return []
   const { allocations } = yield* heldPorts(here)

@@ -4,6 +4,7 @@ import { delimiter, dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
+import * as BoundedFile from "../platform/BoundedFile.ts"
 import { type ComposeArguments, valuesOf } from "./ComposeArguments.ts"
 import type { ComposeProgram } from "./ComposeProgram.ts"
 
@@ -57,7 +58,7 @@ export const currentFolder = (env: Environment): string => {
 
 const read = (file: string): string => {
   try {
-    return NodeFs.readFileSync(file, "utf8")
+    return BoundedFile.read(file).toString("utf8")
   } catch {
     // Compose reports what is wrong with it.
     return ""
@@ -73,9 +74,15 @@ const envFiles = (args: ComposeArguments, folder: string, env: Environment) => {
   return (named.length > 0 ? named : [".env"]).map((file) => resolve(folder, file))
 }
 
+/** A space of Compose's, without those that end a line for `^`. */
+const space = "[ \\t\\v\\f\\u0085\\u00a0]"
+
 /** Whether a file for variables sets one of these. */
 export const setsInEnvFile = (args: ComposeArguments, folder: string, env: Environment, variable: string): boolean =>
-  envFiles(args, folder, env).some((file) => new RegExp(`^\\s*(export\\s+)?${variable}\\s*[=:]`, "m").test(read(file)))
+  envFiles(args, folder, env).some((file) =>
+    // With line breaks, each of many empty lines would be the beginning of a search through all others.
+    new RegExp(`^${space}*(export${space}+)?${variable}${space}*[=:]`, "m").test(read(file))
+  )
 
 const Labels = Schema.parseJson(
   Schema.Struct({
@@ -101,6 +108,20 @@ const askCompose = Effect.fnUntraced(function* (program: ComposeProgram, args: C
   return services.x.labels
 })
 
+/** The folder in which Compose begins to look for files. */
+const startOf = (args: ComposeArguments, env: Environment): string => {
+  const [given] = valuesOf(args, "--project-directory")
+  return given === undefined ? currentFolder(env) : resolve(currentFolder(env), given)
+}
+
+/** Whether a command line names a project and there is no file: Compose knows its containers by the name. */
+export const areNone = (args: ComposeArguments, env: Environment): boolean => {
+  const start = startOf(args, env)
+  const isNamed = valuesOf(args, "--project-name").length > 0 || Boolean(env["COMPOSE_PROJECT_NAME"])
+  const isFileSaid = valuesOf(args, "--file").length > 0 || Boolean(env["COMPOSE_FILE"])
+  return isNamed && !isFileSaid && !setsInEnvFile(args, start, env, "COMPOSE_FILE") && findDefault(start).length === 0
+}
+
 /** The files of the project that a command line is about. */
 export const find = Effect.fnUntraced(function* <E>(
   finding: Effect.Effect<ComposeProgram, E>,
@@ -108,8 +129,7 @@ export const find = Effect.fnUntraced(function* <E>(
   env: Environment
 ) {
   const cwd = currentFolder(env)
-  const [given] = valuesOf(args, "--project-directory")
-  const start = given === undefined ? cwd : resolve(cwd, given)
+  const start = startOf(args, env)
   const named = valuesOf(args, "--file")
   if (named.includes("-")) {
     return yield* CliError.make("portctl compose cannot read the Compose file from stdin: write it to a file for -f")
@@ -127,7 +147,8 @@ export const find = Effect.fnUntraced(function* <E>(
   const files: ComposeFiles = {
     paths: all,
     // Where Compose finds no file, it says so.
-    folder: given === undefined && main !== undefined ? dirname(resolve(cwd, main)) : start,
+    folder:
+      main === undefined || valuesOf(args, "--project-directory").length > 0 ? start : dirname(resolve(cwd, main)),
     isNamed: named.length > 0,
     variant: named.length > 0 ? createHash("sha256").update(all.join("\0")).digest("hex").slice(0, 8) : ""
   }

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
+import * as KnownProgram from "./KnownProgram.ts"
 
 /** How a run of Compose ended. */
 export interface Ended {
@@ -27,15 +28,25 @@ const capture = (words: ReadonlyArray<string>, env: Environment, input = ""): Ef
     return Effect.sync(() => child.kill())
   })
 
-/** Where Compose may be: Docker's plugin, or a program of its own. */
-const programs: ReadonlyArray<ReadonlyArray<string>> = [["docker", "compose"], ["docker-compose"]]
+/** A kind of Compose, and its first version whose override replaces the ports of a service. */
+interface Kind {
+  readonly title: string
+  readonly first: readonly [number, number, number]
+}
 
-/** The first version whose override replaces the ports of a service. */
-const firstVersion = [2, 24, 4] as const
+const docker: Kind = { title: "Docker Compose 2.24.4", first: [2, 24, 4] }
+const podman: Kind = { title: "podman-compose 1.4", first: [1, 4, 0] }
 
-const isEnough = (version: string): boolean => {
+/** Where Compose may be: Docker's plugin, a program of its own, or Podman's. */
+const programs: ReadonlyArray<readonly [kind: Kind, ...words: ReadonlyArray<string>]> = [
+  [docker, "docker", "compose"],
+  [docker, "docker-compose"],
+  [podman, "podman-compose"]
+]
+
+const isEnough = (version: string, { first }: Kind): boolean => {
   const found = version.split(/[.+-]/).map(Number)
-  for (const [index, needed] of firstVersion.entries()) {
+  for (const [index, needed] of first.entries()) {
     if ((found[index] ?? 0) !== needed) return (found[index] ?? 0) > needed
   }
   return true
@@ -52,34 +63,52 @@ export interface ComposeProgram {
   /** The words that start it. */
   readonly words: ReadonlyArray<string>
   readonly version: string
+  /** Whether it is podman-compose, which prints other models. */
+  readonly isPodman: boolean
   /** Run it to its end. */
   readonly capture: (args: ReadonlyArray<string>, env: Environment, input?: string) => Effect.Effect<Ended>
 }
 
+const programOf = ([kind, ...words]: (typeof programs)[number], version: string): ComposeProgram => ({
+  words,
+  version,
+  isPodman: kind === podman,
+  capture: (args, env, input) => capture([...words, ...args], env, input)
+})
+
+/** Docker's plugin, which most machines have: what is asked of it costs no time while {@link find} looks. */
+export const likely = programOf([docker, "docker", "compose"], "")
+
 /** The Compose of this machine, of whatever version; fails where there is none. */
 export const find = Effect.fnUntraced(function* (env: Environment) {
-  for (const words of programs) {
+  for (const each of programs) {
+    const [, ...words] = each
     const version = yield* versionOf(words, env)
-    if (version === undefined) continue
-    const program: ComposeProgram = {
-      words,
-      version,
-      capture: (args, env, input) => capture([...words, ...args], env, input)
-    }
-    return program
+    if (version !== undefined) return programOf(each, version)
   }
   return yield* CliError.make(
-    "there is no Docker Compose: neither docker compose nor docker-compose can be run (docs.docker.com/compose/install)",
+    "there is no Docker Compose: none of docker compose, docker-compose and podman-compose can be run (docs.docker.com/compose/install)",
     { exitCode: 127 }
   )
 })
 
 /** The Compose of this machine; fails where it is too old. */
 export const findNew = Effect.fnUntraced(function* (env: Environment) {
+  const files = KnownProgram.filesOf(env)
   const program = yield* find(env)
-  if (isEnough(program.version)) return program
-  const { version, words } = program
-  return yield* CliError.make(
-    `portctl compose needs Docker Compose ${firstVersion.join(".")} or newer, and ${words.join(" ")} is ${version}`
-  )
+  const { isPodman, version, words } = program
+  const kind = isPodman ? podman : docker
+  if (!isEnough(version, kind)) {
+    return yield* CliError.make(`portctl compose needs ${kind.title} or newer, and ${words.join(" ")} is ${version}`)
+  }
+  yield* KnownProgram.remember({ words: words.join(" "), version, files })
+  return program
 })
+
+/** What {@link findNew} found before, if it may be that still: to ask its version takes as long as to read a project. */
+export const known = (env: Environment): ComposeProgram | undefined => {
+  const found = KnownProgram.recall(env)
+  const program = programs.find(([, ...words]) => words.join(" ") === found?.words)
+  if (found === undefined || program === undefined || !isEnough(found.version, program[0])) return undefined
+  return programOf(program, found.version)
+}

@@ -1,5 +1,5 @@
 import * as NodeFs from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -8,16 +8,23 @@ import { CliError } from "../errors/CliError.ts"
 import { cannotWrite, codeOf } from "../errors/FileError.ts"
 import * as AtomicFile from "../platform/AtomicFile.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
+import { attempt } from "../platform/Process.ts"
+import type { Changes } from "../run/CommandEnvironment.ts"
+import * as MovedProject from "./MovedProject.ts"
 import { candidates, isOthers, type NamedProject, type Unnamed } from "./ProjectName.ts"
 
 const Header = Schema.parseJson(
   Schema.Struct({
     folder: Schema.String,
+    id: Schema.optionalWith(Schema.String, { default: () => "" }),
     copy: Schema.String,
     given: Schema.String,
     isSaid: Schema.Boolean,
     services: Schema.Array(Schema.String),
-    checked: Schema.String
+    checked: Schema.String,
+    changes: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.NullOr(Schema.String) }), {
+      default: () => ({})
+    })
   })
 )
 
@@ -27,8 +34,9 @@ export interface ComposeProject extends Schema.Schema.Type<typeof Header> {
   readonly name: string
   /** The path of its override. */
   readonly file: string
-  // folder: that of its Compose file. copy: that of its working copy. given: the name that Compose gives it by itself.
-  // isSaid: the user has named it. services: those of the registry. checked: the model and override of the last check.
+  // folder: that of its Compose file. id: which one that is. copy: that of its working copy. given: the name that Compose
+  // gives it by itself. isSaid: the user has named it. services: those of the registry. checked: the model and override of
+  // the last check. changes: what differed from the user's environment in the last run.
 }
 
 const extension = ".yaml"
@@ -52,16 +60,25 @@ const readProject = (file: string, name: string): ReadonlyArray<ComposeProject> 
 }
 
 /** All projects that are known. */
-export const all = (): ReadonlyArray<ComposeProject> => {
-  let names: ReadonlyArray<string>
-  try {
-    names = NodeFs.readdirSync(folderPath())
-  } catch {
-    return []
-  }
-  return names
+export const all = (): ReadonlyArray<ComposeProject> =>
+  (attempt(() => NodeFs.readdirSync(folderPath())) ?? [])
     .filter((name) => name.endsWith(extension))
     .flatMap((name) => readProject(join(folderPath(), name), name.slice(0, name.indexOf("."))))
+
+/** The same, where one of a folder that was moved is known to be in it. */
+export const seenFrom = (folder: string, known = all()): ReadonlyArray<ComposeProject> =>
+  known.map((each) => (MovedProject.isOf(each, folder) ? { ...each, folder } : each))
+
+/** The same, where those that were moved into a working copy, of which one of the folders is part, are in that one. */
+export const seenIn = (folders: ReadonlyArray<string>): ReadonlyArray<ComposeProject> => {
+  const copies = [...new Set(folders.flatMap(MovedProject.foldersUp))]
+  return all().map((each) => ({ ...each, ...MovedProject.placeIn(each, copies) }))
+}
+
+/** What differed from the user's environment in the last run of a folder's project. */
+export const lastChanges = (projects: ReadonlyArray<ComposeProject>, folder: string): Changes => {
+  const { changes = {} } = projects.find((each) => each.folder === folder && Object.keys(each.changes).length > 0) ?? {}
+  return new Map(Object.entries(changes).map(([name, value]) => [name, value ?? undefined]))
 }
 
 /** Whether a service of the registry, or a port of a block, is one of a Compose project in a folder that is there. */
@@ -73,14 +90,25 @@ export const hasService = (projects: ReadonlyArray<ComposeProject>, path: string
       NodeFs.existsSync(folder)
   )
 
+/**
+ * Forget the projects whose folder is gone, while its parent is there, for a disk may be unmounted; a sentence for each.
+ *
+ * @param folders of working copies: what was moved there is not gone
+ */
+export const forgetGone = (folders: ReadonlyArray<string>, isDryRun: boolean): ReadonlyArray<string> =>
+  seenIn(folders)
+    .filter(({ folder }) => !NodeFs.existsSync(folder) && NodeFs.existsSync(dirname(folder)))
+    .map(({ file, folder, name }) => {
+      if (!isDryRun) NodeFs.rmSync(file, { force: true })
+      return `${isDryRun ? "would forget" : "forgot"} the Compose project ${name} of ${folder}, which is gone`
+    })
+
+/** The override of a project, without its first lines. */
+const textOf = ({ file, name }: ComposeProject): string =>
+  attempt(() => NodeFs.readFileSync(file, "utf8").split("\n").slice(2).join("\n")) ?? `name: ${name}\n`
+
 /** The real path of a folder, or what is left of it. */
-export const realPath = (folder: string): string => {
-  try {
-    return NodeFs.realpathSync(folder)
-  } catch {
-    return folder
-  }
-}
+export const realPath = (folder: string): string => attempt(() => NodeFs.realpathSync(folder)) ?? folder
 
 /** A folder's text, as the first lines of an override have it. */
 export const headerOf = ({ file: _file, name: _name, ...project }: ComposeProject): string =>
@@ -124,18 +152,27 @@ export const claim = Effect.fnUntraced(function* (project: Unnamed, variant: str
   const known = all()
   const own = known.find(
     (each) =>
-      each.folder === folder && each.isSaid === isSaid && each.given === given && each.file === fileOf(each.name, "")
+      MovedProject.isOf(each, folder) &&
+      each.isSaid === isSaid &&
+      MovedProject.hasGiven(each, folder, given) &&
+      each.file === fileOf(each.name, "")
   )
   const client = yield* PortServerClient
+  const place = { folder, id: MovedProject.idOf(folder), copy, given, isSaid }
   const named = (name: string): ComposeProject => ({
-    ...{ folder, copy, given, isSaid, name, file: fileOf(name, variant), services: [], checked: "" },
-    ...known.find(({ file }) => file === fileOf(name, variant))
+    ...{ name, file: fileOf(name, variant), services: [], checked: "", changes: {} },
+    ...known.find(({ file }) => file === fileOf(name, variant)),
+    ...place
   })
-  if (own !== undefined) return named(own.name)
+  if (own !== undefined) {
+    if ((own.folder !== folder || own.id !== place.id) && !isDryRun) yield* write({ ...own, ...place }, textOf(own))
+    return named(own.name)
+  }
   const containers = yield* projectsOfContainers(client)
+  const others = [...seenFrom(folder, known), ...containers]
   for (const name of candidates(project, containers)) {
-    if (isOthers(name, folder, [...known, ...containers])) continue
-    const found = { ...named(name), folder, copy, given, isSaid }
+    if (isOthers(name, folder, others)) continue
+    const found = named(name)
     if (isDryRun) return found
     const isKnown = known.some(({ file }) => file === fileOf(name, ""))
     const isWritten = yield* write({ ...found, file: fileOf(name, "") }, `name: ${name}\n`, !isKnown)

@@ -1,5 +1,5 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { Port } from "@port-server/domain/Port"
+import type { EnsureResult } from "@port-server/domain/Ensure"
 import { variableOf } from "@port-server/domain/ServiceVariable"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -9,19 +9,21 @@ import { ownerElsewhere } from "../project/PortOwner.ts"
 import { ensureVariables } from "../project/PortVariables.ts"
 import { type Here, here } from "../project/ProjectContext.ts"
 import { ensureWished, heldPorts, instanceLabel, settingsOf } from "../project/ProjectPorts.ts"
-import { inherited, textOf } from "../run/CommandEnvironment.ts"
+import { type Changes, inherited, textOf } from "../run/CommandEnvironment.ts"
 import { type Prepared, prepare } from "../run/RunVariables.ts"
 import { type ComposeArguments, scalesOf, valuesOf } from "./ComposeArguments.ts"
-import * as ComposeConfig from "./ComposeConfig.ts"
 import { heldServices, nameVariable, saidName, topOf } from "./ComposeEnvironment.ts"
 import * as ComposeFiles from "./ComposeFiles.ts"
 import type { ComposeModel } from "./ComposeModel.ts"
-import * as ComposeProgram from "./ComposeProgram.ts"
+import type * as ComposeProgram from "./ComposeProgram.ts"
 import * as ComposeProjects from "./ComposeProjects.ts"
+import * as ModelReading from "./ModelReading.ts"
 import { overrideOf } from "./Override.ts"
+import * as PortHolders from "./PortHolders.ts"
 import { servicesOf } from "./PortPlan.ts"
 import { isOthers } from "./ProjectName.ts"
 import { type Published, publishedPorts, rangeText, type Wanted, wantedOf } from "./PublishedPorts.ts"
+import { wishedOf } from "./WishedPorts.ts"
 
 type Environment = Readonly<Record<string, string>>
 
@@ -40,6 +42,8 @@ export interface ComposeRun {
   readonly firsts: ReadonlyMap<Wanted, number>
   readonly project: ComposeProjects.ComposeProject
   readonly override: string
+  /** Who has ports that are not this working copy's. */
+  readonly holderOf: Effect.Effect.Success<ReturnType<typeof PortHolders.lookAt>>
   /** What changes in the environment of Compose, and the notes on it. */
   readonly variables: Prepared
   readonly notes: ReadonlyArray<string>
@@ -54,6 +58,9 @@ export const changed = (env: Environment, changes: Prepared["changes"]): Environ
   }
   return Object.fromEntries(result)
 }
+
+/** Changes in the form that is kept. */
+const recorded = (changes: Changes) => Object.fromEntries([...changes].map(([name, value]) => [name, value ?? null]))
 
 /** The services whose variables are not those of others too. */
 const withOwnVariables = (services: ReadonlyArray<string>, settings: ReturnType<typeof settingsOf>) => {
@@ -71,62 +78,67 @@ const variablesFor = Effect.fnUntraced(function* (
   place: Here,
   services: ReadonlyArray<string>,
   env: Environment,
-  isDryRun: boolean
+  options: { readonly isDryRun: boolean; readonly held?: EnsureResult | undefined }
 ) {
   const asked = withOwnVariables(services, settingsOf(place)).map((service) => ({ service }))
-  const variables = yield* ensureVariables(place, asked, { isMain: true, isWhole: true, isDryRun })
+  const variables = yield* ensureVariables(place, asked, { isMain: true, isWhole: true, ...options })
   const { ensured, values } = variables
   return { ensured, ...(yield* prepare(values, env, instanceLabel(ensured), ownerElsewhere(variables))) }
 })
 
 /** Refuse a name on the command line that is another working copy's: its containers would be replaced. */
 const checkName = Effect.fnUntraced(function* (name: string, folder: string) {
-  const known = [...ComposeProjects.all(), ...(yield* ComposeProjects.projectsOfContainers(yield* PortServerClient))]
+  const containers = yield* ComposeProjects.projectsOfContainers(yield* PortServerClient)
+  const known = [...ComposeProjects.seenFrom(folder), ...containers]
   if (!isOthers(name, folder, known)) return
   const owner = known.find((each) => each.name === name && each.folder !== folder)
   return yield* CliError.make(
-    `the Compose project ${name} is that of ${owner?.folder}; choose another name, or leave --project-name out`
+    `the Compose project ${name} belongs to ${owner?.folder}; choose another name, or leave --project-name out`
   )
 })
 
 /** The services of a working copy before Compose is asked: those of its files, or else those that have ports. */
 const servicesBefore = Effect.fnUntraced(function* (place: Here) {
   if (place.project === undefined) {
-    return [...new Set((yield* heldPorts(place)).allocations.map(({ service }) => service))]
+    const held = yield* heldPorts(place)
+    return { named: [...new Set(held.allocations.map(({ service }) => service))], held }
   }
   const names = [...settingsOf(place).keys()]
-  return [...names, ...(yield* heldServices(place, names)).map(({ service }) => service)]
+  return { named: [...names, ...(yield* heldServices(place, names)).map(({ service }) => service)] }
 })
 
-/** Find out what Compose does with a command line here, and ensure its ports; with `isDryRun`, nothing is changed. */
-export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, isDryRun: boolean) {
+/**
+ * Find out what Compose does with a command line here. Its ports are ensured; or it is a plan, or needs no ports, and
+ * nothing is changed.
+ */
+export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purpose: "ensure" | "plan" | "none") {
+  const isDryRun = purpose !== "ensure"
   const user = textOf(inherited())
-  const finding = yield* Effect.fork(ComposeProgram.findNew(user))
-  const place = yield* here({ app: Option.none(), instance: Option.none() })
-  const copy = topOf(place)
-  const files = yield* ComposeFiles.find(Fiber.join(finding), args, user)
+  const found = yield* ModelReading.findProgram(user)
+  const files = yield* ComposeFiles.find(found.finding, args, user)
   const folder = ComposeProjects.realPath(files.folder)
   const said = saidName(user, folder)
-  const projects = ComposeProjects.all()
-  const named = yield* servicesBefore(place)
+  const projects = ComposeProjects.seenFrom(folder)
+  const likely = changed(said.env, ComposeProjects.lastChanges(projects, folder))
+  const readModel = yield* ModelReading.begin(found, { args, folder, env: likely })
+  const place = yield* here({ app: Option.none(), instance: Option.none() })
+  const copy = topOf(place)
+  const { held, named } = yield* servicesBefore(place)
+  const text = ComposeFiles.textOf(files)
+  const looking = yield* Effect.fork(PortHolders.lookAt(purpose === "plan" ? PortHolders.portsIn(text) : []))
   // Nothing is allocated yet: the file says which numbers are preferred.
-  const before = yield* variablesFor(place, named, said.env, true)
+  const before = yield* variablesFor(place, named, said.env, { isDryRun: true, held })
   const env = changed(said.env, before.changes)
-  const program = yield* Fiber.join(finding)
-  const model = yield* ComposeConfig.read(program, args, env)
+  const { model, program } = yield* readModel(env, place.app)
 
-  const published = publishedPorts(model, scalesOf(args), ComposeFiles.textOf(files))
+  const published = publishedPorts(model, scalesOf(args), text)
   const wanted = wantedOf(published)
   const services = servicesOf(wanted, {
     held: new Set(named),
     others: new Set(projects.flatMap((each) => (each.copy === copy && each.folder !== folder ? each.services : []))),
     prefix: model.name
   })
-  const wished = [...services].map(([{ first, size }, service]) => ({
-    service,
-    prefer: Port.make(first),
-    ...(size > 1 ? { size } : {})
-  }))
+  const wished = yield* wishedOf(services, named)
   const after = wished.length === 0 ? before.ensured : yield* ensureWished(place, wished, isDryRun)
   const firsts = new Map(
     [...services].flatMap(([each, name]) => {
@@ -141,9 +153,11 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, isDr
   const isInEnvFile = ComposeFiles.setsInEnvFile(args, files.folder, user, nameVariable)
   const unnamed = { ...after, folder, copy, given: model.name, isSaid, isInEnvFile }
   const claimed = yield* ComposeProjects.claim(unnamed, files.variant, isDryRun)
-  const project = { ...claimed, services: [...services.values()] }
-  const isFirst = after.instance === "main" && project.name === model.name
-  const variables = yield* variablesFor(place, [...new Set([...named, ...services.values()])], said.env, isDryRun)
+  const isFirst = after.instance === "main" && claimed.name === model.name
+  const variables = isDryRun
+    ? before
+    : yield* variablesFor(place, [...new Set([...named, ...services.values()])], said.env, { isDryRun: false })
+  const project = { ...claimed, services: [...services.values()], changes: recorded(variables.changes) }
   const run: ComposeRun = {
     program,
     args,
@@ -154,8 +168,9 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, isDr
     published,
     firsts,
     project,
-    override: overrideOf(model, published, firsts, { name: project.name, isFirst }),
+    override: overrideOf(model, published, firsts, { name: project.name, isFirst, isPodman: program.isPodman }),
     variables,
+    holderOf: yield* Fiber.join(looking),
     notes: [...said.notes, ...variables.notes]
   }
   return run

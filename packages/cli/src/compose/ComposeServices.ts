@@ -6,6 +6,7 @@ import * as ComposeConfig from "./ComposeConfig.ts"
 import * as ComposeFiles from "./ComposeFiles.ts"
 import * as ComposeProgram from "./ComposeProgram.ts"
 import { servicesOf } from "./PortPlan.ts"
+import { folderName } from "./ProjectName.ts"
 import { publishedPorts, wantedOf } from "./PublishedPorts.ts"
 
 const none = { held: new Set<string>(), others: new Set<string>(), prefix: "" }
@@ -20,8 +21,14 @@ export const servicesIn = Effect.fnUntraced(function* (folder: string, env: Read
   if (dirname(main) !== folder) return []
   const reading = Effect.gen(function* () {
     const program = yield* ComposeProgram.find(env)
-    const args = parse(["--project-directory", folder, ...paths.flatMap((path) => ["-f", path])])
-    const model = yield* ComposeConfig.read(program, args, env)
+    const args = parse([
+      "--project-name",
+      folderName(folder, ""),
+      "--project-directory",
+      folder,
+      ...paths.flatMap((path) => ["-f", path])
+    ])
+    const model = yield* ComposeConfig.read(program, args, env, folder)
     const wanted = wantedOf(publishedPorts(model, new Map(), ComposeFiles.textOf({ paths })))
     return [...servicesOf(wanted, none)].map(([{ first, size }, service]) => ({ service, port: first, size }))
   })

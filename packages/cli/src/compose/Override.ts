@@ -1,4 +1,5 @@
 import type { ComposeModel } from "./ComposeModel.ts"
+import { shortForm } from "./PodmanModel.ts"
 import { type Published, rangeText, type Wanted } from "./PublishedPorts.ts"
 
 /** The port of a service with another number. */
@@ -17,7 +18,7 @@ export const overrideOf = (
   { services }: ComposeModel,
   published: ReadonlyArray<Published>,
   firsts: ReadonlyMap<Wanted, number>,
-  { isFirst, name }: { readonly name: string; readonly isFirst: boolean }
+  { isFirst, isPodman, name }: { readonly name: string; readonly isFirst: boolean; readonly isPodman: boolean }
 ): string => {
   const changed = Object.entries(services).flatMap(([service, { container_name }]) => {
     const own = published.filter((each) => each.service === service)
@@ -25,7 +26,7 @@ export const overrideOf = (
     const isChanged = ports.some(({ published }, index) => published !== own[index]?.port.published)
     const fields = [
       ...(container_name === undefined || isFirst ? [] : ["container_name: !reset null"]),
-      ...(isChanged ? [`ports: !override ${JSON.stringify(ports)}`] : [])
+      ...(isChanged ? [`ports: !override ${JSON.stringify(isPodman ? ports.map(shortForm) : ports)}`] : [])
     ]
     return fields.length === 0 ? [] : [`  ${JSON.stringify(service)}: {${fields.join(", ")}}`]
   })

@@ -30,7 +30,7 @@ const check = Effect.fnUntraced(function* (run: ComposeRun) {
   const final = changed(env, variables.changes)
   // Under the name that the model has without an override.
   const read = (env: ComposeRun["env"], words: ReadonlyArray<string>) =>
-    ComposeConfig.read(program, args, { ...env, [nameVariable]: model.name }, words)
+    ComposeConfig.read(program, args, { ...env, [nameVariable]: model.name }, run.files.folder, words)
   const after = yield* read(changed(final, more), flags)
   // What was allocated a moment ago has added variables, which the files may use.
   const difference = differenceOf(model, after) && differenceOf(yield* read(final, []), after)

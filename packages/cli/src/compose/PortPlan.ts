@@ -1,11 +1,10 @@
-import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import type { PortStatus } from "@port-server/domain/api/Results"
 import { socketsOf } from "@port-server/domain/Listener"
-import { Port } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ownerAndId } from "../output/AllocationTable.ts"
+import { reserves } from "../output/ContainerFormat.ts"
 import { holds } from "../output/ListenerFormat.ts"
+import type { lookAt, PortHolder } from "./PortHolders.ts"
 import { type Published, rangeText, type Wanted } from "./PublishedPorts.ts"
 
 const PortText = Schema.NullOr(Schema.Union(Schema.Int, Schema.String))
@@ -54,24 +53,27 @@ export const servicesOf = (
   return names
 }
 
-/** Who has a port of this machine: its holder, and what listens on it. */
-const whoseIs = (status: PortStatus): string | undefined => {
-  const { holder, port } = status
+/** Who has a port of this machine: its holder, and what listens on it, or needs it to start. */
+const whoseIs = (status: PortHolder): string | undefined => {
+  const { holder, port, reserved } = status
   const [first] = socketsOf(status)
+  const place = holder === undefined ? `port ${port}` : "it"
   const parts = [
     ...(holder === undefined ? [] : [`port ${port} is allocated to ${ownerAndId(holder)}`]),
-    ...(first === undefined ? [] : [holds({ first }, holder === undefined ? `port ${port}` : "it")])
+    ...(first === undefined ? [] : [holds({ first }, place)]),
+    ...(first !== undefined || reserved === undefined ? [] : [reserves(reserved, place)])
   ]
   return parts.length === 0 ? undefined : parts.join(", and ")
 }
 
 const numberOf = (text: string): number | string => (/^\d+$/.test(text) ? Number(text) : text)
 
+type HolderOf = Effect.Effect.Success<ReturnType<typeof lookAt>>
+
 /** Why a service does not have its ports of the file. */
-const reasonFor = Effect.fnUntraced(function* ({ first, size }: Wanted) {
-  const client = yield* PortServerClient
+const reasonFor = Effect.fnUntraced(function* ({ first, size }: Wanted, holderOf: HolderOf) {
   for (let port = first; port < first + size; port++) {
-    const reason = whoseIs(yield* client.check(Port.make(port)))
+    const reason = whoseIs(yield* holderOf(port))
     if (reason !== undefined) return reason
   }
   return "this working copy has had it before"
@@ -80,12 +82,17 @@ const reasonFor = Effect.fnUntraced(function* ({ first, size }: Wanted) {
 /** The ports of a model as they are here, and why some are not those of the file. */
 export const planOf = Effect.fnUntraced(function* (
   published: ReadonlyArray<Published>,
-  firsts: ReadonlyMap<Wanted, number>
+  firsts: ReadonlyMap<Wanted, number>,
+  holderOf: HolderOf
 ) {
-  const reasons = new Map<Wanted, string>()
-  for (const [wanted, first] of firsts) {
-    if (first !== wanted.first) reasons.set(wanted, yield* reasonFor(wanted))
-  }
+  const differing = [...firsts].flatMap(([wanted, first]) => (first === wanted.first ? [] : [wanted]))
+  const reasons = new Map(
+    yield* Effect.forEach(
+      differing,
+      (wanted) => Effect.map(reasonFor(wanted, holderOf), (reason) => [wanted, reason] as const),
+      { concurrency: 4 }
+    )
+  )
   return published.map(({ mapped, port: { protocol = "tcp", published: text = "", target }, service }): PlannedPort => {
     const row = { service, target, protocol, file: text === "" ? null : numberOf(text) }
     if (typeof mapped === "string") return { ...row, port: row.file, reason: mapped }

@@ -8,6 +8,10 @@ export const normalized = (name: string): string =>
     .replace(/[^-_a-z0-9]/g, "")
     .replace(/^[-_]+/, "")
 
+/** The name of a project whose files give it none, after its folder; that of Compose, where Compose has one. */
+export const folderName = (folder: string, app: string): string =>
+  normalized(basename(folder)) || normalized(app) || "compose"
+
 /** The longest that the parts of a name may be, so that a file can be called so. */
 const maxLength = 80
 
@@ -50,7 +54,10 @@ export const candidates = function* (project: Unnamed, containers: Iterable<Name
   const isOwn = [...containers].some((each) => each.name === given && each.folder === folder)
   if (instance === "main" || isSaid || isInEnvFile || isOwn) yield given
   const base = baseOf(project).slice(0, maxLength)
-  const name = [base, normalized(instance).slice(0, maxLength)].filter(Boolean).join("-")
-  yield name
+  const own = normalized(instance).slice(0, maxLength)
+  // The folder of a worktree is often called after the project already: `shop-search`.
+  const repeats = own === base || own.startsWith(`${base}-`) || own.startsWith(`${base}_`)
+  const name = repeats ? own : [base, own].filter(Boolean).join("-")
+  if (name !== base) yield name
   for (let number = 2; ; number++) yield `${name}-${number}`
 }

@@ -1,24 +1,24 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import type { Address } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
-import * as LoopbackHttpClient from "../client/LoopbackHttpClient.ts"
+import * as Transport from "../client/Transport.ts"
 import * as ComposeProgram from "../compose/ComposeProgram.ts"
 import { type Check, ok, warning } from "./Check.ts"
 
 /** What the server at an address knows of the container engine. */
-export const engineCheck = (address: ServerAddress): Effect.Effect<Check> =>
+export const engineCheck = (address: Address): Effect.Effect<Check> =>
   Effect.flatMap(PortServerClient, (client) => client.containers()).pipe(
-    Effect.provide(PortServerClient.at(address)),
-    Effect.provide(LoopbackHttpClient.layer),
+    Effect.provide(PortServerClient.over(address)),
+    Effect.provide(Transport.layer(address)),
     Effect.map(({ containers, engine: { error = "", kind, socket, status } }) => {
       if (status === "none")
         return ok("engine", "no container engine responds; portctl config set engine says where one is")
       if (status === "unknown") {
         const remedy = /EACCES|EPERM/.test(error)
-          ? "let your user use the engine, as sudo usermod -aG docker $USER does, log in again, portctl restart"
-          : "start the engine again, or portctl config set engine"
+          ? "let your user use the engine (sudo usermod -aG docker $USER), log in again, then portctl restart"
+          : "start the engine again, or choose another one with portctl config set engine"
         return warning("engine", `which containers have ports is unknown: ${error}`, remedy)
       }
       return ok("engine", `${kind === "podman" ? "Podman" : "Docker"} at ${socket}: ${containers.length} container(s)`)

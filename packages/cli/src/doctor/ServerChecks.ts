@@ -1,14 +1,15 @@
 import { existsSync } from "node:fs"
 import { version } from "@port-server/domain/Defaults"
-import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import type { Address } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
+import { isElsewhere } from "../client/OtherNetwork.ts"
 import type { EffectiveSetting } from "../server/EffectiveSettings.ts"
 import * as ServerOwner from "../server/ServerOwner.ts"
 import * as ServerPaths from "../server/ServerPaths.ts"
-import { notRunning, probe, type ServerStatus, toError } from "../server/ServerProbe.ts"
+import { locate, notRunning, type ServerStatus, toError } from "../server/ServerProbe.ts"
 import { type Check, error, ok, outputOf, warning } from "./Check.ts"
 
-const server = Effect.fnUntraced(function* (address: ServerAddress, status: ServerStatus) {
+const server = Effect.fnUntraced(function* (address: Address, status: ServerStatus) {
   if (status._tag === "NotRunning") return warning("server", notRunning(address), "portctl start")
   if (status._tag !== "Running") {
     return error("server", toError(status, address).message, "portctl status, or choose another address")
@@ -23,9 +24,31 @@ const server = Effect.fnUntraced(function* (address: ServerAddress, status: Serv
     : warning("server", `${text}, and portctl is ${version}`, "portctl restart")
 })
 
+/** The Unix socket of the running server, by which sandboxes and containers reach it. */
+const socket = (at: Address, status: ServerStatus): Check => {
+  if (status._tag !== "Running") return ok("socket", "there is one while port-server runs")
+  const { info } = status
+  if (isElsewhere(at, info)) {
+    return ok(
+      "socket",
+      `reached by ${at}: port-server runs outside of this sandbox or container, and sees the host's ports`
+    )
+  }
+  return info.socket === undefined
+    ? warning(
+        "socket",
+        "port-server has none: sandboxes do not reach it; its log says why",
+        "portctl config set socket PATH"
+      )
+    : ok("socket", `port-server listens on ${info.socket}, too`)
+}
+
 /** The database of the running server, or else the one that a server would use. */
 const database = Effect.fnUntraced(
-  function* (status: ServerStatus, settings: ReadonlyArray<EffectiveSetting>) {
+  function* (at: Address, status: ServerStatus, settings: ReadonlyArray<EffectiveSetting>) {
+    if (status._tag === "Running" && isElsewhere(at, status.info)) {
+      return ok("database", `${status.info.database} is where port-server runs, outside of this sandbox or container`)
+    }
     const file = String(
       status._tag === "Running" ? status.info.database : settings.find(({ key }) => key === "database")?.value
     )
@@ -41,9 +64,13 @@ const database = Effect.fnUntraced(
 )
 
 /** The server at the usual address, and its database. */
-export const serverChecks = (address: ServerAddress, settings: ReadonlyArray<EffectiveSetting>) =>
+export const serverChecks = (address: Address, settings: ReadonlyArray<EffectiveSetting>) =>
   Effect.gen(function* () {
-    const status = yield* probe(address)
-    const checks: ReadonlyArray<Check> = [yield* server(address, status), yield* database(status, settings)]
+    const { at, status } = yield* locate(address)
+    const checks: ReadonlyArray<Check> = [
+      yield* server(at, status),
+      socket(at, status),
+      yield* database(at, status, settings)
+    ]
     return checks
   })

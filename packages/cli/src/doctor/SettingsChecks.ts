@@ -24,7 +24,7 @@ const range = ({ value }: EffectiveSetting): Check => {
     ? warning(
         "range",
         `the range ${value} has ports of ${first}-${last}, which the system gives to outgoing connections`,
-        `portctl config set range, below ${first}`
+        `choose one below ${first} with portctl config set range`
       )
     : ok("range", `the range ${value} is outside of ${first}-${last}, which the system gives to outgoing connections`)
 }

@@ -2,8 +2,27 @@ import * as Either from "effect/Either"
 
 // Texts here are bytes as Latin-1, so that every byte around the block stays what it is, whatever it encodes.
 
-const begin = /^# >>> portctl(:.*)?[ \t]*$/
-const end = /^# <<< portctl[ \t]*$/
+/** The lines around a block, and how its first one is written. */
+export interface Marks {
+  readonly begin: RegExp
+  readonly end: RegExp
+  readonly lines: (title: string) => readonly [begin: string, end: string]
+}
+
+/** The marks in files whose comments begin with `#`. */
+export const hash: Marks = {
+  begin: /^# >>> portctl(:.*)?[ \t]*$/,
+  end: /^# <<< portctl[ \t]*$/,
+  lines: (title) => [`# >>> portctl: ${title}`, "# <<< portctl"]
+}
+
+/** The marks in Markdown: comments, which nothing shows. */
+export const markdown: Marks = {
+  begin: /^<!-- >>> portctl(:.*)? -->[ \t]*$/,
+  end: /^<!-- <<< portctl -->[ \t]*$/,
+  lines: (title) => [`<!-- >>> portctl: ${title} -->`, "<!-- <<< portctl -->"]
+}
+
 const byteOrderMark = "\u00ef\u00bb\u00bf"
 
 interface Line {
@@ -25,14 +44,16 @@ const linesOf = (text: string): ReadonlyArray<Line> => {
 const lineBreakOf = (text: string): string => /\r?\n/.exec(text)?.[0] ?? "\n"
 
 /** A text with the place of its block, which ends before the line break. */
-interface Found {
+export interface Found {
+  /** The block that is there: its title and its lines. */
+  readonly block?: { readonly title: string; readonly lines: ReadonlyArray<string> }
   readonly before: string
   readonly after: string
   readonly lineBreak: string
 }
 
-/** Where the block of portctl is in a file, or, where it has none, goes: to its end. Or what is wrong with its marks. */
-export const find = (bytes: Uint8Array): Either.Either<Found, string> => {
+/** Where portctl's block is in a file, or the end of the file if it has none; or what is wrong with the marks. */
+export const find = (bytes: Uint8Array, { begin, end }: Marks = hash): Either.Either<Found, string> => {
   const text = Buffer.from(bytes).toString("latin1")
   if (text.includes("\0")) return Either.left("is not UTF-8 text")
   const lines = linesOf(text)
@@ -51,12 +72,21 @@ export const find = (bytes: Uint8Array): Either.Either<Found, string> => {
         : "has the beginning of a block of portctl without its end"
     )
   }
-  return Either.right({ before: text.slice(0, first.start), after: text.slice(last.end), lineBreak })
+  const [, title = ""] = begin.exec(first.text) ?? []
+  const inside = lines.filter((line) => line.start > first.start && line.start < last.start)
+  const block = { title: title.replace(/^:\s*/, ""), lines: inside.map((line) => line.text) }
+  return Either.right({ block, before: text.slice(0, first.start), after: text.slice(last.end), lineBreak })
 }
 
 /** The file with the block of portctl: the lines, between its marks. */
-export const withBlock = ({ after, before, lineBreak }: Found, title: string, lines: ReadonlyArray<string>): Buffer => {
-  const block = [`# >>> portctl: ${title}`, ...lines, "# <<< portctl"].join(lineBreak)
+export const withBlock = (
+  { after, before, lineBreak }: Found,
+  title: string,
+  lines: ReadonlyArray<string>,
+  marks: Marks = hash
+): Buffer => {
+  const [first, last] = marks.lines(title)
+  const block = [first, ...lines, last].join(lineBreak)
   return Buffer.concat([Buffer.from(before, "latin1"), Buffer.from(block), Buffer.from(after, "latin1")])
 }
 
@@ -66,7 +96,7 @@ export const assignmentsOutside = (
   variables: ReadonlyArray<string>
 ): ReadonlyArray<{ readonly variable: string; readonly line: number }> => {
   const lines = linesOf(Buffer.from(bytes).toString("latin1"))
-  const [first, last] = [begin, end].map((mark) => lines.findIndex(({ text }) => mark.test(text)))
+  const [first, last] = [hash.begin, hash.end].map((mark) => lines.findIndex(({ text }) => mark.test(text)))
   return lines.flatMap(({ text }, index) => {
     const [, variable = ""] = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=/.exec(text) ?? []
     const isInside = index > (first ?? -1) && index < (last ?? -1)

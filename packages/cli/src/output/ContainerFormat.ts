@@ -9,7 +9,7 @@ export const shortName = ({ image, name }: Container): string => escapeControls(
 export const fullName = ({ image, name, project }: Container): string =>
   escapeControls(`${name} (${image}${project === undefined ? "" : `, Compose project ${project}`})`)
 
-/** Whose a container is, as a sentence goes on about it. */
+/** Whose a container is: the rest of a sentence about it. */
 export const whose = ({ folder }: Container): string =>
   folder === undefined ? "is not of a Compose project" : `is of the Compose project in ${escapeControls(folder)}`
 
@@ -25,6 +25,10 @@ export const removeCommand = (container: Container): string => command(container
 /** That a stopped container publishes a port: `shop-db-1 (postgres:17) is stopped and publishes port 5432`. */
 export const reserves = ({ container, others }: Reservation, port: string): string =>
   `${fullName(container)} is stopped and publishes ${port}${others === undefined ? "" : `, as ${others} more do`}`
+
+/** A note on a port that is given to somebody else than the stopped container that publishes it. */
+export const reservationNote = (reservation: Reservation, port: number): string =>
+  `note: ${reserves(reservation, `port ${port}`)}; it cannot be started while another program has the port`
 
 /** Why it is not known which container a process listens for; none where it listens for itself. */
 export const unknownContainer = (

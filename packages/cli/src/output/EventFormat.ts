@@ -6,7 +6,7 @@ const kindWidth = Math.max(...EventKind.literals.map(({ length }) => length))
 
 const text = (value: unknown): ReadonlyArray<string> => (typeof value === "string" && value !== "" ? [value] : [])
 
-/** What a client says of itself: `portctl run, me, in /home/me/shop, claude`; of another program, its JSON. */
+/** What a client says about itself: `portctl run, me, in /home/me/shop, claude`; of another program, its JSON. */
 const clientText = (client: Client): string => {
   const { agent, command, folder, terminal, user } = client
   const parts = [

@@ -7,7 +7,7 @@ export const hintOf = (error: ClientError): string | undefined => {
     case "AllocationNotFound":
       return "portctl list shows every allocation with its id"
     case "ImportConflict":
-      return `portctl why --port ${error.conflicts[0].port} tells who holds the first of them`
+      return `portctl why --port ${error.conflicts[0].port} shows who holds the first of them`
     case "InstanceTaken":
       return `--instance ${error.instance} shares the ports`
     case "PortTaken":
@@ -20,7 +20,7 @@ export const hintOf = (error: ClientError): string | undefined => {
         : `PORT_SERVER_ADDR=${serverAddress} asks at the default address`
     case "StorageFull":
     case "StorageUnavailable":
-      return "portctl status tells which database it is"
+      return "portctl status shows which database it is"
     case "UnexpectedResponse":
       return "portctl status, or set PORT_SERVER_ADDR to where port-server listens"
     case "InvalidRequest":

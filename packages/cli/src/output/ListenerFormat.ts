@@ -57,9 +57,19 @@ export const holds = ({ first }: Pick<ProcessSockets, "first">, port: string): s
 /** A project that a process belongs to: `shop/feature (/home/you/shop-feature)`. */
 export const projectName = ({ app, folder, instance }: SocketProject): string => `${app}/${instance} (${folder})`
 
-/** Whose a process is that does not belong to the project that it is told of, as a sentence goes on about it. */
+/** Whose a process is that does not belong to the given project: the rest of a sentence about it. */
 export const whose = ({ container, cwd, project }: PortSocket): string => {
   if (project !== undefined) return `belongs to ${escapeControls(projectName(project))}`
   if (container !== undefined) return ContainerFormat.whose(container)
   return cwd === undefined ? "runs in a folder that cannot be read" : `runs in ${escapeControls(cwd)}`
 }
+
+/** What is on a port, in one line; for what does not belong to the asking working copy, whose it is. */
+export const summary = (sockets: ReadonlyArray<PortSocket>): string =>
+  byProcess(sockets)
+    .map((group) => {
+      const { first } = group
+      const remark = first.belongs === "yes" ? "" : `, ${whose(first)}`
+      return `${listenerName(first)} ${first.state} ${places(group)}${remark}`
+    })
+    .join("; ")

@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 /** Work that is shorter than this shows no progress. */
 const patience = "1 second"
 
-/** How often the line is written anew. */
+/** How often the line is written again. */
 const interval = "100 millis"
 
 /**

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { type ListeningPort, removedFolder, socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
@@ -23,7 +24,7 @@ const notes: Readonly<Record<Exclude<KeptReason, "listening">, Note>> = {
 const shortened = (texts: ReadonlyArray<string>): ReadonlyArray<string> =>
   texts.length > many ? [...texts.slice(0, many), `and ${texts.length - many} more`] : texts
 
-/** The processes that listen in folders that are gone, of those that the registry knows. */
+/** The processes that listen in folders that were removed, of those that the registry knows. */
 const stillListening = (all: ReadonlyArray<Allocation>, listening: ReadonlyArray<ListeningPort>) => {
   const paths = [...new Set(all.flatMap(({ path }) => path ?? []))]
   return listening.flatMap((each) =>
@@ -33,7 +34,8 @@ const stillListening = (all: ReadonlyArray<Allocation>, listening: ReadonlyArray
       if (folder === undefined || belongs === "yes" || state === "connected") return []
       if (!paths.some((path) => folder === path || folder.startsWith(`${path}/`))) return []
       const port = `port ${each.port}${each.holder === undefined ? "" : ` of ${ownerAndId(each.holder)}`}`
-      return [{ port: each.port, text: `${holds({ first }, port)} in ${escapeControls(folder)}, which is gone` }]
+      const fate = existsSync(folder) ? "was removed and made anew" : "is gone"
+      return [{ port: each.port, text: `${holds({ first }, port)} in ${escapeControls(folder)}, which ${fate}` }]
     })
   )
 }

@@ -6,7 +6,7 @@ import { clip, displayWidth } from "./DisplayWidth.ts"
 export interface Column<A> {
   /** In a table whose columns have none, there is no line of headings. */
   readonly heading: string
-  /** What it says of a row; its control characters are escaped. */
+  /** What it shows of a row; control characters are escaped. */
   readonly cell: (row: A) => string
   /** How its cells look where there is colour; all of them, or each by its row. */
   readonly style?: Style | ((row: A) => Style)

@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 
-/** How long another portctl may hold a lock. It holds one for milliseconds. */
-const patience = "10 seconds"
+/** How often a lock is tried that another portctl has: for 10 s. It holds one for milliseconds. */
+const tries = 1000
 
 /** Another process has held the lock for too long. */
 export class Locked extends Data.TaggedError("Locked") {}
@@ -33,7 +33,10 @@ export const lock = ({
 }): Effect.Effect<void, Locked, Scope.Scope> =>
   process.platform === "linux"
     ? Effect.acquireRelease(
-        Effect.retry(listen(`\0portctl-file-${dev}-${ino}`), Schedule.upTo(Schedule.spaced("10 millis"), patience)),
+        Effect.retry(
+          listen(`\0portctl-file-${dev}-${ino}`),
+          Schedule.intersect(Schedule.spaced("10 millis"), Schedule.recurs(tries))
+        ),
         (close) => Effect.sync(close)
       )
     : Effect.void

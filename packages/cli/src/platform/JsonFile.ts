@@ -3,11 +3,15 @@ import { basename } from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { cannotRead, codeOf } from "../errors/FileError.ts"
+import * as BoundedFile from "./BoundedFile.ts"
 
 /** The file is not JSON that can be used; `message` names the file and the place. */
 export class JsonFileInvalid extends Data.TaggedError("JsonFileInvalid")<{ readonly message: string }> {}
 
 const failed = (message: string) => new JsonFileInvalid({ message })
+
+/** Largest file, in bytes: far more than one that a person writes. */
+const maxSize = 1024 * 1024
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
@@ -15,17 +19,18 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const textOf = (file: string): Effect.Effect<string | undefined, JsonFileInvalid> =>
   Effect.suspend(() => {
     try {
-      // A pipe or a device would be waited for, without end.
       const status = NodeFs.statSync(file, { throwIfNoEntry: false })
       if (status === undefined) {
         // A link that leads nowhere is not there for most calls, and yet somebody's file.
         const isLink = NodeFs.lstatSync(file, { throwIfNoEntry: false }) !== undefined
         return isLink ? failed(cannotRead(file, { code: "ELOOP" })) : Effect.succeed(undefined)
       }
-      if (!status.isFile() && !status.isDirectory()) return failed(`${file} is not a file`)
-      return Effect.succeed(utf8.decode(NodeFs.readFileSync(file)))
+      if (status.isDirectory()) return failed(cannotRead(file, { code: "EISDIR" }))
+      return Effect.succeed(utf8.decode(BoundedFile.read(file, maxSize)))
     } catch (error) {
       if (codeOf(error) === "ENOTDIR") return Effect.succeed(undefined)
+      if (codeOf(error) === "ENOTFILE") return failed(`${file} is not a file`)
+      if (codeOf(error) === "EFBIG") return failed(`${file} is larger than 1 MiB`)
       return codeOf(error) === "ERR_ENCODING_INVALID_ENCODED_DATA"
         ? failed(`${file} is not UTF-8 text`)
         : failed(cannotRead(file, error))

@@ -21,13 +21,25 @@ const reserved = (): ((port: number) => boolean) => {
   return (port) => ranges.some(([first = 0, last = first]) => port >= first && port <= last)
 }
 
-/** A note that only the superuser may bind the port, where this user is another one. */
-export const privilegedNote = (port: number): string | undefined => {
-  const [first = 0] = numbers("ip_unprivileged_port_start")
-  return port < first && process.getuid?.() !== 0
-    ? `note: port ${port} is privileged: a normal user may bind ports from ${first} on (net.ipv4.ip_unprivileged_port_start)`
+const firstUnprivileged = () => numbers("ip_unprivileged_port_start")[0] ?? 0
+
+/** Whether only the superuser may bind the port, and this user is another one. */
+export const isPrivileged = (port: number): boolean => port < firstUnprivileged() && process.getuid?.() !== 0
+
+const noteUnlessBindable = (port: number, subject: string): string | undefined => {
+  const first = firstUnprivileged()
+  return isPrivileged(port)
+    ? `note: ${subject}: a normal user may bind ports from ${first} on (net.ipv4.ip_unprivileged_port_start)`
     : undefined
 }
+
+/** A note that only the superuser may bind the port, where this user is another one. */
+export const privilegedNote = (port: number): string | undefined =>
+  noteUnlessBindable(port, `port ${port} is privileged`)
+
+/** The same for the first port of a range. */
+export const privilegedRangeNote = (range: string): string | undefined =>
+  noteUnlessBindable(Number(range.split("-")[0]), `range ${range} has privileged ports`)
 
 /** A note that the system itself hands out ports of the range, for outgoing connections. */
 export const ephemeralNote = (range: string): string | undefined => {

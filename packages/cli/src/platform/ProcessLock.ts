@@ -15,7 +15,7 @@ import * as DataFolder from "./DataFolder.ts"
 interface Kind {
   /** Take the lock now, if it is free; the result releases it. */
   readonly take: (name: string) => Effect.Effect<Option.Option<Effect.Effect<void>>>
-  /** Wait until whoever has the lock releases it or dies; whether somebody had it. */
+  /** Wait until the holder of the lock releases it or dies; returns whether there was one. */
   readonly awaitRelease: (name: string) => Effect.Effect<boolean>
 }
 

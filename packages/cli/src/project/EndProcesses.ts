@@ -24,7 +24,7 @@ export const Ended = Schema.Struct({
   signal: Schema.Literal("SIGTERM", "SIGKILL")
 })
 
-/** A process that is left alone, and why, as a sentence goes on about it. */
+/** A process that is left alone, and why: the rest of a sentence about it. */
 export interface Kept {
   readonly socket: PortSocket
   readonly reason: string

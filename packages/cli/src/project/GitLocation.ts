@@ -13,7 +13,7 @@ interface Repository {
 }
 
 /**
- * What git says of a folder: it is in a worktree; in a repository, but in none of its worktrees; in no repository; or
+ * What git says about a folder: it is in a worktree; in a repository, but in none of its worktrees; in no repository; or
  * git does not say, and `reason` is why.
  */
 export type Answer =
@@ -42,6 +42,12 @@ const environment = () => ({
   LC_ALL: "C"
 })
 
+/** How long git may take, in ms: a pipe in place of one of its files it would wait for without end. */
+const patience = 10_000
+
+/** Longest part of what git says, in characters: it repeats values of its configuration. */
+const mostSaid = 300
+
 interface Ended {
   readonly status: number | string
   readonly stdout: string
@@ -51,8 +57,10 @@ interface Ended {
 
 const git = (cwd: string, args: ReadonlyArray<string>): Effect.Effect<Ended> =>
   Effect.async((resume) => {
-    execFile("git", args, { cwd, env: environment() }, (error, stdout, stderr) => {
-      const [, fatal = ""] = /^fatal: (.*)$/m.exec(stderr) ?? []
+    const limits = { timeout: patience, killSignal: "SIGKILL" } as const
+    execFile("git", args, { cwd, env: environment(), ...limits }, (error, stdout, stderr) => {
+      const [, said = ""] = /^fatal: (.*)$/m.exec(stderr) ?? []
+      const fatal = error?.killed === true ? "git did not answer in time" : said.slice(0, mostSaid)
       resume(Effect.succeed({ status: error === null ? 0 : (error.code ?? "killed"), stdout, fatal }))
     })
   })
@@ -144,7 +152,7 @@ export const of: (cwd: string) => Effect.Effect<Answer> = Effect.fnUntraced(func
   return other === undefined ? answer : { _tag: "Outside", folder: other }
 })
 
-/** What git says of a folder. */
+/** What git says about a folder. */
 const ofGit: (cwd: string) => Effect.Effect<Answer> = Effect.fnUntraced(function* (cwd) {
   const questions = ["--git-dir", "--git-common-dir", "--show-superproject-working-tree", "--show-toplevel"]
   const ended = yield* git(cwd, [

@@ -1,8 +1,8 @@
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import type { PortStatus } from "@port-server/domain/api/Results"
-import type { EnsureResult } from "@port-server/domain/Ensure"
-import { socketsOf } from "@port-server/domain/Listener"
+import type { EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
+import { type PortSocket, socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import { Port } from "@port-server/domain/Port"
 import * as Console from "effect/Console"
@@ -10,7 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ownerAndId } from "../output/AllocationTable.ts"
+import { reservationNote, reserves } from "../output/ContainerFormat.ts"
 import { byProcess, holds, whose } from "../output/ListenerFormat.ts"
+import { privilegedNote } from "../platform/PortLimits.ts"
+import * as User from "../platform/User.ts"
 import { socketsOn } from "./PortSockets.ts"
 
 /** Note the other ports of services that were given a new one now because exactly that one was asked for. */
@@ -33,12 +36,25 @@ export const noteOtherPorts = ({ also_held = [] }: EnsureResult) => {
   )
 }
 
-/** Why a port was not given, as a sentence goes on about it. */
+/** Note the ports that this user asks for and may not bind. */
+export const notePrivileged = (asked: ReadonlyArray<ServiceRequest>, allocations: ReadonlyArray<Allocation>) =>
+  Effect.forEach(
+    asked,
+    ({ port, prefer, service }) => {
+      const isGiven = allocations.some((each) => each.service === service && each.port === (port ?? prefer))
+      const note = isGiven ? privilegedNote(port ?? prefer ?? 0) : undefined
+      return note === undefined ? Effect.void : Console.error(note)
+    },
+    { discard: true }
+  )
+
+/** Why a port was not given: the rest of a sentence about it. */
 const occupation = (status: PortStatus): string => {
-  const { holder, port } = status
+  const { holder, port, reserved } = status
   if (holder !== undefined) return `${port} belongs to ${ownerAndId(holder)}`
   const groups = byProcess(socketsOf(status))
-  return groups.length === 0 ? `${port} cannot be had` : groups.map((group) => holds(group, String(port))).join(", ")
+  if (groups.length > 0) return groups.map((group) => holds(group, String(port))).join(", ")
+  return reserved === undefined ? `${port} cannot be had` : reserves(reserved, String(port))
 }
 
 /** Note why services were given other ports now than those that they prefer. */
@@ -55,7 +71,27 @@ export const noteNotPreferred = ({ allocations, not_preferred = [] }: EnsureResu
     { discard: true }
   )
 
-/** Warn of what is on ports and does not belong to the project in a folder, in one line for each port. */
+/** Note which stopped containers of others cannot be started while ports are given to somebody else. */
+export const noteReserved = (ports: ReadonlyArray<number>) =>
+  Effect.gen(function* () {
+    const client = yield* PortServerClient
+    for (const port of ports) {
+      const { reserved } = yield* client.check(Port.make(port))
+      if (reserved !== undefined && reserved.belongs !== "yes") yield* Console.error(reservationNote(reserved, port))
+    }
+    // The ports are given all the same where it cannot be read who has them.
+  }).pipe(Effect.ignore)
+
+/** Whether a process is another user's, and it cannot be read whose project it belongs to. */
+const isStranger = ({ belongs = "unknown", container, cwd, state, user }: PortSocket): boolean =>
+  belongs === "unknown" &&
+  container === undefined &&
+  cwd === undefined &&
+  state !== "connected" &&
+  user !== undefined &&
+  !User.isOwnName(user)
+
+/** Warn of what is on ports and does not belong to the project in a folder, or may not, in one line for each port. */
 export const warnOfForeign = (folder: string, allocations: ReadonlyArray<Allocation>) =>
   Effect.gen(function* () {
     const sockets = yield* socketsOn(
@@ -63,9 +99,14 @@ export const warnOfForeign = (folder: string, allocations: ReadonlyArray<Allocat
       allocations.map(({ port }) => port)
     )
     for (const { port, service } of allocations) {
-      const foreign = byProcess((sockets.get(port) ?? []).filter(({ belongs }) => belongs === "no"))
-      if (foreign.length === 0) continue
+      const all = sockets.get(port) ?? []
       const place = `port ${port} (${escapeControls(service)})`
+      const foreign = byProcess(all.filter(({ belongs }) => belongs === "no"))
+      const [stranger] = byProcess(all.filter(isStranger))
+      if (stranger !== undefined && foreign.length === 0) {
+        yield* Console.error(`warning: ${holds(stranger, place)}, whose project cannot be read`)
+      }
+      if (foreign.length === 0) continue
       const each = foreign.map((group) => `${holds(group, place)} and ${whose(group.first)}`)
       yield* Console.error(`warning: ${each.join("; ")}`)
     }

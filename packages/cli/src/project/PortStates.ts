@@ -3,6 +3,7 @@ import { PortSocket } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { isServerElsewhere } from "../client/OtherNetwork.ts"
 import { CliError } from "../errors/CliError.ts"
 import { socketsOn } from "./PortSockets.ts"
 import type { Here } from "./ProjectContext.ts"
@@ -10,7 +11,7 @@ import { defaultService, heldPorts, instanceLabel, settingsOf } from "./ProjectP
 
 /**
  * Whose the processes on a service's port are: of this working copy; at least one of another one; there are none; or
- * that is not known.
+ * that is not known, as where the server sees the ports of another network than this program's.
  */
 const State = Schema.Literal("own", "foreign", "idle", "unknown")
 
@@ -52,9 +53,12 @@ export const serviceStates = Effect.fnUntraced(function* (here: Here, named: Rea
     here.folder,
     services.flatMap((service) => ports.get(service) ?? [])
   )
+  const isElsewhere = yield* isServerElsewhere
   return services.map((service): ServiceState => {
     const port = ports.get(service)
     if (port === undefined) return { service, state: "idle", listeners: [] }
+    // What is on the host's port says nothing of the one in here.
+    if (isElsewhere) return { service, port, state: "unknown", listeners: [] }
     const listeners = sockets.get(port) ?? []
     return { service, port, state: stateOf(listeners), listeners }
   })

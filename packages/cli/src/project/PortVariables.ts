@@ -54,17 +54,29 @@ const variablesIn = (here: Here, asked: ReadonlyArray<RequestedService>, main: s
       )
   )
 
+/** What is ensured together with services. */
+interface EnsureOptions {
+  /** PORT is of the service that the project file places in the current folder. */
+  readonly isMain: boolean
+  /** The services of the projects above are ensured too. */
+  readonly isWhole: boolean
+  /** Nothing is allocated: the ports are those that services would get. */
+  readonly isDryRun?: boolean
+  /** The ports of the services, where they are known already. */
+  readonly held?: EnsureResult | undefined
+}
+
 /** Ensure services of one project, and name the variables that carry their ports. */
 const ensureProject = Effect.fnUntraced(function* (
   here: Here,
   asked: ReadonlyArray<RequestedService>,
   main: string | undefined,
   isOuter: boolean,
-  isDryRun: boolean
+  { held, isDryRun = false }: Pick<EnsureOptions, "held" | "isDryRun">
 ) {
   const names = servicesByName(here.project?.contents.services ?? {})
   const variables = yield* Effect.mapError(variablesIn(here, asked, main, isOuter), CliError.make)
-  const ensured = yield* ensureServices(here, asked, isDryRun)
+  const ensured = held ?? (yield* ensureServices(here, asked, isDryRun))
   const services = ensured.allocations.map(
     ({ port, service }): ServiceVariables => ({
       service,
@@ -89,21 +101,11 @@ const ensureProject = Effect.fnUntraced(function* (
   return { ensured, services, values }
 })
 
-/** What is ensured together with services. */
-interface EnsureOptions {
-  /** PORT is of the service that the project file places in the current folder. */
-  readonly isMain: boolean
-  /** The services of the projects above are ensured too. */
-  readonly isWhole: boolean
-  /** Nothing is allocated: the ports are those that services would get. */
-  readonly isDryRun?: boolean
-}
-
 /** Ensure services, and name the variables that carry their ports. */
 export const ensureVariables = Effect.fnUntraced(function* (
   here: Here,
   asked: ReadonlyArray<RequestedService>,
-  { isDryRun = false, isMain, isWhole }: EnsureOptions
+  { held, isDryRun = false, isMain, isWhole }: EnsureOptions
 ) {
   const main = isMain ? here.service : undefined
   const outer = yield* Effect.forEach(isWhole ? here.above.toReversed() : [], (project) =>
@@ -112,10 +114,10 @@ export const ensureVariables = Effect.fnUntraced(function* (
       [...settingsOf(project).keys()].map((service) => ({ service })),
       undefined,
       true,
-      isDryRun
+      { isDryRun }
     )
   )
-  const own = yield* ensureProject(here, asked, main, false, isDryRun)
+  const own = yield* ensureProject(here, asked, main, false, { held, isDryRun })
   const result: Variables = {
     ensured: own.ensured,
     services: own.services,

@@ -9,14 +9,15 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
+import { attempt } from "../platform/Process.ts"
 import * as GitLocation from "./GitLocation.ts"
 import * as ProjectFileLoader from "./ProjectFileLoader.ts"
 
-/** Where a verb runs: which instance of which app, and its folder. */
+/** Where a command runs: the app, the instance and the folder. */
 export interface Here {
   readonly app: string
   readonly instance: string
-  /** Whether the command line or the environment said the instance: then another folder may have the same one on purpose. */
+  /** Whether the command line or the environment gave the instance: then another folder may have the same one on purpose. */
   readonly isSaid: boolean
   /** The real path of the project's folder: the project file's inside the worktree, else the worktree's top. */
   readonly folder: string
@@ -30,7 +31,7 @@ export interface Here {
   readonly above: ReadonlyArray<Here>
 }
 
-/** What the command line says of it. */
+/** What the command line gives of it. */
 export interface Given {
   readonly app: Option.Option<string>
   readonly instance: Option.Option<string>
@@ -59,7 +60,7 @@ const fromEnvironment = (name: string, field: "app" | "instance") =>
 const nameOf = (field: "app" | "instance", folder: string, name: string) =>
   Effect.mapError(Schema.validate(Name(field))(name), (error) => {
     const problem = name === "" ? "it has none" : InvalidRequest.fromParseError(error).message
-    return CliError.make(`the name of the folder ${folder} cannot be the ${field}'s: ${problem}; say --${field}`)
+    return CliError.make(`the name of the folder ${folder} cannot be the ${field}'s: ${problem}; give --${field}`)
   })
 
 /**
@@ -74,19 +75,19 @@ const projectName = (app: string, project: string): string =>
 
 /** What the folder says where nobody else does: its repository, or, outside git, its name. */
 const appOf = (folder: string, git: GitLocation.Answer, project: string) => {
-  if (git._tag === "Refused") return CliError.make(`${git.reason}; say --app and --instance, or ${git.remedy}`)
+  if (git._tag === "Refused") return CliError.make(`${git.reason}; give --app and --instance, or ${git.remedy}`)
   if (git._tag === "Outside") return nameOf("app", folder, basename(folder))
   return git.app === ""
-    ? CliError.make(`nothing in ${git.repository} says where its main worktree is; say --app`)
+    ? CliError.make(`nothing in ${git.repository} says where its main worktree is; give --app`)
     : nameOf("app", git._tag === "Worktree" ? folder : git.repository, projectName(git.app, project))
 }
 
 const instanceOf = (folder: string, git: GitLocation.Answer) => {
   switch (git._tag) {
     case "Refused":
-      return CliError.make(`${git.reason}; say --app and --instance, or ${git.remedy}`)
+      return CliError.make(`${git.reason}; give --app and --instance, or ${git.remedy}`)
     case "Repository":
-      return CliError.make(`${git.reason}; go to one, or say --instance`)
+      return CliError.make(`${git.reason}; go to one, or give --instance`)
     case "Outside":
       return Effect.succeed("main")
     case "Worktree":
@@ -126,7 +127,13 @@ const serviceIn = (cwd: string, project: ProjectFileLoader.Project | undefined):
   return deepest?.service
 }
 
-/** The place of a project, with what is said of it. */
+/** What differs when a folder is made again at its path. */
+const identityOf = (folder: string): string => {
+  const { birthtimeNs = 0n, ino = 0n } = attempt(() => NodeFs.statSync(folder, { bigint: true })) ?? {}
+  return `${ino}:${birthtimeNs}`
+}
+
+/** Where a project is, and its app and instance. */
 const placed = Effect.fnUntraced(function* (
   cwd: string,
   git: GitLocation.Answer,
@@ -142,12 +149,13 @@ const placed = Effect.fnUntraced(function* (
     folder,
     ...("gitDir" in git ? { git_dir: git.gitDir } : {}),
     ...(inner === "" ? {} : { project: inner }),
+    identity: [folder, ...("gitDir" in git ? [git.gitDir] : [])].map(identityOf).join(" "),
     ...(saidApp === "" ? { app_from_folder: true } : {})
   }
   return { app, instance, isSaid: said.instance !== "", folder, workingCopy, project }
 })
 
-/** Whether a verb runs in a project: somebody said which, there is a project file, or the folder is in a working copy. */
+/** Whether a command runs in a project: one was given, there is a project file, or the folder is in a working copy. */
 export const isInProject = Effect.fnUntraced(function* (given: Given) {
   const said = [given.app, given.instance].map(Option.getOrElse(() => "")).join("")
   const set = `${yield* fromEnvironment("PORTCTL_APP", "app")}${yield* fromEnvironment("PORTCTL_INSTANCE", "instance")}`
@@ -157,7 +165,7 @@ export const isInProject = Effect.fnUntraced(function* (given: Given) {
   return git._tag !== "Outside" || git.folder !== undefined
 })
 
-/** Where a verb runs, of what the command line says, the environment, the project file and the repository, in this order. */
+/** Where a command runs: by the command line, else the environment, else the project file, else the repository. */
 export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUntraced(function* (given) {
   const cwd = yield* currentFolder
   const project = yield* ProjectFileLoader.find(cwd)

@@ -19,7 +19,7 @@ export interface Change {
 const decode = Schema.decodeUnknown(Schema.parseJson(ProjectFile))
 
 /** How the lines of a file are indented; by two spaces where none is. */
-const indentationOf = (text: string) => {
+export const indentationOf = (text: string) => {
   const [, indentation = "  "] = /^([ \t]+)\S/m.exec(text) ?? []
   return { insertSpaces: !indentation.startsWith("\t"), tabSize: indentation.startsWith("\t") ? 1 : indentation.length }
 }

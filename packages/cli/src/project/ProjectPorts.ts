@@ -1,5 +1,5 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { namesOf } from "@port-server/domain/Block"
+import { namesOf, portsFrom } from "@port-server/domain/Block"
 import {
   EnsureRequest,
   type EnsureResult,
@@ -15,7 +15,7 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
-import { noteNotPreferred, noteOtherPorts, warnOfForeign } from "./PortNotes.ts"
+import { noteNotPreferred, noteOtherPorts, notePrivileged, noteReserved, warnOfForeign } from "./PortNotes.ts"
 import type { Here } from "./ProjectContext.ts"
 
 const decode = Schema.decodeUnknown(EnsureRequest)
@@ -24,7 +24,7 @@ const decode = Schema.decodeUnknown(EnsureRequest)
 export const instanceLabel = ({ app, instance }: Pick<Here, "app" | "instance">): string =>
   escapeControls(`${app}/${instance}`)
 
-/** What the project file says of each service; nothing where there is no file. */
+/** What the project file says about each service; nothing if there is no file. */
 export const settingsOf = ({ project }: Here): ReadonlyMap<string, ServiceSettings> =>
   new Map(Object.entries(project?.contents.services ?? {}))
 
@@ -117,9 +117,9 @@ export const ensureServices = Effect.fnUntraced(function* (
   isDryRun = false
 ) {
   const settings = settingsOf(here)
-  const services = (yield* withWholeBlocks(here, asked)).map(({ port, service }) => {
+  const services = (yield* withWholeBlocks(here, asked)).map(({ port, service }): ServiceRequest => {
     const { align, prefer, size } = settings.get(service) ?? {}
-    const block = size === undefined ? {} : { size }
+    const block = { ...(size === undefined ? {} : { size }), ...(settings.has(service) ? { named: true } : {}) }
     if (port) return { service, port, ...block }
     return {
       service,
@@ -131,9 +131,14 @@ export const ensureServices = Effect.fnUntraced(function* (
   const ensured = yield* request(here, services, isDryRun)
   yield* noteOtherPorts(ensured)
   yield* noteNotPreferred(ensured)
+  yield* notePrivileged(services, ensured.allocations)
   const names = new Set(asked.flatMap(({ service }) => namesOf(service, settings.get(service))))
   const allocations = ensured.allocations.filter(({ service }) => names.has(service))
+  if (isDryRun) return { ...ensured, allocations }
   yield* warnOfForeign(here.folder, allocations)
+  yield* noteReserved(
+    asked.flatMap(({ port, service }) => (port ? portsFrom(port, { size: settings.get(service)?.size ?? 1 }) : []))
+  )
   return { ...ensured, allocations }
 })
 
@@ -146,7 +151,8 @@ export const ensureWished = (here: Here, wished: ReadonlyArray<ServiceRequest>, 
   const settings = settingsOf(here)
   const services = wished.map((each) => {
     const { align, prefer, size } = settings.get(each.service) ?? {}
-    const own = { prefer: prefer ?? each.prefer, size: size ?? each.size, align }
+    const named = settings.has(each.service) || undefined
+    const own = { port: each.port, prefer: prefer ?? each.prefer, size: size ?? each.size, align, named }
     return { service: each.service, ...Record.filter(own, Predicate.isNotUndefined) }
   })
   return request(here, services, isDryRun)

@@ -22,8 +22,9 @@ const namedIn = Effect.fnUntraced(function* (folder: string) {
 
 /**
  * Which allocations are for services that no project file names any more: of folders that have such a file, where no
- * socket is on the port. Services of the command line alone are among them.
+ * socket is on the port.
  *
+ * @param allocations those of services that a project file has named
  * @param excluded folders that are not to be read
  * @param isNamed whether something else names the service of a folder
  */

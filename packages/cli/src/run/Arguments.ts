@@ -36,7 +36,7 @@ export const filled = (command: ReadonlyArray<string>, values: ReadonlyMap<strin
 export const textsOf = (command: ReadonlyArray<string>, words: ReadonlyArray<Word>): ReadonlyArray<string> =>
   words.map((word) => (typeof word === "number" ? (command[word] ?? "") : toText(word)))
 
-/** The words with others in the place of so many. */
+/** The words with that many of them replaced by others. */
 export const spliced = (words: ReadonlyArray<Word>, { at, replaced, words: added }: Splice): ReadonlyArray<Word> => [
   ...words.slice(0, at),
   ...added.map(toBytes),

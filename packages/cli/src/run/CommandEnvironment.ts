@@ -34,8 +34,11 @@ const read = (pid: number): Bytes => {
   return variables
 }
 
-/** What the stub, which is this process's parent, was started with: a shell drops names that it cannot hold. */
-export const inherited = (): Bytes => read(process.ppid)
+/**
+ * What this program was started with. Where the stub is this process's parent, that is what the stub was: a shell drops
+ * names that it cannot hold.
+ */
+export const inherited = (): Bytes => read(process.env[descriptorVariable] === undefined ? process.pid : process.ppid)
 
 /** Variables as text. */
 export const textOf = (variables: Bytes): Readonly<Record<string, string>> =>

@@ -1,6 +1,6 @@
 // The development servers that take their port from the command line and not from PORT. Nuxt and Next.js read PORT.
 
-/** How a development server is told its port. */
+/** How a development server gets its port. */
 interface DevServer {
   /** What the program, its npm package or its Python module is called. */
   readonly names: ReadonlyArray<string>
@@ -57,7 +57,7 @@ const devServers: ReadonlyArray<DevServer> = [
   { names: ["jekyll"], commands: ["serve", "server", "s"], own: ["--port", "-P"], flags: port }
 ]
 
-/** Of those whose port is an argument: the flags that take a value. */
+/** The flags that take a value, of those servers whose port is an argument. */
 const withArgument: ReadonlyArray<{
   readonly names: ReadonlyArray<string>
   readonly command: string
@@ -71,7 +71,7 @@ const withArgument: ReadonlyArray<{
   { names: ["http.server"], command: "", valued: ["--bind", "-b", "--directory", "-d", "--protocol", "-p"] }
 ]
 
-/** Words that go into the arguments of a program, in the place of so many. */
+/** Words that replace that many arguments of a program. */
 export interface Splice {
   readonly at: number
   readonly replaced: number

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Schema from "effect/Schema"
 import { codeOf } from "../errors/FileError.ts"
+import * as BoundedFile from "../platform/BoundedFile.ts"
 
 const Manifest = Schema.parseJson(
   Schema.Struct({ scripts: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })) })
@@ -12,7 +12,7 @@ const decode = Schema.decodeUnknownSync(Manifest)
 export const scriptNamed = (name: string, start: string = process.cwd()): string | undefined => {
   for (let folder = start; ; folder = dirname(folder)) {
     try {
-      return decode(readFileSync(join(folder, "package.json"), "utf8")).scripts?.[name]
+      return decode(BoundedFile.read(join(folder, "package.json")).toString("utf8")).scripts?.[name]
     } catch (error) {
       // What is wrong with it, the package manager reports.
       if (codeOf(error) !== "ENOENT" || dirname(folder) === folder) return undefined

@@ -10,7 +10,7 @@ export interface Injection extends Splice {
 
 type Words = ReadonlyArray<string>
 
-/** The same, of words that come after so many others. */
+/** The same, for words that come after that many others. */
 const after = (count: number, injection: Injection | undefined): Injection | undefined =>
   injection && { ...injection, at: injection.at + count }
 

@@ -1,6 +1,6 @@
 import { RequestError } from "@effect/platform/HttpClientError"
 import { variable } from "@port-server/domain/EnvConfig"
-import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import { type Address, isSocketAddress } from "@port-server/domain/ServerAddress"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -16,9 +16,9 @@ const isRefused = (error: RequestError) => errorCode(error) === "ECONNREFUSED"
 
 /** Waits for the end of a stop or a restart; otherwise the request's own error stands. */
 export const awaitRestart =
-  (address: ServerAddress): Recovery =>
+  (address: Address): Recovery =>
   (error) =>
-    isRefused(error) && ServerProbe.isLoopback(address.host)
+    isRefused(error) && !isSocketAddress(address) && ServerProbe.isLoopback(address.host)
       ? Effect.flatMap(awaitOthers(ServerProbe.onThisMachine(address.port)), (was) => (was ? Effect.void : error))
       : error
 
@@ -28,7 +28,7 @@ export const awaitRestart =
  * such host, that is the error.
  */
 export const autostart =
-  (usual: ServerAddress): Recovery =>
+  (usual: Address): Recovery =>
   (error) => {
     const because = (cause: ServerError) => new RequestError({ request: error.request, reason: "Transport", cause })
     return Effect.gen(function* () {
@@ -38,14 +38,16 @@ export const autostart =
       if (code === "") return yield* error
       if (!isRefused(error)) {
         const status = yield* ServerProbe.probe(usual)
+        if (status._tag === "NotRunning" && isSocketAddress(usual)) return yield* error
         if (status._tag === "Running" || status._tag === "NotRunning") return
         return yield* because(ServerProbe.toError(status, usual))
       }
-      if (!isAllowed || !ServerProbe.isLoopback(usual.host)) return yield* awaitRestart(usual)(error)
+      if (!isAllowed || isSocketAddress(usual) || !ServerProbe.isLoopback(usual.host))
+        return yield* awaitRestart(usual)(error)
       const address = ServerProbe.ofThisMachine(usual)
       const started = yield* Effect.mapError(ServerStart.startUnlessLocked(address), because)
       if (Option.isSome(started) && started.value.isNew) {
-        yield* Console.error(ServerStart.describeStarted("started", address, started.value))
+        yield* Console.error(ServerStart.describeStarted("started", started.value))
       }
     })
   }

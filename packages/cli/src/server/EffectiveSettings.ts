@@ -8,6 +8,7 @@ import * as DataFolder from "../platform/DataFolder.ts"
 import * as SettingsFile from "../settings/SettingsFile.ts"
 import type { Key } from "../settings/SettingsKeys.ts"
 import { usualAddress } from "../settings/UsualAddress.ts"
+import { socketPath } from "../settings/UsualSocket.ts"
 import * as ServerPaths from "./ServerPaths.ts"
 import { noFlags, resolveSpec } from "./ServerSpec.ts"
 
@@ -23,7 +24,9 @@ const variables = {
   range: "PORT_SERVER_RANGE",
   probe: "",
   log: "",
-  engine: "DOCKER_HOST"
+  engine: "DOCKER_HOST",
+  socket: "PORT_SERVER_SOCKET",
+  allow_hosts: "PORT_SERVER_ALLOW_HOST"
 } as const
 
 /** The settings by which the server at an address would be started now, and the usual address. */
@@ -40,13 +43,10 @@ export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress)
     if (process.env["PORT_SERVER_ADDR"]) return "PORT_SERVER_ADDR"
     return file.address === undefined ? "default" : SettingsFile.path()
   }
+  const database = effective.database ?? join(DataFolder.path(), databaseFile)
   const settings: ReadonlyArray<EffectiveSetting> = [
     { key: "address", value: String(usual), source: address() },
-    {
-      key: "database",
-      value: effective.database ?? join(DataFolder.path(), databaseFile),
-      source: source("database")
-    },
+    { key: "database", value: database, source: source("database") },
     {
       key: "range",
       value: String(effective.range ?? `${portRange.first}-${portRange.last}`),
@@ -54,7 +54,9 @@ export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress)
     },
     { key: "probe", value: effective.probe ?? true, source: source("probe") },
     { key: "log", value: effective.log ?? ServerPaths.defaultLog(at), source: source("log") },
-    { key: "engine", value: effective.engine ?? anyEngine, source: source("engine") }
+    { key: "engine", value: effective.engine ?? anyEngine, source: source("engine") },
+    { key: "socket", value: yield* socketPath(at), source: source("socket") },
+    { key: "allow_hosts", value: (effective.allow_hosts ?? []).join(","), source: source("allow_hosts") }
   ]
   return settings
 })

@@ -1,6 +1,8 @@
 import { execFile, spawn } from "node:child_process"
 import { closeSync, fstatSync, openSync, readSync, unlinkSync } from "node:fs"
 import { join } from "node:path"
+import { tokenVariable } from "@port-server/domain/AccessToken"
+import { allowHost } from "@port-server/domain/ServerFlags"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { cannotWrite } from "../errors/FileError.ts"
@@ -21,10 +23,15 @@ const kept = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TZ|TMPDIR|LD_LIBRARY_PAT
 
 /**
  * The part of the environment that a server gets. It outlives its caller: secrets, and a debugger that attaches to every
- * child, must not leak into it. How it is started is all on its command line.
+ * child, must not leak into it. How it is started is all on its command line, but
+ * for its own secret.
  */
-const environment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => kept.test(name)))
+const environment = (args: ReadonlyArray<string>): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => kept.test(name) || (name === tokenVariable && args.includes(`--${allowHost.name}`))
+    )
+  )
 
 /** A file without a name, for what a server prints before it has a log. A pipe would break when this program ends. */
 const unlinkedTempFile = (folder: string) =>
@@ -72,7 +79,7 @@ export const launch = (
         const child = spawn(program, args, {
           cwd: "/",
           detached: true,
-          env: environment(),
+          env: environment(args),
           stdio: ["ignore", "ignore", output]
         })
         child.unref()
@@ -104,7 +111,7 @@ export const launch = (
 export const preflight = (args: ReadonlyArray<string>): Effect.Effect<void, ServerNotStarted> =>
   Effect.flatMap(ServerPaths.program, (program) =>
     Effect.async((resume) => {
-      const options = { cwd: "/", env: environment(), timeout: 10_000 }
+      const options = { cwd: "/", env: environment(args), timeout: 10_000 }
       const child = execFile(program, [...args, "--dry-run"], options, (error, _stdout, stderr) =>
         resume(error === null ? Effect.void : new ServerNotStarted({ message: exitMessage(stderr) }))
       )

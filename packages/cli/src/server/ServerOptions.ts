@@ -2,6 +2,7 @@ import { resolve } from "node:path"
 import type { Values } from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { UsageError } from "@port-server/command-line/UsageError"
+import { AllowedHosts } from "@port-server/domain/AllowedHost"
 import { serverPort } from "@port-server/domain/Defaults"
 import { EngineChoice } from "@port-server/domain/EngineChoice"
 import { PortFromDigits, PortRangeFromText } from "@port-server/domain/Port"
@@ -27,7 +28,7 @@ const file = (data: Parameters<typeof Flag.file>[0], what: string) =>
 /** The port of a command line, if any. */
 export type Port = Values<{ readonly port: typeof port }>["port"]
 
-/** How a server is started; what is not given is as the environment, the settings or the server's defaults have it. */
+/** The settings of a server to be started; those not given come from the environment, the settings file or the defaults. */
 export const settings = {
   port,
   db: file(ServerFlags.db, "the database file"),
@@ -38,17 +39,16 @@ export const settings = {
     { name: "log", placeholder: "FILE", description: "Its log file (default: one in ~/.port_server)" },
     "the log file"
   ),
-  engine: Flag.text(ServerFlags.engine).pipe(Flag.withSchema(EngineChoice), Flag.optional)
+  engine: Flag.text(ServerFlags.engine).pipe(Flag.withSchema(EngineChoice), Flag.optional),
+  socket: file(ServerFlags.socket, "the socket"),
+  allowHost: Flag.list(ServerFlags.allowHost).pipe(Flag.withSchema(AllowedHosts), Flag.optional)
 }
 
 /** The parsed {@link settings} as the flags of a server. */
-export const toServerFlags = ({ db, engine, log, noProbe, probe, range }: Omit<Values<typeof settings>, "port">) =>
+export const toServerFlags = ({ noProbe, probe, ...others }: Omit<Values<typeof settings>, "port">) =>
   noProbe && probe
     ? new UsageError({ message: "--probe and --no-probe exclude each other" })
     : Effect.succeed<ServerSpec.ServerFlags>({
-        db,
-        range,
-        probe: noProbe || probe ? Option.some(probe) : Option.none(),
-        log,
-        engine
+        ...others,
+        probe: noProbe || probe ? Option.some(probe) : Option.none()
       })

@@ -1,4 +1,4 @@
-import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import { type Address, isSocketAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import { foreign } from "../client/OwnServer.ts"
@@ -7,11 +7,13 @@ import * as User from "../platform/User.ts"
 import { isChosen } from "../settings/UsualAddress.ts"
 
 /** Fails for a server of another user at an address that nobody chose. */
-export const assertOwn = (address: ServerAddress, { user }: ServerInfo): Effect.Effect<void, ServerUnusable> =>
-  user === undefined || isChosen(address) || User.isOwnName(user) ? Effect.void : Effect.fail(foreign(address, user))
+export const assertOwn = (address: Address, { user }: ServerInfo): Effect.Effect<void, ServerUnusable> =>
+  user === undefined || isSocketAddress(address) || isChosen(address) || User.isOwnName(user)
+    ? Effect.void
+    : Effect.fail(foreign(address, user))
 
 /** Fails under `sudo` at an address that nobody chose: root's server would take the place of the user's own. */
-export const assertMayStart = (address: ServerAddress): Effect.Effect<void, ServerNotStarted> =>
+export const assertMayStart = (address: Address): Effect.Effect<void, ServerNotStarted> =>
   User.sudoUid === undefined || isChosen(address)
     ? Effect.void
     : new ServerNotStarted({

@@ -16,6 +16,9 @@ export const program: Effect.Effect<string, ServerNotStarted> = Effect.suspend((
       })
 })
 
-/** The log of the server that portctl starts at a port, unless another is set: the default port's has the plain name. */
+/** The default log of the server at a port; that of the default port has no number in its name. */
 export const defaultLog = ({ port }: ServerAddress): string =>
   join(DataFolder.path(), port === Defaults.serverPort ? "port-server.log" : `port-server-${port}.log`)
+
+/** The same for a user without a data folder whose database is elsewhere: it is beside that, as the socket is. */
+export const logBeside = (database: string): string => `${database}.log`

@@ -1,18 +1,21 @@
 import { notPortServerMessage, type ServerUnreachable } from "@port-server/domain/api/ClientErrors"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { stillStarting, stopping } from "@port-server/domain/CommonErrors"
 import { serverHost } from "@port-server/domain/Defaults"
-import { stillStarting, stopping } from "@port-server/domain/Errors"
 import type { Port } from "@port-server/domain/Port"
-import { ServerAddress } from "@port-server/domain/ServerAddress"
+import { type Address, isSocketAddress, ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import * as LoopbackHttpClient from "../client/LoopbackHttpClient.ts"
+import { isElsewhere } from "../client/OtherNetwork.ts"
+import * as Transport from "../client/Transport.ts"
 import { NotLocal, ServerUnusable } from "../errors/ServerErrors.ts"
 import * as SettingsFile from "../settings/SettingsFile.ts"
 import { isChosen, usualAddress } from "../settings/UsualAddress.ts"
+import { ownSocket } from "../settings/UsualSocket.ts"
+import * as ServerProcess from "./ServerProcess.ts"
 
 /** What responds at an address. */
 export type ServerStatus =
@@ -38,10 +41,10 @@ export const ofThisMachine = (address: ServerAddress): ServerAddress =>
 /** Where a server of this machine is to be started or stopped: at the port given, else at that of the usual address. */
 export const localAddress = Effect.fnUntraced(function* (port: Option.Option<Port>) {
   const usual = yield* usualAddress
-  if (!isLoopback(usual.host)) {
+  if (isSocketAddress(usual) || !isLoopback(usual.host)) {
     const source = process.env["PORT_SERVER_ADDR"] ? "PORT_SERVER_ADDR" : `address in ${SettingsFile.path()}`
     return yield* new NotLocal({
-      message: `${source} is ${usual}, another machine than this: only a server at 127.0.0.1 or localhost can be started and stopped`
+      message: `${source} is ${usual}, ${isSocketAddress(usual) ? "a socket" : "another machine than this"}: only a server at 127.0.0.1 or localhost can be started and stopped`
     })
   }
   return Option.match(port, { onNone: () => ofThisMachine(usual), onSome: onThisMachine })
@@ -53,18 +56,26 @@ const patience = "3 seconds"
 // Counted, not timed: the wall clock can be set while this waits.
 const transientRetry = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(20))
 
-const notPortServer = (address: ServerAddress): ServerStatus => ({
-  _tag: "NotPortServer",
-  message: `another program listens at ${address}, and does not answer as port-server`
-})
+const notPortServer = (address: Address): ServerStatus => {
+  const pid = !isSocketAddress(address) && isLoopback(address.host) ? ServerProcess.listeningAt(address) : undefined
+  const message =
+    pid === undefined
+      ? `another program listens at ${address}, and does not answer as port-server`
+      : `port-server (pid ${pid}) at ${address} does not respond; portctl stop ends it`
+  return { _tag: "NotPortServer", message }
+}
 
 /** Why there was no connection at all, in the system's codes. */
 const noName = /^(ENOTFOUND|EAI_.*)$/
 const noWay = /^(ETIMEDOUT|E(HOST|NET)(UNREACH|DOWN)|EADDRNOTAVAIL|EACCES|EPERM)$/
 
-const statusOf = (address: ServerAddress, { code = "", isRefused }: ServerUnreachable): ServerStatus => {
+/** Whether there was a connection, and no answer that can be used. */
+const wasConnected = ({ code = "", isRefused }: ServerUnreachable): boolean =>
+  !isRefused && !noName.test(code) && !noWay.test(code)
+
+const statusOf = (address: Address, { code = "", isRefused }: ServerUnreachable): ServerStatus => {
   if (isRefused) return { _tag: "NotRunning" }
-  if (noName.test(code)) {
+  if (!isSocketAddress(address) && noName.test(code)) {
     return {
       _tag: "Unreachable",
       message: `the host name ${address.host} does not resolve (PORT_SERVER_ADDR says where port-server is)`
@@ -76,7 +87,7 @@ const statusOf = (address: ServerAddress, { code = "", isRefused }: ServerUnreac
 }
 
 /** What responds at the address now. */
-export const probe = (address: ServerAddress): Effect.Effect<ServerStatus> =>
+export const probe = (address: Address): Effect.Effect<ServerStatus> =>
   Effect.gen(function* () {
     const client = yield* PortServerClient
     const foreign = (message: string): ServerStatus => ({ _tag: "NotPortServer", message })
@@ -86,15 +97,15 @@ export const probe = (address: ServerAddress): Effect.Effect<ServerStatus> =>
       Effect.retry({
         while: (error) =>
           (error._tag === "StorageUnavailable" && error.message !== stillStarting && error.message !== stopping) ||
-          (error._tag === "ServerUnreachable" &&
-            error.code !== undefined &&
-            statusOf(address, error)._tag === "NotPortServer"),
+          (error._tag === "ServerUnreachable" && error.code !== undefined && wasConnected(error)),
         schedule: transientRetry
       }),
       Effect.map((info): ServerStatus => ({ _tag: "Running", info })),
       Effect.catchTags({
         ServerUnreachable: (error) => Effect.succeed(statusOf(address, error)),
         UnexpectedResponse: ({ message, status }) => {
+          // There was none of HTTP.
+          if (status === 0) return Effect.succeed(notPortServer(address))
           const general = notPortServerMessage(address, status)
           const found = foreign(message === general ? general : `${general}: ${message}`)
           return status !== 404
@@ -104,12 +115,38 @@ export const probe = (address: ServerAddress): Effect.Effect<ServerStatus> =>
       }),
       Effect.catchAll(({ message }) => Effect.succeed<ServerStatus>({ _tag: "Unhealthy", message }))
     )
-  }).pipe(Effect.provide(PortServerClient.at(address, patience).pipe(Layer.provide(LoopbackHttpClient.layer))))
+  }).pipe(Effect.provide(PortServerClient.over(address, patience).pipe(Layer.provide(Transport.exactly(address)))))
+
+/** A server that responds by the own socket of one that there is no connection to, as in a sandbox. */
+const bySocket = (address: Address, status: ServerStatus) =>
+  Effect.gen(function* () {
+    const isAway = status._tag === "NotRunning" || status._tag === "Unreachable"
+    if (!isAway || isChosen(address) || isSocketAddress(address)) return undefined
+    const at = Option.getOrUndefined(yield* ownSocket(address))
+    const found = at === undefined ? undefined : yield* probe(at)
+    return at === undefined || found === undefined || found._tag === "NotRunning" || found._tag === "Unreachable"
+      ? undefined
+      : { at, status: found }
+  })
+
+/** What responds at the address; if that is the default and accepts no connection, what responds by the server's own socket. */
+export const locate = (address: Address): Effect.Effect<{ readonly at: Address; readonly status: ServerStatus }> =>
+  Effect.flatMap(probe(address), (status) =>
+    Effect.map(bySocket(address, status), (found) => found ?? { at: address, status })
+  )
+
+/** The server by its socket that runs outside of this network, where the status is what responds at its address. */
+export const findElsewhere = (address: ServerAddress, status: ServerStatus) =>
+  Effect.map(bySocket(address, status), (found) =>
+    found?.status._tag === "Running" && isElsewhere(found.at, found.status.info)
+      ? Option.some({ at: found.at, info: found.status.info })
+      : Option.none()
+  )
 
 /** The error about a server that can be neither used nor replaced. */
 export const toError = (
   status: Exclude<ServerStatus, { readonly _tag: "Running" | "NotRunning" }>,
-  address: ServerAddress
+  address: Address
 ): ServerUnusable =>
   new ServerUnusable({
     isUnreachable: status._tag === "Unreachable",
@@ -120,4 +157,4 @@ export const toError = (
   })
 
 /** The message, which is no error, that nothing listens at an address. */
-export const notRunning = (address: ServerAddress): string => `port-server is not running at ${address}`
+export const notRunning = (address: Address): string => `port-server is not running at ${address}`

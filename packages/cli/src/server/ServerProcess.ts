@@ -3,12 +3,17 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { basename } from "node:path"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { codeOf } from "../errors/FileError.ts"
 import { ServerNotStopped } from "../errors/ServerErrors.ts"
+import * as Process from "../platform/Process.ts"
 
-/** How long a server may take to stop; it lets requests in flight finish for 5 s at most. */
-const patience = "15 seconds"
+/** How long a server may take to stop by itself: it has 5 s, unless its main thread hangs in a file system. */
+const ownStop = "6 seconds"
+
+/** How long its process may take to end then. */
+const patience = "9 seconds"
 
 const tryOrUndefined = <A>(read: () => A): A | undefined => {
   try {
@@ -63,40 +68,57 @@ export const byPsAndLsof = (pid: number, port: number): boolean => {
 export const isIdentified = (pid: number, { port }: ServerAddress): boolean =>
   pid > 1 && (existsSync("/proc/self/cmdline") ? byProc : byPsAndLsof)(pid, port)
 
+/** The processes of this machine, as far as this user may inspect them. */
+const inspectable = (): ReadonlyArray<number> =>
+  (tryOrUndefined(() => readdirSync("/proc")) ?? []).flatMap((name) => {
+    const isOwn = /^\d+$/.test(name) && tryOrUndefined(() => readdirSync(`/proc/${name}/fd`)) !== undefined
+    return isOwn ? [Number(name)] : []
+  })
+
+/** The port-server of this machine that listens at the address, whether it responds or not. */
+export const listeningAt = (address: ServerAddress): number | undefined => {
+  const pids = existsSync("/proc/self/cmdline")
+    ? inspectable()
+    : (output("lsof", "-nP", `-iTCP:${address.port}`, "-sTCP:LISTEN", "-t") ?? "").split("\n").map(Number)
+  return pids.find((pid) => isIdentified(pid, address))
+}
+
 /** The error about a server whose process is not {@link isIdentified identified}. */
 export const notALocalServer = (pid: number, address: ServerAddress): ServerNotStopped =>
   new ServerNotStopped({
     message: `the port-server at ${address} says that it is process ${pid}, which is no port-server of this machine that listens there (a forwarded port, or a container?): stop it where it runs`
   })
 
-const isGone = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    return codeOf(error) !== "EPERM"
-  }
-  // A zombie: it has ended, and its parent has not waited for it yet.
-  return /^\d+ \(.*\) Z /s.test(tryOrUndefined(() => readFileSync(`/proc/${pid}/stat`, "utf8")) ?? "")
-}
-
-/** Stop an {@link isIdentified identified} process and wait until it has ended. */
-export const terminate = Effect.fnUntraced(function* (pid: number) {
-  yield* Effect.try({
-    try: () => process.kill(pid, "SIGTERM"),
-    catch: codeOf
-  }).pipe(
+const signal = (pid: number, name: NodeJS.Signals | 0) =>
+  Effect.try({ try: () => process.kill(pid, name), catch: codeOf }).pipe(
     Effect.catchAll((code) =>
       code === "EPERM"
         ? new ServerNotStopped({ message: `port-server (pid ${pid}) belongs to another user: only they can stop it` })
         : Effect.void
     )
   )
-  yield* Effect.sync(() => isGone(pid)).pipe(
-    Effect.repeat({ until: (gone) => gone, schedule: Schedule.spaced("20 millis") }),
-    Effect.timeoutFail({
-      duration: patience,
-      onTimeout: () =>
-        new ServerNotStopped({ message: `port-server (pid ${pid}) was asked to stop and still runs after ${patience}` })
-    })
+
+/** Fails for a process of another user. */
+export const assertMayStop = (pid: number): Effect.Effect<void, ServerNotStopped> => signal(pid, 0)
+
+/**
+ * Stop an {@link isIdentified identified} process and wait until it has ended. One that hangs is killed: everything that
+ * it has acknowledged is durable.
+ */
+export const terminate = Effect.fnUntraced(function* (pid: number) {
+  const found = Process.find(pid)
+  if (found === undefined) return
+  const ended = Effect.sync(() => !Process.isAlive(found)).pipe(
+    Effect.repeat({ until: (gone) => gone, schedule: Schedule.spaced("20 millis") })
   )
+  yield* signal(pid, "SIGTERM")
+  if (Option.isSome(yield* Effect.timeoutOption(ended, ownStop))) return
+  yield* signal(pid, "SIGKILL")
+  yield* Effect.timeoutFail(ended, {
+    duration: patience,
+    onTimeout: () =>
+      new ServerNotStopped({
+        message: `port-server (pid ${pid}) was killed and does not end: the system waits for a file system that hangs`
+      })
+  })
 })

@@ -29,7 +29,13 @@ const isDefaultDatabase = (database: string): boolean => {
 }
 
 /** How a running server was started, without what is the default. */
-const settingsOf = ({ database, engine = anyEngine, probe, range }: ServerInfo): ServerSettings => ({
+const settingsOf = ({
+  database,
+  engine = anyEngine,
+  probe,
+  range,
+  socket = `${database}.sock`
+}: ServerInfo): ServerSettings => ({
   ...(isDefaultDatabase(database) ? {} : { database }),
   ...(range === `${portRange.first}-${portRange.last}`
     ? {}
@@ -38,7 +44,8 @@ const settingsOf = ({ database, engine = anyEngine, probe, range }: ServerInfo):
         onSome: (range) => ({ range })
       })),
   ...(probe === false ? { probe } : {}),
-  ...(engine === anyEngine ? {} : { engine })
+  ...(engine === anyEngine ? {} : { engine }),
+  ...(socket === `${database}.sock` ? {} : { socket })
 })
 
 /** Let an effect come to its end, also when it is interrupted: nothing is left half done. */
@@ -63,6 +70,7 @@ export const restart = (address: ServerAddress, flags: ServerFlags) =>
     }
     yield* ServerOwner.assertOwn(address, running.value)
     yield* ServerOwner.assertMayStart(address)
+    yield* ServerProcess.assertMayStop(running.value.pid)
     const before = settingsOf(running.value)
     const effective = { ...before, ...wanted.effective }
     yield* preflight(toArguments(address, effective)).pipe(

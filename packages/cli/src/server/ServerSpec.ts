@@ -1,4 +1,5 @@
 import { resolve } from "node:path"
+import { AllowedHostsFromText } from "@port-server/domain/AllowedHost"
 import { engineFromEnv } from "@port-server/domain/EngineChoice"
 import { sentenceOf, variable } from "@port-server/domain/EnvConfig"
 import { type PortRange, PortRangeFromText } from "@port-server/domain/Port"
@@ -17,6 +18,8 @@ export interface ServerFlags {
   readonly probe: Option.Option<boolean>
   readonly log: Option.Option<string>
   readonly engine: Option.Option<string>
+  readonly socket: Option.Option<string>
+  readonly allowHost: Option.Option<ReadonlyArray<string>>
 }
 
 /** No flags. */
@@ -25,7 +28,9 @@ export const noFlags: ServerFlags = {
   range: Option.none(),
   probe: Option.none(),
   log: Option.none(),
-  engine: Option.none()
+  engine: Option.none(),
+  socket: Option.none(),
+  allowHost: Option.none()
 }
 
 /** How a server is to be started, by where it was said. */
@@ -39,12 +44,14 @@ export interface ServerSpec {
   readonly effective: ServerSettings
 }
 
-const fromFlags = ({ db, engine, log, probe, range }: ServerFlags): ServerSettings => ({
+const fromFlags = ({ allowHost, db, engine, log, probe, range, socket }: ServerFlags): ServerSettings => ({
   ...(Option.isSome(db) ? { database: db.value } : {}),
   ...(Option.isSome(range) ? { range: range.value } : {}),
   ...(Option.isSome(probe) ? { probe: probe.value } : {}),
   ...(Option.isSome(log) ? { log: log.value } : {}),
-  ...(Option.isSome(engine) ? { engine: engine.value } : {})
+  ...(Option.isSome(engine) ? { engine: engine.value } : {}),
+  ...(Option.isSome(socket) ? { socket: socket.value } : {}),
+  ...(Option.isSome(allowHost) ? { allow_hosts: allowHost.value } : {})
 })
 
 /** The range in `PORT_SERVER_RANGE`, for it has no default here. */
@@ -58,10 +65,14 @@ const fromEnvironment: Effect.Effect<ServerSettings, ServerNotStarted> = Effect.
   const database = yield* variable("PORT_SERVER_DB", Schema.String, "")
   const range = yield* variable("PORT_SERVER_RANGE", SomeRange, Option.none())
   const engine = yield* engineFromEnv
+  const socket = yield* variable("PORT_SERVER_SOCKET", Schema.String, "")
+  const allowHosts = yield* variable("PORT_SERVER_ALLOW_HOST", AllowedHostsFromText, [])
   return {
     ...(database === "" ? {} : { database: resolve(database) }),
     ...(Option.isSome(range) ? { range: range.value } : {}),
-    ...(Option.isSome(engine) ? { engine: engine.value } : {})
+    ...(Option.isSome(engine) ? { engine: engine.value } : {}),
+    ...(socket === "" ? {} : { socket: resolve(socket) }),
+    ...(allowHosts.length === 0 ? {} : { allow_hosts: allowHosts })
   }
 }).pipe(Effect.mapError((error) => new ServerNotStarted({ message: sentenceOf(error) })))
 
@@ -80,7 +91,7 @@ export const resolveSpec = (
 /** The command line of a server. */
 export const toArguments = (
   { port }: ServerAddress,
-  { database, engine, log, probe, range }: ServerSettings
+  { allow_hosts = [], database, engine, log, probe, range, socket }: ServerSettings
 ): ReadonlyArray<string> => [
   "--port",
   String(port),
@@ -88,5 +99,7 @@ export const toArguments = (
   ...(range === undefined ? [] : ["--range", String(range)]),
   ...(probe === false ? ["--no-probe"] : []),
   ...(log === undefined ? [] : ["--log", log]),
-  ...(engine === undefined ? [] : ["--engine", engine])
+  ...(engine === undefined ? [] : ["--engine", engine]),
+  ...(socket === undefined ? [] : ["--socket", socket]),
+  ...(allow_hosts.length === 0 ? [] : ["--allow-host", allow_hosts.join(",")])
 ]

@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises"
 import { dirname } from "node:path"
 import { portRange } from "@port-server/domain/Defaults"
 import { escapeControls } from "@port-server/domain/Name"
-import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import { type Address, isSocketAddress, type ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
@@ -13,17 +13,19 @@ import { ServerNotStarted, type ServerUnusable, type SettingsUnusable } from "..
 import * as DataFolder from "../platform/DataFolder.ts"
 import * as PortLimits from "../platform/PortLimits.ts"
 import * as User from "../platform/User.ts"
-import * as SettingsFile from "../settings/SettingsFile.ts"
 import { usualAddress } from "../settings/UsualAddress.ts"
 import { launch } from "./ServerLaunch.ts"
 import { unlessLocked, withServerLock } from "./ServerLock.ts"
 import * as ServerOwner from "./ServerOwner.ts"
 import * as ServerPaths from "./ServerPaths.ts"
-import { probe, toError } from "./ServerProbe.ts"
+import { findElsewhere, probe, toError } from "./ServerProbe.ts"
 import { noFlags, resolveSpec, type ServerFlags, type ServerSpec, toArguments } from "./ServerSpec.ts"
+import * as StartMemory from "./StartMemory.ts"
 
-/** The server that runs now, whether it was started for this, and where the log is of one that was; else it is empty. */
+/** The server that runs now, whether this call has started it, and its log if so (else empty). */
 export interface Started extends ServerInfo {
+  /** By its socket where it runs outside of this network. */
+  readonly at: Address
   readonly isNew: boolean
   readonly log: string
 }
@@ -34,17 +36,23 @@ const patience = "15 seconds"
 /** The server ended before it was healthy for a reason that may be over: another one had the port, or it was killed. */
 class StartLost extends Data.TaggedError("StartLost")<{ readonly message: string }> {}
 
-/** Start a server and wait until it is the one that responds, or another one that was faster. */
-const startAndWait = ({ address, effective }: ServerSpec) =>
+/** The log file of a server that is to be started; the data folder is made only where something is put into it. */
+const logFile = ({ address, effective: { database, log } }: ServerSpec) =>
   Effect.gen(function* () {
-    if (effective.log === undefined || (effective.database === undefined && User.sudoUid !== undefined)) {
-      const elsewhere = effective.database === undefined ? "" : "; portctl start --log FILE puts the log elsewhere"
-      yield* Effect.mapError(
-        DataFolder.make,
-        ({ message }) => new ServerNotStarted({ message: `${message}${elsewhere}` })
-      )
-    }
-    const log = effective.log ?? ServerPaths.defaultLog(address)
+    if (log !== undefined && (database !== undefined || User.sudoUid === undefined)) return log
+    yield* DataFolder.make
+    return log ?? ServerPaths.defaultLog(address)
+  }).pipe(
+    Effect.catchTag("DataFolderUnusable", ({ message }) =>
+      database === undefined ? new ServerNotStarted({ message }) : Effect.succeed(ServerPaths.logBeside(database))
+    )
+  )
+
+/** Start a server and wait until it is the one that responds, or another one that was faster. */
+const startAndWait = (spec: ServerSpec) =>
+  Effect.gen(function* () {
+    const { address, effective } = spec
+    const log = yield* logFile(spec)
     const child = yield* launch(toArguments(address, { ...effective, log }), dirname(log))
     const poll = Effect.gen(function* () {
       // Before the probe: what responds after the child's end is another server.
@@ -52,7 +60,7 @@ const startAndWait = ({ address, effective }: ServerSpec) =>
       const status = yield* probe(address)
       if (status._tag === "Running" && (ended !== undefined || status.info.pid === child.pid)) {
         child.detach()
-        return Option.some<Started>({ ...status.info, isNew: status.info.pid === child.pid, log })
+        return Option.some<Started>({ ...status.info, at: address, isNew: status.info.pid === child.pid, log })
       }
       if (ended === undefined || status._tag === "Unhealthy") return Option.none()
       const message = `port-server did not start: ${ended.message} (log: ${log})`
@@ -85,12 +93,14 @@ const isSamePath = (one: string, other: string) =>
 /** Fails when a server runs otherwise than the flags want it. */
 const assertSameSettings = Effect.fnUntraced(function* ({ address, flags }: ServerSpec, info: ServerInfo) {
   const usual = yield* Effect.option(usualAddress)
-  const which = Option.exists(usual, ({ port }) => port === address.port) ? "" : ` --port ${address.port}`
+  const which = Option.exists(usual, (each) => !isSocketAddress(each) && each.port === address.port)
+    ? ""
+    : ` --port ${address.port}`
   const differs = (how: string, flag: string) =>
     new ServerNotStarted({
       message: `port-server is already running at ${address} (pid ${info.pid}) ${how}; to change that: portctl restart${which} ${flag}`
     })
-  const { database, engine, probe, range } = flags
+  const { allow_hosts, database, engine, probe, range, socket } = flags
   if (database !== undefined && !(yield* isSamePath(database, info.database))) {
     return yield* differs(`with the database ${info.database}`, `--db ${database}`)
   }
@@ -100,26 +110,38 @@ const assertSameSettings = Effect.fnUntraced(function* ({ address, flags }: Serv
   if (engine !== undefined && engine !== info.engine) {
     return yield* differs(`with the container engine ${info.engine}`, `--engine ${engine}`)
   }
+  if (socket !== undefined && (info.socket === undefined || !(yield* isSamePath(socket, info.socket)))) {
+    return yield* differs(
+      `with ${info.socket === undefined ? "no socket" : `the socket ${info.socket}`}`,
+      `--socket ${socket}`
+    )
+  }
+  if (allow_hosts !== undefined && allow_hosts.join(",") !== (info.allow_hosts ?? []).join(",")) {
+    return yield* differs(
+      `with ${info.allow_hosts === undefined ? "no allowed host" : `the allowed hosts ${info.allow_hosts.join(",")}`}`,
+      `--allow-host ${allow_hosts.join(",")}`
+    )
+  }
   if (probe === false && info.probe !== false) return yield* differs("without --no-probe", "--no-probe")
   if (probe === true && info.probe === false) return yield* differs("with --no-probe", "--probe")
 })
-
-/** Keep how a server was started. It runs, so that what cannot be kept is a note only. */
-const remember = (address: ServerAddress, given: ServerSpec["given"]) =>
-  Effect.catchAll(SettingsFile.remember(address, given), ({ message }) =>
-    Console.error(`note: how port-server was started is not kept for the next start: ${message}`)
-  )
 
 /** {@link start}, for one that has the lock of the server already. */
 export const startLocked = (spec: ServerSpec): Effect.Effect<Started, ServerNotStarted | ServerUnusable> =>
   Effect.gen(function* () {
     const { address, flags, given } = spec
     const status = yield* probe(address)
+    const outside = yield* findElsewhere(address, status)
+    if (Option.isSome(outside)) {
+      const { at, info } = outside.value
+      yield* assertSameSettings(spec, info)
+      return { ...info, at, isNew: false, log: "" }
+    }
     if (status._tag === "NotPortServer" || status._tag === "Unreachable") return yield* toError(status, address)
     yield* status._tag === "Running" ? ServerOwner.assertOwn(address, status.info) : ServerOwner.assertMayStart(address)
     const started =
       status._tag === "Running"
-        ? { ...status.info, isNew: false, log: "" }
+        ? { ...status.info, at: address, isNew: false, log: "" }
         : yield* startAndWait(spec).pipe(
             Effect.retry({
               while: ({ _tag }) => _tag === "StartLost",
@@ -128,7 +150,7 @@ export const startLocked = (spec: ServerSpec): Effect.Effect<Started, ServerNotS
             Effect.catchTag("StartLost", ({ message }) => new ServerNotStarted({ message }))
           )
     if (!started.isNew) yield* assertSameSettings(spec, started)
-    yield* remember(address, started.isNew ? given : flags)
+    yield* StartMemory.remember(address, started.isNew ? given : flags)
     return started
   })
 
@@ -150,18 +172,17 @@ const defaultRange = `${portRange.first}-${portRange.last}`
 /** The sentence about a server that was started. */
 export const describeStarted = (
   done: "started" | "restarted",
-  address: ServerAddress,
-  { database, isNew, log, pid, range }: Started
+  { at, database, isNew, log, pid, range }: Started
 ): string =>
   [
-    `${isNew ? `${done} port-server` : "port-server is already running"} at ${address} (pid ${pid})`,
+    `${isNew ? `${done} port-server` : "port-server is already running"} at ${at} (pid ${pid})`,
     `database ${escapeControls(database)}`,
-    ...(range === defaultRange ? [] : [`range ${range}`]),
+    ...(range === defaultRange ? [] : [`range ${escapeControls(range)}`]),
     ...(isNew ? [`log ${escapeControls(log)}`] : [])
   ].join(", ")
 
-/** Note a range from which the system, too, takes ports. */
-export const noteRange = (range: string): Effect.Effect<void> => {
-  const note = PortLimits.ephemeralNote(range)
-  return note === undefined ? Effect.void : Console.error(note)
-}
+/** Note a range from which the system, too, takes ports, or that this user may not bind. */
+export const noteRange = (range: string): Effect.Effect<void> =>
+  Effect.forEach([PortLimits.ephemeralNote(range), PortLimits.privilegedRangeNote(range)], (note) =>
+    note === undefined ? Effect.void : Console.error(escapeControls(note))
+  )

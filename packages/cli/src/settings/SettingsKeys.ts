@@ -1,8 +1,9 @@
 import { resolve } from "node:path"
+import { AllowedHostsFromText } from "@port-server/domain/AllowedHost"
 import { EngineChoice } from "@port-server/domain/EngineChoice"
 import { InvalidRequest } from "@port-server/domain/Errors"
 import { PortRangeFromText } from "@port-server/domain/Port"
-import { type ServerAddress, ServerAddressFromText } from "@port-server/domain/ServerAddress"
+import { AddressFromText, type ServerAddress } from "@port-server/domain/ServerAddress"
 import * as ServerFlags from "@port-server/domain/ServerFlags"
 import type { ServerSettings, Settings } from "@port-server/domain/Settings"
 import * as Either from "effect/Either"
@@ -10,7 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 
 /** The settings of one server, as the command line names them. */
-const serverKeys = ["database", "range", "probe", "log", "engine"] as const
+const serverKeys = ["database", "range", "probe", "log", "engine", "socket", "allow_hosts"] as const
 type ServerKey = (typeof serverKeys)[number]
 
 /** What `portctl config` can set. */
@@ -23,11 +24,13 @@ const read = <A>(schema: Schema.Schema<A, string>) => {
   return (text: string) => Either.mapLeft(decode(text), (error) => InvalidRequest.fromParseError(error).message)
 }
 
-const readAddress = read(ServerAddressFromText)
+const readAddress = read(AddressFromText)
 const readRange = read(PortRangeFromText)
 const readDatabase = read(ServerFlags.fileName("the database file"))
 const readEngine = read(EngineChoice)
 const readLog = read(ServerFlags.fileName("the log file"))
+const readHosts = read(AllowedHostsFromText)
+const readSocket = read(ServerFlags.fileName("the socket"))
 
 /** A server setting from its text; a sentence where the text is none. */
 const readServer: { readonly [K in ServerKey]: (text: string) => Either.Either<ServerSettings, string> } = {
@@ -38,7 +41,9 @@ const readServer: { readonly [K in ServerKey]: (text: string) => Either.Either<S
       ? Either.right({ probe: text === "true" })
       : Either.left("probe must be true or false"),
   log: (text) => Either.map(readLog(text), (file) => ({ log: resolve(file) })),
-  engine: (text) => Either.map(readEngine(text), (engine) => ({ engine }))
+  engine: (text) => Either.map(readEngine(text), (engine) => ({ engine })),
+  socket: (text) => Either.map(readSocket(text), (file) => ({ socket: resolve(file) })),
+  allow_hosts: (text) => Either.map(readHosts(text), (hosts) => ({ allow_hosts: hosts }))
 }
 
 /** The settings with one changed; those of a server are about the one at the address. */

@@ -72,7 +72,7 @@ const misuse = (
   return kind._tag === "Choice" && !kind.words.includes(value) ? `--${name} must be ${words}` : undefined
 }
 
-/** What is missing, or is one word too many. */
+/** What is missing, or the one word too many. */
 const incomplete = (
   specs: ReadonlyArray<Spec>,
   given: ReadonlyMap<string, ReadonlyArray<string>>,

@@ -46,7 +46,7 @@ export const workingCopies = () => request<ReadonlyArray<WorkingCopyInfo>>("GET"
 /** The container engine and its containers, also stopped ones. */
 export const containers = () => request<Containers>("GET", "/v1/containers")
 
-/** What the server says of itself. */
+/** What the server says about itself. */
 export const server = () => request<ServerInfo>("GET", "/v1/server")
 
 /** How many events are asked for at a time. */

@@ -8,7 +8,7 @@ export interface StreamHandlers {
   readonly onEvent: (event: HistoryEvent) => void
   /** What listens on allocated ports has changed. */
   readonly onListeners: (change: ListenersChange) => void
-  /** It cannot be told what has changed: everything is to be read again. */
+  /** What has changed is not known: everything has to be read again. */
   readonly onReset: () => void
   /** It is broken; it opens again by itself. */
   readonly onLost: () => void

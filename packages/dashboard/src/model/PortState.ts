@@ -1,13 +1,24 @@
 import type { ListeningPort, Socket } from "./Types.ts"
 
+/** The state of every port while nothing is known of sockets: they are being read, or could not be read. */
+export type Unread = "reading" | "unreadable"
+
 /**
  * What is on an allocated port: the project's own process or container, nothing, somebody else's, or something of which
- * it cannot be told whose it is.
+ * it is not known whose it is.
  */
-export type PortState = "foreign" | "unknown" | "listening" | "container" | "idle"
+export type PortState = "foreign" | "unknown" | "listening" | "container" | "idle" | Unread
 
 /** The states, worst first. */
-export const portStates: ReadonlyArray<PortState> = ["foreign", "unknown", "listening", "container", "idle"]
+export const portStates: ReadonlyArray<PortState> = [
+  "foreign",
+  "unknown",
+  "listening",
+  "container",
+  "idle",
+  "reading",
+  "unreadable"
+]
 
 /** The sockets on a port, those first that tell its state. */
 export const socketsOf = (listening: ListeningPort | undefined): ReadonlyArray<Socket> => {

@@ -56,7 +56,7 @@ const contested = (copy: WorkingCopy, service: Service): ReadonlyArray<Problem> 
       key: `contested ${allocation.port}`,
       anchor: anchorOf(service),
       title: `Port ${allocation.port} of ${nameOf(copy)} ${shown(allocation.service)} is published by a stopped container, ${containerName(stopped)}`,
-      detail: `It is of ${shown(stopped.folder ?? "")}. Only one of the two can be started.`,
+      detail: `It belongs to ${shown(stopped.folder ?? "")}. Only one of the two can be started.`,
       command: `portctl why --port ${allocation.port}`
     }
   ]
@@ -73,6 +73,9 @@ export const problemsOf = (copies: ReadonlyArray<WorkingCopy>): ReadonlyArray<Pr
 
 /** `3 of 5 listen`. */
 export const summaryOf = ({ services }: WorkingCopy): string => {
+  if (services.some(({ state }) => state === "reading" || state === "unreadable")) {
+    return counted(services.length, "port")
+  }
   const busy = services.filter(({ state }) => state !== "idle").length
   return busy === 0 ? `${counted(services.length, "port")}, idle` : `${busy} of ${services.length} in use`
 }

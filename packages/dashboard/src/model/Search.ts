@@ -1,4 +1,4 @@
-import type { PortState } from "./PortState.ts"
+import { type PortState, portStates } from "./PortState.ts"
 import type { ListeningPort, Socket } from "./Types.ts"
 import { isInTrouble, type Service, type WorkingCopy } from "./WorkingCopies.ts"
 
@@ -6,7 +6,7 @@ import { isInTrouble, type Service, type WorkingCopy } from "./WorkingCopies.ts"
 export type StateFilter = "all" | "problems" | "running" | "idle"
 
 const states: Readonly<Record<Exclude<StateFilter, "problems">, ReadonlySet<PortState>>> = {
-  all: new Set(["foreign", "unknown", "listening", "container", "idle"]),
+  all: new Set(portStates),
   running: new Set(["foreign", "unknown", "listening", "container"]),
   idle: new Set(["idle"])
 }

@@ -39,5 +39,5 @@ export type Containers = typeof ContainersSchema.Encoded
 /** A container with the ports that it publishes, as JSON. */
 export type PublishingContainer = Containers["containers"][number]
 
-/** What the server says of itself, as JSON. */
+/** What the server says about itself, as JSON. */
 export type ServerInfo = typeof ServerInfoSchema.Encoded

@@ -1,6 +1,6 @@
 import type { WorkingCopy } from "./WorkingCopies.ts"
 
-/** The first so many services, in their working copies: what is rendered of a long list. */
+/** The first services of a long list, in their working copies: as many as are rendered. */
 export const firstServices = (copies: ReadonlyArray<WorkingCopy>, count: number): ReadonlyArray<WorkingCopy> => {
   let left = count
   return copies.flatMap((copy) => {

@@ -1,4 +1,5 @@
-import { type PortState, portStates, socketsOf, stateOf } from "./PortState.ts"
+import { sortNaturally } from "./NaturalOrder.ts"
+import { type PortState, portStates, socketsOf, stateOf, type Unread } from "./PortState.ts"
 import { shown } from "./Text.ts"
 import type { Allocation, Containers, ListeningPort, PublishingContainer, Socket, Stale } from "./Types.ts"
 
@@ -29,8 +30,6 @@ export interface WorkingCopy {
   readonly state: PortState
 }
 
-const byText = new Intl.Collator(undefined, { numeric: true }).compare
-
 /** `shop/main`, as the page shows it. */
 export const nameOf = ({ app, instance }: Pick<Allocation, "app" | "instance">): string => shown(`${app}/${instance}`)
 
@@ -46,9 +45,10 @@ const copyOf = (key: string, services: ReadonlyArray<Service>): WorkingCopy => {
     instance: allocation?.instance ?? "",
     folder: services.find((service) => service.allocation.path !== undefined)?.allocation.path,
     isGone: services.some((service) => service.isGone),
-    services: [...services].sort(
-      (one, other) =>
-        byText(one.allocation.service, other.allocation.service) || one.allocation.port - other.allocation.port
+    services: sortNaturally(
+      services,
+      ({ allocation }) => allocation.service,
+      (one, other) => one.allocation.port - other.allocation.port
     ),
     state: portStates.find((state) => services.some((service) => service.state === state)) ?? "idle"
   }
@@ -72,11 +72,11 @@ const goneIds = ({ allocations, kept = [] }: Stale): ReadonlySet<number> =>
 /** The working copies: those in trouble first, then by app and instance. */
 export const workingCopies = (
   allocations: ReadonlyArray<Allocation>,
-  listening: ReadonlyArray<ListeningPort>,
+  listening: ReadonlyArray<ListeningPort> | Unread,
   stale: Stale,
   containers: Containers["containers"]
 ): ReadonlyArray<WorkingCopy> => {
-  const ports = new Map(listening.map((each) => [each.port, each]))
+  const ports = new Map(typeof listening === "string" ? [] : listening.map((each) => [each.port, each]))
   const gone = goneIds(stale)
   const stopped = new Map(
     containers
@@ -91,7 +91,7 @@ export const workingCopies = (
       allocation,
       sockets,
       isGone: gone.has(allocation.id),
-      state: stateOf(sockets),
+      state: typeof listening === "string" ? listening : stateOf(sockets),
       stopped: stopped.get(allocation.port),
       error: found?.listener_error ?? found?.container_error
     }
@@ -102,7 +102,6 @@ export const workingCopies = (
   }
   const copies = [...groups].map(([key, services]) => copyOf(key, services))
   const rank = ({ services, state }: WorkingCopy) => (state === "foreign" ? 0 : services.some(isInTrouble) ? 1 : 2)
-  return copies.sort(
-    (one, other) => rank(one) - rank(other) || byText(one.app, other.app) || byText(one.instance, other.instance)
-  )
+  const byInstance = sortNaturally(copies, ({ instance }) => instance)
+  return sortNaturally(byInstance, ({ app }) => app).toSorted((one, other) => rank(one) - rank(other))
 }

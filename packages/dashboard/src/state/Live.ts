@@ -1,12 +1,15 @@
 import { follow } from "../api/Stream.ts"
 import { addEvent, readHistory } from "./History.ts"
-import { failure, readFolders, refresh } from "./Registry.ts"
+import { failure, firstAllocations, readFolders, refresh } from "./Registry.ts"
 
 /** How often the ports that nobody allocated are read, which the stream is not about, in ms. */
 const interval = 5_000
 
 /** Changes that come together are read together, in ms. */
 const pause = 100
+
+/** How long a page is blank at most while the server has not answered, in ms. */
+const longestBlank = 200
 
 /** How often it is looked which folders are gone, in ms. */
 const foldersInterval = 30_000
@@ -56,14 +59,16 @@ const disconnect = (): void => {
 
 /**
  * Keep the page as the registry is, for as long as somebody can see it: a browser has few connections for a server, and
- * the server looks at sockets while it is followed.
+ * the server looks at sockets while it is followed. Returns when there is something to show.
  */
-export const start = (): void => {
+export const start = (): Promise<void> => {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") connect()
     else disconnect()
   })
-  // Not only once the stream is open.
-  refreshLater(0)
-  connect()
+  // The ports are shown first; opening a stream takes Chromium some 20 ms.
+  void refresh().then(() => {
+    if (document.visibilityState === "visible") connect()
+  })
+  return firstAllocations(longestBlank)
 }

@@ -8,7 +8,13 @@ import { events, hasOlder, historyError, readOlder } from "../state/History.ts"
 import { query } from "../state/View.ts"
 import { NothingFound } from "./Empty.tsx"
 
-const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" })
+let clock: Intl.DateTimeFormat | undefined
+
+/** A time as the user writes it. The format is made with the first one: that takes Chromium some 30 ms. */
+const written = (time: string): string => {
+  clock ??= new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" })
+  return clock.format(new Date(time))
+}
 
 const details = ({ allocation, from, kind }: HistoryEvent): string => {
   if (kind !== "moved") return shown(allocation.path ?? "")
@@ -17,7 +23,7 @@ const details = ({ allocation, from, kind }: HistoryEvent): string => {
 
 const Row = ({ event }: { readonly event: HistoryEvent }) => (
   <li class="event">
-    <time dateTime={event.at}>{clock.format(new Date(event.at))}</time>
+    <time dateTime={event.at}>{written(event.at)}</time>
     <span class="badge" data-kind={event.kind}>
       {event.kind}
     </span>
@@ -26,7 +32,7 @@ const Row = ({ event }: { readonly event: HistoryEvent }) => (
       {nameOf(event.allocation)} <b>{shown(event.allocation.service)}</b>
       <span class="event-details muted">{details(event)}</span>
     </span>
-    <span class="muted" title="What the client said of itself; it is not verified">
+    <span class="muted" title="What the client said about itself; it is not verified">
       {clientName(event)}
     </span>
   </li>

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks"
 import { shown } from "../model/Text.ts"
 import { nameOf } from "../model/WorkingCopies.ts"
-import { listening } from "../state/Registry.ts"
+import { knownListening } from "../state/Registry.ts"
 import { confirming, release } from "../state/Releases.ts"
 
 /** Asks whether a port is to be released. */
@@ -13,7 +13,7 @@ export const ReleaseDialog = () => {
     else dialog.current?.close()
   }, [allocation])
   if (allocation === undefined) return null
-  const isBusy = listening.value.some(({ port }) => port === allocation.port)
+  const isBusy = knownListening.value.some(({ port }) => port === allocation.port)
   const cancel = () => {
     confirming.value = undefined
   }

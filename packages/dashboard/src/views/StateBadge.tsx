@@ -5,7 +5,9 @@ const words: Readonly<Record<PortState, readonly [word: string, meaning: string]
   container: ["Container", "A container publishes the port."],
   idle: ["Idle", "Nothing is on the port."],
   foreign: ["Foreign", "What is on the port does not belong to this working copy."],
-  unknown: ["Unknown", "Something is on the port, and it cannot be told whose it is."]
+  unknown: ["Unknown", "Something is on the port, and it is not known whose it is."],
+  reading: ["…", "The sockets of this machine are being read."],
+  unreadable: ["Unknown", "The sockets of this machine could not be read."]
 }
 
 /** The state of a port, in a word. */

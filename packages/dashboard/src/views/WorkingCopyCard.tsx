@@ -24,13 +24,13 @@ export const WorkingCopyCard = ({ copy }: { readonly copy: WorkingCopy }) => (
     aria-label={shown(`${copy.app} ${copy.instance}`)}
   >
     <header>
-      <h3>
+      <h2>
         <span class="app">{shown(copy.app)}</span>
         <span class="slash" aria-hidden="true">
           /
         </span>
         <span class="instance">{shown(copy.instance)}</span>
-      </h3>
+      </h2>
       <Branch of={copy} />
       <span class="summary">{summaryOf(copy)}</span>
       {copy.folder === undefined ? undefined : <Path path={copy.folder} isGone={copy.isGone} />}

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { problemsOf } from "../../src/model/Problems.ts"
+import type { Unread } from "../../src/model/PortState.ts"
+import { problemsOf, summaryOf } from "../../src/model/Problems.ts"
 import { reuse } from "../../src/model/Reuse.ts"
 import { narrowed } from "../../src/model/Search.ts"
 import type { Allocation, ListeningPort, Socket } from "../../src/model/Types.ts"
@@ -32,7 +33,7 @@ const allocations = [
 ]
 const none = { allocations: [] }
 
-const statesOf = (found: ReadonlyArray<ListeningPort>) =>
+const statesOf = (found: ReadonlyArray<ListeningPort> | Unread) =>
   workingCopies(allocations, found, none, []).flatMap(({ services }) =>
     services.map((service) => [service.allocation.port, service.state])
   )
@@ -51,6 +52,12 @@ describe("the working copies", () => {
       [3009, "unknown"],
       [3010, "idle"]
     ])
+  })
+
+  it.each(["reading", "unreadable"] as const)("have no port that is called idle while the sockets are %s", (unread) => {
+    expect(new Set(statesOf(unread).map(([, state]) => state))).toEqual(new Set([unread]))
+    const [copy] = workingCopies(allocations, unread, none, [])
+    expect(copy === undefined ? "" : summaryOf(copy)).toBe("1 port")
   })
 
   it("come first where something foreign is beside the own process, then where the folder is gone", () => {

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
-import { type Allocation, largestPage } from "../Allocation.ts"
+import type { Allocation } from "../Allocation.ts"
+import { largestPage } from "../LargestPage.ts"
 
 /** Twice as many as a machine has ports: a longer list is not that of a port-server. */
 const mostAllocations = 2 * 65_536

@@ -1,5 +1,6 @@
 import * as Data from "effect/Data"
-import type { ServerAddress } from "../ServerAddress.ts"
+import * as Predicate from "effect/Predicate"
+import type { Address } from "../ServerAddress.ts"
 
 /** Nothing responds as port-server at `address`: connection refused, no such host, no route, or no response in time. */
 export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
@@ -11,11 +12,13 @@ export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
 }> {
   /** Whether nothing listens there. */
   get isRefused(): boolean {
-    return this.code === "ECONNREFUSED"
+    return this.code === "ECONNREFUSED" || (this.code === "ENOENT" && this.address.startsWith("unix:"))
   }
 
   override get message(): string {
-    return `cannot reach port-server at ${this.address}`
+    const { cause } = this
+    const reason = Predicate.isTagged(cause, "TokenUnusable") && cause instanceof Error ? `: ${cause.message}` : ""
+    return `cannot reach port-server at ${this.address}${reason}`
   }
 }
 
@@ -29,5 +32,5 @@ export class UnexpectedResponse extends Data.TaggedError("UnexpectedResponse")<{
 }> {}
 
 /** Error message for a response that is not port-server's. */
-export const notPortServerMessage = (address: ServerAddress, status: number): string =>
+export const notPortServerMessage = (address: Address, status: number): string =>
   `what answers at ${address} is not a port-server that this program understands (status ${status})`

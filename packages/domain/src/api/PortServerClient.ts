@@ -3,35 +3,34 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import {
-  type AllocationFilter,
-  type AllocationId,
-  type AllocationRequest,
-  largestPage,
-  type ReleaseFilter
-} from "../Allocation.ts"
+import type { AllocationId, AllocationRequest, ListFilter, ReleaseFilter } from "../Allocation.ts"
 import type { ImportRequest } from "../Backup.ts"
 import type { EnsureRequest } from "../Ensure.ts"
 import type { EventQuery } from "../Event.ts"
+import { largestPage } from "../LargestPage.ts"
 import type { ListenersQuery } from "../Listener.ts"
 import type { Port } from "../Port.ts"
 import type { PruneRequest } from "../Prune.ts"
-import { addressFromEnv, type ServerAddress } from "../ServerAddress.ts"
+import { type Address, addressFromEnv } from "../ServerAddress.ts"
 import { readPages } from "./AllocationPages.ts"
-import { type EndpointName, PortServerApi } from "./PortServerApi.ts"
+import { only } from "./BaseApi.ts"
+import { clientFor } from "./Transport.ts"
 import * as TypedCalls from "./TypedCalls.ts"
 
 /** How long a call may take to the end of its response before the server counts as unreachable. */
 const requestTimeout = Duration.seconds(10)
 
 /**
- * The API of a running port-server, derived from {@link PortServerApi}. Every method fails with
+ * The API of a running port-server, derived from `PortServerApi`. Every method fails with
  * `ServerUnreachable`, `UnexpectedResponse`, `InvalidRequest` (also before anything is sent), `StorageFull`
  * or `StorageUnavailable`; further errors are named at each. Wants an `HttpClient`, for example
- * `FetchHttpClient.layer`. The address comes from `PORT_SERVER_ADDR`; {@link PortServerClient.at} fixes one.
+ * `FetchHttpClient.layer`, which is not used for the address of a Unix socket. The address comes from
+ * `PORT_SERVER_ADDR`; {@link PortServerClient.at} fixes one.
  */
 export class PortServerClient extends Effect.Service<PortServerClient>()("@port-server/domain/api/PortServerClient", {
-  effect: Effect.flatMap(addressFromEnv, (address) => make(address))
+  effect: Effect.flatMap(addressFromEnv, (address) =>
+    Effect.flatMap(clientFor(address), (client) => make(address, client))
+  )
 }) {
   /**
    * The client of the server at `address`, whatever the environment is.
@@ -39,37 +38,98 @@ export class PortServerClient extends Effect.Service<PortServerClient>()("@port-
    * @param timeout how long a call may take, by default 10 s; infinite where the `HttpClient` itself bounds requests
    */
   static at(
-    address: ServerAddress,
+    address: Address,
     timeout: Duration.DurationInput = requestTimeout
   ): Layer.Layer<PortServerClient, never, HttpClient.HttpClient> {
-    return Layer.effect(
-      PortServerClient,
-      Effect.map(make(address, timeout), (client) => new PortServerClient(client))
-    )
+    return layer(address, clientFor(address), timeout)
+  }
+
+  /** The same, of a server that the `HttpClient` itself reaches, whatever its address is. */
+  static over(
+    address: Address,
+    timeout: Duration.DurationInput = requestTimeout
+  ): Layer.Layer<PortServerClient, never, HttpClient.HttpClient> {
+    return layer(address, HttpClient.HttpClient, timeout)
   }
 }
 
-const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Duration.DurationInput = requestTimeout) {
+const layer = (
+  address: Address,
+  client: Effect.Effect<HttpClient.HttpClient, never, HttpClient.HttpClient>,
+  timeout: Duration.DurationInput
+) =>
+  Layer.effect(
+    PortServerClient,
+    Effect.flatMap(client, (httpClient) =>
+      Effect.map(make(address, httpClient, timeout), (calls) => new PortServerClient(calls))
+    )
+  )
+
+const make = Effect.fnUntraced(function* (
+  address: Address,
+  client: HttpClient.HttpClient,
+  timeout: Duration.DurationInput = requestTimeout
+) {
   const { call, notPortServer, observe } = TypedCalls.make(address, timeout)
-  const httpClient = observe(yield* HttpClient.HttpClient)
+  const httpClient = observe(client)
   const options = { group: "registry", httpClient, baseUrl: address.url } as const
-  /** An endpoint, derived when it is first called: a short program calls one of them. */
-  const lazy = <const Name extends EndpointName>(endpoint: Name) =>
-    Effect.cached(HttpApiClient.endpoint(PortServerApi, { ...options, endpoint }))
+  /** An endpoint, loaded and derived when it is first called: a short program calls one of them. */
+  const lazy = <Module, Send>(load: () => Promise<Module>, derive: (module: Module) => Effect.Effect<Send>) =>
+    Effect.cached(Effect.flatMap(Effect.promise(load), derive))
   const endpoints = yield* Effect.all({
-    health: lazy("health"),
-    allocate: lazy("allocate"),
-    list: lazy("list"),
-    check: lazy("check"),
-    release: lazy("release"),
-    releaseMatching: lazy("releaseMatching"),
-    ensure: lazy("ensure"),
-    listeners: lazy("listeners"),
-    containers: lazy("containers"),
-    prune: lazy("prune"),
-    events: lazy("events"),
-    server: lazy("server"),
-    import: lazy("import")
+    health: lazy(
+      () => import("./endpoints/Health.ts"),
+      ({ health }) => HttpApiClient.endpoint(only(health), { ...options, endpoint: "health" })
+    ),
+    allocate: lazy(
+      () => import("./endpoints/Allocate.ts"),
+      ({ allocate }) => HttpApiClient.endpoint(only(allocate), { ...options, endpoint: "allocate" })
+    ),
+    list: lazy(
+      () => import("./endpoints/List.ts"),
+      ({ list }) => HttpApiClient.endpoint(only(list), { ...options, endpoint: "list" })
+    ),
+    check: lazy(
+      () => import("./endpoints/Check.ts"),
+      ({ check }) => HttpApiClient.endpoint(only(check), { ...options, endpoint: "check" })
+    ),
+    release: lazy(
+      () => import("./endpoints/Release.ts"),
+      ({ release }) => HttpApiClient.endpoint(only(release), { ...options, endpoint: "release" })
+    ),
+    releaseMatching: lazy(
+      () => import("./endpoints/Release.ts"),
+      ({ releaseMatching }) =>
+        HttpApiClient.endpoint(only(releaseMatching), { ...options, endpoint: "releaseMatching" })
+    ),
+    ensure: lazy(
+      () => import("./endpoints/Ensure.ts"),
+      ({ ensure }) => HttpApiClient.endpoint(only(ensure), { ...options, endpoint: "ensure" })
+    ),
+    listeners: lazy(
+      () => import("./endpoints/Listeners.ts"),
+      ({ listeners }) => HttpApiClient.endpoint(only(listeners), { ...options, endpoint: "listeners" })
+    ),
+    containers: lazy(
+      () => import("./endpoints/Containers.ts"),
+      ({ containers }) => HttpApiClient.endpoint(only(containers), { ...options, endpoint: "containers" })
+    ),
+    prune: lazy(
+      () => import("./endpoints/Prune.ts"),
+      ({ prune }) => HttpApiClient.endpoint(only(prune), { ...options, endpoint: "prune" })
+    ),
+    events: lazy(
+      () => import("./endpoints/Events.ts"),
+      ({ events }) => HttpApiClient.endpoint(only(events), { ...options, endpoint: "events" })
+    ),
+    server: lazy(
+      () => import("./endpoints/Server.ts"),
+      ({ server }) => HttpApiClient.endpoint(only(server), { ...options, endpoint: "server" })
+    ),
+    import: lazy(
+      () => import("./endpoints/Import.ts"),
+      ({ importAll }) => HttpApiClient.endpoint(only(importAll), { ...options, endpoint: "import" })
+    )
   })
 
   return {
@@ -79,13 +139,13 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
     /** Succeeds when the server is up. */
     health: () => call(Effect.flatMap(endpoints.health, (send) => send({}))),
 
-    /** Allocate a port; fails with `PortTaken` when the asked one has a holder, with `RangeExhausted` when none is left. */
+    /** Allocate a port; fails with `PortTaken` when the requested one has a holder, with `RangeExhausted` when none is left. */
     allocate: (request: AllocationRequest) =>
       call(Effect.flatMap(endpoints.allocate, (send) => send({ payload: request }))),
 
     /**
      * Give every service of a project the port that it has already, or one; all of them or, when it fails, none. Fails with
-     * `InstanceTaken` when the instance belongs to another folder, with `PortTaken` when an asked port has another holder,
+     * `InstanceTaken` when the instance belongs to another folder, with `PortTaken` when a requested port has another holder,
      * with `RangeExhausted` when too few are left.
      */
     ensure: (request: EnsureRequest) => call(Effect.flatMap(endpoints.ensure, (send) => send({ payload: request }))),
@@ -109,14 +169,14 @@ const make = Effect.fnUntraced(function* (address: ServerAddress, timeout: Durat
     /** The events that the query means, the newest last. */
     events: (query: EventQuery = {}) => call(Effect.flatMap(endpoints.events, (send) => send({ urlParams: query }))),
 
-    /** What the server says of itself. */
+    /** What the server says about itself. */
     server: () => call(Effect.flatMap(endpoints.server, (send) => send({}))),
 
     /**
      * The allocations that equal every field of the filter, all without one; in the order of their ids. More than
      * `largestPage` are read page by page: then what is allocated or released meanwhile may be in the list or not.
      */
-    list: (filter: AllocationFilter = {}) =>
+    list: (filter: ListFilter = {}) =>
       readPages((after) => {
         const urlParams = { ...filter, limit: largestPage, ...(after === undefined ? {} : { after }) }
         return call(Effect.flatMap(endpoints.list, (send) => send({ urlParams })))

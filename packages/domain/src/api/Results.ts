@@ -3,11 +3,8 @@ import { Allocation } from "../Allocation.ts"
 import { containerFields, Listener, listenerError, portSockets } from "../Listener.ts"
 import { Port } from "../Port.ts"
 
-/** Answer of `GET /healthz`. */
-export const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
-
 /**
- * Answer of `GET /v1/ports/{port}`; `available` means that the registry has not allocated it, `listeners` are there when
+ * Response of `GET /v1/ports/{port}`; `available` means that the registry has not allocated it, `listeners` are there when
  * sockets of this machine hold it, `listener_error` when that could not be read.
  */
 export const PortStatus = Schema.Struct({

@@ -7,8 +7,8 @@ import * as FiberRef from "effect/FiberRef"
 import * as ParseResult from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { InvalidRequest, StorageUnavailable, stillStarting, stopping } from "../Errors.ts"
-import type { ServerAddress } from "../ServerAddress.ts"
+import { InvalidRequest, StorageUnavailable, stillStarting, stopping } from "../CommonErrors.ts"
+import type { Address } from "../ServerAddress.ts"
 import { errorCode } from "../SystemError.ts"
 import { notPortServerMessage, ServerUnreachable, UnexpectedResponse } from "./ClientErrors.ts"
 
@@ -25,13 +25,19 @@ const ErrorBody = Schema.Struct({ error: Schema.String })
 const unknownField = /unknown field ("[^"]*")/
 
 /** What the calls of a client have in common: everything that can go wrong on the way is an error a caller can act on. */
-export const make = (address: ServerAddress, timeout: Duration.DurationInput) => {
+export const make = (address: Address, timeout: Duration.DurationInput) => {
   const unreachable = (cause?: unknown) => {
     const code = errorCode(cause)
     return new ServerUnreachable({ address: address.toString(), cause, ...(code === "" ? {} : { code }) })
   }
   const notPortServer = (status: number) =>
     new UnexpectedResponse({ status, message: notPortServerMessage(address, status) })
+
+  /** The error of what Node's parser of HTTP gives up on. */
+  const unreadable = () => {
+    const message = `cannot use the response of ${address}: it is not HTTP, or its headers are too large`
+    return new UnexpectedResponse({ status: 0, message })
+  }
 
   // The status of the response to the call that runs; 0 as long as there is none.
   const answered = FiberRef.unsafeMake(0)
@@ -73,7 +79,8 @@ export const make = (address: ServerAddress, timeout: Duration.DurationInput) =>
           )
         }
         if (!HttpClientError.isHttpClientError(error)) return outdated(error)
-        return error._tag === "ResponseError" ? refused(error) : unreachable(error.cause)
+        if (error._tag === "ResponseError") return refused(error)
+        return errorCode(error.cause).startsWith("HPE_") ? unreadable() : unreachable(error.cause)
       }),
       Effect.locally(answered, 0),
       Effect.timeoutFail({ duration: timeout, onTimeout: () => unreachable() })

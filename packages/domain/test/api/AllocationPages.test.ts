@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Allocation, largestPage } from "@port-server/domain/Allocation"
+import { Allocation } from "@port-server/domain/Allocation"
 import { readPages } from "@port-server/domain/api/AllocationPages"
+import { largestPage } from "@port-server/domain/LargestPage"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 

@@ -1,13 +1,15 @@
 import type { EngineStatus } from "@port-server/domain/Container"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as EventLoop from "../runtime/EventLoop.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import * as ContainerList from "./ContainerList.ts"
 import * as ContainerView from "./ContainerView.ts"
 import * as EngineApi from "./EngineApi.ts"
 import * as EngineSockets from "./EngineSockets.ts"
-import * as StoppedContainers from "./StoppedContainers.ts"
+import * as PortBindings from "./PortBindings.ts"
 
 /** How long a look may wait for an engine, in ms. */
 const patience = 300
@@ -30,7 +32,7 @@ export class ContainerEngine extends Effect.Service<ContainerEngine>()(
       const { engine: choice } = yield* ServerConfig
       const scope = yield* Effect.scope
       const sockets = EngineSockets.make(choice)
-      const stopped = yield* StoppedContainers.make
+      const bindings = yield* PortBindings.make
       const clock = yield* Effect.clock
       const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
       let asking: { readonly fiber: Fiber.RuntimeFiber<View>; socket: string } | undefined
@@ -44,22 +46,28 @@ export class ContainerEngine extends Effect.Service<ContainerEngine>()(
           listed.filter(ContainerList.isRunning),
           listed.filter((each) => !ContainerList.isRunning(each))
         ]
-        // Half of the time: what is known is to be told.
-        yield* stopped.learn(
+        // The list has no ports of stopped containers, and Podman's has of a range only the first.
+        const asked = kind === "podman" ? listed : others
+        // Half of the time, so that what is known can still be returned.
+        yield* bindings.learn(
           socket,
-          others.map(({ Id }) => Id),
+          asked.map(({ Id }) => Id),
           patience / 2
         )
+        const portsOf = (each: (typeof listed)[number]) => {
+          const [found, known] = [ContainerList.portsOf(each), bindings.portsOf(each.Id)]
+          return known.length > found.length ? known : found
+        }
         return ContainerView.make({ status: "running", kind, socket }, [
           ...running.map((each) => ({
             ...ContainerList.containerOf(each, kind),
             state: "running" as const,
-            ports: ContainerList.portsOf(each)
+            ports: portsOf(each)
           })),
           ...others.map((each) => ({
             ...ContainerList.containerOf(each, kind),
             state: "stopped" as const,
-            ports: stopped.portsOf(each.Id)
+            ports: bindings.portsOf(each.Id)
           }))
         ])
       })
@@ -81,30 +89,45 @@ export class ContainerEngine extends Effect.Service<ContainerEngine>()(
         }
         const view = ContainerView.make(status, [])
         remembered = { view, until: now() + memory }
+        if (status.status === "none") latest = { view, at: now() }
         return view
       })
 
       /** What is known when there is no answer in time. */
       const lateView = (socket: string): View => {
         if (latest !== undefined && now() - latest.at <= maxAge) return latest.view
+        if (socket === "") {
+          const error = `it took more than ${patience} ms to look for the socket of a container engine`
+          return ContainerView.make({ status: "unknown", error }, [])
+        }
         const error = `${socket}: it does not answer within ${patience} ms`
         return ContainerView.make({ status: "unknown", socket, error }, [])
       }
 
+      const recent = () => (remembered !== undefined && now() < remembered.until ? remembered.view : undefined)
+
       const look = Effect.gen(function* () {
-        if (remembered !== undefined && now() < remembered.until) return remembered.view
+        const known = recent()
+        if (known !== undefined) return known
         if (asking === undefined || asking.fiber.unsafePoll() !== null) {
           asking = { fiber: yield* Effect.forkIn(ask, scope), socket: "" }
         }
         const { fiber } = asking
         const answer = yield* Effect.timeoutOption(Fiber.join(fiber), patience)
         if (Option.isSome(answer)) return answer.value
+        // When it was this process that was slow, its timers come before what it has received.
+        yield* EventLoop.yieldToIO
+        const received = fiber.unsafePoll()
+        if (received !== null && Exit.isSuccess(received)) return received.value
         const view = lateView(asking.socket)
         remembered = { view, until: now() + memory }
         return view
       })
 
       return {
+        /** What is remembered for a second after no engine answered in time. */
+        recent,
+
         /**
          * The containers now, or what was known of them lately by an engine that is slow. For a second after no engine
          * answered in time, what was known then. Never fails.

@@ -29,6 +29,9 @@ type ListedContainer = (typeof Listed.Type)[number]
 /** Decodes the answer to `GET /containers/json`. */
 export const decode = Schema.decodeUnknown(Listed)
 
+/** Whether a label can be a folder: Linux takes paths below 4096 bytes, and each folder of one is looked for on the disk. */
+const canBeFolder = (label: string) => label.length < 4096 && label.split("/").length <= 128
+
 const label = (name: string) => `com.docker.compose.${name}`
 
 /** Whether it runs: what is paused does, and keeps its ports. */
@@ -54,7 +57,7 @@ export const containerOf = ({ Id, Image, Labels, Names }: ListedContainer, kind:
     image: Image,
     ...(project ? { project } : {}),
     ...(service ? { service } : {}),
-    ...(folder ? { folder } : {}),
+    ...(folder && canBeFolder(folder) ? { folder } : {}),
     ...(kind === "podman" ? { engine: kind } : {})
   }
 }

@@ -83,7 +83,7 @@ export const make = (choice: string): Effect.Effect<ReadonlyArray<string>> => {
   if (chosen !== undefined) return Effect.succeed([chosen])
   let pending: Promise<ReadonlyArray<string>> | undefined
   return Effect.promise(() => {
-    // On a disk that does not respond one look is held up, and no more.
+    // A disk that does not respond holds up one look only.
     pending ??= existing(choice === anyEngine ? undefined : choice).finally(() => {
       pending = undefined
     })

@@ -1,28 +1,31 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
-import type { AllocationFilter } from "@port-server/domain/Allocation"
+import type { ListFilter } from "@port-server/domain/Allocation"
 import { PortServerApi } from "@port-server/domain/api/PortServerApi"
-import { portCount } from "@port-server/domain/Ensure"
+import { usualEventPage } from "@port-server/domain/Event"
+import { largestPage } from "@port-server/domain/LargestPage"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Branches } from "../registry/Branches.ts"
 import { Events } from "../registry/Events.ts"
 import { Imports } from "../registry/Imports.ts"
 import { Projects } from "../registry/Projects.ts"
 import { Prune } from "../registry/Prune.ts"
 import { Registry } from "../registry/Registry.ts"
+import { isLarge } from "../registry/ServicePorts.ts"
+import { WorkingCopies } from "../registry/WorkingCopies.ts"
 import { ErrorMiddleware } from "./ErrorMiddleware.ts"
 import { EventStream } from "./EventStream.ts"
 import { importRequest } from "./ImportRequests.ts"
+import { LargeRequests } from "./LargeRequests.ts"
+import * as LongBody from "./LongBody.ts"
 import { LongLists } from "./LongLists.ts"
-import * as Parts from "./Parts.ts"
 import { encodePruneResult } from "./PruneResponse.ts"
+import { Reachability } from "./Reachability.ts"
 import { StaticFilesLive } from "./StaticFiles.ts"
-import { Turns } from "./Turns.ts"
 
-/** From here on, the ports of one `ensure` are a large request. */
-const manyPorts = 16
+/** From this many rows on, a response is a large one: a millisecond or more. */
+const manyRows = 100
 
 const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
   Effect.gen(function* () {
@@ -30,16 +33,22 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
     const projects = yield* Projects
     const { prune } = yield* Prune
     const imports = yield* Imports
-    const { workingCopies } = yield* Branches
-    const turns = yield* Turns
+    const { workingCopies } = yield* WorkingCopies
+    const largeRequests = yield* LargeRequests
     const longLists = yield* LongLists
     const events = yield* Events
     const eventStream = yield* EventStream
+    const reachability = yield* Reachability
 
-    const list = Effect.fnUntraced(function* (filter: AllocationFilter) {
-      const short = yield* turns.takeIf(false, "list", registry.listShort(filter))
-      return short ?? Parts.response(yield* longLists.get(filter))
+    const list = Effect.fnUntraced(function* (filter: ListFilter) {
+      const count = yield* registry.countOnPage(filter)
+      const short = count < largestPage ? yield* page(count, registry.listShort(filter)) : undefined
+      return short ?? LongBody.response(yield* longLists.get(filter))
     })
+
+    /** Rows of about that number. */
+    const page = <A, E>(count: number, rows: Effect.Effect<A, E>) =>
+      largeRequests.takeIf(count >= manyRows, "page", rows)
 
     return handlers
       .handle("health", () => Effect.succeed({ status: "ok" as const }))
@@ -47,24 +56,24 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       .handle("list", ({ urlParams: { after, limit, ...filter } }) =>
         after === undefined && limit === undefined
           ? list(filter)
-          : turns.takeIf(false, "list", registry.page(filter, after, limit))
+          : page(limit ?? largestPage, registry.page(filter, after, limit))
       )
       .handle("check", ({ path: { port } }) => registry.check(port))
       .handle("release", ({ path: { id } }) => Effect.as(registry.release(id), { status: "deleted" as const }))
       .handle("ensure", ({ payload }) =>
-        projects.ensure(payload, (write) => turns.takeIf(portCount(payload.services) >= manyPorts, "ensure", write))
+        projects.ensure(payload, (write) => largeRequests.takeIf(isLarge(payload), "ensure", write))
       )
-      .handle("prune", ({ payload }) => turns.take("prune", Effect.flatMap(prune(payload), encodePruneResult)))
-      .handle("listeners", ({ urlParams }) => turns.takeIf(false, "list", registry.listeners(urlParams)))
-      .handle("workingCopies", () => turns.takeIf(false, "list", workingCopies))
+      .handle("prune", ({ payload }) => largeRequests.take("prune", Effect.flatMap(prune(payload), encodePruneResult)))
+      .handle("listeners", ({ urlParams }) => largeRequests.takeIf(false, "list", registry.listeners(urlParams)))
+      .handle("workingCopies", () => largeRequests.takeIf(false, "list", workingCopies))
       .handle("containers", () => registry.containers)
-      .handle("server", () => registry.server)
-      .handle("events", ({ urlParams }) => turns.takeIf(false, "list", events.matching(urlParams)))
+      .handle("server", () => Effect.map(registry.server, reachability.describe))
+      .handle("events", ({ urlParams }) => page(urlParams.limit ?? usualEventPage, events.matching(urlParams)))
       .handleRaw("eventStream", ({ request, urlParams }) =>
         eventStream.open(urlParams, request.headers["last-event-id"])
       )
       .handleRaw("import", ({ request }) =>
-        turns.take("import", Effect.flatMap(importRequest(request), imports.import))
+        largeRequests.take("import", Effect.flatMap(importRequest(request), imports.import))
       )
       .handle("releaseMatching", ({ payload }) =>
         Effect.map(registry.releaseMatching(payload), (deleted) => ({ deleted }))
@@ -78,8 +87,8 @@ export const HttpLive = HttpApiBuilder.serve().pipe(
   Layer.provide(HttpApiBuilder.api(PortServerApi)),
   Layer.provide(Handlers),
   Layer.provide(StaticFilesLive),
-  Layer.provide([EventStream.Default, LongLists.Default, Turns.Default]),
+  Layer.provide([EventStream.Default, LongLists.Default, LargeRequests.Default]),
   Layer.provide(HttpServer.layerContext),
-  // The router would take a longer path parameter for an unknown path; what one may be is the schema's affair.
+  // The router would take a longer path parameter for an unknown path; which ones are valid is up to the schema.
   Layer.provide(HttpRouter.setRouterConfig({ maxParamLength: Number.POSITIVE_INFINITY }))
 )

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http"
-import { clientHeader, maxClientBytes } from "@port-server/domain/Event"
+import { clientHeader, maxClientBytes } from "@port-server/domain/ClientHeader"
 import type { ErrorResponse } from "./ErrorResponse.ts"
 import { parseBody } from "./RequestBody.ts"
 
@@ -10,7 +10,7 @@ const invalid: ErrorResponse = {
   error: `the header ${clientHeader} must be a JSON object of at most ${maxClientBytes} bytes`
 }
 
-/** What the client of a request says of itself, as JSON; nothing if it says nothing. */
+/** What the client of a request says about itself, as JSON; undefined if it says nothing. */
 export const clientOf = ({ headers }: IncomingMessage): string | undefined | ErrorResponse => {
   const header = headers[name]
   if (header === undefined) return undefined

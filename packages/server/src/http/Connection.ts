@@ -94,7 +94,7 @@ export class Connection {
     }
   }
 
-  /** Close the connection if it has been without a request for at least that many ms, once what was written is sent. */
+  /** Close the connection if it has had no request for this many ms, once what was written is sent. */
   closeIfIdle(age: number): void {
     if (this.#current !== undefined || performance.now() - this.#idleSince < age) return
     this.#socket.end(() => this.#socket.destroy())

@@ -39,7 +39,7 @@ export class Connections {
     else writeErrorAndClose(socket, error)
   }
 
-  /** Close the connections without a request for at least that many ms, once what was written on them is sent. */
+  /** Close the connections that have had no request for this many ms, once what was written on them is sent. */
   closeIdle(age = 0): void {
     for (const connection of this.#connections.values()) connection.closeIfIdle(age)
   }

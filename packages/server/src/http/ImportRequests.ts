@@ -28,7 +28,7 @@ export const importRequest = Effect.fnUntraced(function* (request: HttpServerReq
   const allocations: Array<typeof BackupEntry.Type> = []
   for (const slice of JsonSlices.slicesOf(outer.allocations)) {
     allocations.push(...(yield* Effect.mapError(decodeSlice(slice), inWhole(allocations.length))))
-    yield* EventLoop.turn
+    yield* EventLoop.yieldToIO
   }
   return { ...outer, allocations }
 })

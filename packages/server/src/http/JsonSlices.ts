@@ -29,7 +29,7 @@ const encoderBy = <A>(encode: (slice: ReadonlyArray<A>) => string) =>
     for (const slice of slices.filter(({ length }) => length > 0)) {
       parts.push(Buffer.from(separator + encode(slice).slice(1, -1)))
       separator = ","
-      yield* EventLoop.turn
+      yield* EventLoop.yieldToIO
     }
     parts.push(Buffer.from(parts.length === 0 ? before + after : after))
     return parts

@@ -12,10 +12,10 @@ export const limits = {
   requireHostHeader: false
 }
 
-/** How long a connection may be without a byte either way, in ms: also one whose client does not read its response. */
+/** How long a connection may be without a byte in either direction, in ms; also if its client does not read the response. */
 export const socketTimeout = 20_000
 
-/** Node drops the headers after so many without an error, and the guard must see them all; 0: no such limit. */
+/** Node drops the headers beyond this number without an error, and the guard must see them all; 0: no limit. */
 export const maxHeadersCount = 0
 
 /** The response to what Node's parser gave up on. */

@@ -1,16 +1,16 @@
-import type { AllocationFilter } from "@port-server/domain/Allocation"
+import type { ListFilter } from "@port-server/domain/Allocation"
 import type { StorageError } from "@port-server/domain/Errors"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { Registry } from "../registry/Registry.ts"
 import * as JsonSlices from "./JsonSlices.ts"
-import * as Parts from "./Parts.ts"
+import { LargeRequests, tooBusy } from "./LargeRequests.ts"
+import * as LongBody from "./LongBody.ts"
 import { PendingBytes } from "./PendingBytes.ts"
-import { Turns, tooBusy } from "./Turns.ts"
 
 /** A long list, for all who asked for it before it was read. */
 interface SharedList {
-  readonly parts: Deferred.Deferred<Parts.Parts, StorageError>
+  readonly parts: Deferred.Deferred<LongBody.Parts, StorageError>
   users: number
   /** Bytes that wait for the users. */
   size: number
@@ -23,11 +23,11 @@ interface SharedList {
 export class LongLists extends Effect.Service<LongLists>()("@port-server/server/http/LongLists", {
   effect: Effect.gen(function* () {
     const registry = yield* Registry
-    const turns = yield* Turns
+    const largeRequests = yield* LargeRequests
     const { unsent } = yield* PendingBytes
     const waiting = new Map<string, SharedList>()
 
-    const read = (key: string, filter: AllocationFilter, list: SharedList) =>
+    const read = (key: string, filter: ListFilter, list: SharedList) =>
       Effect.suspend(() => {
         waiting.delete(key)
         return list.users === 0
@@ -37,22 +37,22 @@ export class LongLists extends Effect.Service<LongLists>()("@port-server/server/
         Effect.tap((parts) =>
           Effect.sync(() => {
             if (list.users === 0) return
-            list.size = Parts.lengthOf(parts)
+            list.size = LongBody.lengthOf(parts)
             unsent.add(list.size)
           })
         ),
-        (work) => turns.take("list", work),
+        (work) => largeRequests.take("list", work),
         Effect.ensuring(Effect.sync(() => waiting.get(key) === list && waiting.delete(key))),
         Effect.intoDeferred(list.parts),
         // For all of its users, and so a child of none of them.
         Effect.forkDaemon
       )
 
-    const join = (filter: AllocationFilter) =>
+    const join = (filter: ListFilter) =>
       Effect.gen(function* () {
         const key = JSON.stringify(filter)
         const known = waiting.get(key)
-        const parts = yield* Deferred.make<Parts.Parts, StorageError>()
+        const parts = yield* Deferred.make<LongBody.Parts, StorageError>()
         const list: SharedList = known ?? { parts, users: 0, size: 0 }
         list.users++
         if (known === undefined) {
@@ -70,9 +70,9 @@ export class LongLists extends Effect.Service<LongLists>()("@port-server/server/
 
     return {
       /** The JSON of all allocations that match, to be written until the scope is closed. */
-      get: (filter: AllocationFilter) =>
+      get: (filter: ListFilter) =>
         Effect.acquireRelease(join(filter), leave).pipe(Effect.flatMap(({ parts }) => Deferred.await(parts)))
     } as const
   }),
-  dependencies: [Turns.Default, PendingBytes.Default]
+  dependencies: [LargeRequests.Default, PendingBytes.Default]
 }) {}

@@ -1,7 +1,7 @@
 import { Kept, type PruneResult } from "@port-server/domain/Prune"
 import * as Effect from "effect/Effect"
 import * as JsonSlices from "./JsonSlices.ts"
-import * as Parts from "./Parts.ts"
+import * as LongBody from "./LongBody.ts"
 
 const encodeKept = JsonSlices.encoder(Kept)
 
@@ -11,5 +11,5 @@ export const encodePruneResult = Effect.fnUntraced(function* (result: PruneResul
   if (JsonSlices.isShort(allocations) && JsonSlices.isShort(kept)) return result
   const before = yield* JsonSlices.encodeAllocations(JsonSlices.slicesOf(allocations), '{"allocations":[', "]")
   const after = yield* encodeKept(JsonSlices.slicesOf(kept), ',"kept":[', "]}")
-  return Parts.response([...before, ...after])
+  return LongBody.response([...before, ...after])
 })

@@ -1,7 +1,18 @@
 import type { IncomingMessage } from "node:http"
+import { tokenHeader, tokenVariable } from "@port-server/domain/AccessToken"
+import { isLoopbackHost } from "@port-server/domain/AllowedHost"
 import { closing, type ErrorResponse } from "./ErrorResponse.ts"
 import { tooLarge } from "./RequestBody.ts"
 import type { RouteTable } from "./RouteTable.ts"
+
+/** By which way requests come in. */
+export interface Access {
+  /** Whether only the user of this server can have sent the request, so that its Host does not matter. */
+  readonly isPrivate: (request: IncomingMessage) => boolean
+  /** Whether requests for a host, without its port, need a token. */
+  readonly needsToken: (name: string) => boolean
+  readonly isToken: (text: string) => boolean
+}
 
 /** A request that may go on to the API. */
 export interface AcceptedRequest {
@@ -9,10 +20,18 @@ export interface AcceptedRequest {
   readonly maxBody: number
 }
 
-const loopbackHost = /^(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{0,5})?$/i
+const hostPort = /:[0-9]{0,5}$/
 
 // As Node recognizes it.
 const continueExpectation = /(?:^|\W)100-continue(?:$|\W)/i
+
+const tokenName = tokenHeader.toLowerCase()
+
+const withoutToken: ErrorResponse = {
+  status: 403,
+  error: `requests for this host need the header ${tokenHeader} (portctl sends ${tokenVariable}, or what ~/.port_server/token has)`,
+  headers: closing
+}
 
 const crossSite = /^\s*(cross-site|same-site)\s*$/i
 
@@ -20,11 +39,8 @@ const crossSite = /^\s*(cross-site|same-site)\s*$/i
  * Who may talk to the server: any local program, and web pages that it served itself; no other page in the user's
  * browser, whether it sends requests across sites or has rebound a name of its own to this address.
  */
-export const checkHostAndOrigin = ({
-  httpVersion,
-  rawHeaders,
-  url = ""
-}: IncomingMessage): ErrorResponse | undefined => {
+export const checkHostAndOrigin = (request: IncomingMessage, access: Access): ErrorResponse | undefined => {
+  const { httpVersion, rawHeaders, url = "" } = request
   if (httpVersion !== "1.1" && httpVersion !== "1.0") {
     return { status: 505, error: "this server speaks HTTP/1.1 and HTTP/1.0 only", headers: closing }
   }
@@ -33,6 +49,7 @@ export const checkHostAndOrigin = ({
   // The headers as they came: of some, Node itself keeps only the first.
   const hosts: Array<string> = []
   const origins: Array<string> = []
+  const tokens: Array<string> = []
   let forbidden = false
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const value = rawHeaders[index + 1] ?? ""
@@ -43,6 +60,9 @@ export const checkHostAndOrigin = ({
       case "origin":
         origins.push(value)
         break
+      case tokenName:
+        tokens.push(value)
+        break
       case "sec-fetch-site":
         forbidden ||= crossSite.test(value)
         break
@@ -52,8 +72,16 @@ export const checkHostAndOrigin = ({
   if (hosts.length > 1 || (host === undefined && httpVersion !== "1.0")) {
     return { status: 400, error: "exactly one Host header is required", headers: closing }
   }
-  if (host !== undefined && !loopbackHost.test(host)) return { status: 403, error: "forbidden host", headers: closing }
-  const own = host === undefined ? undefined : `http://${host}`.toLowerCase()
+  const name = host?.replace(hostPort, "")
+  const isLoopback = name !== undefined && isLoopbackHost(name)
+  const needsToken = name !== undefined && access.needsToken(name)
+  const [token] = tokens
+  if (needsToken && (token === undefined || tokens.length > 1 || !access.isToken(token))) return withoutToken
+  if (host !== undefined && !isLoopback && !needsToken && !access.isPrivate(request)) {
+    return { status: 403, error: "forbidden host", headers: closing }
+  }
+  // A page of any other name is foreign, also where a relay has brought its request to the socket.
+  const own = isLoopback || needsToken ? `http://${host}`.toLowerCase() : undefined
   if (forbidden || origins.some((origin) => origin.toLowerCase() !== own)) {
     return { status: 403, error: "forbidden origin", headers: closing }
   }
@@ -70,9 +98,13 @@ const isDecodable = (url: string): boolean => {
 }
 
 /** Decide over a request by its line and its headers alone, before its body is read. */
-export const checkRequest = (request: IncomingMessage, routes: RouteTable): ErrorResponse | AcceptedRequest => {
+export const checkRequest = (
+  request: IncomingMessage,
+  routes: RouteTable,
+  access: Access
+): ErrorResponse | AcceptedRequest => {
   const { headers, method = "", url = "" } = request
-  const refused = checkHostAndOrigin(request)
+  const refused = checkHostAndOrigin(request, access)
   if (refused !== undefined) return refused
   if (headers.expect !== undefined && request.httpVersion === "1.1" && !continueExpectation.test(headers.expect)) {
     return { status: 417, error: "unknown expectation", headers: closing }

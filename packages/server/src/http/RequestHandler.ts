@@ -13,7 +13,7 @@ import type { Exchange } from "./Exchange.ts"
 import { JsonRequest } from "./JsonRequest.ts"
 import type { PendingBytes } from "./PendingBytes.ts"
 import { dropBody, readBody } from "./RequestBody.ts"
-import { checkRequest } from "./RequestGuard.ts"
+import { type Access, checkRequest } from "./RequestGuard.ts"
 import * as Response from "./Response.ts"
 import type { RouteTable } from "./RouteTable.ts"
 import { WriteBatch } from "./WriteBatch.ts"
@@ -27,6 +27,7 @@ export interface Options {
   /** For the fibers of the requests. */
   readonly runtime: Runtime.Runtime<never>
   readonly routes: RouteTable
+  readonly access: Access
   readonly pending: Context.Tag.Service<PendingBytes>
   /** Succeeds when the server stops: ends responses that have no end of their own. */
   readonly stopping: Effect.Effect<void>
@@ -47,7 +48,7 @@ export const refusing =
  * Run the API on the requests that the guard accepts, each in a fiber of its own. A client that goes away does not
  * interrupt what it asked for: it is short, and a write that shares its transaction with others cannot stop half-way.
  */
-export const make = ({ app, pending, routes, runtime, stopping }: Options): RequestHandler => {
+export const make = ({ access, app, pending, routes, runtime, stopping }: Options): RequestHandler => {
   const batch = new WriteBatch()
   // The app carries the services of its own; the platform copies what is given here several times a request.
   const bare = Runtime.make({ ...runtime, context: Context.empty() })
@@ -72,7 +73,7 @@ export const make = ({ app, pending, routes, runtime, stopping }: Options): Requ
 
   return (exchange, connection) => {
     const { request } = exchange
-    const decision = checkRequest(request, routes)
+    const decision = checkRequest(request, routes, access)
     if ("status" in decision) {
       connection.fail(exchange, decision)
       return

@@ -2,7 +2,6 @@ import type { ServerResponse } from "node:http"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as EventLoop from "../runtime/EventLoop.ts"
 import { fixedHeaders, internalError } from "./ErrorResponse.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { WriteBatch } from "./WriteBatch.ts"
@@ -41,10 +40,11 @@ const onceOf = (response: ServerResponse, event: "close" | "drain"): Effect.Effe
     return Effect.sync(() => response.off(event, done))
   })
 
-/** Write one chunk, wait until the client has taken it, and let others be served. */
-const writeChunk = (response: ServerResponse, bytes: Uint8Array): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    response.write(bytes) ? EventLoop.turn : Effect.zipRight(onceOf(response, "drain"), EventLoop.turn)
+/** Write one chunk, let others be served, and wait until the client has taken it. */
+const writeChunk = (response: ServerResponse, bytes: Uint8Array, batch: WriteBatch): Effect.Effect<void> =>
+  Effect.zipRight(
+    batch.addChunk(() => response.write(bytes)),
+    Effect.suspend(() => (response.writableNeedDrain ? onceOf(response, "drain") : Effect.void))
   )
 
 /** End a response; one without an end of its own does not wait for a client that does not read. */
@@ -58,6 +58,7 @@ const writeStream = (
   exchange: Exchange,
   answer: HttpServerResponse,
   body: { readonly stream: Stream.Stream<Uint8Array, unknown>; readonly contentLength?: number | undefined },
+  batch: WriteBatch,
   stopping: Effect.Effect<void>
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -70,8 +71,8 @@ const writeStream = (
     const written = Stream.runForEach(body.stream, (bytes) =>
       isOpenEnded
         ? // Whoever has the length has counted it.
-          exchange.holding(bytes.byteLength, writeChunk(response, bytes))
-        : writeChunk(response, bytes)
+          exchange.holding(bytes.byteLength, writeChunk(response, bytes, batch))
+        : writeChunk(response, bytes, batch)
     )
     return written.pipe(
       (work) => (isOpenEnded ? Effect.raceFirst(work, stopping) : work),
@@ -105,7 +106,7 @@ export const send = (
     case "Uint8Array":
       return batch.add(() => writeWhole(exchange, answer, body.body))
     case "Stream":
-      return writeStream(exchange, answer, body, stopping)
+      return writeStream(exchange, answer, body, batch, stopping)
     default:
       return Effect.sync(() => exchange.fail(internalError))
   }

@@ -1,6 +1,7 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpMethod from "@effect/platform/HttpMethod"
-import { MaxBody, PortServerApi } from "@port-server/domain/api/PortServerApi"
+import { MaxBody } from "@port-server/domain/api/MaxBody"
+import { PortServerApi } from "@port-server/domain/api/PortServerApi"
 import * as Context from "effect/Context"
 
 /** One path and what can be done with it. */

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as RcMap from "effect/RcMap"
 import * as SystemError from "../runtime/SystemError.ts"
 import { toServerResponse } from "./ErrorResponse.ts"
-import * as Parts from "./Parts.ts"
+import * as LongBody from "./LongBody.ts"
 
 /** A file that the build leaves beside the program. */
 interface Document {
@@ -87,7 +87,7 @@ export const StaticFilesLive = HttpApiBuilder.Router.use((router) =>
           `/${path.slice(1)}`,
           Effect.match(RcMap.get(contents, file), {
             onFailure: (error) => unreadable(file, error),
-            onSuccess: (chunks) => HttpServerResponse.setHeaders(Parts.response(chunks, { contentType }), headers)
+            onSuccess: (chunks) => HttpServerResponse.setHeaders(LongBody.response(chunks, { contentType }), headers)
           })
         ),
       { discard: true }

@@ -1,4 +1,4 @@
-/** Bodies of up to so many bytes are small. */
+/** Bodies of up to this many bytes are small. */
 const smallBody = 64 * 1024
 
 /** Most bytes of small bodies. */
@@ -15,7 +15,7 @@ interface Upload {
 
 /**
  * Counts the bytes of request bodies in memory. Small bodies have room of their own, which large ones, however slow, never
- * take; where even that is full, the largest of those that are still being received gives way.
+ * take. When that is full, the largest small body that is still being received is refused.
  */
 export class UploadBudget {
   readonly #receiving = new Set<Upload>()

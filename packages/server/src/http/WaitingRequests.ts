@@ -61,7 +61,7 @@ export class WaitingRequests {
     this.#requests = []
   }
 
-  /** Read the socket no more until the last of the requests is taken. */
+  /** Stop reading the socket until the last of the requests is taken. */
   hold(): void {
     this.#isHeld = true
     this.#socket.pause()

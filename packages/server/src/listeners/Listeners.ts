@@ -1,32 +1,14 @@
-import type { Container } from "@port-server/domain/Container"
 import type { ListenersUnavailable } from "@port-server/domain/Errors"
-import type { Listener, ListeningPort, PortSocket } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import { ContainerEngine } from "../containers/ContainerEngine.ts"
-import type { ContainerView } from "../containers/ContainerView.ts"
-import { nameContainers } from "../containers/PublishedPorts.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import * as BindProbe from "./BindProbe.ts"
+import { containerInfoOf, infoOf, listeningPorts, nothing } from "./FoundPort.ts"
 import * as Lsof from "./Lsof.ts"
 import type { PortScanner, PortSockets } from "./PortScanner.ts"
 import * as ProcNet from "./ProcNet.ts"
 import * as SingleFlight from "./SingleFlight.ts"
 import * as WildcardBind from "./WildcardBind.ts"
-
-/** What is known of a port's sockets; `listener` is the process of the first. */
-export interface ListenerInfo extends Pick<ListeningPort, "listener_error"> {
-  readonly listener: Listener
-  readonly listeners: ReadonlyArray<PortSocket>
-}
-
-/** What is known of containers and a port. */
-export interface ContainerInfo extends Pick<ListeningPort, "container_error"> {
-  /** The stopped containers that publish it. */
-  readonly reserving?: ReadonlyArray<Container>
-}
-
-/** A port with its sockets, and what is known of containers and it. */
-export type FoundPort = Omit<ListeningPort, "holder" | "reserved"> & ContainerInfo
 
 /** Whether a port can be had. */
 export type IsAvailable = (port: number) => Effect.Effect<boolean, ListenersUnavailable>
@@ -47,61 +29,18 @@ const source = Effect.gen(function* () {
   return other
 })
 
-const processOf = ({
-  address: _address,
-  belongs: _belongs,
-  project: _project,
-  protocol: _protocol,
-  state: _state,
-  ...process
-}: PortSocket): Listener => process
-
-/** Nothing where the port has no socket, and no container is reached on it without one. */
-const infoOf = (
-  port: number,
-  { listener_error, listeners }: PortSockets,
-  view: ContainerView
-): ListenerInfo | undefined => {
-  const named = nameContainers(port, listeners, view)
-  const [first] = named
-  if (first === undefined) return undefined
-  return {
-    listener: processOf(first),
-    listeners: named,
-    ...(listener_error === undefined ? {} : { listener_error })
-  }
-}
-
-const containerInfoOf = (port: number, { engine, reserved }: ContainerView): ContainerInfo => {
-  const reserving = reserved.get(port)
-  return {
-    ...(reserving === undefined ? {} : { reserving }),
-    ...(engine.error === undefined ? {} : { container_error: engine.error })
-  }
-}
-
-const nothing: PortSockets = { listeners: [] }
-
-const listeningPorts = (
-  ports: ReadonlyArray<number>,
-  found: ReadonlyMap<number, PortSockets>,
-  view: ContainerView
-): ReadonlyArray<FoundPort> =>
-  ports.flatMap((port) => {
-    const info = infoOf(port, found.get(port) ?? nothing, view)
-    if (info === undefined) return []
-    const addresses = [...new Set(info.listeners.flatMap(({ address }) => address ?? []))]
-    return [{ port, addresses, ...info, ...containerInfoOf(port, view) }]
-  })
-
 const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
-  const { look } = yield* ContainerEngine
+  const { look, recent } = yield* ContainerEngine
 
   /** The sockets right now. Concurrent callers share one scan. */
   const snapshot = yield* SingleFlight.make(scan)
 
-  /** The containers right now, in the same way. */
-  const containers = yield* SingleFlight.make(look)
+  /** The containers right now, in the same way; where no engine answers, a caller that asks alone need not wait. */
+  const sharedLook = yield* SingleFlight.make(look)
+  const containers = Effect.suspend(() => {
+    const known = recent()
+    return known === undefined ? sharedLook : Effect.succeed(known)
+  })
 
   const socketsAt = Effect.fnUntraced(function* (port: number) {
     return (yield* (yield* snapshot).sockets([port])).get(port)
@@ -142,7 +81,8 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
       (isBindable, { published, reserved }): IsAvailable =>
         (port) =>
           reserved.has(port) || published.has(port) ? Effect.succeed(false) : isBindable(port),
-      { concurrent: true }
+      // Where ports are bound there is nothing to wait for beside it, and two fibers cost more than the rest.
+      { concurrent: tryBind === undefined }
     ),
 
     /**
@@ -174,6 +114,16 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
         found,
         view
       )
+    }),
+
+    /** What the ports have: their sockets, and the stopped containers that publish them. */
+    holding: Effect.fnUntraced(function* (ports: ReadonlyArray<number>) {
+      const [{ sockets }, view] = yield* Effect.all([snapshot, containers], { concurrency: 2 })
+      const found = yield* sockets(ports)
+      return ports.map((port) => {
+        const { listeners = [] } = infoOf(port, found.get(port) ?? nothing, view) ?? {}
+        return { port, listeners, reserving: view.reserved.get(port) ?? [] }
+      })
     }),
 
     /** Those of the ports that have a socket, and the sockets. */

@@ -11,16 +11,24 @@ import { byImportance, type ListenerSnapshot, ownerError, type PortScanner, type
 /** How long lsof may take, in ms: it can hang on a network disk that does not respond. */
 const timeout = 5_000
 
+/** How long lsof is not run again after that, in ms: a request that needs it several times fails in time. */
+const pause = 5_000
+
 /** lsof failed, or its list is incomplete. */
 class LsofFailed extends Data.TaggedError("LsofFailed")<{ readonly reason: string }> {}
 
+/** Runs lsof with arguments; its output. */
+type Run = (...args: ReadonlyArray<string>) => Effect.Effect<string, LsofFailed>
+
+const tookTooLong = new LsofFailed({ reason: `lsof took longer than ${timeout / 1_000} s` })
+
 /** The output of lsof. Status 1 without a message means that it found nothing. */
-const lsof = (...args: ReadonlyArray<string>) =>
-  Effect.async<string, LsofFailed>((resume) => {
+const lsof: Run = (...args) =>
+  Effect.async((resume) => {
     const child = execFile("lsof", args, { timeout, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error === null || (error.code === 1 && stderr === "")) return resume(Effect.succeed(stdout))
       const [message = ""] = stderr.trim().split("\n")
-      if (error.killed === true) resume(new LsofFailed({ reason: `lsof took longer than ${timeout / 1_000} s` }))
+      if (error.killed === true) resume(tookTooLong)
       else if (message !== "") resume(new LsofFailed({ reason: message }))
       else if (error.signal) resume(new LsofFailed({ reason: `lsof was ended by ${error.signal}` }))
       else if (typeof error.code === "number")
@@ -29,6 +37,19 @@ const lsof = (...args: ReadonlyArray<string>) =>
     })
     return Effect.sync(() => child.kill())
   })
+
+/** {@link lsof}, which for a while after it hung fails at once. */
+const pausing = Effect.sync((): Run => {
+  let end = 0
+  return (...args) =>
+    Effect.suspend(() => (performance.now() < end ? tookTooLong : lsof(...args))).pipe(
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          if (error === tookTooLong && performance.now() >= end) end = performance.now() + pause
+        })
+      )
+    )
+})
 
 /** Whether this machine has lsof. */
 export const isAvailable: Effect.Effect<boolean> = Effect.match(
@@ -101,8 +122,8 @@ const groupByPort = (
 }
 
 /** The working folder of each process. */
-const foldersOf = (pids: ReadonlySet<number>) =>
-  Effect.map(lsof("-w", "-a", "-p", [...pids].join(","), "-d", "cwd", "-Fn"), (output) => {
+const foldersOf = (run: Run, pids: ReadonlySet<number>) =>
+  Effect.map(run("-w", "-a", "-p", [...pids].join(","), "-d", "cwd", "-Fn"), (output) => {
     const folders = new Map<number, string>()
     let pid = -1
     for (const line of output.split("\n")) {
@@ -115,14 +136,18 @@ const foldersOf = (pids: ReadonlySet<number>) =>
 
 const noFolders: ReadonlyMap<number, string> = new Map()
 
-const snapshot = (table: ReadonlyMap<number, ReadonlyArray<Socket>>, others: ListenerSnapshot): ListenerSnapshot => ({
+const snapshot = (
+  run: Run,
+  table: ReadonlyMap<number, ReadonlyArray<Socket>>,
+  others: ListenerSnapshot
+): ListenerSnapshot => ({
   listens: (port) =>
     table.get(port)?.some(({ state }) => state !== "connected") ? Effect.succeed(true) : others.listens(port),
   sockets: Effect.fnUntraced(function* (ports) {
     const known = ports.filter((port) => table.has(port))
     const probed = yield* others.sockets(ports.filter((port) => !table.has(port)))
     const pids = new Set(known.flatMap((port) => (table.get(port) ?? []).map(({ pid }) => pid)))
-    const { error, folders } = yield* Effect.match(pids.size === 0 ? Effect.succeed(noFolders) : foldersOf(pids), {
+    const { error, folders } = yield* Effect.match(pids.size === 0 ? Effect.succeed(noFolders) : foldersOf(run, pids), {
       onFailure: ({ reason }) => ({ error: ownerError(reason), folders: noFolders }),
       onSuccess: (folders) => ({ error: {}, folders })
     })
@@ -141,8 +166,8 @@ const snapshot = (table: ReadonlyMap<number, ReadonlyArray<Socket>>, others: Lis
 
 /** Sockets by lsof, which on macOS lists only the user's own. A port that it does not list is probed by binding it. */
 export const make = (range: PortRange): Effect.Effect<PortScanner> =>
-  Effect.map(BindProbe.make(range), (probe) =>
-    lsof("-w", "-nP", "+c0", "-i", "-FpcLtPnT").pipe(
+  Effect.zipWith(BindProbe.make(range), pausing, (probe, run) =>
+    run("-w", "-nP", "+c0", "-i", "-FpcLtPnT").pipe(
       Effect.map(parse),
       // lsof omits what it cannot read without a message, but port-server itself listens.
       Effect.filterOrFail(
@@ -150,6 +175,6 @@ export const make = (range: PortRange): Effect.Effect<PortScanner> =>
         () => new LsofFailed({ reason: "lsof does not list port-server's own socket" })
       ),
       Effect.mapError(({ reason }) => ListenersUnavailable.of(reason)),
-      Effect.zipWith(probe, snapshot)
+      Effect.zipWith(probe, (table, others) => snapshot(run, table, others))
     )
   )

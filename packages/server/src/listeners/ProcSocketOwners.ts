@@ -70,7 +70,7 @@ const search = Effect.fnUntraced(function* (onFailure: ProcProcess.OnFailure) {
         else others.set(Number(pid), link)
       }
       if (performance.now() - since < sliceLength) continue
-      yield* EventLoop.turn
+      yield* EventLoop.yieldToIO
       since = performance.now()
     }
   }
@@ -85,7 +85,7 @@ const leadsTo = (link: string, inode: string): boolean => {
   }
 }
 
-/** The processes of a socket: of several those that still have it, for a new child has all of its parent's until it execs. */
+/** The processes of a socket; of several, those that still have it: until it execs, a new child has its parent's. */
 const pidsOf = (holders: Holders, { inode }: TableSocket): ReadonlyArray<number> => {
   const found = [...(holders.get(inode) ?? [])]
   const current = found.length > 1 ? found.filter(([, link]) => leadsTo(link, inode)) : found

@@ -67,7 +67,7 @@ export const make = Effect.fnUntraced(function* <A, E>(read: Effect.Effect<A, E>
     return isLoad && time - latest.begun <= maxAge ? latest : undefined
   }
 
-  const serveTick = Effect.flatMap(EventLoop.turn, () => {
+  const serveTick = Effect.flatMap(EventLoop.yieldToIO, () => {
     const reading = reusableReading()
     const callers = callersThisTick
     callersThisTick = []

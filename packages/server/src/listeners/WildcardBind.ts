@@ -1,4 +1,5 @@
 import { createSocket } from "node:dgram"
+import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { ListenersUnavailable } from "@port-server/domain/Errors"
 import type { PortSocket } from "@port-server/domain/Listener"
@@ -9,62 +10,78 @@ import * as SystemError from "../runtime/SystemError.ts"
 export type Availability = "free" | PortSocket["protocol"] | "forbidden"
 
 /** Binds the port at the wildcard address and closes the socket again; calls back with the error, if there is one. */
-type Bind = (port: number, isIpv6: boolean, onEnd: (error?: Error) => void) => void
+type Bind = (port: number, onEnd: (error?: Error) => void) => void
 
-const wildcard = (isIpv6: boolean) => (isIpv6 ? "::" : "0.0.0.0")
-
-const bindTcp: Bind = (port, isIpv6, onEnd) => {
+// An IPv6 socket of both families meets every other socket on the port, at whichever address. Without a host, Node takes
+// that one where there is IPv6, else the IPv4 one, and looks up nothing.
+const bindTcp: Bind = (port, onEnd) => {
   const server = createServer((connection) => connection.destroy())
   server.on("error", onEnd)
   // Closing frees the port at once.
-  server.listen({ host: wildcard(isIpv6), port, exclusive: true }, () => {
+  server.listen({ port, exclusive: true }, () => {
     server.close()
     onEnd()
   })
 }
 
-const bindUdp: Bind = (port, isIpv6, onEnd) => {
-  const socket = createSocket(isIpv6 ? "udp6" : "udp4")
-  const end = (error?: Error) => {
-    socket.close()
-    onEnd(error)
+const bindUdp =
+  (type: "udp6" | "udp4"): Bind =>
+  (port, onEnd) => {
+    const socket = createSocket(type)
+    const end = (error?: Error) => {
+      socket.close()
+      onEnd(error)
+    }
+    socket.on("error", end)
+    socket.bind({ address: type === "udp6" ? "::" : "0.0.0.0", port, exclusive: true }, () => end())
   }
-  socket.on("error", end)
-  socket.bind({ address: wildcard(isIpv6), port, exclusive: true }, () => end())
-}
 
 const isFamilyMissing = (code: string | undefined) => code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL"
 
-/** An IPv6 socket of both families meets every other socket on the port, at whichever address; without IPv6, an IPv4 one. */
 const tryBind = (
-  bind: Bind,
+  [bind, ...others]: readonly [Bind, ...ReadonlyArray<Bind>],
   protocol: PortSocket["protocol"],
-  port: number,
-  isIpv6 = true
+  port: number
 ): Effect.Effect<Availability, ListenersUnavailable> =>
   Effect.async<Availability, ListenersUnavailable>((resume) => {
-    bind(port, isIpv6, (error) => {
+    const [other] = others
+    bind(port, (error) => {
       const code = SystemError.errorCode(error)
       if (error === undefined) resume(Effect.succeed("free"))
-      else if (isIpv6 && isFamilyMissing(code)) resume(tryBind(bind, protocol, port, false))
+      else if (other !== undefined && isFamilyMissing(code)) resume(tryBind([other], protocol, port))
       else if (code === "EADDRINUSE") resume(Effect.succeed(protocol))
       else if (code === "EACCES") resume(Effect.succeed("forbidden"))
       else resume(ListenersUnavailable.of(SystemError.errorReason(error)))
     })
   })
 
+const tryTcp = (port: number) => tryBind([bindTcp], "tcp", port)
+const tryUdp = (port: number) => tryBind([bindUdp("udp6"), bindUdp("udp4")], "udp", port)
+const tryUdpOfIpv4 = (port: number) => tryBind([bindUdp("udp4")], "udp", port)
+
+/** Whether an IPv6 socket of UDP is never one of both families: net.ipv6.bindv6only. For TCP, Node says each time that it is. */
+const areApart = () => {
+  try {
+    return readFileSync("/proc/sys/net/ipv6/bindv6only", "utf8").trim() === "1"
+  } catch {
+    return false
+  }
+}
+
 /**
  * Tries ports on Linux, where a bind at the wildcard address is refused beside any other socket. Two attempts at one port
  * would hinder each other, so they take turns.
  */
-export const make = Effect.map(
-  Effect.makeSemaphore(1),
-  (one) =>
-    (port: number): Effect.Effect<Availability, ListenersUnavailable> =>
-      tryBind(bindTcp, "tcp", port).pipe(
-        Effect.flatMap((tcp) => (tcp === "free" ? tryBind(bindUdp, "udp", port) : Effect.succeed(tcp))),
-        one.withPermits(1),
-        // An interrupted attempt would keep its socket.
-        Effect.uninterruptible
-      )
-)
+export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
+  const unlessHeld = (found: Availability, next: Effect.Effect<Availability, ListenersUnavailable>) =>
+    found === "free" ? next : Effect.succeed(found)
+  const isApart = areApart()
+  return (port: number): Effect.Effect<Availability, ListenersUnavailable> =>
+    tryTcp(port).pipe(
+      Effect.flatMap((found) => unlessHeld(found, tryUdp(port))),
+      Effect.flatMap((found) => unlessHeld(found, isApart ? tryUdpOfIpv4(port) : Effect.succeed(found))),
+      one.withPermits(1),
+      // An interrupted attempt would keep its socket.
+      Effect.uninterruptible
+    )
+})

@@ -27,6 +27,12 @@ export const foldersBelow = (folder: string, project: string): ReadonlyArray<str
   }
 }
 
+/** A project's folder without its path in the working copy. */
+export const topOf = (folder: string, project: string): string | undefined => {
+  if (project === "") return folder
+  return folder.endsWith(`/${project}`) ? folder.slice(0, -project.length - 1) : undefined
+}
+
 /**
  * Whether a process in a folder belongs to a project. The rule, and the only place that has it: the deepest working copy
  * that contains the folder must be the project's.

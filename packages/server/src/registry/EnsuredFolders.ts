@@ -1,13 +1,26 @@
 import * as Cache from "effect/Cache"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { FolderProbe } from "../folders/FolderProbe.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 
-/** How long what is remembered of a folder counts as current: a disk that is mounted again can have another device. */
+/** How long what is remembered about a folder is used: a disk that is mounted again can have another device. */
 const deviceLifetime = "10 minutes"
 
 /** Folders that are known to have a current device. */
 const capacity = 4096
+
+/** How long an ensure waits for what is remembered: a move right after it then finds the folder as it is. */
+const patience = "1 second"
+
+/** A folder, and what differs when it is made again at its path. */
+class Place extends Data.Class<{
+  readonly path: string
+  /** The git directory of who asks from there; outside git, the folder. */
+  readonly home: string
+  readonly identity: string | undefined
+}> {}
 
 /** Which folders ensure: for a prune that runs at the same time, and to remember the devices that they are on. */
 export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-server/server/registry/EnsuredFolders", {
@@ -20,10 +33,12 @@ export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-serv
     const devices = yield* Cache.make({
       capacity,
       timeToLive: deviceLifetime,
-      lookup: (path: string) =>
+      lookup: ({ home, path }: Place) =>
         Effect.flatMap(probe([path]), (states) => {
           const state = states.get(path)
-          return state?._tag === "Present" ? store.rememberFolder(path, state.device, state.id) : Effect.void
+          return state?._tag === "Present"
+            ? store.rememberFolder({ path, home, device: state.device, file: state.id })
+            : Effect.void
         })
     })
 
@@ -44,8 +59,19 @@ export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-serv
         (watcher) => Effect.sync(() => watchers.delete(watcher))
       ),
 
-      /** Remember in the background which device a folder is on, and which one it is. A failure is left to a later call. */
-      refresh: (path: string) => Effect.forkIn(Effect.ignore(devices.get(path)), scope)
+      /**
+       * Remember which devices a folder and its git directory are on, and which ones they are. A failure is left to a later
+       * call, and what takes long goes on in the background.
+       *
+       * @param identity what differs when one of them is made again at its path; without it nobody waits
+       */
+      refresh: Effect.fnUntraced(function* (folder: string, home = folder, identity?: string) {
+        const looks = [...new Set([folder, home])].map((path) =>
+          Effect.ignore(devices.get(new Place({ path, home, identity })))
+        )
+        const looking = yield* Effect.forkIn(Effect.all(looks, { discard: true }), scope)
+        if (identity !== undefined) yield* Effect.timeoutOption(Fiber.await(looking), patience)
+      })
     } as const
   }),
   dependencies: [AllocationRepository.Default, FolderProbe.Default]

@@ -15,7 +15,7 @@ const pageSize = 16
 /** At most so often those who follow are woken, whatever is written: they then share what is read. */
 const pause = "50 millis"
 
-/** After so long without news, one who follows is told the position. */
+/** After this long without news, a follower gets the position. */
 const heartbeat = "10 seconds"
 
 /** How long after the database could not be read it is tried again. */

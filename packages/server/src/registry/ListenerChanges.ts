@@ -24,7 +24,7 @@ const textOf = Schema.encode(Schema.parseJson(ListeningPort))
 const isSame = (one: Listening | undefined, other: Listening): boolean =>
   one?.size === other.size && [...one].every(([port, { text }]) => other.get(port)?.text === text)
 
-/** What is another in `now` than it was before; nothing if all is the same. */
+/** What differs in `now` from before; nothing if all is the same. */
 export const changeOf = (before: Listening | undefined, now: Listening | undefined): ListenersChange | undefined => {
   if (now === undefined || now === before) return undefined
   const listening = [...now].flatMap(([port, entry]) =>

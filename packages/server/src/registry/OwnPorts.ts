@@ -7,7 +7,7 @@ import { SocketProjects } from "./SocketProjects.ts"
 
 export type { PortPicker }
 
-/** Picks ports for a project: a preferred one that only the project's own processes hold is available to it. */
+/** Picks ports for a project: a preferred one that only the project's own processes and containers hold is available to it. */
 export class OwnPorts extends Effect.Service<OwnPorts>()("@port-server/server/registry/OwnPorts", {
   effect: Effect.gen(function* () {
     const allocator = yield* PortAllocator
@@ -22,11 +22,12 @@ export class OwnPorts extends Effect.Service<OwnPorts>()("@port-server/server/re
         const preferred = services.flatMap(({ prefer, ...block }) => (prefer ? portsFrom(prefer, block) : []))
         const busy = yield* Effect.filter(preferred, (port) => Effect.negate(picker.isAvailable(port)))
         if (busy.length === 0) return picker
-        const found = yield* sockets.judge(yield* listeners.on(busy), folder)
+        const found = yield* sockets.judge(yield* listeners.holding(busy), folder)
         const own = new Set(
-          found.flatMap(({ listeners = [], port }) =>
-            listeners.every(({ belongs }) => belongs === "yes") ? [port] : []
-          )
+          found.flatMap(({ listeners, port, reserved }) => {
+            const holders = [...listeners, ...(reserved === undefined ? [] : [reserved])]
+            return holders.length > 0 && holders.every(({ belongs }) => belongs === "yes") ? [port] : []
+          })
         )
         const result: PortPicker = {
           ...picker,

@@ -1,16 +1,15 @@
 import { Allocation } from "@port-server/domain/Allocation"
-import { maxPorts, namesOf } from "@port-server/domain/Block"
+import { namesOf } from "@port-server/domain/Block"
 import type { EnsureRequest, EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
 import {
   InstanceTaken,
-  InvalidRequest,
+  type InvalidRequest,
   type ListenersUnavailable,
   type PortTaken,
   type RangeExhausted,
   type StorageError,
   type StorageUnavailable
 } from "@port-server/domain/Errors"
-import { escapeControls } from "@port-server/domain/Name"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
@@ -21,11 +20,21 @@ import { EnsuredFolders } from "./EnsuredFolders.ts"
 import { type Folders, folderOf, isLost } from "./FolderStatus.ts"
 import { ownerByCopies, ownerByPorts } from "./InstanceNames.ts"
 import { OwnPorts, type PortPicker } from "./OwnPorts.ts"
+import { type Placement, place } from "./Placements.ts"
 import { ProbedFolders } from "./ProbedFolders.ts"
-import { allocationsOf, choose, current, deciding, imagined, isComplete, readCandidates } from "./ServicePorts.ts"
-import { type Placement, place } from "./WorkingCopies.ts"
+import {
+  allocationsOf,
+  choose,
+  current,
+  deciding,
+  imagined,
+  isComplete,
+  isLarge,
+  readCandidates,
+  servicesOf
+} from "./ServicePorts.ts"
 
-/** What turned out to be needed after the transaction had begun. Nothing is written; it is got, and then tried again. */
+/** The transaction turned out to need something more. Nothing is written; that is fetched, and it is tried again. */
 class NotReady extends Data.TaggedClass("NotReady")<{
   readonly folders: Iterable<string>
   readonly needsListeners: boolean
@@ -36,16 +45,6 @@ interface Known {
   readonly probed: ProbedFolders
   readonly picker: PortPicker | undefined
 }
-
-/** The services that an instance has; an ensure of more than one may ask for is refused. */
-const servicesOf = Effect.fnUntraced(function* (write: TransactionOps, owner: Pick<EnsureRequest, "app" | "instance">) {
-  const names = yield* write.instances.services(owner, maxPorts + 1)
-  if (names.length > maxPorts) {
-    const message = `${owner.app}/${owner.instance} has more than ${maxPorts} services: name those that are wanted`
-    return yield* new InvalidRequest({ message: escapeControls(message) })
-  }
-  return names.map((service): ServiceRequest => ({ service }))
-})
 
 /** The allocations as they are once their folders are moved. */
 const moved = (held: ReadonlyArray<Allocation>, moves: ReadonlyMap<string, string>) =>
@@ -142,6 +141,9 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
             const isAdopted = isAsked && !dry_run && path !== undefined && (given.path === undefined || isTakenOver)
             allocations.push(isAdopted ? yield* write.setProjectPath(given, path, device) : given)
           }
+          const named = new Set(services.flatMap((each) => (each.named === true ? namesOf(each.service, each) : [])))
+          const ofFile = allocations.filter(({ path, service }) => path !== undefined && named.has(service))
+          if (ofFile.length > 0 && !dry_run) yield* write.setNamed(ofFile.map(({ id }) => id))
           const ids = new Set(allocations.map(({ id }) => id))
           const also_held = before.filter(({ id }) => !ids.has(id))
           const { instead_of, moved_from } = copy?.notes ?? {}
@@ -155,7 +157,8 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
             ...unmet,
             ...(also_held.length === 0 ? {} : { also_held })
           }
-        })
+        }),
+        isLarge(request)
       )
 
     return {
@@ -163,22 +166,21 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
        * The ports of a project's services, as asked: those that they have, and new ones where they have none; all of them
        * or none. A working copy has the instance that is remembered for it, and gets one of its own where the one wished
        * for belongs to another folder. Without a working copy app and instance are exact: fails with `InstanceTaken` when
-       * the instance belongs to another folder and is not to be shared. Also with `PortTaken` when an asked port has another
+       * the instance belongs to another folder and is not to be shared. Also with `PortTaken` when a requested port has another
        * holder, and with `RangeExhausted` when too few are left. With `dry_run`, nothing is changed.
        *
        * @param inTurn holds each transaction back until its turn comes, but not the probing of folders in between
        */
       ensure: Effect.fnUntraced(function* (request: EnsureRequest, inTurn: InTurn = identity) {
         const { working_copy, path: folder = working_copy?.folder } = request
-        // What is needed is found out in the transaction.
+        // The transaction finds out what is needed.
         let states: ProbedFolders["states"] = new Map()
         let picker: PortPicker | undefined
         for (;;) {
           const result = yield* inTurn(ensureWith(request, { probed: new ProbedFolders(states), picker }))
           if (!(result instanceof NotReady)) {
             if (request.dry_run === true) return result
-            if (folder !== undefined) yield* ensured.refresh(folder)
-            if (working_copy?.git_dir !== undefined) yield* ensured.refresh(working_copy.git_dir)
+            if (folder !== undefined) yield* ensured.refresh(folder, working_copy?.git_dir, working_copy?.identity)
             return result
           }
           states = new Map([...states, ...(yield* probe(result.folders))])

@@ -11,7 +11,8 @@ import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type FoundPort, Listeners } from "../listeners/Listeners.ts"
+import type { FoundPort } from "../listeners/FoundPort.ts"
+import { Listeners } from "../listeners/Listeners.ts"
 import { userName } from "../runtime/UserName.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
@@ -45,7 +46,8 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
           const missing = allocations.filter(({ port }) => !owners.has(port))
           if (foreign.length === 0 && !dry_run) yield* write.insertAll(missing)
           return { foreign, imported: missing.length, unchanged: allocations.length - missing.length }
-        })
+        }),
+        true
       )
 
     const importAll = Effect.fnUntraced(function* (request: ImportRequest) {
@@ -56,7 +58,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
       for (;;) {
         const { foreign, imported, unchanged } = yield* tryImport(request)
         if (foreign.length === 0) return { imported, unchanged }
-        // Many holders are not read while other writes wait. Those that were released since are conflicts no more.
+        // Many holders are not read while other writes wait. Those released since then are no longer conflicts.
         const holders = new Map(
           (yield* store.holders(foreign.map(({ port }) => port))).map((each) => [each.port, each])
         )
@@ -90,6 +92,9 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
 
       /** The allocations that match the filter, by id. */
       list: store.list,
+
+      /** How many they are, up to a page; much less work than to read them. */
+      countOnPage: store.countOnPage,
 
       /** One page of them: the first `limit` whose id is larger than `after`. */
       page: store.page,

@@ -1,7 +1,8 @@
 import { Allocation } from "@port-server/domain/Allocation"
-import { namesOf, portsFrom } from "@port-server/domain/Block"
-import type { EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
-import { PortTaken } from "@port-server/domain/Errors"
+import { maxPorts, namesOf, portsFrom } from "@port-server/domain/Block"
+import { type EnsureRequest, type EnsureResult, portCount, type ServiceRequest } from "@port-server/domain/Ensure"
+import { InvalidRequest, PortTaken } from "@port-server/domain/Errors"
+import { escapeControls } from "@port-server/domain/Name"
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -9,6 +10,12 @@ import * as Predicate from "effect/Predicate"
 import { PortBitSet } from "../storage/PortBitSet.ts"
 import type { TransactionOps } from "../storage/TransactionOps.ts"
 import type { PortPicker } from "./PortAllocator.ts"
+
+/** From here on, the ports of one ensure make it a large request. */
+const manyPorts = 16
+
+/** Whether an ensure is for so many ports that it waits for other large ones and has a transaction of its own. */
+export const isLarge = ({ services }: Pick<EnsureRequest, "services">): boolean => portCount(services) >= manyPorts
 
 /** A service, and the ports that it has; one that a block lacks is `undefined`. */
 export interface ServicePorts {
@@ -169,3 +176,16 @@ export const deciding = (
   const isPlaced = ports.every(({ found }) => found.every((allocation) => allocation?.path !== undefined))
   return others.length === 0 && isPlaced ? [] : [...others, path]
 }
+
+/** The services that an instance has; an ensure of more than one may ask for is refused. */
+export const servicesOf = Effect.fnUntraced(function* (
+  write: TransactionOps,
+  owner: Pick<EnsureRequest, "app" | "instance">
+) {
+  const names = yield* write.instances.services(owner, maxPorts + 1)
+  if (names.length > maxPorts) {
+    const message = `${owner.app}/${owner.instance} has more than ${maxPorts} services: name those that are wanted`
+    return yield* new InvalidRequest({ message: escapeControls(message) })
+  }
+  return names.map((service): ServiceRequest => ({ service }))
+})

@@ -26,6 +26,9 @@ export const realOf = (folder: string, states: States): string => {
   return state?._tag === "Present" ? state.real : folder
 }
 
+/** Where no folder is known to be a project's. */
+export const noFolders: ReadonlySet<string> = new Set()
+
 /** Whether the folder is the top of a working copy of its own: a submodule is part of its superproject. */
 export const isWorkingCopy = (folder: string, known: ReadonlySet<string>, states: States): boolean | undefined => {
   const found = markersOf(folder).map((marker) => states.get(marker))
@@ -35,18 +38,28 @@ export const isWorkingCopy = (folder: string, known: ReadonlySet<string>, states
   return found.some((state) => state?._tag !== "Absent") ? undefined : false
 }
 
-/** The folder that a process runs in, or that of its container's Compose project. */
-export const folderOf = ({ container, cwd }: Socket): string | undefined =>
-  container === undefined ? cwd : container.folder
+/** Where folders of containers are now, of working copies that were moved. */
+export type Moved = ReadonlyMap<string, string>
+
+/** The folder that a process runs in, or that of its container's Compose project as it is called now. */
+export const folderOf = ({ container, cwd }: Socket, moved: Moved): string | undefined =>
+  container === undefined ? cwd : (moved.get(container.folder ?? "") ?? container.folder)
+
+/** The containers of ports. */
+export const containersOf = (ports: ReadonlyArray<HeldPort>): ReadonlyArray<Container> =>
+  ports.flatMap(({ listeners = [], reserving = [] }) => [
+    ...listeners.flatMap(({ container }) => container ?? []),
+    ...reserving
+  ])
 
 /** The folders of processes and containers, and the projects that they are compared with. */
-export const placesOf = (ports: ReadonlyArray<HeldPort>, path: string | undefined) =>
+export const placesOf = (ports: ReadonlyArray<HeldPort>, path: string | undefined, moved: Moved) =>
   ports.flatMap(({ holder, listeners = [], reserving = [] }) => {
     const project = path ?? holder?.path
     if (project === undefined) return []
     const sockets: ReadonlyArray<Socket> = [...listeners, ...reserving.map((container) => ({ container }))]
     return sockets.flatMap((socket) => {
-      const folder = folderOf(socket)
+      const folder = folderOf(socket, moved)
       const isContainer = socket.container !== undefined
       return folder === undefined || (folder === project && !isContainer) ? [] : [{ project, folder, isContainer }]
     })

@@ -5,26 +5,28 @@ import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 import { type Belongs, belongs, foldersBelow, foldersUp, markersOf, mayBeDeleted } from "./Belonging.ts"
+import { MovedFolders } from "./MovedFolders.ts"
 import {
+  containersOf,
   folderOf,
   type HeldPort,
   isWorkingCopy,
   type JudgedPort,
+  type Moved,
+  noFolders,
   placesOf,
   realOf,
   type Socket,
   type States
 } from "./SocketFolders.ts"
 
-const noFolders: ReadonlySet<string> = new Set()
-
 /** The folder of a process that does not belong to the port's project. */
-const foreignFolder = (socket: PortSocket): string | undefined => {
-  const folder = (socket.belongs ?? "no") === "no" ? folderOf(socket) : undefined
+const foreignFolder = (socket: PortSocket, moved: Moved): string | undefined => {
+  const folder = (socket.belongs ?? "no") === "no" ? folderOf(socket, moved) : undefined
   return folder === undefined || mayBeDeleted(folder) ? undefined : folder
 }
 
-/** Of several stopped containers one that is not the project's is told. */
+/** Of several stopped containers, one that is not the project's is shown. */
 const reservationOf = (
   containers: ReadonlyArray<Container>,
   judge: ((socket: Socket) => Belongs) | undefined
@@ -42,9 +44,10 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
   effect: Effect.gen(function* () {
     const store = yield* AllocationRepository
     const { probe } = yield* FolderProbe
+    const movedFolders = yield* MovedFolders
 
-    const judge = Effect.fnUntraced(function* (ports: ReadonlyArray<HeldPort>, path: string | undefined) {
-      const places = placesOf(ports, path)
+    const judge = Effect.fnUntraced(function* (ports: ReadonlyArray<HeldPort>, path: string | undefined, moved: Moved) {
+      const places = placesOf(ports, path, moved)
       const ends: States = yield* probe(
         places.flatMap(({ folder, isContainer, project }) => [
           project,
@@ -59,7 +62,7 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
 
       return (project: string, socket: Socket): Belongs => {
         const { command, container } = socket
-        const folder = folderOf(socket)
+        const folder = folderOf(socket, moved)
         if (folder === undefined || (container === undefined && isEngineProgram(command))) return "unknown"
         const state = ends.get(folder)
         if (container !== undefined && state?._tag === "Absent") return "no"
@@ -94,13 +97,15 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
     })
 
     /** Name the projects of the processes that do not belong to the one that holds the port. */
-    const withProjects = Effect.fnUntraced(function* <Port extends HeldPort>(ports: ReadonlyArray<Port>) {
-      const foreign = ports.flatMap(({ listeners = [] }) => listeners.flatMap((socket) => foreignFolder(socket) ?? []))
+    const withProjects = Effect.fnUntraced(function* <Port extends HeldPort>(ports: ReadonlyArray<Port>, moved: Moved) {
+      const foreign = ports.flatMap(({ listeners = [] }) =>
+        listeners.flatMap((socket) => foreignFolder(socket, moved) ?? [])
+      )
       if (foreign.length === 0) return ports
       const projects = yield* projectsOf([...new Set(foreign)])
       return ports.map((port) => {
         const listeners = port.listeners?.map((socket) => {
-          const project = projects.get(foreignFolder(socket) ?? "")
+          const project = projects.get(foreignFolder(socket, moved) ?? "")
           return project === undefined ? socket : { ...socket, project }
         })
         return { ...port, ...(listeners === undefined ? {} : { listeners }) }
@@ -118,21 +123,22 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
         ports: ReadonlyArray<Port>,
         path?: string
       ): Effect.Effect<ReadonlyArray<JudgedPort<Port>>, StorageError> =>
-        Effect.flatMap(judge(ports, path), (belongsTo) =>
-          withProjects(
-            ports.map((port) => {
-              const project = path ?? port.holder?.path
-              const judged = project === undefined ? undefined : (socket: Socket) => belongsTo(project, socket)
-              const listeners =
-                judged === undefined
-                  ? port.listeners
-                  : port.listeners?.map((socket) => ({ ...socket, belongs: judged(socket) }))
-              const reserved = reservationOf(port.reserving ?? [], judged)
-              return { ...port, ...(listeners === undefined ? {} : { listeners }), ...reserved }
-            })
-          )
-        ).pipe(Effect.map((judged) => judged.map(({ reserving: _reserving, ...port }) => port)))
+        Effect.gen(function* () {
+          const moved = yield* movedFolders.among(containersOf(ports).flatMap(({ folder }) => folder ?? []))
+          const belongsTo = yield* judge(ports, path, moved)
+          const all = ports.map((port) => {
+            const project = path ?? port.holder?.path
+            const judged = project === undefined ? undefined : (socket: Socket) => belongsTo(project, socket)
+            const listeners =
+              judged === undefined
+                ? port.listeners
+                : port.listeners?.map((socket) => ({ ...socket, belongs: judged(socket) }))
+            const reserved = reservationOf(port.reserving ?? [], judged)
+            return { ...port, ...(listeners === undefined ? {} : { listeners }), ...reserved }
+          })
+          return (yield* withProjects(all, moved)).map(({ reserving: _reserving, ...port }) => port)
+        })
     } as const
   }),
-  dependencies: [AllocationRepository.Default, FolderProbe.Default]
+  dependencies: [AllocationRepository.Default, FolderProbe.Default, MovedFolders.Default]
 }) {}

@@ -33,7 +33,7 @@ const insertRow = (
     [app, instance, service, port, sqliteTime(created_at)]
   )
 
-/** Whether SQLite can give so many ids by itself. */
+/** Whether SQLite can give this many ids by itself. */
 export const hasIdsFor = (connection: Connection, rows: number) =>
   Effect.map(
     matches(

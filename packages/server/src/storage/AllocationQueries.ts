@@ -1,6 +1,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { type Allocation, type AllocationFilter, largestPage } from "@port-server/domain/Allocation"
+import type { Allocation, ListFilter } from "@port-server/domain/Allocation"
+import { largestPage } from "@port-server/domain/LargestPage"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -13,18 +14,19 @@ import { type Parameter, query, run } from "./Query.ts"
 const { columns } = AllocationRow
 
 /** Most allocations that are read or encoded at a time: a millisecond or two. */
-export const pageSize = 500
+export const pageSize = largestPage
 
 /** The ids that a JSON number holds exactly. */
 export const ids = { below: Number.MIN_SAFE_INTEGER, last: Number.MAX_SAFE_INTEGER } as const
 
 /** The condition of a filter, to follow another one, and its parameters. An empty name or port 0 is no condition. */
-export const and = ({ app, instance, service, port, path }: AllocationFilter) => {
+export const and = ({ app, instance, named, service, port, path }: ListFilter) => {
   const given: Array<readonly [condition: string, value: Parameter]> = []
   if (app) given.push(["app = ?", app])
   if (instance) given.push(["instance = ?", instance])
   if (service) given.push(["service = ?", service])
   if (port) given.push(["port = ?", port])
+  if (named) given.push(["id IN (SELECT allocation FROM folders WHERE named = ?)", 1])
   if (path) given.push(["id IN (SELECT allocation FROM folders WHERE path = ?)", path])
   return {
     condition: given.map(([condition]) => `AND ${condition}`).join(" "),
@@ -52,7 +54,7 @@ interface Page {
 /** The next allocations that match the filter, by id, after the id `last`. */
 const page = (
   connection: Connection,
-  filter: AllocationFilter,
+  filter: ListFilter,
   last: number,
   size = pageSize
 ): Effect.Effect<Page, SqlError> => {
@@ -68,7 +70,7 @@ const page = (
 /** The first allocations that match the filter, by id, after the id `after`: fewer than `limit` only at the end. */
 export const firstPage = Effect.fnUntraced(function* (
   connection: Connection,
-  filter: AllocationFilter,
+  filter: ListFilter,
   after: number = ids.below,
   limit: number = largestPage
 ) {
@@ -83,7 +85,7 @@ export const firstPage = Effect.fnUntraced(function* (
 })
 
 /** All allocations that match the filter, in pages, from one snapshot. */
-const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, filter: AllocationFilter) =>
+const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, filter: ListFilter) =>
   Effect.gen(function* () {
     const connection = yield* snapshot
     const all: Array<ReadonlyArray<Allocation>> = []
@@ -93,7 +95,7 @@ const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, filte
       const found: Page = yield* page(connection, filter, last)
       all.push(found.allocations)
       last = found.next
-      yield* EventLoop.turn
+      yield* EventLoop.yieldToIO
     }
     return all
   }).pipe(Effect.scoped)
@@ -102,18 +104,18 @@ const pages = (snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>, filte
 export const list = (
   reader: Connection,
   snapshot: Effect.Effect<Connection, SqlError, Scope.Scope>,
-  filter: AllocationFilter
+  filter: ListFilter
 ): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, SqlError> =>
   Effect.flatMap(page(reader, filter, ids.below), ({ allocations, next }) =>
     next === undefined ? Effect.succeed([allocations]) : pages(snapshot, filter)
   )
 
 /** The same where they fit on one page; nothing where they do not. */
-export const listShort = (reader: Connection, filter: AllocationFilter) =>
+export const listShort = (reader: Connection, filter: ListFilter) =>
   Effect.map(page(reader, filter, ids.below), ({ allocations, next }) => (next === undefined ? allocations : undefined))
 
 /** The allocations that match the filter, by id. */
-export const matching = (connection: Connection, filter: AllocationFilter) => {
+export const matching = (connection: Connection, filter: ListFilter) => {
   const { condition, parameters } = and(filter)
   return allocations(connection, `SELECT ${columns} FROM allocations WHERE TRUE ${condition} ORDER BY id`, parameters)
 }
@@ -133,7 +135,7 @@ const holdersBy =
     Effect.forEach(Chunk.chunksOf(Chunk.fromIterable(wanted), pageSize), (some) =>
       rowsOf(connection, `SELECT ${columns} FROM allocations WHERE port IN (SELECT value FROM json_each(?))`, [
         JSON.stringify(Chunk.toReadonlyArray(some))
-      ]).pipe(Effect.flatMap(decode), Effect.zipLeft(EventLoop.turn))
+      ]).pipe(Effect.flatMap(decode), Effect.zipLeft(EventLoop.yieldToIO))
     ).pipe(Effect.map((pages) => pages.flat()))
 
 /** The allocations that hold any of the ports. */
@@ -152,6 +154,13 @@ export const allocatedPorts = (connection: Connection): Effect.Effect<ReadonlyAr
   )
 
 const counts = query(Schema.Struct({ count: Schema.Int }))
+
+/** How many rows match the filter, up to a page. */
+export const countOnPage = (connection: Connection, filter: ListFilter) => {
+  const { condition, parameters } = and(filter)
+  const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM allocations WHERE TRUE ${condition} LIMIT ${pageSize})`
+  return Effect.map(counts(connection, sql, parameters), ([row]) => row?.count ?? 0)
+}
 
 /** How many rows there are. */
 export const count = (connection: Connection) =>

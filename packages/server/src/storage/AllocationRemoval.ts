@@ -55,7 +55,7 @@ const inSlices = Effect.fnUntraced(function* <A, E>(ids: Ids, each: (some: strin
   const results: Array<A> = []
   for (let from = 0; from < ids.length; from += pageSize) {
     results.push(yield* each(JSON.stringify(ids.slice(from, from + pageSize))))
-    if (ids.length > pageSize) yield* EventLoop.turn
+    if (ids.length > pageSize) yield* EventLoop.yieldToIO
   }
   return results
 })

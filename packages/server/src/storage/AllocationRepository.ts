@@ -1,6 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Allocation, AllocationFilter } from "@port-server/domain/Allocation"
+import type { Allocation, ListFilter } from "@port-server/domain/Allocation"
 import type { StorageError } from "@port-server/domain/Errors"
 import type { SocketProject } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
@@ -62,10 +62,11 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
       return {
         /** Run `body` in a transaction; returns once what it wrote is durable. A body must not fail after it has written. */
         write: <A, E>(
-          body: (write: TransactionOps.TransactionOps) => Effect.Effect<A, E | SqlError>
+          body: (write: TransactionOps.TransactionOps) => Effect.Effect<A, E | SqlError>,
+          isLarge = false
         ): Effect.Effect<A, E | StorageError> =>
           Effect.flatMap(FiberRef.get(currentClient), (client) =>
-            submit((connection) => body(TransactionOps.make(connection, { events, freePorts }, client)))
+            submit((connection) => body(TransactionOps.make(connection, { events, freePorts }, client)), isLarge)
           ),
 
         /** Read what is committed. */
@@ -120,20 +121,20 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
           ),
 
         /** Remember the device of a folder's parent, and which one in the file system the folder is. */
-        rememberFolder: (path: string, device: string, file: string): Effect.Effect<void, StorageError> =>
+        rememberFolder: (found: WorkingCopies.FoundFolder): Effect.Effect<void, StorageError> =>
           Effect.flatMap(connections, ({ reader }) =>
             Effect.if(
               Effect.zipWith(
-                ProjectFolders.isOutdated(reader, path, device),
-                WorkingCopies.isOutdated(reader, path, device, file),
+                ProjectFolders.isOutdated(reader, found.path, found.device),
+                WorkingCopies.isOutdated(reader, found),
                 (one, other) => one || other
               ).pipe(Effect.catchTag("SqlError", readError(reader))),
               {
                 onTrue: () =>
                   submit<void, never>((connection) =>
                     Effect.zipRight(
-                      ProjectFolders.update(connection, path, device),
-                      WorkingCopies.refresh(connection, path, device, file)
+                      ProjectFolders.update(connection, found.path, found.device),
+                      WorkingCopies.refresh(connection, found)
                     )
                   ),
                 onFalse: () => Effect.void
@@ -146,20 +147,26 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
           Effect.catchTag(Queries.count(reader), "SqlError", readError(reader))
         ),
 
+        /** How many allocations match the filter, up to a page of them. */
+        countOnPage: (filter: ListFilter) =>
+          Effect.flatMap(connections, ({ reader }) =>
+            Effect.catchTag(Queries.countOnPage(reader, filter), "SqlError", readError(reader))
+          ),
+
         /** The first `limit` allocations that match the filter and whose id is larger than `after`, by id. */
-        page: (filter: AllocationFilter, after?: number, limit?: number) =>
+        page: (filter: ListFilter, after?: number, limit?: number) =>
           Effect.flatMap(connections, ({ reader }) =>
             Effect.catchTag(Queries.firstPage(reader, filter, after, limit), "SqlError", readError(reader))
           ),
 
         /** The allocations that match the filter, by id, where they fit on one page; nothing where they do not. */
-        listShort: (filter: AllocationFilter): Effect.Effect<ReadonlyArray<Allocation> | undefined, StorageError> =>
+        listShort: (filter: ListFilter): Effect.Effect<ReadonlyArray<Allocation> | undefined, StorageError> =>
           Effect.flatMap(connections, ({ reader }) =>
             Effect.catchTag(Queries.listShort(reader, filter), "SqlError", readError(reader))
           ),
 
         /** The allocations that match the filter, by id, from one snapshot, in pages. */
-        list: (filter: AllocationFilter): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
+        list: (filter: ListFilter): Effect.Effect<ReadonlyArray<ReadonlyArray<Allocation>>, StorageError> =>
           Effect.flatMap(connections, ({ reader, snapshot }) =>
             Effect.catchTag(Queries.list(reader, snapshot, filter), "SqlError", readError(reader))
           )

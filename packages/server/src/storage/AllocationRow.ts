@@ -18,7 +18,7 @@ export const columnsWithoutPath = `${fields}, NULL AS path`
 /** The columns of an allocation. */
 export const columns = `${fields}, (SELECT path FROM folders WHERE allocation = id) AS path`
 
-/** Columns for the {@link columns} to be read from: what another program stored as another type, as what it should be. */
+/** Columns to read the {@link columns} from: values that another program stored with another type are cast. */
 export const castColumns = `id, CAST(app AS TEXT) AS app, CAST(instance AS TEXT) AS instance,
   CAST(service AS TEXT) AS service, CAST(port AS INTEGER) AS port, CAST(created_at AS TEXT) AS created_at`
 

@@ -12,7 +12,7 @@ import { query, run } from "./Query.ts"
 /** An allocation to be made, as of now where it has no time. */
 export type UntimedAllocation = Omit<NewAllocation, "created_at"> & Partial<Pick<NewAllocation, "created_at">>
 
-/** Who an allocation belongs to; in a row that cannot be read, what stands there. */
+/** Who an allocation belongs to; for a row that cannot be read, the values in it. */
 export interface StoredOwner {
   readonly app: unknown
   readonly instance: unknown
@@ -43,10 +43,10 @@ export const owners = (
       "SELECT port, app, instance, service FROM allocations WHERE port IN (SELECT value FROM json_each(?))",
       [JSON.stringify(ports)]
     )
-    return Effect.zipLeft(found, EventLoop.turn)
+    return Effect.zipLeft(found, EventLoop.yieldToIO)
   }).pipe(Effect.map((pages) => new Map(pages.flat().map(({ port, ...owner }) => [port, owner]))))
 
-/** `(?, ?), (?, ?)`: so many rows of so many values. */
+/** `(?, ?), (?, ?)`: that many rows of that many values. */
 const placeholders = (rows: number, values: number) =>
   Array.from({ length: rows }, () => `(${Array.from({ length: values }, () => "?").join(", ")})`).join(", ")
 
@@ -89,6 +89,6 @@ export const insertAll = Effect.fnUntraced(function* (
         return id === undefined ? [] : [new Allocation({ ...row, id, created_at }, { disableValidation: true })]
       })
     )
-    yield* EventLoop.turn
+    yield* EventLoop.yieldToIO
   }
 })

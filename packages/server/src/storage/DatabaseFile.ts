@@ -1,12 +1,10 @@
 import { rmSync, statSync } from "node:fs"
-import { homedir, userInfo } from "node:os"
-import { join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import * as Defaults from "@port-server/domain/Defaults"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { defaultDatabase } from "../runtime/DataFolder.ts"
 
 /** The database cannot be opened; `message` is a sentence that names the file. */
 export class DatabaseUnusable extends Schema.TaggedError<DatabaseUnusable>()("DatabaseUnusable", {
@@ -105,25 +103,8 @@ export const prepare = Effect.fnUntraced(function* (filename: string) {
   )
 })
 
-/** Folder of the database unless another is named; undefined for a user without a home. */
-export const dataFolder = (): string | undefined => {
-  try {
-    const home = homedir() || userInfo().homedir
-    return home === "" ? undefined : join(home, Defaults.dataFolder)
-  } catch {
-    // HOME is not set, and the system has no entry for the user.
-    return undefined
-  }
-}
-
-/** The database unless another is named; undefined for a user without a home. */
-export const defaultDatabase = (): string | undefined => {
-  const folder = dataFolder()
-  return folder === undefined ? undefined : join(folder, Defaults.databaseFile)
-}
-
 /**
- * Let only its owner read a database that an older program left open to others in the {@link dataFolder}. A new one is made
+ * Let only its owner read a database that an older program left open to others in the data folder. A new one is made
  * so, and the mode of one elsewhere, or that a link leads to, is its owner's choice.
  */
 export const restrictPermissions = Effect.fnUntraced(function* (filename: string) {

@@ -8,7 +8,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as EventLoop from "../runtime/EventLoop.ts"
 import { type Parameter, run } from "./Query.ts"
 
-/** What the client whose request is worked on says of itself, as JSON. */
+/** What the client of the current request says about itself, as JSON. */
 export const currentClient = FiberRef.unsafeMake<string | undefined>(undefined)
 
 /** Notes an event; `from` is the folder that the allocation had before. */
@@ -58,7 +58,7 @@ export class EventLog {
       })
   }
 
-  /** So many events of the transaction are left out, before as many others as are kept. */
+  /** Leave out this many events of the transaction; as many as are kept come after them. */
   skip(count: number): void {
     this.#skipped += count
   }
@@ -74,7 +74,7 @@ export class EventLog {
         yield* run(connection, "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'events'", [skipped])
       for (let slice = 0; slice * rowsPerInsert < rows.length; slice++) {
         yield* insert(connection, rows.slice(slice * rowsPerInsert, (slice + 1) * rowsPerInsert))
-        if (slice % slicesPerTurn === slicesPerTurn - 1) yield* EventLoop.turn
+        if (slice % slicesPerTurn === slicesPerTurn - 1) yield* EventLoop.yieldToIO
       }
       yield* run(connection, `DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ${keptEvents}`)
       return true

@@ -40,7 +40,7 @@ const inSlices = <A, B, E>(items: ReadonlyArray<A>, each: (item: A) => Effect.Ef
       Effect.suspend(() => {
         if (performance.now() - begun < longestSlice) return each(item)
         return Effect.zipRight(
-          EventLoop.turn,
+          EventLoop.yieldToIO,
           Effect.suspend(() => {
             begun = performance.now()
             return each(item)
@@ -51,6 +51,8 @@ const inSlices = <A, B, E>(items: ReadonlyArray<A>, each: (item: A) => Effect.Ef
   })
 
 interface Pending {
+  /** Whether it takes so long that others do not share its transaction. */
+  readonly isLarge: boolean
   /** Does the work inside the transaction; the result resumes the caller, to be run once the work is durable. */
   readonly run: (connection: Connection) => Effect.Effect<Effect.Effect<unknown>, SqlError>
   /** Fails the caller. */
@@ -65,7 +67,8 @@ const toExit = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.
   )
 
 /**
- * The one writer of a database. Writes that arrive during a commit share the next transaction and its wait for the disk.
+ * The one writer of a database. Writes that arrive during a commit share the next transaction and its wait for the disk;
+ * a large one has a transaction of its own, so that small ones wait for one of them at most.
  *
  * The result runs `body` in a transaction and returns once that is durable. A body that is going to fail must do so
  * before it writes: what it wrote is committed with the others' writes. A storage error fails every write of the batch
@@ -74,6 +77,8 @@ const toExit = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.
 export const make = Effect.fnUntraced(function* (options: WriterOptions) {
   const { connection, onBegin, onCommit, onEnd, onRollback, verifyFile } = options
   const queue = yield* Queue.unbounded<Pending>()
+  /** Taken from the queue, and not begun. */
+  const waiting: Array<Pending> = []
 
   const commit = (batch: ReadonlyArray<Pending>) =>
     connection.pipe(
@@ -106,16 +111,22 @@ export const make = Effect.fnUntraced(function* (options: WriterOptions) {
     )
 
   yield* Effect.gen(function* () {
-    const first = yield* Queue.take(queue)
+    if (waiting.length === 0) waiting.push(yield* Queue.take(queue))
     // Lets the requests that have arrived submit their writes.
-    yield* EventLoop.turn
-    yield* commit([first, ...(yield* Queue.takeUpTo(queue, batchSize - 1))])
+    yield* EventLoop.yieldToIO
+    waiting.push(...(yield* Queue.takeUpTo(queue, batchSize - waiting.length)))
+    const large = waiting.findIndex(({ isLarge }) => isLarge)
+    yield* commit(waiting.splice(0, large === -1 ? waiting.length : Math.max(large, 1)))
   }).pipe(Effect.forever, Effect.forkScoped)
 
-  return <A, E>(body: (connection: Connection) => Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StorageError> =>
+  return <A, E>(
+    body: (connection: Connection) => Effect.Effect<A, E | SqlError>,
+    isLarge = false
+  ): Effect.Effect<A, E | StorageError> =>
     Effect.flatMap(Deferred.make<A, E | StorageError>(), (result) =>
       Effect.zipRight(
         Queue.offer(queue, {
+          isLarge,
           run: (open) => Effect.map(toExit(body(open)), (exit) => Deferred.done(result, exit)),
           fail: (cause) => Deferred.complete(result, Effect.catchTag(Effect.failCause(cause), "SqlError", storageError))
         }),

@@ -1,7 +1,8 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { type Allocation, largestPage } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
 import type { EnsureRequest, ServiceRequest } from "@port-server/domain/Ensure"
+import { largestPage } from "@port-server/domain/LargestPage"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as EventLoop from "../runtime/EventLoop.ts"
@@ -118,7 +119,7 @@ export const operations = (connection: Connection): InstanceOps => ({
         WHERE ${ofInstance} AND id > ? AND ${isReadable("allocations")} ORDER BY id LIMIT ${pageSize}`,
       [app, instance, after]
     ).pipe(
-      Effect.tap((rows) => (rows.length < pageSize ? Effect.void : EventLoop.turn)),
+      Effect.tap((rows) => (rows.length < pageSize ? Effect.void : EventLoop.yieldToIO)),
       Effect.map((rows) => rows.map(({ device, ...row }) => ({ ...row, device: device ?? undefined })))
     ),
 

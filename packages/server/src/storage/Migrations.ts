@@ -69,7 +69,17 @@ const migrations: ReadonlyArray<string> = [
   // The ids of a database that replaces another one are larger: who followed the other one notices that.
   "INSERT INTO sqlite_sequence (name, seq) VALUES ('events', CAST(unixepoch('subsec') * 1000 AS INTEGER))",
   // The rows of an instance by id.
-  "CREATE INDEX allocations_instance ON allocations (app, instance)"
+  "CREATE INDEX allocations_instance ON allocations (app, instance)",
+  // Whether a project file has named the service.
+  "ALTER TABLE folders ADD COLUMN named INTEGER NOT NULL DEFAULT 0",
+  // The folders that working copies were moved from, in that order: the labels of containers keep them.
+  `CREATE TABLE former_folders (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    working_copy INTEGER NOT NULL REFERENCES working_copies(id) ON DELETE CASCADE,
+    folder TEXT NOT NULL,
+    UNIQUE (working_copy, folder)
+  ) STRICT`,
+  "CREATE INDEX former_folders_folder ON former_folders (folder)"
 ]
 
 const columns = ["id", "app", "instance", "service", "port", "created_at"]

@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, realpathSync, statSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync, realpathSync, statfsSync, statSync } from "node:fs"
 import { basename } from "node:path"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
@@ -17,13 +17,22 @@ const tryOr = <A, B>(read: () => A, otherwise: B): A | B => {
 const networkOf = (process: string): string | undefined =>
   tryOr(() => readlinkSync(`/proc/${process}/ns/net`), undefined)
 
+/** Where the two numbers of one file may differ (https://docs.kernel.org/filesystems/overlayfs.html#inode-properties). */
+const overlayfs = 0x794c7630
+
+/** The inode of a descriptor as the kernel itself knows it, since Linux 5.14: no file system is asked, which may hang. */
+const inodeOf = (process: string, descriptor: string): string | undefined =>
+  /^ino:\s*(\d+)$/m.exec(tryOr(() => readFileSync(`/proc/${process}/fdinfo/${descriptor}`, "latin1"), ""))?.[1]
+
 const hasOpen = (process: string, file: string): boolean => {
   const id = fileId(file)
+  const inode = tryOr(() => statfsSync(file).type, overlayfs) === overlayfs ? undefined : id?.split(":")[1]
   const end = `/${basename(tryOr(() => realpathSync(file), file))}`
   return tryOr(() => readdirSync(`/proc/${process}/fd`), []).some((descriptor) => {
     const link = `/proc/${process}/fd/${descriptor}`
     // Its path is that of its own mounts. Only the name is compared before the file itself.
     if (!tryOr(() => readlinkSync(link), "").endsWith(end)) return false
+    if (inode !== undefined && (inodeOf(process, descriptor) ?? inode) !== inode) return false
     const found = tryOr(() => statSync(link), undefined)
     return found !== undefined && `${found.dev}:${found.ino}` === id
   })
@@ -35,7 +44,7 @@ const networksOf = (file: string): ReadonlyArray<string | undefined> =>
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && hasOpen(name, file))
     .map(networkOf)
 
-/** Whether another process has the database open, in whatever container: SQLite refuses a lock for one connection alone. */
+/** Whether another process, in any container, has the database open: then SQLite refuses an exclusive lock. */
 const isUsed = (filename: string) =>
   Effect.flatMap(connect(filename, { exclusive: true }), (connection) =>
     run(connection, "SELECT 1 FROM sqlite_master")
@@ -61,6 +70,6 @@ export const refuseOtherNetwork = Effect.fnUntraced(function* (filename: string)
   if (networksOf(filename).includes(own)) return
   return yield* unusable(
     filename,
-    "a program in another network namespace or container, or of another user, uses it, and sees other ports than a server here would; run portctl where that one runs, or use another database (--db FILE or PORT_SERVER_DB)"
+    "it is used by a program in another network namespace or container, or of another user, which sees other ports than a server here would; run portctl where that one runs, or use another database (--db FILE or PORT_SERVER_DB)"
   )
 })

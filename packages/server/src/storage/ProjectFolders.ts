@@ -71,6 +71,12 @@ export const projectsAmong = (
     (rows) => new Map(rows.map((row) => [row.folder, row]))
   )
 
+/** Remember that a project file names the services of the allocations with these ids. */
+export const setNamed = (connection: Connection, ids: ReadonlyArray<number>): Effect.Effect<void, SqlError> =>
+  run(connection, "UPDATE folders SET named = 1 WHERE named = 0 AND allocation IN (SELECT value FROM json_each(?))", [
+    JSON.stringify(ids)
+  ])
+
 const outdated = "path = ? AND device IS NOT ?"
 
 /** Whether another device than this one, or none, is remembered for the folder. */

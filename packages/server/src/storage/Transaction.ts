@@ -2,7 +2,6 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import { run } from "./Query.ts"
 import { isLocked } from "./SqliteError.ts"
 
@@ -14,12 +13,15 @@ const lockTimeout = 3_000_000_000n
  * be set; this is monotonic.
  */
 export const whileLocked = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Clock.currentTimeNanos, (begun) =>
-    Effect.retry(effect, {
-      schedule: Schedule.spaced("15 millis"),
-      while: (error) =>
-        isLocked(error) ? Effect.map(Clock.currentTimeNanos, (now) => now - begun < lockTimeout) : Effect.succeed(false)
-    })
+  Effect.catchIf(effect, isLocked, () =>
+    Effect.flatMap(Clock.currentTimeNanos, (begun) =>
+      Effect.retry(Effect.delay(effect, "15 millis"), {
+        while: (error) =>
+          isLocked(error)
+            ? Effect.map(Clock.currentTimeNanos, (now) => now - begun < lockTimeout)
+            : Effect.succeed(false)
+      })
+    )
   )
 
 /**

@@ -50,6 +50,8 @@ export interface TransactionOps {
     path: string,
     device: string | undefined
   ) => Effect.Effect<Allocation, SqlError>
+  /** Remember that a project file names the services of the allocations with these ids. */
+  readonly setNamed: (ids: ReadonlyArray<number>) => Effect.Effect<void, SqlError>
   /** The stored devices of the folders of the allocations with these ids. */
   readonly devices: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, string>, SqlError>
   /** What decides about an instance. */
@@ -145,6 +147,8 @@ export const make = (
         Effect.zipLeft(written),
         Effect.tap((placed) => record("moved", [placed], allocation.path))
       ),
+
+    setNamed: (ids) => Effect.zipRight(written, ProjectFolders.setNamed(connection, ids)),
 
     devices: (ids) => ProjectFolders.devicesOf(connection, ids),
 

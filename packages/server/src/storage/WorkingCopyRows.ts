@@ -2,6 +2,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as FormerFolders from "./FormerFolders.ts"
 import { query, run } from "./Query.ts"
 
 const Row = Schema.Struct({
@@ -55,30 +56,47 @@ export const withPorts = (connection: Connection) =>
 const withFile = (connection: Connection, file: string) =>
   rows(connection, `SELECT ${columns} FROM working_copies WHERE home_file = ? AND home_file <> '' ORDER BY id`, [file])
 
+/** Where a working copy is found to be: its project's folder, or its git directory, which is then its own home. */
+export interface FoundFolder {
+  readonly path: string
+  /** The git directory of who asks from there; outside git, the folder. */
+  readonly home: string
+  /** The device of the folder's parent. */
+  readonly device: string
+  /** What stays the same when it is moved; empty where that is not known. */
+  readonly file: string
+}
+
 const outdatedHome = "home = ? AND home_file <> ?"
-const outdatedFolder = "folder = ? AND (device IS NOT ? OR folder_file <> ?)"
+// A row of another git directory is about a working copy that was there before, and may have been moved since.
+const outdatedFolder = `folder = ? AND (device IS NOT ? OR folder_file <> ?)
+  AND (home IN (?, folder) OR folder_file IN ('', ?))`
+
+const outdated = ({ device, file, home, path }: FoundFolder) =>
+  ({ home: [path, file], folder: [path, device, file, home, file] }) as const
 
 /** Remember which one in the file system a git directory or folder is, and the device of a folder's parent. */
-export const refresh = (connection: Connection, path: string, device: string, file: string) =>
+export const refresh = (connection: Connection, found: FoundFolder) =>
   Effect.zipRight(
-    run(connection, `UPDATE working_copies SET home_file = ? WHERE ${outdatedHome}`, [file, path, file]),
+    run(connection, `UPDATE working_copies SET home_file = ? WHERE ${outdatedHome}`, [
+      found.file,
+      ...outdated(found).home
+    ]),
     run(connection, `UPDATE working_copies SET device = ?, folder_file = ? WHERE ${outdatedFolder}`, [
-      device,
-      file,
-      path,
-      device,
-      file
+      found.device,
+      found.file,
+      ...outdated(found).folder
     ])
   )
 
 /** Whether {@link refresh} would change anything. */
-export const isOutdated = (connection: Connection, path: string, device: string, file: string) =>
+export const isOutdated = (connection: Connection, found: FoundFolder) =>
   Effect.map(
     counts(
       connection,
       `SELECT (SELECT count(*) FROM working_copies WHERE ${outdatedHome})
         + (SELECT count(*) FROM working_copies WHERE ${outdatedFolder}) AS count`,
-      [path, file, path, device, file]
+      [...outdated(found).home, ...outdated(found).folder]
     ),
     ([row]) => (row?.count ?? 0) > 0
   )
@@ -106,13 +124,16 @@ const insert = (connection: Connection, copy: NewWorkingCopy): Effect.Effect<voi
     )
   )
 
-/** Store what a row is now. */
+/** Store what a row is now, and which folder it had. */
 const update = (connection: Connection, row: WorkingCopyRow): Effect.Effect<void, SqlError> =>
-  run(
-    connection,
-    `UPDATE working_copies SET home = ?, home_file = ?, project = ?, folder = ?, folder_file = ?, device = ?,
-      app_from_folder = ?, instance = ? WHERE id = ?`,
-    [...placeOf(row), row.app_from_folder, row.instance, row.id]
+  Effect.zipRight(
+    FormerFolders.remember(connection, row),
+    run(
+      connection,
+      `UPDATE working_copies SET home = ?, home_file = ?, project = ?, folder = ?, folder_file = ?, device = ?,
+        app_from_folder = ?, instance = ? WHERE id = ?`,
+      [...placeOf(row), row.app_from_folder, row.instance, row.id]
+    )
   )
 
 /** Forget the rows with these ids. */

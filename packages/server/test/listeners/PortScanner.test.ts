@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises"
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { userInfo } from "node:os"
 import { join } from "node:path"
@@ -129,6 +129,16 @@ describe("lsof", () => {
       })
     )
   }
+
+  it.scopedLive("is a failed reading where it hangs, and is not run again at once", () =>
+    Effect.gen(function* () {
+      const { file, first } = yield* scripted('echo >> "$0.runs"; exec /bin/sleep 60')
+      const scan = yield* Lsof.make(range(`${first}-${first}`))
+      const message = "what listens on this machine's ports cannot be read: lsof took longer than 5 s"
+      for (let count = 0; count < 3; count++) expect((yield* Effect.flip(scan)).message).toBe(message)
+      expect(yield* promise(() => readFile(`${file}.runs`, "utf8"))).toBe("\n")
+    })
+  )
 
   it.scopedLive("is a failed reading where it cannot be started", () =>
     Effect.gen(function* () {

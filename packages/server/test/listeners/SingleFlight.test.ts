@@ -25,7 +25,7 @@ const setup = Effect.gen(function* () {
       )
     )
   /** Everything that can happen without a reading's end has happened. */
-  const settle = Effect.repeatN(EventLoop.turn, 5)
+  const settle = Effect.repeatN(EventLoop.yieldToIO, 5)
   const end = Effect.zipRight(Queue.offer(ends, undefined), settle)
   return { begun: () => begun, end, look, looks, settle }
 })

@@ -9,7 +9,7 @@ import { outputGone } from "../../output/OutputGone.ts"
 import * as Screen from "../../output/Screen.ts"
 
 /**
- * Draw a table on the terminal's own screen, anew on each change, until it is interrupted.
+ * Draw a table on the terminal's own screen, again on each change, until it is interrupted.
  *
  * @param query the events that change the table
  */

@@ -9,11 +9,12 @@ import { Port } from "@port-server/domain/Port"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { reserves } from "../../output/ContainerFormat.ts"
+import { reservationNote } from "../../output/ContainerFormat.ts"
 import { byProcess, holds } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import { privilegedNote } from "../../platform/PortLimits.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 const request = Schema.decodeUnknown(AllocationRequest)
 
@@ -23,11 +24,7 @@ const sayWhoListens = Effect.fnUntraced(function* (client: PortServerClient, por
   const { listener_error, reserved } = status
   const groups = byProcess(socketsOf(status))
   for (const group of groups) yield* Console.error(`note: ${holds(group, `port ${port}`)}`)
-  if (reserved !== undefined) {
-    yield* Console.error(
-      `note: ${reserves(reserved, `port ${port}`)}; it cannot be started while another program has the port`
-    )
-  }
+  if (reserved !== undefined) yield* Console.error(reservationNote(reserved, port))
   if (groups.length === 0 && listener_error !== undefined)
     yield* Console.error(`note: ${escapeControls(listener_error)}`)
 })
@@ -50,7 +47,7 @@ export const allocate = Command.make(
       app: Options.app,
       instance: Options.instance,
       service: Options.service,
-      port: Options.wantedPort,
+      port: SchemaOptions.wantedPort,
       json: Options.json,
       quiet: Options.quiet
     }

@@ -3,26 +3,13 @@ import { NonZeroExit } from "@port-server/command-line/UsageError"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { PortStatus } from "@port-server/domain/api/Results"
 import { socketsOf } from "@port-server/domain/Listener"
-import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
-import * as AllocationTable from "../../output/AllocationTable.ts"
 import * as ContainerFormat from "../../output/ContainerFormat.ts"
 import { byProcess, holds, places } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
+import { isFree, sentence } from "../../output/PortSentence.ts"
 import * as Options from "../Options.ts"
-
-/** Whether the port is free, in one sentence. */
-const sentence = (status: PortStatus): string => {
-  const { holder, holder_error, listener_error, port, reserved } = status
-  if (holder !== undefined) return `port ${port} is allocated to ${AllocationTable.ownerAndId(holder)}`
-  if (holder_error !== undefined) return escapeControls(holder_error)
-  const [first] = byProcess(socketsOf(status))
-  if (first !== undefined) return `port ${port} is not allocated, but ${holds(first, "it")}`
-  if (reserved !== undefined) return `port ${port} is not allocated, but ${ContainerFormat.reserves(reserved, "it")}`
-  return listener_error === undefined
-    ? `port ${port} is available`
-    : `port ${port} is not allocated, but ${escapeControls(listener_error)}`
-}
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 const foreign = ", and does not belong to the allocation's project"
 
@@ -51,16 +38,13 @@ export const check = Command.make(
       0: "The port is free",
       1: "It is allocated, a socket holds it or may, a stopped container publishes it, or the server did not respond"
     },
-    parameters: { port: Options.port, json: Options.json }
+    parameters: { port: SchemaOptions.port, json: Options.json }
   },
   Effect.fnUntraced(function* ({ port, json }) {
     const client = yield* PortServerClient
     const status = yield* Output.print(PortStatus, { json })(client.check(port), (status) =>
       [sentence(status), ...holderLines(status)].join("\n")
     )
-    const isFree = status.available && socketsOf(status).length === 0 && status.reserved === undefined
-    if (!isFree || status.listener_error !== undefined) {
-      return yield* new NonZeroExit({ status: 1 })
-    }
+    if (!isFree(status)) return yield* new NonZeroExit({ status: 1 })
   })
 )

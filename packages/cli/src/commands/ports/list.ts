@@ -73,8 +73,8 @@ export const list = Command.make(
       instance: Options.instanceFilter,
       service: Options.serviceFilter,
       folder: Flag.boolean("folder", "Show the project folders, as on a terminal of 120 columns"),
-      live: Flag.boolean("live", "Show also which sockets hold each port"),
-      watch: Flag.boolean("watch", "Draw the table anew on each change, until it is interrupted"),
+      live: Flag.boolean("live", "Also show which sockets hold each port"),
+      watch: Flag.boolean("watch", "Draw the table again on each change, until interrupted"),
       json: Options.json
     }
   },

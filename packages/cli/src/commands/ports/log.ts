@@ -14,6 +14,7 @@ import * as Output from "../../output/Output.ts"
 import { outputGone } from "../../output/OutputGone.ts"
 import { limit, since, timeOf } from "../EventOptions.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 /** Events that are shown where neither `--since` nor `--limit` says how many. */
 const usualLimit = 50
@@ -53,18 +54,18 @@ export const log = Command.make(
   {
     summary: "Show what happened to the ports: who took which, and when",
     details: [
-      "The server keeps the newest 10,000 events. Times are UTC. In parentheses is what the client said of itself, which nobody verifies."
+      "The server keeps the newest 10,000 events. Times are UTC. In parentheses is what the client said about itself; nobody verifies it."
     ],
     examples: ["portctl log --port 3000", "portctl log --since 1h --follow"],
     parameters: {
-      port: Options.portFilter,
+      port: SchemaOptions.portFilter,
       app: Options.appFilter,
       instance: Options.instanceFilter,
       service: Options.serviceFilter,
       kind: Flag.choice("kind", EventKind.literals, "Only events of this kind", "KIND").pipe(Flag.optional),
       since,
       limit,
-      follow: Flag.boolean("follow", "Go on with what happens, until it is interrupted"),
+      follow: Flag.boolean("follow", "Go on with new events, until interrupted"),
       json: Options.json
     }
   },

@@ -56,16 +56,21 @@ const confirm = (question: string) =>
     (terminal) => Effect.sync(() => terminal.close())
   )
 
+/** The folders of projects that have ports. */
+const foldersOf = (allocations: ReadonlyArray<Allocation>) => [
+  ...new Set(allocations.flatMap(({ path }) => path ?? []))
+]
+
 /** `portctl prune` */
 export const prune = Command.make(
   "prune",
   {
     summary: "Release the ports of folders that are gone, and of former services",
     details: [
-      "Stale is what was ensured for a folder that is gone while its parent is there, or for a service that the portctl.json of its folder does not name, and whose port nothing listens on. Nothing is ever pruned by itself."
+      "An allocation is stale if nothing listens on its port, and if its folder is gone while the parent folder is there, or the portctl.json of its folder no longer names its service. Nothing is pruned without this command."
     ],
     examples: ["portctl prune --dry-run"],
-    exitCodes: { 1: "The question was not answered with yes, or stderr says what went wrong" },
+    exitCodes: { 1: "The answer was not yes, or another error is on stderr" },
     parameters: {
       dryRun: Flag.boolean("dry-run", "Show what is stale, and release nothing"),
       yes: Flag.boolean("yes", "Release what is stale without asking"),
@@ -75,7 +80,7 @@ export const prune = Command.make(
   Effect.fnUntraced(function* ({ dryRun, json, yes }) {
     if (dryRun && yes) return yield* new UsageError({ message: "--dry-run and --yes exclude each other" })
     if (json && !yes && !dryRun) {
-      return yield* new UsageError({ message: "--json cannot ask; it needs --yes or --dry-run" })
+      return yield* new UsageError({ message: "--json needs --yes or --dry-run, because it cannot ask" })
     }
     const client = yield* PortServerClient
     const prune = (dry_run: boolean, ids: ReadonlyArray<Allocation["id"]>) =>
@@ -92,25 +97,30 @@ export const prune = Command.make(
       const result = yield* prune(dry_run, ids)
       const gone = [...result.allocations, ...(result.kept ?? []).map(({ allocation }) => allocation)]
       const excluded = new Set(gone.flatMap(({ path }) => path ?? []))
-      const composeProjects = ComposeProjects.all()
-      const unnamed = yield* unnamedServices(all, listening, excluded, (path, service) =>
+      const composeProjects = ComposeProjects.seenIn(foldersOf(all))
+      const named = yield* client.list({ named: "true" })
+      const unnamed = yield* unnamedServices(named, listening, excluded, (path, service) =>
         ComposeProjects.hasService(composeProjects, path, service)
       )
       return { ...result, ...(unnamed.length === 0 ? {} : { unnamed }), notes: keptNotes(result, all, listening) }
     })
     const print = Output.print(Pruned, { json })
+    const forget = Effect.fnUntraced(function* (isDryRun: boolean) {
+      const sentences = new Set(ComposeProjects.forgetGone(foldersOf(yield* client.list()), isDryRun))
+      for (const text of sentences) yield* Console.error(`note: ${escapeControls(text)}`)
+    })
     const note = ({ notes }: { readonly notes: ReadonlyArray<string> }) =>
       Effect.forEach(notes, (text) => Console.error(`note: ${text}`), { discard: true })
     if (yes || dryRun) {
       const pruned = Effect.tap(survey(dryRun), ({ unnamed }) => (dryRun ? Effect.void : release(unnamed)))
       yield* note(yield* print(pruned, sentences(dryRun ? "would release" : "released")))
-      return
+      return yield* forget(dryRun)
     }
     const found = yield* print(survey(true), sentences("stale:"))
     yield* note(found)
     const { allocations, unnamed = [] } = found
     const count = allocations.length + unnamed.length
-    if (count === 0) return
+    if (count === 0) return yield* forget(false)
     if (!(yield* confirm(`Release ${count} port(s)? [y/N] `))) {
       yield* Console.log("released nothing")
       return yield* new NonZeroExit({ status: 1 })
@@ -124,5 +134,6 @@ export const prune = Command.make(
       return { ...released, unnamed }
     })
     yield* print(releasing, sentences("released"))
+    yield* forget(false)
   })
 )

@@ -9,28 +9,22 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 /** The name of a service stands for its whole block. */
 const blockOf = (service: string) => (service === "" ? {} : { block: true })
 
-/** Release what was ensured for the current worktree, of one service or of all; `other` is another folder with ports of the same instance. */
-const releaseHere = Effect.fnUntraced(function* (service: string) {
+/** Release what was ensured for the current worktree, of services or of all. */
+const releaseHere = Effect.fnUntraced(function* (services: ReadonlyArray<string> | undefined) {
   // Loaded only when it is asked for.
-  const [{ here }, { heldPorts, instanceLabel }] = yield* Effect.promise(() =>
-    Promise.all([import("../../project/ProjectContext.ts"), import("../../project/ProjectPorts.ts")])
+  const [{ here }, { releaseOwn }] = yield* Effect.promise(() =>
+    Promise.all([import("../../project/ProjectContext.ts"), import("../../project/ReleaseOwn.ts")])
   )
-  const place = yield* here({ app: Option.none(), instance: Option.none() })
-  const { folder } = place
-  const client = yield* PortServerClient
-  const { app, instance } = yield* heldPorts(place)
-  const own = yield* client.list({ path: folder, service })
-  const { deleted } = yield* client.releaseMatching({ path: folder, service, ...blockOf(service) })
-  const places = own.length === 0 ? [instanceLabel({ app, instance })] : [...new Set(own.map(instanceLabel))]
-  const [other] = (yield* client.list({ app, instance })).flatMap(({ path = folder }) =>
-    path === folder ? [] : [path]
-  )
-  return { deleted, folder, places, place: instanceLabel({ app, instance }), other }
+  return yield* releaseOwn(yield* here({ app: Option.none(), instance: Option.none() }), services)
 })
+
+/** The services of a list like `web,db`. */
+const namesIn = (list: string) => list.split(",").flatMap((name) => name.trim() || [])
 
 /** `portctl release` */
 export const release = Command.make(
@@ -38,7 +32,7 @@ export const release = Command.make(
   {
     summary: "Release one allocation, or all that match every filter given",
     details: [
-      "Either --id alone, or --here, of one --service or of all, or filters with at least --app or --port. The --service of a block is all of its ports; workers+1 is one of them."
+      "Give --id alone, or --here, alone or with --service web,db, or filters, among them --app or --port. For a block, --service workers releases all of its ports, and workers+1 one of them."
     ],
     examples: [
       "portctl release --id 7",
@@ -50,12 +44,12 @@ export const release = Command.make(
       1: "No allocation has the id, or another error is on stderr"
     },
     parameters: {
-      id: Options.id,
+      id: SchemaOptions.id,
       here: Flag.boolean("here", "What was ensured for the current worktree"),
       app: Options.appFilter,
       instance: Options.instanceFilter,
       service: Options.serviceFilter,
-      port: Options.portFilter,
+      port: SchemaOptions.portFilter,
       json: Options.json
     }
   },
@@ -64,10 +58,12 @@ export const release = Command.make(
     const filtered = Object.values(selector).some(Boolean)
     if (here) {
       if (selector.app || selector.instance || selector.port || Option.isSome(id)) {
-        return yield* new UsageError({ message: "--here goes without --id and filters but --service" })
+        return yield* new UsageError({ message: "--here takes no --id, and no filter but --service" })
       }
+      const services = selector.service === "" ? undefined : namesIn(selector.service)
+      if (services?.length === 0) return yield* new UsageError({ message: "--service names no service" })
       const { other, place } = yield* Output.print(ReleaseManyResult, { json })(
-        releaseHere(selector.service),
+        releaseHere(services),
         ({ deleted, folder, places }) =>
           `released ${deleted} allocation(s) of ${escapeControls(folder)} (${places.join(", ")})`
       )
@@ -85,9 +81,12 @@ export const release = Command.make(
     if (!selector.app && !selector.port) {
       return yield* new UsageError({ message: "--id, --here, or at least --app or --port, is required" })
     }
-    yield* Output.print(ReleaseManyResult, { json })(
+    const { deleted } = yield* Output.print(ReleaseManyResult, { json })(
       client.releaseMatching({ ...selector, ...blockOf(selector.service) }),
       ({ deleted }) => `released ${deleted} allocation(s)`
     )
+    if (deleted === 0 && selector.service.includes(",")) {
+      yield* Console.error("note: with filters --service is one service, whose name may have commas")
+    }
   })
 )

@@ -11,22 +11,22 @@ import { type Column, table } from "../../output/Table.ts"
 import * as Options from "../Options.ts"
 
 /**
- * The ports that are not registered, also those that only a stopped container publishes; without the sockets of the
+ * The ports that are not allocated, also those that only a stopped container publishes; without the sockets of the
  * port-server that reports them and of this program.
  */
-const unregistered = Effect.fnUntraced(function* (client: PortServerClient) {
+const unallocated = Effect.fnUntraced(function* (client: PortServerClient) {
   // The first request: the connections of others would be sockets, too.
   const ports = yield* client.listeners()
   const reserved = yield* reservedPorts(client)
   const own: ReadonlyArray<number | undefined> = [(yield* client.server()).pid, process.pid]
   const held = new Set(ports.map(({ port }) => port))
   const unheld = [...reserved].filter(([port]) => !held.has(port))
-  const allocated = unheld.length === 0 ? [] : yield* client.list()
-  const registered = new Set(allocated.map(({ port }) => port))
+  const holders = unheld.length === 0 ? [] : yield* client.list()
+  const allocated = new Set(holders.map(({ port }) => port))
   return [
     ...ports.filter((each) => each.holder === undefined && socketsOf(each).some(({ pid }) => !own.includes(pid))),
     ...unheld
-      .filter(([port]) => !registered.has(port))
+      .filter(([port]) => !allocated.has(port))
       .map(([port, reserved]): ListeningPort => ({ port, addresses: [], listener: {}, listeners: [], reserved }))
   ].toSorted((one, other) => one.port - other.port)
 })
@@ -75,18 +75,18 @@ const rowsOf = (ports: ReadonlyArray<ListeningPort>): ReadonlyArray<Row> =>
 export const scan = Command.make(
   "scan",
   {
-    summary: "List what is on ports that are not registered",
+    summary: "List what is on ports that are not allocated",
     details: [
-      "A socket listens, is bound without listening, as those of UDP are, or is the local end of a connection; a container that is stopped needs its ports to start. - stands for what cannot be read of another user's process."
+      "A socket listens, is bound without listening, as those of UDP are, or is the local end of a connection; a container that is stopped needs its ports to start. A - stands for what cannot be read of another user's process."
     ],
     examples: ["portctl scan"],
     parameters: { json: Options.json }
   },
   ({ json }) =>
     Effect.flatMap(PortServerClient, (client) =>
-      Output.print(Schema.Array(ListeningPort), { json, indent: 2 })(unregistered(client), (listening, terminal) =>
+      Output.print(Schema.Array(ListeningPort), { json, indent: 2 })(unallocated(client), (listening, terminal) =>
         listening.length === 0
-          ? "nothing is listening that nobody registered"
+          ? "nothing is on a port that is not allocated"
           : table(columns, rowsOf(listening), terminal)
       )
     )

@@ -1,19 +1,18 @@
 import * as Command from "@port-server/command-line/command/Command"
 import type { Allocation } from "@port-server/domain/Allocation"
-import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { PortStatus } from "@port-server/domain/api/Results"
+import type { PortStatus } from "@port-server/domain/api/Results"
 import { type Container, isEngineProgram } from "@port-server/domain/Container"
-import { RegistryEvent } from "@port-server/domain/Event"
+import type { RegistryEvent } from "@port-server/domain/Event"
 import { socketsOf } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
-import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import { PortStory, storyOf } from "../../client/PortStory.ts"
 import * as AllocationTable from "../../output/AllocationTable.ts"
 import * as ContainerFormat from "../../output/ContainerFormat.ts"
 import * as EventFormat from "../../output/EventFormat.ts"
 import { byProcess, holds, type ProcessSockets, places, processName, projectName } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 const told = (label: string, text = "-") => `  ${`${label}:`.padEnd(9)} ${escapeControls(text)}`
 
@@ -82,29 +81,21 @@ const verdict = ({ path }: Allocation, groups: ReadonlyArray<ProcessSockets>): s
   if (verdicts.every((each) => each === "yes")) return "yes"
   const unclear = groups.map(({ first }) => first).filter(({ belongs }) => belongs !== "yes")
   if (unclear.some(({ container }) => container !== undefined && container.folder === undefined)) {
-    return "unknown, for the container is not of a Compose project"
+    return "unknown, because the container is not of a Compose project"
   }
   if (unclear.some(({ command, container }) => container === undefined && isEngineProgram(command))) {
-    return "unknown, for it is not known which container it is"
+    return "unknown, because it is not known which container it is"
   }
   return unclear.some(({ container, cwd }) => container === undefined && cwd === undefined)
-    ? "unknown, for the listener's folder cannot be read"
-    : "unknown, for its folder does not respond"
+    ? "unknown, because the listener's folder cannot be read"
+    : "unknown, because its folder does not respond"
 }
-
-/** How many events of the port are told. */
-const toldEvents = 3
-
-const Story = Schema.Struct({
-  ...PortStatus.fields,
-  events: Schema.optionalWith(Schema.Array(RegistryEvent), { exact: true })
-})
 
 const history = (events: ReadonlyArray<RegistryEvent> = []): ReadonlyArray<string> =>
   events.length === 0 ? [] : ["what happened to it last:", ...events.map((event) => `  ${EventFormat.line(event)}`)]
 
 /** What is known of a port, in a few lines. */
-const story = (status: typeof Story.Type): string => {
+const story = (status: PortStory): string => {
   const { available, holder, holder_error = "", port, reserved } = status
   const groups = byProcess(socketsOf(status))
   const lines = (): ReadonlyArray<string> => {
@@ -115,7 +106,7 @@ const story = (status: typeof Story.Type): string => {
     if (groups.length === 0 && (reserved === undefined || !available)) return []
     if (holder !== undefined) return [`belongs to the allocation's project: ${verdict(holder, groups)}`]
     return available
-      ? [`nobody registered it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`]
+      ? [`to allocate it: portctl allocate --app APP --instance INSTANCE --service SERVICE --port ${port}`]
       : []
   }
   return [
@@ -133,20 +124,10 @@ export const why = Command.make(
   {
     summary: "Show who holds a port, what listens on it, and what happened to it",
     details: [
-      "A process belongs to the allocation's project if the deepest working copy that contains its folder, or that of its container's Compose project, is the project's. yes: all of them do; no: one does not."
+      "A process belongs to the allocation's project if the deepest working copy that contains its folder is the project's; for a container, the folder of its Compose project counts. yes: every process belongs to it; no: at least one does not."
     ],
     examples: ["portctl why --port 3000"],
-    parameters: { port: Options.port, json: Options.json }
+    parameters: { port: SchemaOptions.port, json: Options.json }
   },
-  Effect.fnUntraced(function* ({ json, port }) {
-    const client = yield* PortServerClient
-    const events = client.events({ port, limit: toldEvents }).pipe(
-      // An older server has none.
-      Effect.catchTag("UnexpectedResponse", () => Effect.succeed<ReadonlyArray<RegistryEvent>>([]))
-    )
-    const all = Effect.flatMap(client.check(port), (status) =>
-      Effect.map(events, (found) => (found.length === 0 ? status : { ...status, events: found }))
-    )
-    yield* Output.print(Story, { json })(all, story)
-  })
+  ({ json, port }) => Output.print(PortStory, { json })(storyOf(port), story)
 )

@@ -15,6 +15,7 @@ import { currentFolder } from "../../project/ProjectContext.ts"
 import { type Change, edit } from "../../project/ProjectFileEditor.ts"
 import * as ProjectFileLoader from "../../project/ProjectFileLoader.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 /** A project file that was changed. */
 export const Changed = Schema.Struct({
@@ -35,15 +36,15 @@ export const add = Command.make(
   "add",
   {
     summary: `Add services to ${projectFileName}`,
-    details: ["The rest of the file stays as it is. A service that is there gets the port that is given for it."],
+    details: ["The rest of the file stays as it is. A service that is in it already gets the port that is given."],
     examples: ["portctl add web=3000 db", "portctl add --size 8 workers"],
     parameters: {
       service: Argument.list({
         name: "SERVICE[=PORT]",
         description: "The services, with the ports that they prefer",
         completes: "service"
-      }).pipe(Parameter.withSchema(Options.ServicesFromText)),
-      size: Options.size,
+      }).pipe(SchemaOptions.splitAtCommas, Parameter.withSchema(SchemaOptions.ServicesFromText)),
+      size: SchemaOptions.size,
       json: Options.json
     }
   },

@@ -9,7 +9,14 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { type ComposeArguments, composeCommands, parse, readsNoFile } from "../../compose/ComposeArguments.ts"
+import {
+  type ComposeArguments,
+  composeCommands,
+  needsNoPorts,
+  parse,
+  readsNoFile
+} from "../../compose/ComposeArguments.ts"
+import * as ComposeFiles from "../../compose/ComposeFiles.ts"
 import * as ComposeProgram from "../../compose/ComposeProgram.ts"
 import * as ComposeRun from "../../compose/ComposeRun.ts"
 import * as OverrideFile from "../../compose/OverrideFile.ts"
@@ -30,19 +37,28 @@ const columns: ReadonlyArray<Column<PlannedPort>> = [
   { heading: "WHY", cell: ({ reason = "" }) => reason, shorten: "end" }
 ]
 
+/** The statuses with which Compose refuses a project, and that of a shell where there is none. */
+const refusals = {
+  14: "There is no such Compose file",
+  15: "Docker Compose cannot read a file",
+  16: "Docker Compose has no such flag",
+  127: "There is no Docker Compose"
+}
+
 const planned = (args: ComposeArguments) =>
   Effect.gen(function* () {
-    const run = yield* ComposeRun.resolve(args, true)
-    return { run, rows: yield* planOf(run.published, run.firsts) }
+    const run = yield* ComposeRun.resolve(args, "plan")
+    return { run, rows: yield* planOf(run.published, run.firsts, run.holderOf) }
   })
 
 const plan = (args: ComposeArguments) =>
   Command.make(
     "plan",
     {
-      summary: "Show which ports the Compose project gets here, and why they differ from the file's",
+      summary: "Show which ports the Compose project gets here, and why they differ from the file",
       details: ["Nothing is allocated, written or started. Flags of Docker Compose go before plan."],
       examples: ["portctl compose plan", "portctl compose -f compose.test.yaml plan --json"],
+      exitCodes: refusals,
       parameters: { json: Flag.boolean("json", "Print a list as JSON") }
     },
     Effect.fnUntraced(function* ({ json }) {
@@ -62,9 +78,10 @@ const override = (args: ComposeArguments) =>
     {
       summary: "Print the ports of this working copy as a Compose file, for docker compose -f",
       details: [
-        "It goes after the project's own files. It has the ports that differ, the name of the project and nothing else."
+        "Name it after the project's own files. It has only the ports that differ and the name of the project."
       ],
       examples: ["portctl compose override --write compose.ports.yaml"],
+      exitCodes: refusals,
       parameters: {
         write: Flag.file({ name: "write", placeholder: "FILE", description: "Write it to this file" }).pipe(
           Flag.optional
@@ -77,7 +94,7 @@ const override = (args: ComposeArguments) =>
           message: "--write needs the name of a file; without it the override is printed"
         })
       }
-      const run = yield* Output.toCliError(ComposeRun.resolve(args, false))
+      const run = yield* Output.toCliError(ComposeRun.resolve(args, "ensure"))
       yield* OverrideFile.write(run)
       if (Option.isNone(write)) return yield* Console.log(run.override.trimEnd())
       yield* OverrideFile.copy(run, write.value)
@@ -87,7 +104,7 @@ const override = (args: ComposeArguments) =>
 
 const ownCommands = { plan, override }
 
-/** Commands that may start containers: before them, it is told which ports differ from the file's. */
+/** Commands that may start containers: before them, a note shows which ports differ from the file. */
 const starting = ["create", "run", "scale", "start", "up", "watch"]
 
 const tellPorts = (run: ComposeRun.ComposeRun) =>
@@ -102,15 +119,19 @@ const passOn = Effect.fnUntraced(function* (words: ReadonlyArray<string>) {
   const args = parse(words)
   const environment = inherited()
   const indices = words.map((_, index) => index)
-  if (readsNoFile(args)) {
-    const { words: program } = yield* ComposeProgram.find(textOf(environment))
+  const env = textOf(environment)
+  if (readsNoFile(args) || ComposeFiles.areNone(args, env)) {
+    const { words: program } = yield* ComposeProgram.find(env)
     return yield* handOver(words, [...program.map(toBytes), ...indices], environment, new Map())
   }
-  const run = yield* Output.toCliError(ComposeRun.resolve(args, false))
-  yield* OverrideFile.write(run)
+  const isEnsured = !needsNoPorts(args)
+  const run = yield* Output.toCliError(ComposeRun.resolve(args, isEnsured ? "ensure" : "none"))
+  // podman-compose finds containers by the names in the files: a fixed one would be another working copy's.
+  const isOverridden = isEnsured || run.program.isPodman
+  if (isOverridden) yield* OverrideFile.write(run)
   yield* Effect.forEach(run.notes, (note) => Console.error(note), { discard: true })
   yield* tellPorts(run)
-  const { flags, variables } = OverrideFile.additions(run, OverrideFile.changesServices(run))
+  const { flags, variables } = OverrideFile.additions(run, isOverridden && OverrideFile.changesServices(run))
   const line = [
     ...run.program.words.map(toBytes),
     ...indices.slice(0, args.flagCount),
@@ -127,13 +148,13 @@ export const compose = Command.make(
   {
     summary: "Run Docker Compose with this project's ports",
     details: [
-      "All arguments are Docker Compose's own. Each published port is ensured as a service of this working copy, by the name of the Compose service, and is that of the file if that is free. The file is not changed: Compose reads the ports, and a name for the project, after it."
+      "All arguments are Docker Compose's own. Each published port becomes a service of this working copy, with the name of the Compose service; it is the port in the file if that is free. The file is not changed: Compose reads the ports and the project's name from one more file."
     ],
     examples: ["portctl compose up -d", "portctl compose -f compose.test.yaml run tests", "portctl compose plan"],
     exitCodes: {
-      0: "As Docker Compose ends",
-      1: "As Docker Compose ends, or another error is on stderr",
-      127: "There is no Docker Compose"
+      0: "Docker Compose succeeded",
+      1: "Docker Compose ended with 1, or another error is on stderr",
+      ...refusals
     },
     groups: { Commands: [plan(parse([])), override(parse([]))].map(Command.loaded) },
     parameters: {

@@ -9,6 +9,7 @@ import { type Column, table } from "../../output/Table.ts"
 import { here } from "../../project/ProjectContext.ts"
 import { ensureServices, instanceLabel, requestedServices } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 const columns: ReadonlyArray<Column<Allocation>> = [
   { heading: "", cell: ({ service }) => service, shorten: "end" },
@@ -21,14 +22,14 @@ export const ensure = Command.make(
   {
     summary: "Give this project's services their ports, the same ones every time",
     details: [
-      "The app is the repository's name, and the instance the worktree's folder, or main in the main worktree. Without --service, the services of portctl.json; without that file, those that have ports already, or web."
+      "The app is the repository's name, and the instance the worktree's folder, or main in the main worktree. Without --service, these are the services of portctl.json; without that file, those that already have ports, or else web."
     ],
     examples: ["portctl ensure --service web,db"],
     parameters: {
-      service: Options.services,
-      ...Options.contextFlags,
+      service: SchemaOptions.services,
+      ...SchemaOptions.contextFlags,
       json: Options.json,
-      quiet: Flag.boolean("quiet", "Print the ports alone, one a line")
+      quiet: Flag.boolean("quiet", "Print the ports alone, one on each line")
     }
   },
   Effect.fnUntraced(function* ({ json, quiet, service, ...given }) {

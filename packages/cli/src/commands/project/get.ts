@@ -1,13 +1,11 @@
-import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
-import * as Parameter from "@port-server/command-line/command/Parameter"
 import { EnsureResult } from "@port-server/domain/Ensure"
-import { Name } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
 import { here } from "../../project/ProjectContext.ts"
 import { ensureServices } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 /** `portctl get` */
 export const get = Command.make(
@@ -15,14 +13,12 @@ export const get = Command.make(
   {
     summary: "Print the port of one of this project's services",
     details: [
-      "A service that has none yet gets one, as by portctl ensure. Of a block it is the first port; workers+1 names the second."
+      "A service that has no port yet is given one, as by portctl ensure. For a block it is the first port; workers+1 names the second."
     ],
     examples: ["curl http://localhost:$(portctl get web)/"],
     parameters: {
-      service: Argument.text({ name: "SERVICE", description: "The service", completes: "service" }).pipe(
-        Parameter.withSchema(Name("service"))
-      ),
-      ...Options.contextFlags,
+      service: SchemaOptions.requiredService,
+      ...SchemaOptions.contextFlags,
       json: Options.json
     }
   },

@@ -22,6 +22,7 @@ import { settings } from "../../project/NewService.ts"
 import { currentFolder, here } from "../../project/ProjectContext.ts"
 import { instanceLabel } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 /** What was written; the place where it counts, unless that is beside the worktrees of a bare repository. */
 const Written = Schema.Struct({
@@ -62,12 +63,12 @@ export const init = Command.make(
   {
     summary: `Write a ${projectFileName} that says which services this project has`,
     details: [
-      "It goes to the current folder. Below the top of a worktree, that makes the folder a project of its own, shop:packages:api. Where the folder has a Compose file, the services are those that publish ports."
+      "It is written to the current folder. Below the top of a worktree, that makes the folder a project of its own, such as shop:packages:api. If the folder has a Compose file, the services are those that publish ports."
     ],
     examples: ["portctl init --service web,db", "portctl init --root"],
     parameters: {
-      app: Options.contextFlags.app,
-      service: Options.newServices,
+      app: SchemaOptions.contextFlags.app,
+      service: SchemaOptions.newServices,
       root: Flag.boolean("root", "Write it at the top of the worktree"),
       json: Options.json
     }

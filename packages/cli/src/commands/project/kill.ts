@@ -5,6 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { isServerElsewhere } from "../../client/OtherNetwork.ts"
 import { CliError } from "../../errors/CliError.ts"
 import { holds, listenerName } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
@@ -12,6 +13,7 @@ import * as EndProcesses from "../../project/EndProcesses.ts"
 import { serviceStates } from "../../project/PortStates.ts"
 import { type Here, here } from "../../project/ProjectContext.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 const foreign = 3
 
@@ -48,14 +50,14 @@ export const kill = Command.make(
   {
     summary: "End this project's own processes on one of its ports",
     details: [
-      "SIGTERM, and after 5 seconds SIGKILL. Only a process that belongs to this working copy is ended, see portctl verify; never one of another user, one that portctl was started from, or a container, of which the command that stops it is told."
+      "It sends SIGTERM, and after 5 seconds SIGKILL. Only processes that belong to this working copy are ended (see portctl verify), never one of another user or one that portctl was started from. For a container, it prints the command that stops it."
     ],
     examples: ["portctl kill --service web", "portctl kill --port 3000"],
     exitCodes: {
       0: "They have ended, or there was none",
       [foreign]: "A process on the port is not this working copy's, or must not be ended"
     },
-    parameters: { service: Options.killedService, port: Options.killedPort, json: Options.json }
+    parameters: { service: SchemaOptions.killedService, port: SchemaOptions.killedPort, json: Options.json }
   },
   Effect.fnUntraced(function* ({ json, port: given, service }) {
     if (Option.isSome(service) === Option.isSome(given)) {
@@ -69,6 +71,11 @@ export const kill = Command.make(
             place,
             Option.getOrElse(service, () => "")
           )
+      if (yield* isServerElsewhere) {
+        return yield* CliError.make(
+          `port-server runs in another network and does not see what is on port ${port} in here; portctl kill works where port-server runs`
+        )
+      }
       const { kept, toEnd } = yield* EndProcesses.plan(place.folder, port)
       const ended = yield* Effect.forEach(toEnd, EndProcesses.end, { concurrency: "unbounded" })
       const result: typeof Result.Type = { port, ended, kept: kept.map(({ socket }) => socket) }

@@ -7,12 +7,14 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { isServerElsewhere } from "../../client/OtherNetwork.ts"
 import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import * as Browser from "../../platform/Browser.ts"
 import { type Given, type Here, here, isInProject } from "../../project/ProjectContext.ts"
 import { ensureServices, heldPorts, instanceLabel, knownServices } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 import { openPage } from "../server/dashboard.ts"
 
 /** Which of a project's services is meant: the one named, that of the current folder, the only one, or `web`. */
@@ -25,7 +27,7 @@ const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Opti
   return CliError.make(
     Option.isSome(named)
       ? `${instanceLabel(place)} has no service ${escapeControls(service)}, only ${names}`
-      : `${instanceLabel(place)} has several services; say one with --service: ${names}`
+      : `${instanceLabel(place)} has several services; choose one with --service: ${names}`
   )
 }
 
@@ -46,11 +48,12 @@ const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<s
   const answer = { url: `http://localhost:${port}`, app, instance, service, port }
   const client = yield* PortServerClient
   const { listener, listener_error } = yield* client.check(port)
+  const isElsewhere = yield* isServerElsewhere
   if (!(yield* Browser.open(answer.url))) {
     return yield* CliError.make(`there is no browser to open ${answer.url} in (${nameOf(answer)})`)
   }
   if (listener_error !== undefined) yield* Console.error(`note: ${escapeControls(listener_error)}`)
-  else if (listener === undefined) yield* Console.error(`note: nothing listens on port ${port} yet`)
+  else if (listener === undefined && !isElsewhere) yield* Console.error(`note: nothing listens on port ${port} yet`)
   return answer
 })
 
@@ -75,10 +78,10 @@ export const open = Command.make(
     summary: "Open a service of this project in the browser",
     details: [
       "Outside a project it opens the page with all ports, as portctl dashboard does.",
-      "On Linux that takes a display, DISPLAY or WAYLAND_DISPLAY, or a browser that BROWSER names."
+      "On Linux this needs a display in DISPLAY or WAYLAND_DISPLAY, or a browser in BROWSER."
     ],
     examples: ["portctl open --service web"],
-    parameters: { service: Options.oneService, ...Options.contextFlags, json: Options.json }
+    parameters: { service: SchemaOptions.oneService, ...SchemaOptions.contextFlags, json: Options.json }
   },
   Effect.fnUntraced(function* ({ json, service, ...given }) {
     if (yield* isService(given, service)) {

@@ -1,5 +1,6 @@
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
+import * as Parameter from "@port-server/command-line/command/Parameter"
 import { escapeControls } from "@port-server/domain/Name"
 import { projectFileName, servicesByName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
@@ -7,6 +8,7 @@ import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import { edit } from "../../project/ProjectFileEditor.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 import { Changed, requiredFile } from "./add.ts"
 
 /** `portctl remove` */
@@ -14,10 +16,15 @@ export const remove = Command.make(
   "remove",
   {
     summary: `Remove services from ${projectFileName}`,
-    details: ["The rest of the file stays as it is. Their ports stay until portctl release --here --service."],
+    details: [
+      "The rest of the file stays as it is. Their ports stay allocated until portctl release --here --service NAME."
+    ],
     examples: ["portctl remove db"],
     parameters: {
-      service: Argument.list({ name: "SERVICE", description: "The services", completes: "service" }),
+      service: Argument.list({ name: "SERVICE", description: "The services", completes: "service" }).pipe(
+        SchemaOptions.splitAtCommas,
+        Parameter.withSchema(SchemaOptions.Names)
+      ),
       json: Options.json
     }
   },

@@ -19,7 +19,7 @@ import { handOver } from "../../run/Handover.ts"
 import { injectionFor } from "../../run/PortInjection.ts"
 import { isPort, prepare, runMarker, type Wanted } from "../../run/RunVariables.ts"
 import { watch } from "../../run/Watcher.ts"
-import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 /** The variables that a command gets: those of env, and PORT where there is only one of these services. */
 const wantedOf = ({ services, values }: Variables, names: ReadonlyArray<string>): ReadonlyMap<string, Wanted> => {
@@ -43,7 +43,7 @@ const givenPorts = ({ outer, services }: Variables, port: string | undefined): R
     ...(port !== undefined && isPort(port) ? [[Number(port), "PORT"] as const] : [])
   ])
 
-/** What the command line said of the place, in the variables by which a portctl inside comes to the same one. */
+/** The app and instance of the command line, as variables that give a portctl inside the same ones. */
 const said = ({ app, instance }: Given): Changes =>
   new Map([
     ...Option.match(app, { onNone: () => [], onSome: (name) => [["PORTCTL_APP", name] as const] }),
@@ -56,19 +56,19 @@ export const run = Command.make(
   {
     summary: "Run a command with this project's ports in its environment",
     details: [
-      "The variables are those of portctl env, and PORT if exactly one service is named, is in this folder by portctl.json, or exists. A variable that you have set keeps its value, unless it is empty, an outer portctl run has set it, or it is a port of another working copy. In the arguments, {PORT} and {SERVICE} are filled. --app and --instance also apply to a portctl that the command runs."
+      "The variables are those of portctl env, and PORT if there is exactly one service, or if --service names or portctl.json puts into this folder exactly one. A variable that you have set keeps its value, unless it is empty, an outer portctl run has set it, or it is a port of another working copy. In the arguments, {PORT} and {SERVICE} are replaced by ports. --app and --instance also apply to a portctl that the command runs."
     ],
     examples: ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
     environment: [[runMarker, "Set for the command: the variables that portctl run has set"]],
     exitCodes: {
-      0: "As the command ends",
-      1: "As the command ends, or another error is on stderr",
+      0: "The command succeeded",
+      1: "The command ended with 1, or another error is on stderr",
       126: "It cannot be run",
       127: "It is not found"
     },
     parameters: {
-      service: Options.moreServices,
-      ...Options.contextFlags,
+      service: SchemaOptions.moreServices,
+      ...SchemaOptions.contextFlags,
       noInject: Flag.boolean("no-inject", "Add no flags to development servers that do not read PORT"),
       noWatch: Flag.boolean("no-watch", "Do not watch what the command listens on"),
       quiet: Flag.boolean("quiet", "Do not print the variables and the added flags"),

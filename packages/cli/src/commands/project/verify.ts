@@ -4,31 +4,23 @@ import { NonZeroExit } from "@port-server/command-line/UsageError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { byProcess, listenerName, places, whose } from "../../output/ListenerFormat.ts"
+import { summary } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import { type Column, table } from "../../output/Table.ts"
 import { ServiceState, serviceStates } from "../../project/PortStates.ts"
 import { here } from "../../project/ProjectContext.ts"
 import * as Options from "../Options.ts"
+import * as SchemaOptions from "../SchemaOptions.ts"
 
 const exits = { foreign: 3, idle: 4 } as const
 
 const styles = { own: "green", foreign: "red", idle: "dim", unknown: "cyan" } as const
 
-const processes = ({ listeners }: ServiceState): string =>
-  byProcess(listeners)
-    .map((group) => {
-      const { first } = group
-      const remark = first.belongs === "yes" ? "" : `, ${whose(first)}`
-      return `${listenerName(first)} ${first.state} ${places(group)}${remark}`
-    })
-    .join("; ") || "-"
-
 const columns: ReadonlyArray<Column<ServiceState>> = [
   { heading: "SERVICE", cell: ({ service }) => service, shorten: "end" },
   { heading: "PORT", cell: ({ port = "-" }) => String(port), style: "cyan" },
   { heading: "STATE", cell: ({ state }) => state, style: ({ state }) => styles[state] },
-  { heading: "PROCESS", cell: processes, shorten: "end" }
+  { heading: "PROCESS", cell: ({ listeners }) => summary(listeners) || "-", shorten: "end" }
 ]
 
 /** `portctl verify` */
@@ -37,15 +29,15 @@ export const verify = Command.make(
   {
     summary: "Show whether this project's own processes are on its ports",
     details: [
-      "own: what is on the port belongs to this working copy; foreign: at least one process or container does not; idle: nothing serves on it; unknown: a process's folder cannot be read, or a container has none. Nothing is allocated."
+      "own: what is on the port belongs to this working copy; foreign: at least one process or container does not; idle: nothing serves on it; unknown: a process's folder cannot be read, a container has none, or port-server runs outside of this sandbox or container. Nothing is allocated."
     ],
     examples: ["portctl verify --listening && npm run test:e2e"],
     exitCodes: {
       [exits.foreign]: "A port has a process of another folder",
-      [exits.idle]: "With --listening: nothing serves on one of the ports"
+      [exits.idle]: "With --listening: nothing serves on one of the ports, as far as port-server sees"
     },
     parameters: {
-      service: Options.serviceNames,
+      service: SchemaOptions.serviceNames,
       listening: Flag.boolean("listening", "Require that something serves on each port"),
       json: Options.json
     }
@@ -57,6 +49,8 @@ export const verify = Command.make(
     )
     const has = (state: ServiceState["state"]) => states.some((each) => each.state === state)
     if (has("foreign")) return yield* new NonZeroExit({ status: exits.foreign })
-    if (listening && (states.length === 0 || has("idle"))) return yield* new NonZeroExit({ status: exits.idle })
+    const isServed = ({ listeners, state }: ServiceState) => state !== "idle" && listeners.length > 0
+    if (listening && (states.length === 0 || !states.every(isServed)))
+      return yield* new NonZeroExit({ status: exits.idle })
   })
 )

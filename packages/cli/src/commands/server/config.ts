@@ -19,6 +19,7 @@ import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
 import * as SettingsFile from "../../settings/SettingsFile.ts"
 import * as SettingsKeys from "../../settings/SettingsKeys.ts"
+import * as SettingsUpdate from "../../settings/SettingsUpdate.ts"
 import * as Options from "../Options.ts"
 
 const Setting = Schema.Struct({
@@ -48,7 +49,7 @@ const settingOf = Effect.fnUntraced(function* (word: string, port: ServerOptions
     return yield* CliError.make(`there is no setting ${JSON.stringify(word)}, ${hint}`)
   }
   if (key === "address" && Option.isSome(port)) {
-    return yield* CliError.make("address is where portctl asks, whatever the server: leave out --port")
+    return yield* CliError.make("address is the same for every server: leave out --port")
   }
   return { key, at: yield* serverOf(key, port) }
 })
@@ -111,7 +112,7 @@ const set = Command.make(
   {
     summary: "Keep a setting in ~/.port_server/config.json",
     details: [
-      "address is where portctl asks. The others are how the server at that address, or at --port, is started: database and log are files, range is FIRST-LAST, probe is true or false, and engine is where the container engine is: auto, none, unix:///PATH or a Docker context."
+      "address is where portctl looks for the server. The others are settings of the server at that address, or at --port: database, log and socket are files, allow_hosts are names separated by commas, range is FIRST-LAST, probe is true or false, and engine is where the container engine is: auto, none, unix:///PATH or a Docker context."
     ],
     examples: ["portctl config set range 20000-29999", "portctl config set address 127.0.0.1:4000"],
     parameters: { key: keyArgument, value: Argument.text({ name: "VALUE", description: "Its value" }), ...parameters }
@@ -120,7 +121,7 @@ const set = Command.make(
     const setting = Effect.gen(function* () {
       const { at, key } = yield* settingOf(word, port)
       const change = yield* Either.mapLeft(SettingsKeys.set(key, value, at), (message) => CliError.make(message))
-      yield* SettingsFile.update(change)
+      yield* SettingsUpdate.update(change)
       return { ...(yield* one(key, at)), at }
     })
     yield* Output.print(Setting, { json })(explained(setting), ({ at, ...now }) =>
@@ -140,7 +141,7 @@ const unset = Command.make(
     const removal = Effect.gen(function* () {
       const { at, key } = yield* settingOf(word, port)
       const wasSet = SettingsKeys.isSet(key, at, yield* SettingsFile.read)
-      if (wasSet) yield* SettingsFile.update(SettingsKeys.unset(key, at))
+      if (wasSet) yield* SettingsUpdate.update(SettingsKeys.unset(key, at))
       return { ...(yield* one(key, at)), at, wasSet }
     })
     yield* Output.print(Setting, { json })(explained(removal), ({ at, wasSet, ...now }) =>

@@ -2,6 +2,7 @@ import * as Command from "@port-server/command-line/command/Command"
 import type { Terminal } from "@port-server/command-line/terminal/Terminal"
 import { NonZeroExit } from "@port-server/command-line/UsageError"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
+import { defaultAddress, isSocketAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Check, error } from "../../doctor/Check.ts"
@@ -39,7 +40,7 @@ const table = ({ checks }: typeof Report.Type, terminal: Terminal): string =>
 /** The checks that need valid settings; what is wrong with them is one line. */
 const settingsAndServer = Effect.gen(function* () {
   const address = yield* usualAddress
-  const settings = yield* effectiveSettings(address)
+  const settings = yield* effectiveSettings(isSocketAddress(address) ? defaultAddress : address)
   return [...settingsChecks(settings), ...(yield* serverChecks(address, settings)), yield* engineCheck(address)]
 }).pipe(
   Effect.catchAll((problem) =>
@@ -61,8 +62,8 @@ const report = Effect.gen(function* () {
 export const doctor = Command.make(
   "doctor",
   {
-    summary: "Show what is well and what is not, each with its remedy",
-    details: ["The programs and their Node, the settings, the server and its database, and this machine."],
+    summary: "Check that everything works, and show how to repair what does not",
+    details: ["It checks the programs and their Node, the settings, the server and its database, and this machine."],
     examples: ["portctl doctor", "portctl doctor --json"],
     exitCodes: { 0: "All is well, or works with warnings", 1: "Something does not work" },
     parameters: { json: Options.json }

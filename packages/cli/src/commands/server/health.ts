@@ -1,6 +1,6 @@
 import * as Command from "@port-server/command-line/command/Command"
+import { Health } from "@port-server/domain/api/Health"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { Health } from "@port-server/domain/api/Results"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"

@@ -14,7 +14,7 @@ export const restart = Command.make(
   {
     summary: "Stop port-server and start it again",
     details: [
-      "It is started by the flags, else the environment, else ~/.port_server/config.json, else as it was. It is stopped only when the new one can start. Where none runs, one is started."
+      "Its settings come from the flags, else the environment, else ~/.port_server/config.json, else the running server. It is stopped only if a new one can start. If none is running, one is started."
     ],
     examples: ["portctl restart", "portctl restart --range 20000-29999"],
     parameters: { ...ServerOptions.settings, json: Options.json }
@@ -23,7 +23,7 @@ export const restart = Command.make(
     const flags = yield* ServerOptions.toServerFlags(settings)
     const address = yield* ServerProbe.localAddress(port)
     const { range } = yield* Output.print(ServerInfo, { json })(ServerRestart.restart(address, flags), (started) =>
-      ServerStart.describeStarted(started.wasRunning ? "restarted" : "started", address, started)
+      ServerStart.describeStarted(started.wasRunning ? "restarted" : "started", started)
     )
     yield* ServerStart.noteRange(range)
   })

@@ -10,10 +10,10 @@ import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerPaths from "../../server/ServerPaths.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
 import { resolveSpec, type ServerSpec, toArguments } from "../../server/ServerSpec.ts"
+import * as StartMemory from "../../server/StartMemory.ts"
 import { type ServiceManager, serviceManager, toShell } from "../../server/service/ServiceManager.ts"
 import * as ServiceUnit from "../../server/service/ServiceUnit.ts"
 import * as UserService from "../../server/service/UserService.ts"
-import * as SettingsFile from "../../settings/SettingsFile.ts"
 
 /** The command line that the service runs. */
 const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, { address, effective }: ServerSpec) {
@@ -39,9 +39,9 @@ const install = Effect.fnUntraced(function* (manager: ServiceManager, spec: Serv
     yield* Effect.mapError(DataFolder.make, ({ message }) => CliError.make(message))
   }
   const { database, pid } = yield* UserService.install(manager, text, address)
-  yield* SettingsFile.remember(address, given)
+  yield* StartMemory.remember(address, given)
   yield* Console.log(
-    `installed ${manager.name}: port-server runs at ${address} (pid ${pid}), database ${database}, and will with every session; ${manager.file}`
+    `installed ${manager.name}: port-server runs at ${address} (pid ${pid}), database ${database}, and starts with every session; ${manager.file}`
   )
 })
 
@@ -59,20 +59,20 @@ const dryRun = Flag.boolean("dry-run", "Print what would be done, and change not
 const format = Flag.choice(
   "format",
   ["systemd", "launchd"],
-  "With --dry-run: for which (default: this machine's)"
+  "With --dry-run: the kind of service (default: this machine's)"
 ).pipe(Flag.optional)
 
 const managerOf = Effect.fnUntraced(function* (format: Option.Option<ServiceUnit.Format>, dryRun: boolean) {
-  if (Option.isSome(format) && !dryRun) return yield* new UsageError({ message: "--format goes with --dry-run" })
+  if (Option.isSome(format) && !dryRun) return yield* new UsageError({ message: "--format needs --dry-run" })
   return serviceManager(Option.getOrUndefined(format))
 })
 
 const installCommand = Command.make(
   "install",
   {
-    summary: "Have port-server started with your session",
+    summary: "Start port-server with your session",
     details: [
-      "A systemd user service on Linux, a launchd agent on macOS, started again when it fails. Where it cannot be installed, nothing is left behind."
+      "It becomes a systemd user service on Linux or a launchd agent on macOS, which is started again when it fails. If it cannot be installed, nothing is left behind."
     ],
     examples: ["portctl service install", "portctl service install --dry-run"],
     parameters: { ...ServerOptions.settings, dryRun, format }
@@ -88,7 +88,7 @@ const installCommand = Command.make(
 const uninstallCommand = Command.make(
   "uninstall",
   {
-    summary: "Stop the service, and start port-server with your session no more",
+    summary: "Stop the service, and no longer start port-server with your session",
     examples: ["portctl service uninstall"],
     parameters: { dryRun, format }
   },
@@ -99,7 +99,7 @@ const uninstallCommand = Command.make(
 
 /** `portctl service` */
 export const service = Command.group("service", {
-  summary: "Have port-server started with your session, or no more",
+  summary: "Start port-server with your session, or no longer",
   examples: ["portctl service install", "portctl service uninstall"],
   groups: { Commands: [installCommand, uninstallCommand].map(Command.loaded) }
 })

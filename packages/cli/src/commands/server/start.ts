@@ -1,4 +1,5 @@
 import * as Command from "@port-server/command-line/command/Command"
+import { isSocketAddress } from "@port-server/domain/ServerAddress"
 import { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -15,7 +16,7 @@ export const start = Command.make(
   {
     summary: "Start port-server in the background",
     details: [
-      "Returns once it responds. How it is started is kept in ~/.port_server/config.json and used by every later start at that address, unless a flag or the environment says otherwise. A server that runs there already is left as it is; it is an error if its settings are not those of the flags. Its log is ~/.port_server/port-server.log, at another port than the default one port-server-PORT.log."
+      "It returns once the server responds. The settings are kept in ~/.port_server/config.json and used by every later start at that address, unless a flag or the environment says otherwise. A server that already runs there is left as it is; if its settings differ from the flags, that is an error. The log is ~/.port_server/port-server.log, or port-server-PORT.log for a port that is not the default."
     ],
     examples: ["portctl start", "portctl start --db ~/team/ports.db --range 20000-29999"],
     exitCodes: { 0: "It runs", 1: "It could not be started, or another program has the port" },
@@ -25,11 +26,11 @@ export const start = Command.make(
     const flags = yield* ServerOptions.toServerFlags(settings)
     const address = yield* ServerProbe.localAddress(port)
     const { range } = yield* Output.print(ServerInfo, { json })(ServerStart.start(address, flags), (started) =>
-      ServerStart.describeStarted("started", address, started)
+      ServerStart.describeStarted("started", started)
     )
     yield* ServerStart.noteRange(range)
     const usual = yield* usualAddress
-    if (usual.port !== address.port) {
+    if (isSocketAddress(usual) || usual.port !== address.port) {
       yield* Console.error(`portctl asks ${usual}; to ask this one: export PORT_SERVER_ADDR=${address}`)
     }
   })

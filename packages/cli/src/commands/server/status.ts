@@ -1,7 +1,9 @@
 import * as Command from "@port-server/command-line/command/Command"
 import type { Terminal } from "@port-server/command-line/terminal/Terminal"
 import { NonZeroExit } from "@port-server/command-line/UsageError"
-import { ServerAddress } from "@port-server/domain/ServerAddress"
+import { serverHost } from "@port-server/domain/Defaults"
+import { durationText } from "@port-server/domain/DurationText"
+import { type Address, isSocketAddress, ServerAddress } from "@port-server/domain/ServerAddress"
 import { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
@@ -17,34 +19,12 @@ import * as Options from "../Options.ts"
 /** The exit status of what does not run, as init scripts have it (LSB 3.1, "Init Script Actions"). */
 const down = 3
 
-const units = [
-  ["day", 86_400],
-  ["hour", 3_600],
-  ["minute", 60],
-  ["second", 1]
-] as const
-
-/** A length of time in its two largest units: `3 hours 12 minutes`. */
-const duration = (milliseconds: number): string => {
-  let rest = Math.max(0, Math.floor(milliseconds / 1000))
-  const counts = units.map(([unit, seconds]) => {
-    const count = Math.floor(rest / seconds)
-    rest -= count * seconds
-    return [count, unit] as const
-  })
-  const first = counts.findIndex(([count]) => count > 0)
-  const shown = counts.slice(first, first + 2).filter(([count]) => count > 0)
-  return first === -1
-    ? "0 seconds"
-    : shown.map(([count, unit]) => `${count} ${unit}${count === 1 ? "" : "s"}`).join(" ")
-}
-
 const columns: ReadonlyArray<Table.Column<readonly [string, string]>> = [
   { heading: "", cell: ([name]) => name, style: "dim" },
   { heading: "", cell: ([, value]) => value }
 ]
 
-const lines = (address: ServerAddress, info: ServerInfo, now: number, terminal: Terminal): string =>
+const lines = (address: Address, info: ServerInfo, now: number, terminal: Terminal): string =>
   Table.table(
     columns,
     [
@@ -52,11 +32,13 @@ const lines = (address: ServerAddress, info: ServerInfo, now: number, terminal: 
       ...(info.user === undefined ? [] : [["user", info.user] as const]),
       ["version", info.version],
       ["address", String(address)],
+      ...(info.socket === undefined ? [] : [["socket", info.socket] as const]),
+      ...(info.allow_hosts === undefined ? [] : [["allowed", info.allow_hosts.join(", ")] as const]),
       ["database", info.database],
       ["range", info.probe === false ? `${info.range} (--no-probe)` : info.range],
       ...(info.engine === undefined ? [] : [["engine", info.engine] as const]),
       ["allocations", String(info.allocations ?? "unknown, the database cannot be read")],
-      ["uptime", duration(now - Date.parse(info.started_at))]
+      ["uptime", durationText(now - Date.parse(info.started_at))]
     ],
     terminal
   )
@@ -76,8 +58,9 @@ export const status = Command.make(
   },
   Effect.fnUntraced(function* ({ json, port }) {
     const usual = yield* usualAddress
-    const address = new ServerAddress({ host: usual.host, port: Option.getOrElse(port, () => usual.port) })
-    const status = yield* ServerProbe.probe(address)
+    const host = isSocketAddress(usual) ? serverHost : usual.host
+    const asked = Option.match(port, { onNone: () => usual, onSome: (port) => new ServerAddress({ host, port }) })
+    const { at: address, status } = yield* ServerProbe.locate(asked)
     if (status._tag === "NotRunning") {
       const error = ServerProbe.notRunning(address)
       yield* Console.log(json ? Output.jsonText({ error }) : error)

@@ -19,10 +19,12 @@ const Stopped = Schema.Struct({
 export const stop = Command.make(
   "stop",
   {
-    summary: "Stop the port-server that runs",
-    details: ["Requests in flight are answered first. Only a port-server process of this machine is ever stopped."],
+    summary: "Stop port-server",
+    details: [
+      "Requests in flight are answered first. Nothing but a port-server process of this machine is ever stopped."
+    ],
     examples: ["portctl stop"],
-    exitCodes: { 0: "None runs there any more, or none did", 1: "It could not be stopped" },
+    exitCodes: { 0: "It has stopped, or was not running", 1: "It could not be stopped" },
     parameters: { port: ServerOptions.port, json: Options.json }
   },
   Effect.fnUntraced(function* ({ json, port }) {

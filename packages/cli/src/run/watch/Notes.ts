@@ -3,7 +3,7 @@ import { attempt } from "../../platform/Process.ts"
 import type { Listening } from "./Listening.ts"
 import { nameOf, variableOf } from "./Processes.ts"
 
-/** What a watcher is told. */
+/** The input of a watcher. */
 export interface Task {
   /** The working copy, such as `shop/main`. */
   readonly label: string

@@ -4,6 +4,9 @@ export type Format = "systemd" | "launchd"
 /** How systemd and launchd know the service. */
 export const names = { systemd: "port-server.service", launchd: "dev.port-server" } as const
 
+/** How many seconds the server may take to stop before it is killed: it has 5 by itself. */
+const stopTimeout = 10
+
 /** Whether a word can stand in a unit or a property list at all. */
 export const isWritable = (word: string): boolean => !/[\u0000-\u001f\u007f]/.test(word)
 
@@ -20,6 +23,7 @@ const systemd = ([program = "", ...args]: ReadonlyArray<string>): string =>
     `ExecStart=${[`:${program}`, ...args].map(quoted).join(" ")}`,
     "Restart=on-failure",
     "RestartSec=1",
+    `TimeoutStopSec=${stopTimeout}`,
     "",
     "[Install]",
     "WantedBy=default.target",
@@ -49,6 +53,8 @@ const launchd = (command: ReadonlyArray<string>): string =>
     "    <key>SuccessfulExit</key>",
     "    <false/>",
     "  </dict>",
+    "  <key>ExitTimeOut</key>",
+    `  <integer>${stopTimeout}</integer>`,
     "  <key>ProcessType</key>",
     "  <string>Background</string>",
     "</dict>",
@@ -56,6 +62,6 @@ const launchd = (command: ReadonlyArray<string>): string =>
     ""
   ].join("\n")
 
-/** The file that makes a command, absolute paths throughout, the user's service: restarted when it fails, not when it stops. */
+/** The service file for a command with absolute paths: restarted when it fails, not when it stops. */
 export const unit = (format: Format, command: ReadonlyArray<string>): string =>
   format === "systemd" ? systemd(command) : launchd(command)

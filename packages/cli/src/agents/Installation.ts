@@ -1,0 +1,75 @@
+import * as NodeFs from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import { CliError } from "../errors/CliError.ts"
+import * as DataFolder from "../platform/DataFolder.ts"
+import * as GitLocation from "../project/GitLocation.ts"
+import { currentFolder } from "../project/ProjectContext.ts"
+import { type CodingAgent, codingAgents, pieces, traces } from "./CodingAgents.ts"
+import type { FileText } from "./Piece.ts"
+import * as ProjectFiles from "./ProjectFiles.ts"
+
+/** A file, and what an installation makes of it. */
+export interface Change {
+  readonly file: string
+  readonly before: FileText
+  readonly after: FileText
+}
+
+const realHome = () => {
+  try {
+    return NodeFs.realpathSync(DataFolder.home())
+  } catch {
+    // Without a home, nothing is in it.
+    return undefined
+  }
+}
+
+/** The top folder of the project here; never the home folder, whose files go for every project. */
+export const projectTop = Effect.gen(function* () {
+  const cwd = yield* currentFolder
+  const git = yield* GitLocation.of(cwd)
+  const top = "folder" in git ? (git.folder ?? cwd) : cwd
+  return top === realHome()
+    ? yield* CliError.make(`${top} is your home folder, where files are for all projects: go to a project first`)
+    : top
+})
+
+/** The agents whose files are in a project; AGENTS.md where there are none. */
+export const usedIn = (top: string): ReadonlyArray<CodingAgent> => {
+  const used = codingAgents.filter((agent) => traces[agent].some((file) => NodeFs.existsSync(join(top, file))))
+  return used.length > 0 ? used : ["agents-md"]
+}
+
+/** What adding the files of agents to a project, or taking them out of it, changes. Nothing is written. */
+export const plan = Effect.fnUntraced(function* (
+  top: string,
+  chosen: ReadonlyArray<CodingAgent>,
+  way: "added" | "removed"
+) {
+  const before = new Map<string, FileText>()
+  const after = new Map<string, FileText>()
+  const all = chosen.flatMap((agent) => pieces[agent])
+  // Removed in the reverse order, so that the text is again what it was.
+  for (const piece of way === "added" ? all : all.toReversed()) {
+    const { file } = piece
+    if (!before.has(file)) {
+      const text = yield* ProjectFiles.read(top, file)
+      before.set(file, text)
+      after.set(file, text)
+    }
+    const changed = yield* Effect.mapError(piece[way](after.get(file)), (problem) =>
+      CliError.make(`${join(top, file)} ${problem}; nothing was written`)
+    )
+    after.set(file, changed)
+  }
+  return [...before].map(([file, text]): Change => ({ file, before: text, after: after.get(file) }))
+})
+
+/** Make the changes of a plan. */
+export const carryOut = (top: string, changes: ReadonlyArray<Change>) =>
+  Effect.forEach(
+    changes.filter(({ after, before }) => after !== before),
+    ({ after, file }) => ProjectFiles.put(top, file, after),
+    { discard: true }
+  )

@@ -1,0 +1,25 @@
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import * as Effect from "effect/Effect"
+import type { Here } from "./ProjectContext.ts"
+import { heldPorts, instanceLabel } from "./ProjectPorts.ts"
+
+/**
+ * Release what was ensured for a working copy: of services, or where none is named of all; `other` is another folder with
+ * ports of the same instance, which stay.
+ */
+export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: ReadonlyArray<string>) {
+  const { folder } = here
+  const client = yield* PortServerClient
+  const { app, instance } = yield* heldPorts(here)
+  const filters = services?.map((service) => ({ path: folder, service })) ?? [{ path: folder }]
+  const own = yield* Effect.forEach(filters, (filter) => client.list(filter))
+  const block = services === undefined ? {} : { block: true }
+  const released = yield* Effect.forEach(filters, (filter) => client.releaseMatching({ ...filter, ...block }))
+  const places = [...new Set(own.flat().map(instanceLabel))]
+  const [other] = (yield* client.list({ app, instance })).flatMap(({ path = folder }) =>
+    path === folder ? [] : [path]
+  )
+  const place = instanceLabel({ app, instance })
+  const deleted = released.reduce((sum, { deleted }) => sum + deleted, 0)
+  return { deleted, folder, places: places.length === 0 ? [place] : places, place, other }
+})

@@ -1,0 +1,25 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as OpenApi from "@effect/platform/OpenApi"
+import * as Schema from "effect/Schema"
+import { EventQuery, EventStreamQuery, RegistryEvent } from "../../Event.ts"
+
+/** `GET /v1/events` */
+export const events = HttpApiEndpoint.get("events", "/v1/events")
+  .setUrlParams(EventQuery)
+  .addSuccess(Schema.Array(RegistryEvent))
+  .annotate(OpenApi.Summary, "What happened to the allocations")
+  .annotate(
+    OpenApi.Description,
+    "The newest events that match every filter given, before the event `before`; with `after` or `since`, the first ones after that event, at or after that time. The newest last. The newest 10,000 of all events are kept."
+  )
+
+/** `GET /v1/events/stream` */
+export const eventStream = HttpApiEndpoint.get("eventStream", "/v1/events/stream")
+  .setUrlParams(EventStreamQuery)
+  .addSuccess(Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" })))
+  .annotate(OpenApi.Summary, "What happens to the allocations, as server-sent events")
+  .annotate(
+    OpenApi.Description,
+    "From now on or, with `Last-Event-ID`, after that event: each with its id, its kind as `event`, and the event of `GET /v1/events` as data. `reset` says that it is not known what happened since `Last-Event-ID`; `listeners` has a `ListenersChange`."
+  )

@@ -1,0 +1,21 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as OpenApi from "@effect/platform/OpenApi"
+import * as Schema from "effect/Schema"
+import { AllocationIdFromDigits, ReleaseFilter } from "../../Allocation.ts"
+import { AllocationNotFound } from "../../Errors.ts"
+import { ReleaseManyResult, ReleaseResult } from "../Results.ts"
+
+const IdPath = Schema.Struct({ id: AllocationIdFromDigits })
+
+/** `DELETE /v1/allocations/{id}` */
+export const release = HttpApiEndpoint.del("release", "/v1/allocations/:id")
+  .setPath(IdPath)
+  .addSuccess(ReleaseResult)
+  .addError(AllocationNotFound.body)
+  .annotate(OpenApi.Summary, "Release one allocation")
+
+/** `DELETE /v1/allocations` */
+export const releaseMatching = HttpApiEndpoint.del("releaseMatching", "/v1/allocations")
+  .setPayload(ReleaseFilter)
+  .addSuccess(ReleaseManyResult)
+  .annotate(OpenApi.Summary, "Release the allocations that match every filter given")

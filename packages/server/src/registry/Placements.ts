@@ -1,0 +1,167 @@
+import type { SqlError } from "@effect/sql/SqlError"
+import type { EnsureRequest, EnsureResult, WorkingCopy } from "@port-server/domain/Ensure"
+import * as Effect from "effect/Effect"
+import type { TransactionOps } from "../storage/TransactionOps.ts"
+import type { WorkingCopyRow } from "../storage/WorkingCopyRows.ts"
+import { topOf } from "./Belonging.ts"
+import { isLost, statusOf } from "./FolderStatus.ts"
+import { newInstance } from "./InstanceNames.ts"
+import type { ProbedFolders } from "./ProbedFolders.ts"
+
+/** Which instance of which app a working copy has. Nothing of it is written yet. */
+export interface Placement {
+  readonly app: string
+  readonly instance: string
+  readonly folder: string
+  readonly device: string | undefined
+  /** The rows as they are to be from now on. */
+  readonly changed: ReadonlyArray<WorkingCopyRow>
+  /** Rows that no longer count. */
+  readonly obsolete: ReadonlyArray<number>
+  /** What is to be stored when ports are given to a working copy that is not known yet. */
+  readonly added: Omit<WorkingCopyRow, "id"> | undefined
+  /** The folders that were moved, with their new paths. */
+  readonly moves: ReadonlyMap<string, string>
+  readonly notes: Pick<EnsureResult, "moved_from" | "instead_of">
+}
+
+/** Whether the folder is no longer where it was: nothing is there, or another one. */
+const hasLeft = ({ device, folder, folder_file }: WorkingCopyRow, probed: ProbedFolders): boolean => {
+  const status = statusOf(probed.stateOf(folder), device ?? undefined)
+  const file = probed.idOf(folder)
+  return status === "present" ? ![file, ""].includes(folder_file) && file !== "" : status !== "unknown"
+}
+
+/**
+ * The rows of a working copy. The rule of identity, and the only place that has it; the first of these that has rows:
+ * 1. the same git directory (outside git: folder) and the same folder;
+ * 2. the same folder, where no git directory was known of it until now, or is now;
+ * 3. the same git directory, whose folder is no longer where it was: it was moved;
+ * 4. a git directory (outside git: folder) that is the same one in the file system, at another path now: moved too;
+ * 5. the same folder, whose former git directory no longer exists.
+ */
+const rowsOf = Effect.fnUntraced(function* (
+  write: TransactionOps,
+  { folder, git_dir: home = folder, project = "" }: WorkingCopy,
+  probed: ProbedFolders
+) {
+  const found = yield* write.workingCopies.find(home, folder)
+  const ofHome = found.filter((row) => row.home === home && row.project === project)
+  const ofFolder = found.filter((row) => row.folder === folder)
+  const known = ofHome.filter((row) => row.folder === folder)
+  if (known.length > 0) return known
+  const bare = ofFolder.filter((row) => row.home === folder || home === folder)
+  if (bare.length > 0) return bare
+  const moved = ofHome.filter((row) => hasLeft(row, probed) || probed.isSame(row.folder, folder))
+  if (moved.length > 0) return moved
+  const file = probed.idOf(home)
+  const carried = (yield* write.workingCopies.withFile(file)).filter(
+    (row) => row.project === project && row.home !== home && probed.idOf(row.home) !== file
+  )
+  if (carried.length > 0) return carried
+  return ofFolder.filter((row) => isLost(statusOf(probed.stateOf(row.home), undefined)))
+})
+
+/** The row to use: of the app, or of one that is named after a folder; with the wished instance, or else the last one. */
+const chosenRow = (rows: ReadonlyArray<WorkingCopyRow>, { app, instance, working_copy }: EnsureRequest) => {
+  const named = working_copy?.app_from_folder === true ? rows.filter((row) => row.app_from_folder === 1) : []
+  const ofApp = named.length > 0 ? named : rows.filter((row) => row.app === app)
+  return ofApp.find((row) => row.instance === instance) ?? ofApp.at(-1)
+}
+
+type Place = Pick<WorkingCopyRow, "home" | "home_file" | "project" | "folder" | "folder_file" | "device">
+
+/** The rows of a working copy and of the other projects in it, where the first of them is found in another place. */
+const relocated = Effect.fnUntraced(function* (
+  write: TransactionOps,
+  rows: ReadonlyArray<WorkingCopyRow>,
+  place: Place
+) {
+  const [first] = rows
+  if (first === undefined || (first.home === place.home && first.folder === place.folder)) return []
+  const [before, now] = [topOf(first.folder, first.project), topOf(place.folder, place.project)]
+  const all = yield* write.workingCopies.find(first.home, first.folder)
+  const beside = all.filter(
+    (row) =>
+      before !== undefined &&
+      row.home === first.home &&
+      row.project !== first.project &&
+      topOf(row.folder, row.project) === before
+  )
+  return [
+    ...rows.map((row) => ({ from: row, to: { ...row, ...place } })),
+    ...beside.map((row) => ({
+      from: row,
+      to: {
+        ...row,
+        home: place.home,
+        home_file: place.home_file,
+        folder: row.project === "" ? (now ?? row.folder) : `${now}/${row.project}`,
+        device: null
+      }
+    }))
+  ]
+})
+
+/** Which instance a working copy has, as far as the folders that this depends on have been probed. */
+export const place: (
+  write: TransactionOps,
+  request: EnsureRequest,
+  copy: WorkingCopy,
+  probed: ProbedFolders
+) => Effect.Effect<Placement, SqlError> = Effect.fnUntraced(function* (write, request, copy, probed) {
+  const { folder, git_dir = folder, project = "" } = copy
+  const isNamed = copy.app_from_folder === true
+  const rows = yield* rowsOf(write, copy, probed)
+  const row = chosenRow(rows, request)
+  const app = row?.app ?? request.app
+  const at = rows[0]
+  // A folder whose git directory is known may be asked for without it.
+  const home = at !== undefined && at.folder === folder && git_dir === folder ? at.home : git_dir
+  const isThere = at !== undefined && at.home === home && at.folder === folder
+  const state = isThere ? undefined : probed.stateOf(folder)
+  const here: Place = {
+    home,
+    home_file: isThere ? at.home_file : probed.idOf(home),
+    project,
+    folder,
+    folder_file: isThere ? at.folder_file : probed.idOf(folder),
+    device: isThere ? at.device : state?._tag === "Present" ? state.device : null
+  }
+
+  const named =
+    request.share || row !== undefined
+      ? { instance: request.share ? request.instance : (row?.instance ?? ""), lost: [] }
+      : yield* newInstance(write, { app, instance: request.instance }, folder, probed)
+  const moved = yield* relocated(write, rows, here)
+  const kept = moved.find(({ from }) => from.id === row?.id)?.to ?? row
+  const now =
+    kept === undefined
+      ? undefined
+      : { ...kept, instance: named.instance, app_from_folder: isNamed ? (1 as const) : kept.app_from_folder }
+  const isChanged =
+    row !== undefined &&
+    now !== undefined &&
+    (kept !== row || now.instance !== row.instance || now.app_from_folder !== row.app_from_folder)
+  const moves = moved.filter(({ from, to }) => from.folder !== to.folder)
+  return {
+    app,
+    instance: named.instance,
+    folder,
+    device: here.device ?? undefined,
+    changed: [
+      ...moved.flatMap(({ from, to }) => (from.id === row?.id ? [] : [to])),
+      ...(isChanged && now !== undefined ? [now] : [])
+    ],
+    obsolete: [
+      ...rows.filter((other) => row !== undefined && other.id !== row.id && other.app === row.app),
+      ...named.lost
+    ].map(({ id }) => id),
+    added: row === undefined ? { ...here, app, app_from_folder: isNamed ? 1 : 0, instance: named.instance } : undefined,
+    moves: new Map(moves.map(({ from, to }) => [from.folder, to.folder])),
+    notes: {
+      ...(at !== undefined && at.folder !== folder ? { moved_from: at.folder } : {}),
+      ...("instead_of" in named ? { instead_of: named.instead_of } : {})
+    }
+  }
+})

@@ -1,0 +1,199 @@
+import { execFileSync } from "node:child_process"
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { user } from "../../support/Daemon.ts"
+import { expectAnswer, expectError } from "../../support/Expectations.ts"
+
+/** What portctl and git need of a PATH. */
+const tools = ["cat", "env", "git", "mktemp", "readlink", "rm", "sh"]
+
+/** A user on whose PATH there are these programs, each a script, and no others but the necessary ones. */
+const userWith = (programs: Readonly<Record<string, string>>) =>
+  Effect.gen(function* () {
+    const me = yield* user
+    const folder = join(me.home, "programs")
+    mkdirSync(folder)
+    for (const tool of tools) {
+      const path = execFileSync("sh", ["-c", 'command -v "$0"', tool], { encoding: "utf8" }).trim()
+      symlinkSync(path, join(folder, tool))
+    }
+    for (const [name, script] of Object.entries(programs)) {
+      writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`)
+      chmodSync(join(folder, name), 0o755)
+    }
+    writeFileSync(join(me.home, "compose.yaml"), 'services: {db: {image: box, ports: ["5432:5432"]}}\n')
+    yield* me.portctl("start")
+    return { ...me, portctl: (args: string) => me.portctl(args, { env: { PATH: folder } }) }
+  })
+
+/** A program that tells its version, and what it is called with. */
+const version = (text: string) => `case "$*" in *"version --short") echo ${text};; *) echo "ran $*";; esac`
+
+const noPlugin = "echo \"docker: 'compose' is not a docker command.\" >&2; exit 1"
+
+describe.concurrent("portctl compose without a Docker Compose that it can use", () => {
+  for (const [what, programs, told] of [
+    ["an old plugin", { docker: version("2.20.3") }, "docker compose is 2.20.3"],
+    ["one with a v", { docker: version("v2.24.3-desktop.1") }, "docker compose is 2.24.3-desktop.1"],
+    ["the first one", { docker: noPlugin, "docker-compose": version("1.29.2") }, "docker-compose is 1.29.2"]
+  ] as const) {
+    it.scopedLive(`says so of ${what}, allocates nothing, and passes on what needs no file`, () =>
+      Effect.gen(function* () {
+        const { portctl } = yield* userWith(programs)
+        for (const command of ["up -d", "plan", "override", "-f compose.yaml down"]) {
+          const sentence = `portctl compose needs Docker Compose 2.24.4 or newer, and ${told}`
+          expectError(yield* portctl(`compose ${command}`), sentence)
+        }
+        expect((yield* portctl("compose ls --all")).stdout).toMatch(/^ran (compose )?ls --all\n$/)
+        expectAnswer(yield* portctl("list"), "no allocations\n")
+      })
+    )
+  }
+
+  it.scopedLive("says that there is none, with the status of a shell", () =>
+    Effect.gen(function* () {
+      const sentence =
+        "there is no Docker Compose: none of docker compose, docker-compose and podman-compose can be run (docs.docker.com/compose/install)"
+      for (const programs of [{}, { docker: noPlugin }]) {
+        const { home, portctl } = yield* userWith(programs)
+        for (const command of ["up", "version", "plan"]) {
+          expectError(yield* portctl(`compose ${command}`), sentence, "", 127)
+        }
+        expect(readFileSync(join(home, "compose.yaml"), "utf8")).toContain("5432:5432")
+      }
+    })
+  )
+})
+
+describe.concurrent("portctl compose with podman-compose", () => {
+  const model = `services:
+  db:
+    container_name: thedb
+    ports:
+    - 5432:5432
+    - 127.0.0.1:9000-9001:80-81/udp
+    - '[::1]:7000:7000'
+  web:
+    ports:
+    - published: '8080'
+      target: 80
+    - '81'
+`
+
+  it.scopedLive("says so where that is too old", () =>
+    Effect.gen(function* () {
+      const { portctl } = yield* userWith({ docker: noPlugin, "podman-compose": version("1.0.3") })
+      expectError(
+        yield* portctl("compose up"),
+        "portctl compose needs podman-compose 1.4 or newer, and podman-compose is 1.0.3"
+      )
+    })
+  )
+
+  it.scopedLive("reads its YAML, and gives it ports that it can replace", () =>
+    Effect.gen(function* () {
+      const script = `case "$*" in *"version --short") echo 1.4.0;; *config) cat <<'X'\n${model}X\n;; *) echo "ran $* of $COMPOSE_PROJECT_NAME";; esac`
+      const { home, portctl } = yield* userWith({ "podman-compose": script })
+      const plan = yield* portctl("compose plan --json")
+      expect(plan.stderr).toBe("")
+      const rows = [
+        ["db", 5432, "tcp", 5432],
+        ["db", 80, "udp", 9000],
+        ["db", 81, "udp", 9001],
+        ["db", 7000, "tcp", 7000],
+        ["web", 80, "tcp", 8080],
+        ["web", 81, "tcp", null]
+      ].map(([service, target, protocol, file]) => ({ service, target, protocol, file }))
+      expect(JSON.parse(plan.stdout)).toMatchObject(rows)
+      const services = ["db-5432", "db-80", "db-7000", "web"].map((service, index) => `${service}=${3000 + 10 * index}`)
+      yield* portctl(`ensure --instance main --service ${services.join(",")}`)
+      const lines = (yield* portctl("compose override")).stdout.split("\n")
+      expect(lines).toContainEqual(expect.stringMatching(/^name: \S+$/))
+      expect(lines.join("\n")).toContain(
+        '"db": {ports: !override ["3000:5432/tcp","127.0.0.1:3010:80/udp","127.0.0.1:3011:81/udp","[::1]:3020:7000/tcp"]}'
+      )
+      expect(lines).toContain('  "web": {ports: !override ["3030:80/tcp","81/tcp"]}')
+      expect((yield* portctl("compose up -d")).stdout).toMatch(/^ran up -d of \S+\n$/)
+      expect(readFileSync(join(home, "compose.yaml"), "utf8")).toContain("5432:5432")
+    })
+  )
+})
+
+/** A Docker Compose that notes what it is called with; its file publishes `DB_PORT`, or else 5432. */
+const noting = `
+echo "$*" >> "$HOME/asked"
+case "$*" in
+  *"version --short") cat "$HOME/version" ;;
+  *config*) [ ! -e "$HOME/refuses" ] || { echo "it refuses" >&2; exit 15; }
+    echo '{"name":"shop","services":{"db":{"ports":[{"target":80,"published":"'"\${DB_PORT:-5432}"'"}]}}}' ;;
+esac`
+
+const userWithNoting = Effect.gen(function* () {
+  const me = yield* userWith({ docker: noting })
+  const file = (name: string) => join(me.home, name)
+  writeFileSync(file("version"), "2.30.0\n")
+  const asked = () =>
+    readFileSync(file("asked"), "utf8")
+      .split("\n")
+      .filter((line) => line.includes("version")).length
+  const plan = Effect.map(me.portctl("compose plan --json"), ({ stderr, stdout }) => ({
+    rows: Object(JSON.parse(stdout)),
+    stderr
+  }))
+  return { ...me, file, asked, plan }
+})
+
+describe.concurrent("portctl compose asks Docker Compose", () => {
+  it.scopedLive("for its version once, and again when another one may be there", () =>
+    Effect.gen(function* () {
+      const { asked, file, plan, portctl } = yield* userWithNoting
+      const known = file(".port_server/compose-program.json")
+      const first = yield* plan
+      expect([first.stderr, first.rows[0].file, asked()]).toEqual(["", 5432, 1])
+      expect(yield* plan).toEqual(first)
+      expect(asked()).toBe(1)
+      expect(statSync(known).mode & 0o777).toBe(0o600)
+      // Whoever can write it could say anything.
+      chmodSync(known, 0o622)
+      expect(yield* plan).toEqual(first)
+      expect(asked()).toBe(2)
+      chmodSync(known, 0o600)
+      for (const text of ["{", '{"words":"sh -c","version":"9.0","files":""}']) {
+        writeFileSync(known, text)
+        expect(yield* plan).toEqual(first)
+      }
+      expect(asked()).toBe(4)
+      // What starts another Compose may look as before: where it refuses, its version is asked for.
+      writeFileSync(file("refuses"), "")
+      expectError(yield* portctl("compose up"), "it refuses", "", 15)
+      writeFileSync(file("version"), "2.20.3\n")
+      const old = "portctl compose needs Docker Compose 2.24.4 or newer, and docker compose is 2.20.3"
+      expectError(yield* portctl("compose up"), old)
+      rmSync(file("refuses"))
+      writeFileSync(file("programs/docker"), `#!/bin/sh\n# Another one.\n${noting}\n`)
+      expectError(yield* portctl("compose plan"), old)
+    })
+  )
+
+  it.scopedLive("for the model with the ports that there are, not those of the last run", () =>
+    Effect.gen(function* () {
+      const { file, plan, portctl } = yield* userWithNoting
+      yield* portctl("ensure --service db=3021")
+      expect((yield* portctl("compose up")).code).toBe(0)
+      const configs = () =>
+        readFileSync(file("asked"), "utf8")
+          .split("\n")
+          .filter((line) => line.includes("config")).length
+      const [before, after] = [configs(), yield* plan]
+      expect(after.rows).toMatchObject([{ file: 3021, port: 3021 }])
+      expect(configs()).toBe(before + 1)
+      yield* portctl("release --here")
+      yield* portctl("ensure --service db=3022")
+      expect((yield* plan).rows).toMatchObject([{ file: 3022, port: 3022 }])
+      yield* portctl("release --here")
+      expect((yield* plan).rows[0].file).toBe(5432)
+    })
+  )
+})

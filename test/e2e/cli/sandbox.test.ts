@@ -1,0 +1,224 @@
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { user } from "../../support/Daemon.ts"
+import { expectError } from "../../support/Expectations.ts"
+import { inOwnNetwork, noNamespaces } from "../../support/Networks.ts"
+import { bin, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
+import { freePort } from "../../support/Sockets.ts"
+import { silentSocket } from "../../support/UnixSockets.ts"
+
+const note =
+  "note: port-server runs in another network, outside of this sandbox or container: the listeners that it knows are those of the host, not those in here\n"
+
+const ensure = '"$portctl" ensure --app a --instance b'
+
+/** In the script of a network of its own, which stands for the host: run in one more, without any interface or with lo. */
+const sandboxes = `
+bare() { unshare -n "$@"; }
+looped() { unshare -n sh -c 'busybox ip link set lo up; exec "$@"' sh "$@"; }
+mkdir shop && cd shop`
+
+describe.skipIf(noNamespaces !== undefined)("in a sandbox without the network of the host", () => {
+  it.scopedLive("ensure answers the ports of the host by the socket, notes it once, and starts no server", () =>
+    Effect.gen(function* () {
+      const ended = yield* inOwnNetwork(`${sandboxes}
+${ensure} --service web,db 2> started
+before=$("$portctl" status --json)
+bare ${ensure} --service web,db,more
+looped ${ensure} --service web,db,more
+PORTCTL_AUTOSTART=0 bare ${ensure} --service web
+eval "$(looped "$portctl" env --app a --instance b --service web 2> /dev/null)"; echo "WEB $WEB_PORT"
+looped "$portctl" run --app a --instance b --service web -- sh -c 'echo run $PORT' 2> /dev/null
+${ensure} --service web,db,more
+[ "$("$portctl" status --json | grep -o '"pid":[0-9]*')" = "$(echo "$before" | grep -o '"pid":[0-9]*')" ] || echo another`)
+      const all = "a/b\nweb   3000\ndb    3001\nmore  3002\n"
+      expect(ended.stdout).toBe(`a/b\nweb  3000\ndb   3001\n${all}${all}a/b\nweb  3000\nWEB 3000\nrun 3000\n${all}`)
+      expect(ended.stderr).toBe(note.repeat(3))
+      expect(ended.code).toBe(0)
+    })
+  )
+
+  it.scopedLive("verify claims nothing about ports that the server does not see", () =>
+    Effect.gen(function* () {
+      const ended = yield* inOwnNetwork(`${sandboxes}
+"$portctl" ensure --service web,db > ensured 2>&1
+busybox httpd -f -p 127.0.0.1:3000 & listener=$!
+until busybox netstat -ltn | grep -q 127.0.0.1:3000; do :; done
+"$portctl" verify
+bare "$portctl" verify
+bare "$portctl" verify --listening; echo "status $?"
+bare "$portctl" kill --service web; echo "status $?"
+kill $listener || echo "it was ended"`)
+      expect(ended.stdout).toMatch(/web +3000 +own/)
+      const seen = "SERVICE  PORT  STATE    PROCESS\nweb      3000  unknown  -\ndb       3001  unknown  -\n"
+      expect(ended.stdout.endsWith(`${seen}${seen}status 4\nstatus 1\n`), ended.stdout).toBe(true)
+      expect(ended.stderr).toContain(note.repeat(2))
+      expect(ended.stderr).toMatch(
+        /^error: port-server runs in another network and does not see .* port 3000 in here; /m
+      )
+    })
+  )
+
+  it.scopedLive("the commands about the server say what runs, or where it can be stopped", () =>
+    Effect.gen(function* () {
+      const { folder, ...ended } = yield* inOwnNetwork(`${sandboxes}
+"$portctl" start > started
+pid=$("$portctl" status --json | sed 's/.*"pid":\\([0-9]*\\).*/\\1/')
+for command in health status start stop restart dashboard; do
+  echo "== $command"; looped "$portctl" $command 2>&1 | sed "s/$pid/PID/"
+done
+looped "$portctl" doctor | grep '^\\(ok\\|error\\|warning\\) *\\(server\\|socket\\|database\\)' | sed "s/$pid/PID/"
+"$portctl" status --json | grep -q "\\"pid\\":$pid" || echo another`)
+      const socket = `unix:${folder}/.port_server/ports.db.sock`
+      const outside = `error: the port-server at ${socket} runs outside of this sandbox or container: stop or restart it there\n`
+      expect(ended.stderr).toBe("")
+      const sections = new Map(
+        ended.stdout
+          .split("== ")
+          .slice(1)
+          .map((text) => [text.split("\n", 1)[0], text.slice(text.indexOf("\n") + 1)] as const)
+      )
+      expect(sections.get("health")).toBe("ok\n")
+      expect(sections.get("status")).toMatch(new RegExp(`^pid +PID\\n[^]*address +${socket}\\n`))
+      expect(sections.get("start")).toBe(
+        `port-server is already running at ${socket} (pid PID), database ${folder}/.port_server/ports.db\n`
+      )
+      expect(sections.get("stop")).toBe(outside)
+      expect(sections.get("restart")).toBe(outside)
+      expect(sections.get("dashboard")).toMatch(
+        `error: a browser cannot open ${socket}: portctl dashboard opens the page where port-server runs\n`
+      )
+      expect(sections.get("dashboard")).toMatch(/^ok +server +port-server .* runs at unix:.* \(pid PID, user root\)$/m)
+      expect(sections.get("dashboard")).toMatch(/^ok +socket +reached by unix:/m)
+      expect(sections.get("dashboard")).toMatch(/^ok +database +.* is where port-server runs, outside/m)
+    })
+  )
+
+  it.scopedLive("a socket of another user at the default path is not asked", () =>
+    Effect.gen(function* () {
+      const ended = yield* inOwnNetwork(`${sandboxes}
+"$portctl" start > started
+chown 65534 "$HOME/.port_server/ports.db.sock"
+bare "$portctl" list; echo "status $?"`)
+      expect(ended.stdout).toBe("status 1\n")
+      expect(ended.stderr).toMatch(/^error: cannot reach port-server at 127\.0\.0\.1:51234 /)
+    })
+  )
+
+  it.scopedLive("a stale socket is no server: one is started, and takes its place", () =>
+    Effect.gen(function* () {
+      const ended = yield* inOwnNetwork(`${sandboxes}
+"$portctl" start > started
+kill -9 "$("$portctl" status --json | sed 's/.*"pid":\\([0-9]*\\).*/\\1/')"
+while "$portctl" health > health 2>&1; do :; done
+${ensure} --service web
+bare ${ensure} --service web`)
+      expect(ended.stdout).toBe("a/b\nweb  3000\na/b\nweb  3000\n")
+      expect(ended.stderr).toMatch(/^started port-server at 127\.0\.0\.1:51234 \(pid \d+\).*\n/)
+      expect(ended.stderr.endsWith(note)).toBe(true)
+    })
+  )
+})
+
+describe.concurrent("PORT_SERVER_ADDR=unix:/PATH", () => {
+  const at = (path: string, args: string, cwd?: string) =>
+    portctl(args.split(" "), { env: { PORT_SERVER_ADDR: path }, ...(cwd === undefined ? {} : { cwd }) })
+
+  it.scopedLive.each(["unix:", "unix://"])("is the address of a socket (%s)", (scheme) =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const path = `${scheme}${server.database}.sock`
+      expect(yield* at(path, "ensure --app a --instance b --service web")).toMatchObject({
+        code: 0,
+        stdout: "a/b\nweb  3000\n",
+        stderr: ""
+      })
+      expect((yield* at(path, "list")).stdout).toMatch(/3000/)
+      const status = yield* at(path, "status")
+      expect(status.stdout).toContain(`address      unix:${server.database}.sock\n`)
+      const followed = yield* start(bin.portctl, ["log", "--follow"], { env: { PORT_SERVER_ADDR: path } })
+      yield* followed.printed(/allocated {2}3000/)
+      yield* at(path, "release --app a")
+      yield* followed.printed(/released {3}3000/)
+    })
+  )
+
+  it.scopedLive("is one sentence where nothing is there, and where a server would have to be started", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const path = `unix:${join(folder, "none.sock")}`
+      expect(yield* at(path, "status")).toMatchObject({ code: 3, stdout: `port-server is not running at ${path}\n` })
+      const ended = yield* at(path, "ensure --app a --instance b --service web")
+      expect(ended).toMatchObject({
+        code: 69,
+        stdout: "",
+        stderr: `error: cannot reach port-server at ${path} (is it running, and is the socket of the running one mounted here?)\n`
+      })
+      for (const command of ["start", "stop", "restart", "service install --dry-run"]) {
+        const { code, stderr } = yield* at(path, command)
+        expect(stderr, command).toBe(
+          `error: PORT_SERVER_ADDR is ${path}, a socket: only a server at 127.0.0.1 or localhost can be started and stopped\n`
+        )
+        expect(code, command).toBe(1)
+      }
+    })
+  )
+
+  it.scopedLive("is one sentence where it is no path, or too long", () =>
+    Effect.gen(function* () {
+      for (const path of ["unix:", "unix:x.sock", "unix://x.sock", "unix:////x"]) {
+        const ended = yield* at(path, "list")
+        expectError(
+          ended,
+          `PORT_SERVER_ADDR: the address of a socket must be unix: and an absolute path, not ${JSON.stringify(path)}`
+        )
+      }
+      expect((yield* at(`unix:/${"a".repeat(107)}`, "list")).stderr).toMatch(
+        /^error: PORT_SERVER_ADDR: the path of a socket has at most 107 bytes, which .* exceeds\n/
+      )
+    })
+  )
+
+  it.scopedLive("may be kept as the usual address", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const server = yield* startServer()
+      const address = `unix:${server.database}.sock`
+      const env = { PORT_SERVER_ADDR: "" }
+      expect((yield* me.portctl(`config set address ${address}`, { env })).stdout).toBe(`set address to ${address}\n`)
+      expect((yield* me.portctl("config get address", { env })).stdout).toBe(`${address}\n`)
+      expect((yield* me.portctl("health", { env })).stdout).toBe("ok\n")
+      yield* me.portctl("config unset address", { env })
+    })
+  )
+
+  it.scopedLive("is no port-server where another program listens", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const path = join(folder, "silent.sock")
+      yield* silentSocket(path)
+      const { code, stderr } = yield* at(`unix:${path}`, "status")
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: `error: another program listens at unix:${path}, and does not answer as port-server\n`
+      })
+    })
+  )
+})
+
+describe.concurrent("an address that was chosen", () => {
+  it.scopedLive("is asked alone, whatever socket there is", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const data = join(folder, ".port_server")
+      mkdirSync(data)
+      const server = yield* startServer({ folder: data })
+      const other = yield* freePort
+      const ended = yield* portctl(["list"], { env: { HOME: folder, PORT_SERVER_ADDR: `127.0.0.1:${other}` } })
+      expectError(ended, `cannot reach port-server at 127.0.0.1:${other} (is it running? start it with: portctl start)`)
+      expect(server.port).not.toBe(other)
+    })
+  )
+})

@@ -1,0 +1,41 @@
+import { createServer } from "node:http"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import { temporaryFolder } from "./Programs.ts"
+
+/** A container that a {@link fakeEngine} lists. */
+export interface FakeContainer {
+  readonly name: string
+  readonly port: number
+  /** The working folder of its Compose project. */
+  readonly folder: string
+  readonly isStopped?: boolean
+}
+
+const listed = ({ folder, isStopped = false, name, port }: FakeContainer) => ({
+  Id: name,
+  Names: [`/${name}`],
+  Image: "busybox",
+  State: isStopped ? "exited" : "running",
+  Labels: { "com.docker.compose.project": name, "com.docker.compose.project.working_dir": folder },
+  Ports: isStopped ? [] : [{ IP: "0.0.0.0", PublicPort: port, Type: "tcp" }]
+})
+
+/** The API of an engine whose containers are those in the array, at its socket until the end of the scope. */
+export const fakeEngine = (containers: ReadonlyArray<FakeContainer>) =>
+  Effect.gen(function* () {
+    const socket = join(yield* temporaryFolder, "engine.sock")
+    const server = createServer(({ url = "" }, response) => {
+      const [, name] = /^\/containers\/([^/]+)\/json$/.exec(url) ?? []
+      const bindings = Object.fromEntries(
+        containers.filter((each) => each.name === name).map(({ port }) => ["80/tcp", [{ HostPort: String(port) }]])
+      )
+      const body = name === undefined ? containers.map(listed) : { HostConfig: { PortBindings: bindings } }
+      response.setHeader("content-type", "application/json").end(JSON.stringify(body))
+    })
+    yield* Effect.acquireRelease(
+      Effect.async<void>((resume) => void server.listen(socket, () => resume(Effect.void))),
+      () => Effect.sync(() => server.close())
+    )
+    return `unix://${socket}`
+  })
