@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer } from "../support/Expectations.ts"
+import { freePorts } from "../support/Listening.ts"
 import { bin, start, temporaryFolder } from "../support/Programs.ts"
-import { freePort } from "../support/Sockets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const lines = (program: string, ...args: ReadonlyArray<string>) =>
@@ -63,7 +63,7 @@ describe.skipIf(busybox === "")("where there are only BusyBox's tools (needs bus
       cpSync(join(root, "bin"), join(system, root, "bin"), { recursive: true })
       const sqlite = join(root, "node_modules/better-sqlite3")
       cpSync(sqlite, join(system, sqlite), { recursive: true, dereference: true })
-      const port = yield* freePort
+      const port = yield* freePorts(1)
       // The mounts are this command's own.
       const inside = 'mount -t proc proc "$0/proc"; mount --bind /dev "$0/dev"; exec chroot "$0" "$@"'
       const portctl = (...args: ReadonlyArray<string>) =>

@@ -14,9 +14,9 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError } from "../support/Expectations.ts"
+import { freePorts } from "../support/Listening.ts"
 import { bin, start, temporaryFolder } from "../support/Programs.ts"
 import { shells } from "../support/Shells.ts"
-import { freePort } from "../support/Sockets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const path = process.env["PATH"] ?? ""
@@ -93,7 +93,7 @@ describe.concurrent("a program", () => {
       mkdirSync(join(home, ".port_server"))
       writeFileSync(join(home, ".port_server/ports.db"), "")
       const { code, stdout } = yield* end(join(place, "portctl"), ["doctor", "--json"], {
-        env: { HOME: home, PORT_SERVER_ADDR: `127.0.0.1:${yield* freePort}` }
+        env: { HOME: home, PORT_SERVER_ADDR: `127.0.0.1:${yield* freePorts(1)}` }
       })
       expect(code).toBe(1)
       const { checks }: { checks: ReadonlyArray<{ name: string; status: string; message: string }> } =

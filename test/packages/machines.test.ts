@@ -5,9 +5,9 @@ import { beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { isAlive, pidAt } from "../support/Daemon.ts"
 import { expectAnswer, expectError } from "../support/Expectations.ts"
+import { freePorts } from "../support/Listening.ts"
 import { isSupported, type Node, nodes } from "../support/Nodes.ts"
 import { bin, start, temporaryFolder } from "../support/Programs.ts"
-import { freePort } from "../support/Sockets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const { version }: { version: string } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
@@ -37,7 +37,7 @@ const build = (node?: Node) =>
 /** Someone on a machine where a Node is the first on PATH. */
 const person = Effect.gen(function* () {
   const home = yield* temporaryFolder
-  const port = yield* freePort
+  const port = yield* freePorts(1)
   const portctl = (place: string, node: Node, line: string) =>
     start(join(place, "portctl"), line.split(" "), {
       cwd: home,

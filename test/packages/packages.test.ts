@@ -6,10 +6,10 @@ import { promisify } from "node:util"
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError } from "../support/Expectations.ts"
+import { freePorts } from "../support/Listening.ts"
 import { isSupported, type Node, nodes } from "../support/Nodes.ts"
 import { npmEnvironment } from "../support/Npm.ts"
 import { start, temporaryFolder } from "../support/Programs.ts"
-import { freePort } from "../support/Sockets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const { version }: { version: string } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
@@ -87,7 +87,7 @@ describe("the package of the programs", () => {
         const env = environment(node, join(prefix, "home"))
         mkdirSync(env.HOME)
         yield* succeed("npm", ["install", "--global", "--prefix", prefix, programs], prefix, env)
-        const port = yield* freePort
+        const port = yield* freePorts(1)
         const server = { ...env, PORT_SERVER_ADDR: `127.0.0.1:${port}` }
         const portctl = (line: string) => run(join(prefix, "bin/portctl"), line.split(" "), prefix, server)
         expectAnswer(yield* portctl("--version"), `${version}\n`)
@@ -135,7 +135,11 @@ describe("the package of the programs", () => {
       mkdirSync(join(prefix, "bin"))
       symlinkSync(`${node.folder}/node`, join(prefix, "bin/node"))
       yield* succeed("npm", ["install", "--global", "--prefix", prefix, programs], prefix, env)
-      const server = { ...env, PATH: `${other.folder}:/usr/bin:/bin`, PORT_SERVER_ADDR: `127.0.0.1:${yield* freePort}` }
+      const server = {
+        ...env,
+        PATH: `${other.folder}:/usr/bin:/bin`,
+        PORT_SERVER_ADDR: `127.0.0.1:${yield* freePorts(1)}`
+      }
       const portctl = (line: string) => run(join(prefix, "bin/portctl"), line.split(" "), prefix, server)
       const [, pid = ""] = /pid (\d+)/.exec((yield* portctl("start")).stdout) ?? []
       yield* Effect.addFinalizer(() => portctl("stop"))
@@ -175,7 +179,7 @@ describe("the package of the typed client", () => {
       yield* Effect.forEach(supported, (node) =>
         Effect.gen(function* () {
           const home = yield* temporaryFolder
-          const server = { ...environment(node, home), PORT_SERVER_ADDR: `127.0.0.1:${yield* freePort}` }
+          const server = { ...environment(node, home), PORT_SERVER_ADDR: `127.0.0.1:${yield* freePorts(1)}` }
           const portctl = (line: string) => run(join(root, "bin/portctl"), line.split(" "), home, server)
           expect(yield* portctl("start")).toMatchObject({ code: 0 })
           yield* Effect.addFinalizer(() => portctl("stop"))

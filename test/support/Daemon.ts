@@ -3,8 +3,8 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { freePorts } from "./Listening.ts"
 import { bin, type Ended, start, temporaryFolder } from "./Programs.ts"
-import { freePort } from "./Sockets.ts"
 import { call } from "./Wire.ts"
 
 const pidOf = Schema.decodeUnknownSync(Schema.Struct({ pid: Schema.Int }))
@@ -44,7 +44,7 @@ export interface User {
 /** A user of their own; a server that is left at their address at the end is stopped. */
 export const user: Effect.Effect<User, never, Scope.Scope> = Effect.gen(function* () {
   const home = yield* temporaryFolder
-  const port = yield* freePort
+  const port = yield* freePorts(1)
   const address = `127.0.0.1:${port}`
   const env = { HOME: home, PORT_SERVER_ADDR: address }
   const run = (program: string, args: ReadonlyArray<string>, options: Parameters<typeof start>[2] = {}) =>

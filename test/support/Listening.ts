@@ -40,11 +40,20 @@ export const listen = (host: string, port = 0): Effect.Effect<Listening, never, 
     listening === undefined ? Effect.dieMessage(`cannot listen on ${host} port ${port}`) : Effect.succeed(listening)
   )
 
-/** The first of so many ports in a row that nobody listens on, below those that the kernel hands out by itself. */
+// Each of vitest's four workers has ports of its own, so that no test meets another one's for a moment.
+const own = { count: 2500, first: 10_000 + 2500 * (Number(process.env["VITEST_POOL_ID"] ?? 1) % 4) }
+let next = Math.floor(Math.random() * own.count)
+
+/**
+ * The first of so many ports in a row that nobody listens on. No other test gets them, nor do later ones for a long
+ * time; they are below those that the kernel hands out by itself and those that tests name.
+ */
 export const freePorts = (count: number): Effect.Effect<number> =>
   Effect.gen(function* () {
     for (;;) {
-      const first = 12_000 + Math.floor(Math.random() * 18_000)
+      if (next + count > own.count) next = 0
+      const first = own.first + next
+      next += count
       const ports = Array.from({ length: count }, (_, index) => first + index)
       const found = yield* Effect.forEach(ports, (port) =>
         Effect.forEach(hosts, (host) => Effect.scoped(tryListen(host, port)))

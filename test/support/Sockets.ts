@@ -129,17 +129,3 @@ export const closedAddress: Effect.Effect<string, never, Scope.Scope> = listener
 /** Resolves once connections to the port are refused. */
 export const refusing = (port: number): Effect.Effect<void> =>
   connection(port).pipe(Effect.scoped, Effect.repeat({ until: (open) => open === undefined }), Effect.asVoid)
-
-/**
- * A port of 127.0.0.1 that is free, for a program that is to listen there. It is below those that the system gives out
- * by itself, so that no connection of another test takes it.
- */
-export const freePort: Effect.Effect<number> = Effect.async<number | undefined>((resume) => {
-  const port = 20_000 + Math.floor(Math.random() * 12_000)
-  const server = createServer()
-  server.on("error", () => resume(Effect.succeed(undefined)))
-  server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(port))))
-}).pipe(
-  Effect.repeat({ until: (port) => port !== undefined }),
-  Effect.map((port) => port ?? -1)
-)

@@ -15,7 +15,6 @@ import {
   startServer,
   temporaryFolder
 } from "../../support/Programs.ts"
-import { freePort } from "../../support/Sockets.ts"
 
 /** A repository called shop with a port for web, and a linked worktree. */
 const shop = Effect.gen(function* () {
@@ -160,7 +159,7 @@ describe("portctl kill", { concurrent: true }, () => {
   it.scopedLive("never ends the port-server", () =>
     Effect.gen(function* () {
       const project = repository(join(yield* realFolder, "shop"))
-      const port = yield* freePort
+      const port = yield* freePorts(1)
       const home = yield* temporaryFolder
       const server = yield* start(bin.portServer, ["--port", String(port), "--db", join(home, "ports.db")], {
         cwd: project,
@@ -191,7 +190,7 @@ describe("portctl kill", { concurrent: true }, () => {
   it.scopedLive.skipIf(!ownPids)("never ends the first process", () =>
     Effect.gen(function* () {
       const project = repository(join(yield* realFolder, "shop"))
-      const [port, address] = [yield* freePort, `127.0.0.1:${yield* freePort}`]
+      const [port, address] = [yield* freePorts(1), `127.0.0.1:${yield* freePorts(1)}`]
       const node = [process.execPath, "-e", listenScript(port)]
       const args = ["--pid", "--fork", "--mount-proc", ...node, bin.portctl, "kill", "--port", String(port)]
       const env = { PORT_SERVER_ADDR: address, HOME: yield* temporaryFolder }

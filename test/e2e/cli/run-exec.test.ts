@@ -9,9 +9,10 @@ import { Server, sharedServer } from "../../support/Api.ts"
 import { isAlive, pidAt } from "../../support/Daemon.ts"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
 import { realFolder, temporaryRepository } from "../../support/Git.ts"
+import { freePorts } from "../../support/Listening.ts"
 import { bin, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { shells } from "../../support/Shells.ts"
-import { freePort, listener } from "../../support/Sockets.ts"
+import { listener } from "../../support/Sockets.ts"
 import { noTerminal, onTerminal } from "../../support/Terminals.ts"
 
 /** Prints each signal that it gets, and ends on SIGUSR2 with how many there were. */
@@ -392,7 +393,7 @@ for (const shell of shells) {
     it.scoped("starts the server where none runs, which holds nothing of portctl's", () =>
       Effect.gen(function* () {
         const { top } = yield* project
-        const port = yield* freePort
+        const port = yield* freePorts(1)
         const env = { HOME: yield* temporaryFolder, PORT_SERVER_ADDR: `127.0.0.1:${port}` }
         yield* Effect.addFinalizer(() =>
           Effect.sync(() => execFileSync(bin.portctl, ["stop"], { env: { ...process.env, ...env } }))

@@ -4,9 +4,9 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { user } from "../../support/Daemon.ts"
 import { expectError } from "../../support/Expectations.ts"
+import { freePorts } from "../../support/Listening.ts"
 import { inOwnNetwork, noNamespaces } from "../../support/Networks.ts"
 import { bin, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
-import { freePort } from "../../support/Sockets.ts"
 import { silentSocket } from "../../support/UnixSockets.ts"
 
 const note =
@@ -215,7 +215,7 @@ describe.concurrent("an address that was chosen", () => {
       const data = join(folder, ".port_server")
       mkdirSync(data)
       const server = yield* startServer({ folder: data })
-      const other = yield* freePort
+      const other = yield* freePorts(1)
       const ended = yield* portctl(["list"], { env: { HOME: folder, PORT_SERVER_ADDR: `127.0.0.1:${other}` } })
       expectError(ended, `cannot reach port-server at 127.0.0.1:${other} (is it running? start it with: portctl start)`)
       expect(server.port).not.toBe(other)

@@ -4,8 +4,8 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { pidAt, user } from "../../support/Daemon.ts"
 import { expectError, expectUnreachable } from "../../support/Expectations.ts"
+import { freePorts } from "../../support/Listening.ts"
 import { bin, start, temporaryFolder } from "../../support/Programs.ts"
-import { freePort } from "../../support/Sockets.ts"
 
 const ensure = "ensure --app a --instance b --service web"
 
@@ -45,7 +45,7 @@ describe.skipIf(process.getuid?.() !== 0)("a user without a home (as root: with 
   const stranger = Effect.gen(function* () {
     const folder = yield* temporaryFolder
     chmodSync(folder, 0o777)
-    const port = yield* freePort
+    const port = yield* freePorts(1)
     const env = { PORT_SERVER_ADDR: `127.0.0.1:${port}` }
     const run = (program: string, args: string, extra: Readonly<Record<string, string>> = {}) =>
       start("setpriv", ["--reuid=42424", "--regid=42424", "--clear-groups", program, ...args.split(" ")], {

@@ -13,7 +13,7 @@ import {
 import { expectError } from "../../support/Expectations.ts"
 import { freePorts, hasIpv6, listen } from "../../support/Listening.ts"
 import { portctl, startServer } from "../../support/Programs.ts"
-import { type Answer, call, callOnOneConnection } from "../../support/Wire.ts"
+import { type Answer, callOnOneConnection } from "../../support/Wire.ts"
 
 const suffix = noDescriptorLimits === undefined ? "" : ` (skipped: ${noDescriptorLimits})`
 const test = noDescriptorLimits === undefined ? it.scopedLive : it.scopedLive.skip
@@ -29,7 +29,10 @@ const expectUnreadable = (answer: Answer) => {
   expect(answer.headers["retry-after"]).toBe("1")
 }
 
-/** A server whose first two ports are listened on, one a family, and which holds a stale allocation. */
+/**
+ * A server whose first two ports are listened on, one a family, and which holds a stale allocation. What asks
+ * it has one connection: one that the server is about to close would leave it one more descriptor.
+ */
 const setup = Effect.gen(function* () {
   const first = yield* freePorts(4)
   const server = yield* startServer({ args: ["--range", `${first}-${first + 3}`], probe: true })
@@ -38,9 +41,10 @@ const setup = Effect.gen(function* () {
   const folder = join(server.home, "project")
   yield* Effect.promise(() => mkdir(folder))
   const services = [{ service: "web" }]
-  yield* call(server.port, "POST", "/v1/ensure", { app: "stale", instance: "dev", path: folder, services })
+  const ask = yield* callOnOneConnection
+  yield* ask(server.port, "POST", "/v1/ensure", { app: "stale", instance: "dev", path: folder, services })
   yield* Effect.promise(() => rmdir(folder))
-  return { first, server }
+  return { ask, first, server }
 })
 
 describe("a server that can open no more files", () => {
@@ -50,8 +54,7 @@ describe("a server that can open no more files", () => {
   ] as const) {
     test(`reads ${title}: allocates nothing by itself, prunes nothing, lists no listeners, and recovers${suffix}`, () =>
       Effect.gen(function* () {
-        const { first, server } = yield* setup
-        const ask = yield* callOnOneConnection
+        const { ask, first, server } = yield* setup
         const stale = (yield* ask(server.port, "GET", "/v1/allocations")).json
         expect(stale).toMatchObject([{ app: "stale", port: first + 2 }])
         yield* leaveDescriptors(server.pid, left)
@@ -93,8 +96,8 @@ describe("a server that can open no more files", () => {
     Effect.gen(function* () {
       const server = yield* startServer({ args: ["--range", "20000-20999"] })
       const allocations = Array.from({ length: 600 }, (_, index) => ({ ...owner, port: 20_000 + index }))
-      yield* call(server.port, "POST", "/v1/import", { version: 1, allocations })
       const ask = yield* callOnOneConnection
+      yield* ask(server.port, "POST", "/v1/import", { version: 1, allocations })
       expect((yield* ask(server.port, "GET", "/v1/allocations")).json).toHaveLength(600)
       yield* leaveDescriptors(server.pid, 0)
       const answer = yield* ask(server.port, "GET", "/v1/allocations")

@@ -17,8 +17,8 @@ import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { expectClean, expectError } from "../../support/Expectations.ts"
+import { freePorts } from "../../support/Listening.ts"
 import { bin, start, temporaryFolder } from "../../support/Programs.ts"
-import { freePort } from "../../support/Sockets.ts"
 import { call } from "../../support/Wire.ts"
 
 const modeOf = (file: string) => statSync(file).mode & 0o777
@@ -52,7 +52,7 @@ const says = (folder: string, text: string): boolean => {
 /** Let a server with a log listen, answer and stop. */
 const served = (folder: string, ...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const port = yield* freePort
+    const port = yield* freePorts(1)
     const all = ["--port", String(port), "--db", join(folder, "ports.db"), "--log", "server.log", ...args]
     const running = yield* start(bin.portServer, all, { env: { HOME: folder }, cwd: folder })
     yield* Effect.sync(() => says(folder, `:${port},`)).pipe(
