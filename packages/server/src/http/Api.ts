@@ -1,6 +1,5 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import * as HttpRouter from "@effect/platform/HttpRouter"
-import * as HttpServer from "@effect/platform/HttpServer"
+import type * as HttpServer from "@effect/platform/HttpServer"
 import type { ListFilter } from "@port-server/domain/Allocation"
 import { PortServerApi } from "@port-server/domain/api/PortServerApi"
 import { usualEventPage } from "@port-server/domain/Event"
@@ -83,12 +82,5 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
 
 /** The API of port-server on the {@link HttpServer.HttpServer}. */
 export const HttpLive = HttpApiBuilder.serve().pipe(
-  Layer.provide(ErrorMiddleware),
-  Layer.provide(HttpApiBuilder.api(PortServerApi)),
-  Layer.provide(Handlers),
-  Layer.provide(StaticFilesLive),
-  Layer.provide([EventStream.Default, LongLists.Default, LargeRequests.Default]),
-  Layer.provide(HttpServer.layerContext),
-  // The router would take a longer path parameter for an unknown path; which ones are valid is up to the schema.
-  Layer.provide(HttpRouter.setRouterConfig({ maxParamLength: Number.POSITIVE_INFINITY }))
+  Layer.provide([HttpApiBuilder.api(PortServerApi).pipe(Layer.provide(Handlers)), ErrorMiddleware, StaticFilesLive])
 )

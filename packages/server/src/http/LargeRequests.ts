@@ -58,6 +58,5 @@ export class LargeRequests extends Effect.Service<LargeRequests>()("@port-server
       takeIf: <A, E, R>(isLarge: boolean, kind: Kind, work: Effect.Effect<A, E, R>) =>
         isLarge || unsent.isFull ? take(kind, work) : work
     } as const
-  }),
-  dependencies: [PendingBytes.Default]
+  })
 }) {}

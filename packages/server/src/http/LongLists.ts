@@ -73,6 +73,5 @@ export class LongLists extends Effect.Service<LongLists>()("@port-server/server/
       get: (filter: ListFilter) =>
         Effect.acquireRelease(join(filter), leave).pipe(Effect.flatMap(({ parts }) => Deferred.await(parts)))
     } as const
-  }),
-  dependencies: [LargeRequests.Default, PendingBytes.Default]
+  })
 }) {}

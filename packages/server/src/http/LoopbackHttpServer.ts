@@ -72,69 +72,70 @@ const acceptFor = (server: Server, onAccept: (socket: Socket) => void) =>
  * the API, and every error in the API's JSON form, also where Node's parser refuses. `NodeHttpServer` of
  * @effect/platform-node writes to a response without knowing whether the parser's error handler has.
  */
-export const layer: Layer.Layer<HttpServer.HttpServer, StartError, ServerConfig | Reachability> = Layer.scoped(
-  HttpServer.HttpServer,
-  Effect.gen(function* () {
-    const config = yield* ServerConfig
-    const reachability = yield* Reachability
-    const pending = yield* PendingBytes
-    const tokens = yield* tokenAccess(config.allowHosts)
-    const server = yield* Effect.acquireRelease(
-      Effect.sync(() => createServer(limits)),
-      close
-    )
-    server.maxHeadersCount = maxHeadersCount
-    server.timeout = socketTimeout
-    // Known by the socket object: not by what a request claims, nor by an address that a closed socket has lost.
-    const privateSockets = new WeakSet<object>()
-    const socketServer = yield* acceptFor(server, (socket) => privateSockets.add(socket))
-    const access: Access = { isPrivate: ({ socket }) => privateSockets.has(socket), ...tokens }
-    let handle = RequestHandler.refusing(starting)
-    let runtime = yield* Effect.runtime<never>()
-    const connections = new Connections(server, {
-      waiting: new WaitingCount(),
-      unsent: pending.unsent,
-      handle: (exchange, connection) => handle(exchange, connection),
-      report: (error, requestLine) => Runtime.runFork(runtime, logBug(requestLine, Cause.die(error)))
-    })
-    const onRequest = (request: IncomingMessage, response: ServerResponse) =>
-      connections.with(request.socket, (connection) => connection.accept(request, response))
-    server.on("request", onRequest).on("checkContinue", onRequest).on("checkExpectation", onRequest)
-    server.on("clientError", (error, socket) => connections.reject(socket, parserError(error)))
-    server.on("connect", (request, socket) =>
-      connections.reject(socket, checkHostAndOrigin(request, access) ?? notForTunnels)
-    )
-    const port = yield* listen(server, config.port)
-    return HttpServer.make({
-      address: { _tag: "TcpAddress", hostname: serverHost, port },
-      serve: (app) =>
-        Effect.gen(function* () {
-          const isStopping = yield* Deferred.make<void>()
-          runtime = yield* Effect.runtime<never>()
-          const routes = new RouteTable(documents.keys())
-          handle = RequestHandler.make({
-            access,
-            app,
-            pending,
-            routes,
-            runtime,
-            stopping: Deferred.await(isStopping)
-          })
-          yield* Effect.addFinalizer(() =>
-            Effect.gen(function* () {
-              handle = RequestHandler.refusing(stopping)
-              yield* Deferred.succeed(isStopping, undefined)
-              yield* drain(server, socketServer, connections)
+export const layer: Layer.Layer<HttpServer.HttpServer, StartError, ServerConfig | Reachability | PendingBytes> =
+  Layer.scoped(
+    HttpServer.HttpServer,
+    Effect.gen(function* () {
+      const config = yield* ServerConfig
+      const reachability = yield* Reachability
+      const pending = yield* PendingBytes
+      const tokens = yield* tokenAccess(config.allowHosts)
+      const server = yield* Effect.acquireRelease(
+        Effect.sync(() => createServer(limits)),
+        close
+      )
+      server.maxHeadersCount = maxHeadersCount
+      server.timeout = socketTimeout
+      // Known by the socket object: not by what a request claims, nor by an address that a closed socket has lost.
+      const privateSockets = new WeakSet<object>()
+      const socketServer = yield* acceptFor(server, (socket) => privateSockets.add(socket))
+      const access: Access = { isPrivate: ({ socket }) => privateSockets.has(socket), ...tokens }
+      let handle = RequestHandler.refusing(starting)
+      let runtime = yield* Effect.runtime<never>()
+      const connections = new Connections(server, {
+        waiting: new WaitingCount(),
+        unsent: pending.unsent,
+        handle: (exchange, connection) => handle(exchange, connection),
+        report: (error, requestLine) => Runtime.runFork(runtime, logBug(requestLine, Cause.die(error)))
+      })
+      const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+        connections.with(request.socket, (connection) => connection.accept(request, response))
+      server.on("request", onRequest).on("checkContinue", onRequest).on("checkExpectation", onRequest)
+      server.on("clientError", (error, socket) => connections.reject(socket, parserError(error)))
+      server.on("connect", (request, socket) =>
+        connections.reject(socket, checkHostAndOrigin(request, access) ?? notForTunnels)
+      )
+      const port = yield* listen(server, config.port)
+      return HttpServer.make({
+        address: { _tag: "TcpAddress", hostname: serverHost, port },
+        serve: (app) =>
+          Effect.gen(function* () {
+            const isStopping = yield* Deferred.make<void>()
+            runtime = yield* Effect.runtime<never>()
+            const routes = new RouteTable(documents.keys())
+            handle = RequestHandler.make({
+              access,
+              app,
+              pending,
+              routes,
+              runtime,
+              stopping: Deferred.await(isStopping)
             })
-          )
-          // With the database, so that it is there only for what can be asked.
-          yield* UnixSocket.listen(socketServer, config.socket).pipe(
-            Effect.tap((hasPath) => Effect.sync(() => reachability.addSocket(config.socket, hasPath))),
-            Effect.catchAll(({ message }) =>
-              Effect.logWarning(`not listening on the socket ${config.socket}, only on TCP: ${message}`)
+            yield* Effect.addFinalizer(() =>
+              Effect.gen(function* () {
+                handle = RequestHandler.refusing(stopping)
+                yield* Deferred.succeed(isStopping, undefined)
+                yield* drain(server, socketServer, connections)
+              })
             )
-          )
-        })
+            // With the database, so that it is there only for what can be asked.
+            yield* UnixSocket.listen(socketServer, config.socket).pipe(
+              Effect.tap((hasPath) => Effect.sync(() => reachability.addSocket(config.socket, hasPath))),
+              Effect.catchAll(({ message }) =>
+                Effect.logWarning(`not listening on the socket ${config.socket}, only on TCP: ${message}`)
+              )
+            )
+          })
+      })
     })
-  })
-).pipe(Layer.provide(PendingBytes.Default))
+  )

@@ -137,6 +137,5 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
 
 /** The sockets that hold ports of this machine right now. */
 export class Listeners extends Effect.Service<Listeners>()("@port-server/server/listeners/Listeners", {
-  scoped: Effect.flatMap(source, make),
-  dependencies: [ContainerEngine.Default]
+  scoped: Effect.flatMap(source, make)
 }) {}

@@ -73,6 +73,5 @@ export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-serv
         if (identity !== undefined) yield* Effect.timeoutOption(Fiber.await(looking), patience)
       })
     } as const
-  }),
-  dependencies: [AllocationRepository.Default, FolderProbe.Default]
+  })
 }) {}

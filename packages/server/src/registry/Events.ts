@@ -114,6 +114,5 @@ export class Events extends Effect.Service<Events>()("@port-server/server/regist
         return start === undefined ? Stream.concat(Stream.succeed(begin), news) : news
       })
     } as const
-  }),
-  dependencies: [EventRepository.Default, ListenerChanges.Default]
+  })
 }) {}

@@ -102,6 +102,5 @@ export class Imports extends Effect.Service<Imports>()("@port-server/server/regi
         return { imported: 0, unchanged: 0 }
       })
     } as const
-  }),
-  dependencies: [Registry.Default]
+  })
 }) {}

@@ -74,6 +74,5 @@ export class ListenerChanges extends Effect.Service<ListenerChanges>()("@port-se
       /** Something is put in whenever that changes. */
       changes
     } as const
-  }),
-  dependencies: [Registry.Default]
+  })
 }) {}

@@ -57,6 +57,5 @@ export class MovedFolders extends Effect.Service<MovedFolders>()("@port-server/s
         )
       })
     } as const
-  }),
-  dependencies: [AllocationRepository.Default, FolderProbe.Default]
+  })
 }) {}

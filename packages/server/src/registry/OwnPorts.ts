@@ -36,6 +36,5 @@ export class OwnPorts extends Effect.Service<OwnPorts>()("@port-server/server/re
         return result
       })
     } as const
-  }),
-  dependencies: [PortAllocator.Default, Listeners.Default, SocketProjects.Default]
+  })
 }) {}

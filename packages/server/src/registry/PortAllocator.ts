@@ -46,6 +46,5 @@ export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server
       /** What is to be done before the write transaction begins. */
       picker: Effect.map(probe ? listeners.availability : unprobed, pickerOf)
     } as const
-  }),
-  dependencies: [Listeners.Default]
+  })
 }) {}

@@ -188,6 +188,5 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         }
       })
     } as const
-  }),
-  dependencies: [AllocationRepository.Default, OwnPorts.Default, EnsuredFolders.Default, FolderProbe.Default]
+  })
 }) {}

@@ -94,6 +94,5 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
           return result
         }).pipe(Effect.scoped)
     } as const
-  }),
-  dependencies: [AllocationRepository.Default, EnsuredFolders.Default, FolderProbe.Default, Listeners.Default]
+  })
 }) {}

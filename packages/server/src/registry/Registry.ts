@@ -168,6 +168,5 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
       /** Release the allocations that match the filter, and the blocks that begin with them; returns how many there were. */
       releaseMatching: (filter: ReleaseFilter) => store.write<number, never>((write) => write.remove(filter))
     } as const
-  }),
-  dependencies: [AllocationRepository.Default, PortAllocator.Default, Listeners.Default, SocketProjects.Default]
+  })
 }) {}

@@ -139,6 +139,5 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
           return (yield* withProjects(all, moved)).map(({ reserving: _reserving, ...port }) => port)
         })
     } as const
-  }),
-  dependencies: [AllocationRepository.Default, FolderProbe.Default, MovedFolders.Default]
+  })
 }) {}

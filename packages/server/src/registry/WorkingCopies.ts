@@ -22,6 +22,5 @@ export class WorkingCopies extends Effect.Service<WorkingCopies>()("@port-server
         })
       })
     } as const
-  }),
-  dependencies: [AllocationRepository.Default, FolderProbe.Default]
+  })
 }) {}

@@ -171,7 +171,6 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
             Effect.catchTag(Queries.list(reader, snapshot, filter), "SqlError", readError(reader))
           )
       } as const
-    }),
-    dependencies: [Database.Default]
+    })
   }
 ) {}

@@ -21,6 +21,5 @@ export class EventRepository extends Effect.Service<EventRepository>()("@port-se
 
         commits
       }) as const
-  ),
-  dependencies: [AllocationRepository.Default]
+  )
 }) {}

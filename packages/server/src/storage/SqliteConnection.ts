@@ -52,7 +52,7 @@ export const connect = Effect.fnUntraced(
     return connection
   },
   whileLocked,
-  Effect.provide(Reactivity.layer)
+  Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make)
 )
 
 /** Asserts the settings that durability depends on. SQLite may change them until the connection has written. */
