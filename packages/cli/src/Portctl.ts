@@ -15,24 +15,22 @@ import * as Transport from "./client/Transport.ts"
 import { type SettingsUnusable, unavailable } from "./errors/ServerErrors.ts"
 import { usualAddress } from "./settings/UsualAddress.ts"
 
-/** The client of the usual address. What a recovery needs is loaded only when a request fails. */
+/**
+ * The client of the usual address. What a recovery needs is loaded only when a request fails. One layer: each takes a
+ * short program 70 steps of Effect.
+ */
 const client = (recovery: "awaitRestart" | "autostart") => (command: string) =>
-  Layer.unwrapEffect(
-    Effect.map(usualAddress, (address) =>
-      PortServerClient.over(address, Duration.infinity).pipe(
-        Layer.provide(
-          ResilientHttpClient.layer(address, (error) =>
-            Effect.flatMap(
-              Effect.promise(() => import("./server/Autostart.ts")),
-              (module) => module[recovery](address)(error)
-            )
-          )
-        ),
-        Layer.provide(ClientHeader.layer(command)),
-        Layer.provide(OwnServer.layer(address)),
-        Layer.provide(Transport.layer(address))
-      )
-    )
+  Layer.effect(
+    PortServerClient,
+    Effect.map(usualAddress, (address) => {
+      const recover: ResilientHttpClient.Recovery = (error) =>
+        Effect.flatMap(
+          Effect.promise(() => import("./server/Autostart.ts")),
+          (module) => module[recovery](address)(error)
+        )
+      const own = ClientHeader.make(command, OwnServer.make(address, Transport.make(address)))
+      return PortServerClient.over(address, ResilientHttpClient.make(address, recover, own), Duration.infinity)
+    })
   )
 
 const misuse = { 2: "The command line is wrong" }

@@ -2,8 +2,6 @@ import { userInfo } from "node:os"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { clientHeader, maxClientBytes } from "@port-server/domain/ClientHeader"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -57,12 +55,6 @@ const headerOf = (command: string): string => {
   return short.length <= maxClientBytes ? short : asciiJson({ command })
 }
 
-/** The {@link HttpClient.HttpClient} below, which says with each request which command of portctl it is for. */
-export const layer = (command: string): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
-  Layer.effect(
-    HttpClient.HttpClient,
-    Effect.map(
-      HttpClient.HttpClient,
-      HttpClient.mapRequest((request) => HttpClientRequest.setHeader(request, clientHeader, headerOf(command)))
-    )
-  )
+/** A client that says with each request which command of portctl it is for. */
+export const make = (command: string, client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.mapRequest(client, (request) => HttpClientRequest.setHeader(request, clientHeader, headerOf(command)))

@@ -3,7 +3,6 @@ import type { Allocation, AllocationFilter } from "@port-server/domain/Allocatio
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { usualAddress } from "../settings/UsualAddress.ts"
 import * as OwnServer from "./OwnServer.ts"
 import * as Transport from "./Transport.ts"
@@ -28,19 +27,11 @@ const known: Readonly<Record<string, Known>> = {
   }
 }
 
-const client = Layer.unwrapEffect(
-  Effect.map(usualAddress, (address) =>
-    PortServerClient.over(address).pipe(
-      Layer.provide(OwnServer.layer(address)),
-      Layer.provide(Transport.layer(address))
-    )
-  )
-)
-
 const allocations = (selector: AllocationFilter) =>
-  Effect.flatMap(PortServerClient, (client) => client.list(selector)).pipe(
+  Effect.flatMap(usualAddress, (address) =>
+    PortServerClient.over(address, OwnServer.make(address, Transport.make(address))).list(selector)
+  ).pipe(
     Effect.timeout(patience),
-    Effect.provide(client),
     Effect.orElseSucceed((): ReadonlyArray<Allocation> => [])
   )
 

@@ -36,8 +36,7 @@ const isAboutListeners = ({ method, url }: HttpClientRequest): boolean => {
 export const noted = (address: Address, client: HttpClient.HttpClient): HttpClient.HttpClient => {
   let isDue = true
   const note = isServerElsewhere.pipe(
-    Effect.provide(PortServerClient.over(address)),
-    Effect.provideService(HttpClient.HttpClient, client),
+    Effect.provideService(PortServerClient, PortServerClient.over(address, client)),
     Effect.flatMap((elsewhere) =>
       elsewhere
         ? Console.error(

@@ -3,7 +3,6 @@ import { RequestError } from "@effect/platform/HttpClientError"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { type Address, isSocketAddress, type ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { ServerUnusable } from "../errors/ServerErrors.ts"
 import { listenerUid } from "../platform/ListenerOwner.ts"
 import * as User from "../platform/User.ts"
@@ -19,28 +18,21 @@ export const foreign = (address: ServerAddress, user: string): ServerUnusable =>
 const foreignUser = Effect.fnUntraced(function* (address: ServerAddress, client: HttpClient.HttpClient) {
   const uid = listenerUid(address.port)
   if (uid === undefined ? process.platform === "linux" : User.isOwnUid(uid)) return undefined
-  return yield* Effect.flatMap(PortServerClient, (server) => server.server()).pipe(
-    Effect.provide(PortServerClient.over(address)),
-    Effect.provideService(HttpClient.HttpClient, client),
-    Effect.map(({ user = String(uid) }) => (User.isOwnName(user) ? undefined : user)),
-    // What is no port-server is the error of the request itself.
-    Effect.orElseSucceed(() => undefined)
-  )
+  return yield* PortServerClient.over(address, client)
+    .server()
+    .pipe(
+      Effect.map(({ user = String(uid) }) => (User.isOwnName(user) ? undefined : user)),
+      // What is no port-server is the error of the request itself.
+      Effect.orElseSucceed(() => undefined)
+    )
 })
 
-/** The {@link HttpClient.HttpClient} below, which refuses a server of another user unless the address was chosen. */
-export const layer = (address: Address): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
-  Layer.effect(
-    HttpClient.HttpClient,
-    Effect.map(HttpClient.HttpClient, (client) =>
-      isChosen(address) || isSocketAddress(address)
-        ? client
-        : HttpClient.transform(client, (send, request) =>
-            Effect.flatMap(foreignUser(address, client), (user) =>
-              user === undefined
-                ? send
-                : new RequestError({ request, reason: "Transport", cause: foreign(address, user) })
-            )
-          )
-    )
-  )
+/** A client that refuses a server of another user, unless the address was chosen. */
+export const make = (address: Address, client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  isChosen(address) || isSocketAddress(address)
+    ? client
+    : HttpClient.transform(client, (send, request) =>
+        Effect.flatMap(foreignUser(address, client), (user) =>
+          user === undefined ? send : new RequestError({ request, reason: "Transport", cause: foreign(address, user) })
+        )
+      )

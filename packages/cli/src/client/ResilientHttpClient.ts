@@ -5,7 +5,6 @@ import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type { Address } from "@port-server/domain/ServerAddress"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { ServerUnusable } from "../errors/ServerErrors.ts"
 
 /**
@@ -32,7 +31,7 @@ const isIdempotent = ({ method, url }: HttpClientRequest): boolean =>
 type Response = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError>
 
 /** A client that sends a request again when the server was not there, or went away, and that is safe. */
-const resilient = (client: HttpClient.HttpClient, address: Address, recover: Recovery): HttpClient.HttpClient =>
+export const make = (address: Address, recover: Recovery, client: HttpClient.HttpClient): HttpClient.HttpClient =>
   HttpClient.transform(client, (send, request) => {
     const attempt = Effect.timeoutFail(send, {
       duration: requestTimeout,
@@ -60,13 +59,3 @@ const resilient = (client: HttpClient.HttpClient, address: Address, recover: Rec
       }
     })
   })
-
-/** The {@link HttpClient.HttpClient} below, made resilient. */
-export const layer = (
-  address: Address,
-  recover: Recovery
-): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
-  Layer.effect(
-    HttpClient.HttpClient,
-    Effect.map(HttpClient.HttpClient, (client) => resilient(client, address, recover))
-  )

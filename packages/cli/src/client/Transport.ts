@@ -7,7 +7,6 @@ import { type Address, defaultAddress, isSocketAddress } from "@port-server/doma
 import type { SocketAddress } from "@port-server/domain/SocketAddress"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { isChosen } from "../settings/UsualAddress.ts"
 import * as OtherNetwork from "./OtherNetwork.ts"
@@ -54,18 +53,12 @@ const withSocket = (address: Address, tcp: HttpClient.HttpClient): HttpClient.Ht
   })
 }
 
-const directTo = (address: Address): HttpClient.HttpClient =>
+/** The HTTP client that reaches what is at that very address. */
+export const directTo = (address: Address): HttpClient.HttpClient =>
   isSocketAddress(address) ? NodeHttpClient.make(address.path) : withHeaders(address, NodeHttpClient.make())
 
-const clientOf = (address: Address): HttpClient.HttpClient => {
+/** The HTTP client that reaches the server at an address. */
+export const make = (address: Address): HttpClient.HttpClient => {
   if (isSocketAddress(address) || !isLoopbackHost(address.host)) return OtherNetwork.noted(address, directTo(address))
   return isChosen(address) ? directTo(address) : withSocket(address, directTo(address))
 }
-
-/** The HTTP client that reaches the server at an address. */
-export const layer = (address: Address): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.sync(HttpClient.HttpClient, () => clientOf(address))
-
-/** The HTTP client that reaches what is at that very address. */
-export const exactly = (address: Address): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.sync(HttpClient.HttpClient, () => directTo(address))

@@ -9,9 +9,7 @@ import { type Check, ok, warning } from "./Check.ts"
 
 /** What the server at an address knows of the container engine. */
 export const engineCheck = (address: Address): Effect.Effect<Check> =>
-  Effect.flatMap(PortServerClient, (client) => client.containers()).pipe(
-    Effect.provide(PortServerClient.over(address)),
-    Effect.provide(Transport.layer(address)),
+  Effect.suspend(() => PortServerClient.over(address, Transport.make(address)).containers()).pipe(
     Effect.map(({ containers, engine: { error = "", kind, socket, status } }) => {
       if (status === "none")
         return ok("engine", "no container engine responds; portctl config set engine says where one is")

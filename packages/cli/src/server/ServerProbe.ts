@@ -6,7 +6,6 @@ import type { Port } from "@port-server/domain/Port"
 import { type Address, isSocketAddress, ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { isElsewhere } from "../client/OtherNetwork.ts"
@@ -89,7 +88,7 @@ const statusOf = (address: Address, { code = "", isRefused }: ServerUnreachable)
 /** What responds at the address now. */
 export const probe = (address: Address): Effect.Effect<ServerStatus> =>
   Effect.gen(function* () {
-    const client = yield* PortServerClient
+    const client = PortServerClient.over(address, Transport.directTo(address), patience)
     const foreign = (message: string): ServerStatus => ({ _tag: "NotPortServer", message })
     const old = `the port-server at ${address} is older than this portctl and cannot say which process it is: stop it by hand, then run portctl start`
     return yield* client.server().pipe(
@@ -115,7 +114,7 @@ export const probe = (address: Address): Effect.Effect<ServerStatus> =>
       }),
       Effect.catchAll(({ message }) => Effect.succeed<ServerStatus>({ _tag: "Unhealthy", message }))
     )
-  }).pipe(Effect.provide(PortServerClient.over(address, patience).pipe(Layer.provide(Transport.exactly(address)))))
+  })
 
 /** A server that responds by the own socket of one that there is no connection to, as in a sandbox. */
 const bySocket = (address: Address, status: ServerStatus) =>

@@ -6,7 +6,6 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Span from "@effect/cli/HelpDoc/Span"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import { UsageError } from "../UsageError.ts"
 import * as Arguments from "./Arguments.ts"
 import type { Command } from "./Command.ts"
@@ -28,19 +27,6 @@ const messageOf = (doc: HelpDoc.HelpDoc): string => {
   return Span.isText(span) ? span.value : ""
 }
 
-/** A command below the words that lead to it. */
-const below = <R>(words: ReadonlyArray<string>, { descriptor }: Command<R>): Command<R>["descriptor"] =>
-  words.reduceRight(
-    (child, name) =>
-      Descriptor.make(name).pipe(
-        Descriptor.withSubcommands([["command", child]]),
-        Descriptor.map(({ subcommand }) =>
-          Option.match(subcommand, { onNone: () => Effect.void, onSome: ([, work]) => work })
-        )
-      ),
-    descriptor
-  )
-
 /** What the arguments ask of a command. @param path the words that lead to it, from the program's name on */
 export const parse = <R>(
   path: ReadonlyArray<string>,
@@ -50,7 +36,7 @@ export const parse = <R>(
   Arguments.normalize([...command.parameters, ...builtIns], args, path.join(" ")).pipe(
     Effect.mapError((message) => new UsageError({ message })),
     Effect.flatMap((words) =>
-      Descriptor.parse(below(path.slice(0, -1), command), [...path, ...words], config).pipe(
+      Descriptor.parse(command.descriptor, [command.name, ...words], config).pipe(
         Effect.mapError(({ error }) => new UsageError({ message: messageOf(error) }))
       )
     ),

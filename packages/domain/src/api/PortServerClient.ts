@@ -1,5 +1,5 @@
 import * as HttpApiClient from "@effect/platform/HttpApiClient"
-import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -29,7 +29,7 @@ const requestTimeout = Duration.seconds(10)
  */
 export class PortServerClient extends Effect.Service<PortServerClient>()("@port-server/domain/api/PortServerClient", {
   effect: Effect.flatMap(addressFromEnv, (address) =>
-    Effect.flatMap(clientFor(address), (client) => make(address, client))
+    Effect.map(clientFor(address), (client) => make(address, client, requestTimeout))
   )
 }) {
   /**
@@ -41,42 +41,39 @@ export class PortServerClient extends Effect.Service<PortServerClient>()("@port-
     address: Address,
     timeout: Duration.DurationInput = requestTimeout
   ): Layer.Layer<PortServerClient, never, HttpClient.HttpClient> {
-    return layer(address, clientFor(address), timeout)
+    return Layer.effect(
+      PortServerClient,
+      Effect.map(clientFor(address), (client) => PortServerClient.over(address, client, timeout))
+    )
   }
 
-  /** The same, of a server that the `HttpClient` itself reaches, whatever its address is. */
+  /** The same, of a server that `client` reaches, whatever its address is. */
   static over(
     address: Address,
+    client: HttpClient.HttpClient,
     timeout: Duration.DurationInput = requestTimeout
-  ): Layer.Layer<PortServerClient, never, HttpClient.HttpClient> {
-    return layer(address, HttpClient.HttpClient, timeout)
+  ): PortServerClient {
+    return new PortServerClient(make(address, client, timeout))
   }
 }
 
-const layer = (
-  address: Address,
-  client: Effect.Effect<HttpClient.HttpClient, never, HttpClient.HttpClient>,
-  timeout: Duration.DurationInput
-) =>
-  Layer.effect(
-    PortServerClient,
-    Effect.flatMap(client, (httpClient) =>
-      Effect.map(make(address, httpClient, timeout), (calls) => new PortServerClient(calls))
-    )
-  )
+/** An endpoint, loaded and derived when it is first called: a short program calls one of them. */
+const lazy = <Module, Send>(
+  load: () => Promise<Module>,
+  derive: (module: Module) => Effect.Effect<Send>
+): Effect.Effect<Send> => {
+  let derived: Send | undefined
+  const derivation = Effect.tap(Effect.flatMap(Effect.promise(load), derive), (send) => {
+    derived = send
+  })
+  return Effect.suspend(() => (derived === undefined ? derivation : Effect.succeed(derived)))
+}
 
-const make = Effect.fnUntraced(function* (
-  address: Address,
-  client: HttpClient.HttpClient,
-  timeout: Duration.DurationInput = requestTimeout
-) {
+const make = (address: Address, client: HttpClient.HttpClient, timeout: Duration.DurationInput) => {
   const { call, notPortServer, observe } = TypedCalls.make(address, timeout)
   const httpClient = observe(client)
   const options = { group: "registry", httpClient, baseUrl: address.url } as const
-  /** An endpoint, loaded and derived when it is first called: a short program calls one of them. */
-  const lazy = <Module, Send>(load: () => Promise<Module>, derive: (module: Module) => Effect.Effect<Send>) =>
-    Effect.cached(Effect.flatMap(Effect.promise(load), derive))
-  const endpoints = yield* Effect.all({
+  const endpoints = {
     health: lazy(
       () => import("./endpoints/Health.ts"),
       ({ health }) => HttpApiClient.endpoint(only(health), { ...options, endpoint: "health" })
@@ -130,7 +127,7 @@ const make = Effect.fnUntraced(function* (
       () => import("./endpoints/Import.ts"),
       ({ importAll }) => HttpApiClient.endpoint(only(importAll), { ...options, endpoint: "import" })
     )
-  })
+  }
 
   return {
     /** Where this client's server listens. */
@@ -195,4 +192,4 @@ const make = Effect.fnUntraced(function* (
     releaseMatching: (selector: ReleaseFilter) =>
       call(Effect.flatMap(endpoints.releaseMatching, (send) => send({ payload: selector })))
   } as const
-})
+}

@@ -1,9 +1,10 @@
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
+import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -26,6 +27,7 @@ const unknownField = /unknown field ("[^"]*")/
 
 /** What the calls of a client have in common: everything that can go wrong on the way is an error a caller can act on. */
 export const make = (address: Address, timeout: Duration.DurationInput) => {
+  const isBounded = Duration.isFinite(Duration.decode(timeout))
   const unreachable = (cause?: unknown) => {
     const code = errorCode(cause)
     return new ServerUnreachable({ address: address.toString(), cause, ...(code === "" ? {} : { code }) })
@@ -83,7 +85,7 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
         return errorCode(error.cause).startsWith("HPE_") ? unreadable() : unreachable(error.cause)
       }),
       Effect.locally(answered, 0),
-      Effect.timeoutFail({ duration: timeout, onTimeout: () => unreachable() })
+      isBounded ? Effect.timeoutFail({ duration: timeout, onTimeout: () => unreachable() }) : identity
     )
 
   /** Retries for up to 5 s while the server responds that it is starting or stopping. */
