@@ -14,6 +14,11 @@ import * as PortBindings from "./PortBindings.ts"
 /** How long a look may wait for an engine, in ms. */
 const patience = 300
 
+/** It is waited in parts: one in which this process was busy with others counts as no longer than it was to be. */
+const parts = 10
+
+const outOfPatience = Effect.repeatN(Effect.sleep(patience / parts), parts - 1)
+
 /** How long it is remembered that no engine answered in time, in ms. */
 const memory = 1_000
 
@@ -113,7 +118,7 @@ export class ContainerEngine extends Effect.Service<ContainerEngine>()(
           asking = { fiber: yield* Effect.forkIn(ask, scope), socket: "" }
         }
         const { fiber } = asking
-        const answer = yield* Effect.timeoutOption(Fiber.join(fiber), patience)
+        const answer = yield* Effect.raceFirst(Effect.asSome(Fiber.join(fiber)), Effect.as(outOfPatience, Option.none()))
         if (Option.isSome(answer)) return answer.value
         // When it was this process that was slow, its timers come before what it has received.
         yield* EventLoop.yieldToIO
