@@ -1,12 +1,8 @@
 import * as Schema from "effect/Schema"
+import { isLoopbackHost } from "./Loopback.ts"
 
 const form =
   /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]+\])$/i
-
-const loopback = /^(?:localhost|127\.0\.0\.1|\[::1\])$/i
-
-/** Whether a host is this machine by a name that needs no token. */
-export const isLoopbackHost = (host: string): boolean => loopback.test(host)
 
 const sentence = (host: string): string =>
   isLoopbackHost(host)

@@ -1,8 +1,8 @@
 import * as Schema from "effect/Schema"
 import { exact } from "./Allocation.ts"
-import { ProjectPath } from "./Ensure.ts"
 import { Name } from "./Name.ts"
 import { Port } from "./Port.ts"
+import { ProjectPath } from "./ProjectPath.ts"
 
 const savedTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
 

@@ -3,21 +3,7 @@ import { Allocation, exact } from "./Allocation.ts"
 import { blockFields, blockProblem, maxPorts, namesOf, portsFrom } from "./Block.ts"
 import { isWellFormed, NameField } from "./Name.ts"
 import { Port, RequestedPort } from "./Port.ts"
-
-/** Longest path of a folder, in UTF-16 units: Linux's `PATH_MAX`. */
-const maxPathLength = 4096
-
-const isAbsolute = /^(\/|[A-Za-z]:[\\/])/
-
-/** A project's folder: an absolute path. */
-export const ProjectPath = Schema.String.annotations({ message: () => "path must be a string" }).pipe(
-  Schema.filter(
-    (path) =>
-      (isAbsolute.test(path) && path.length <= maxPathLength && !path.includes("\0") && isWellFormed(path)) ||
-      "path must be the absolute path of a folder",
-    { identifier: "ProjectPath", description: "absolute path of the project's folder" }
-  )
-)
+import { maxPathLength, ProjectPath } from "./ProjectPath.ts"
 
 /**
  * A service that needs a port: exactly `port`, or `prefer` where that is free and another one where it is not, or, with

@@ -9,12 +9,11 @@ import { InvalidRequest } from "./CommonErrors.ts"
  * `ConfigError` whose message is the schema's sentence.
  */
 export const variable = <A>(name: string, schema: Schema.Schema<A, string>, fallback: A): Config.Config<A> => {
-  const decode = Schema.decodeEither(schema)
   return Config.string(name).pipe(
     Config.mapOrFail((text) =>
       text === ""
         ? Either.right(fallback)
-        : Either.mapLeft(decode(text), (error) =>
+        : Either.mapLeft(Schema.decodeEither(schema)(text), (error) =>
             ConfigError.InvalidData([], `${name}: ${InvalidRequest.fromParseError(error).message}`)
           )
     ),

@@ -4,7 +4,7 @@ import { Allocation } from "./Allocation.ts"
 import type { Block } from "./Block.ts"
 import { sentence, wire } from "./ErrorBody.ts"
 import { escapeControls } from "./Name.ts"
-import type { PortRange } from "./Port.ts"
+import type { PortRange } from "./PortRange.ts"
 
 export * from "./CommonErrors.ts"
 

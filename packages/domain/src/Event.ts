@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
-import { Allocation, exact, SelectorFromQuery } from "./Allocation.ts"
+import { Allocation, exact } from "./Allocation.ts"
+import { SelectorFromQuery } from "./AllocationFilter.ts"
 import { ListeningPort } from "./Listener.ts"
 import { NumberFromDigits } from "./Port.ts"
 

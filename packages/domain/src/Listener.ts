@@ -3,8 +3,9 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Allocation, exact } from "./Allocation.ts"
 import { Container } from "./Container.ts"
-import { ProjectPath } from "./Ensure.ts"
+import { maxListenersPorts } from "./ListenerSockets.ts"
 import { PortFromDigits } from "./Port.ts"
+import { ProjectPath } from "./ProjectPath.ts"
 
 const field = (description: string) => Schema.optionalWith(Schema.String.annotations({ description }), { exact: true })
 
@@ -109,9 +110,6 @@ export const ListeningPort = Schema.Struct({
 /** A port that a socket of this machine holds. */
 export type ListeningPort = typeof ListeningPort.Type
 
-/** Most ports that one question can be about. */
-export const maxListenersPorts = 256
-
 const portsMessage = `ports must be at most ${maxListenersPorts} ports like 3000,3001`
 
 const PortsFromText = Schema.transformOrFail(Schema.String, Schema.Array(Schema.Int), {
@@ -132,16 +130,3 @@ export const ListenersQuery = Schema.Struct({
 }).annotations({ identifier: "ListenersQuery", ...exact })
 /** Which listeners are meant. */
 export type ListenersQuery = typeof ListenersQuery.Type
-
-/** The removed folder that a process runs in, unless that has such a name: Linux writes a mark behind its path. */
-export const removedFolder = (cwd: string): string | undefined => {
-  const mark = " (deleted)"
-  return cwd.endsWith(mark) ? cwd.slice(0, -mark.length) : undefined
-}
-
-/** The sockets on a port, also from a server that knows only the first listener. */
-export const socketsOf = (port: {
-  readonly listener?: Listener
-  readonly listeners?: ReadonlyArray<PortSocket>
-}): ReadonlyArray<PortSocket> =>
-  port.listeners ?? (port.listener === undefined ? [] : [{ protocol: "tcp", state: "listening", ...port.listener }])

@@ -1,6 +1,4 @@
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { portRange } from "./Defaults.ts"
 
 /** Whether a number is a whole one of a range, both ends included. */
 export const isIntegerBetween = (low: number, high: number) => (value: number) =>
@@ -9,14 +7,14 @@ export const isIntegerBetween = (low: number, high: number) => (value: number) =
 /** A TCP or UDP port number that can be owned: an integer from 1 to 65535 (RFC 6335, section 6; 0 is reserved). */
 export const Port = Schema.Number.pipe(
   Schema.filter(isIntegerBetween(1, 65535)),
-  Schema.brand("Port"),
   Schema.annotations({
     identifier: "Port",
     description: "a port number",
-    examples: [Schema.decodeSync(Schema.Any)(5432)],
+    examples: [5432],
     jsonSchema: { type: "integer", minimum: 1, maximum: 65535 },
     message: () => ({ message: "port must be an integer from 1 to 65535", override: true })
-  })
+  }),
+  Schema.brand("Port")
 )
 /** A TCP or UDP port number that can be owned: an integer from 1 to 65535. */
 export type Port = typeof Port.Type
@@ -49,36 +47,6 @@ export const PortFromDigits = Schema.compose(NumberFromDigits, Port)
 
 /** {@link RequestedPort} written in digits. */
 export const RequestedPortFromDigits = Schema.compose(NumberFromDigits, RequestedPort)
-
-/** The ports that auto-assignment hands out, `first` to `last`, both included. */
-export class PortRange extends Schema.Class<PortRange>("PortRange")({ first: Port, last: Port }) {
-  override toString(): string {
-    return `${this.first}-${this.last}`
-  }
-}
-
-const rangeForm = /^([1-9][0-9]{0,4})-([1-9][0-9]{0,4})$/
-
-const rangeText = Schema.String.annotations({ jsonSchema: { type: "string", pattern: rangeForm.source } })
-
-/** {@link PortRange} written as `3000-9999`. */
-export const PortRangeFromText = Schema.transformOrFail(rangeText, Schema.typeSchema(PortRange), {
-  strict: true,
-  decode: (text, _, ast) => {
-    const [, first, last] = rangeForm.exec(text) ?? []
-    const [low, high] = [Number(first), Number(last)]
-    return Schema.is(Port)(low) && Schema.is(Port)(high) && low <= high
-      ? ParseResult.succeed(new PortRange({ first: low, last: high }))
-      : ParseResult.fail(
-          new ParseResult.Type(
-            ast,
-            text,
-            `range must be two ports like ${portRange.first}-${portRange.last}, the first not above the last`
-          )
-        )
-  },
-  encode: (range) => ParseResult.succeed(range.toString())
-})
 
 /**
  * Ports that browsers refuse to open. Source: the Fetch standard, section "Port blocking", "bad port"

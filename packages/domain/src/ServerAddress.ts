@@ -1,16 +1,16 @@
 import type * as Config from "effect/Config"
-import type * as Effect from "effect/Effect"
+import * as Data from "effect/Data"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { serverAddress } from "./Defaults.ts"
+import { serverAddress, serverHost, serverPort } from "./Defaults.ts"
 import { variable } from "./EnvConfig.ts"
 import { Port } from "./Port.ts"
-import { SocketAddress, SocketAddressFromText } from "./SocketAddress.ts"
+import { SocketAddress, socketAddressOf } from "./SocketAddress.ts"
 
 const form = /^(?:http:\/\/)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):([1-9][0-9]{0,4})\/?$/
 
 /** Where a port-server listens by TCP: a host name or address (IPv6 in brackets) and a TCP port. */
-export class ServerAddress extends Schema.Class<ServerAddress>("ServerAddress")({ host: Schema.String, port: Port }) {
+export class ServerAddress extends Data.Class<{ readonly host: string; readonly port: Port }> {
   override toString(): string {
     return `${this.host}:${this.port}`
   }
@@ -21,26 +21,14 @@ export class ServerAddress extends Schema.Class<ServerAddress>("ServerAddress")(
   }
 }
 
-const addressText = Schema.String.annotations({ jsonSchema: { type: "string", pattern: form.source } })
-
-/** {@link ServerAddress} written as `host:port`; `http://` in front of it is allowed. */
-export const ServerAddressFromText = Schema.transformOrFail(addressText, Schema.typeSchema(ServerAddress), {
-  strict: true,
-  decode: (text, _, ast) => {
-    const [, host, digits] = form.exec(text) ?? []
-    const port = Number(digits)
-    return host !== undefined && Schema.is(Port)(port)
-      ? ParseResult.succeed(new ServerAddress({ host, port }))
-      : ParseResult.fail(
-          new ParseResult.Type(
-            ast,
-            text,
-            `the address must be host:port like ${serverAddress}, not ${JSON.stringify(text)}`
-          )
-        )
-  },
-  encode: (address) => ParseResult.succeed(address.toString())
-})
+/** The address in `host:port`, in front of which `http://` is allowed, or the sentence that says why it is none. */
+const serverAddressOf = (text: string): ServerAddress | string => {
+  const [, host, digits] = form.exec(text) ?? []
+  const port = Number(digits)
+  return host !== undefined && Schema.is(Port)(port)
+    ? new ServerAddress({ host, port })
+    : `the address must be host:port like ${serverAddress}, not ${JSON.stringify(text)}`
+}
 
 /** Where a port-server listens. */
 export type Address = ServerAddress | SocketAddress
@@ -52,23 +40,24 @@ const anyText = Schema.String.annotations({
   jsonSchema: { type: "string", pattern: `${form.source}|^unix:(//)?/[^/]` }
 })
 
-const decodeSocket = ParseResult.decode(SocketAddressFromText)
-const decodeServer = ParseResult.decode(ServerAddressFromText)
-
 /** An {@link Address} as `host:port`, or `unix:/PATH`. */
 export const AddressFromText = Schema.transformOrFail(
   anyText,
-  Schema.Union(Schema.typeSchema(ServerAddress), Schema.typeSchema(SocketAddress)),
+  Schema.Union(Schema.instanceOf(ServerAddress), Schema.instanceOf(SocketAddress)),
   {
     strict: true,
-    decode: (text): Effect.Effect<Address, ParseResult.ParseIssue> =>
-      text.startsWith("unix:") ? decodeSocket(text) : decodeServer(text),
+    decode: (text, _, ast) => {
+      const found = text.startsWith("unix:") ? socketAddressOf(text) : serverAddressOf(text)
+      return typeof found === "string"
+        ? ParseResult.fail(new ParseResult.Type(ast, text, found))
+        : ParseResult.succeed(found)
+    },
     encode: (address) => ParseResult.succeed(address.toString())
   }
 )
 
 /** `127.0.0.1:51234` */
-export const defaultAddress: ServerAddress = Schema.decodeSync(ServerAddressFromText)(serverAddress)
+export const defaultAddress = new ServerAddress({ host: serverHost, port: Port.make(serverPort, true) })
 
 /** The address in `PORT_SERVER_ADDR`, or {@link defaultAddress}. */
 export const addressFromEnv: Config.Config<Address> = variable<Address>(

@@ -3,7 +3,7 @@ import { exact } from "./Allocation.ts"
 import { AllowedHosts } from "./AllowedHost.ts"
 import { serverAddress, settingsFile } from "./Defaults.ts"
 import { EngineChoice } from "./EngineChoice.ts"
-import { PortRangeFromText } from "./Port.ts"
+import { PortRangeFromText } from "./PortRange.ts"
 import { AddressFromText } from "./ServerAddress.ts"
 
 /** Where a running port-server serves the JSON Schema of the settings. */

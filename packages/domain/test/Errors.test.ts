@@ -11,7 +11,8 @@ import {
   StorageFull,
   StorageUnavailable
 } from "@port-server/domain/Errors"
-import { PortRangeFromText, RequestedPortFromDigits } from "@port-server/domain/Port"
+import { RequestedPortFromDigits } from "@port-server/domain/Port"
+import { PortRangeFromText } from "@port-server/domain/PortRange"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

@@ -1,14 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import {
-  Allocation,
-  AllocationFilter,
-  AllocationId,
-  AllocationIdFromDigits,
-  AllocationRequest,
-  isEmptyFilter,
-  ReleaseFilter,
-  SelectorFromQuery
-} from "@port-server/domain/Allocation"
+import { Allocation, AllocationId } from "@port-server/domain/Allocation"
+import { AllocationFilter, isEmptyFilter, ReleaseFilter, SelectorFromQuery } from "@port-server/domain/AllocationFilter"
+import { AllocationIdFromDigits, AllocationRequest } from "@port-server/domain/AllocationRequest"
 import { Health } from "@port-server/domain/api/Health"
 import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/Results"
 import {
@@ -20,15 +13,9 @@ import {
   StorageUnavailable
 } from "@port-server/domain/Errors"
 import { escapeControls } from "@port-server/domain/Name"
-import {
-  badPorts,
-  Port,
-  PortFromDigits,
-  PortRangeFromText,
-  RequestedPort,
-  RequestedPortFromDigits
-} from "@port-server/domain/Port"
-import { ServerAddressFromText } from "@port-server/domain/ServerAddress"
+import { badPorts, Port, PortFromDigits, RequestedPort, RequestedPortFromDigits } from "@port-server/domain/Port"
+import { PortRangeFromText } from "@port-server/domain/PortRange"
+import { AddressFromText } from "@port-server/domain/ServerAddress"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
@@ -119,8 +106,8 @@ const wires: ReadonlyArray<readonly [title: string, schema: Schema.Schema.AnyNoC
     ["StorageFull.body", StorageFull.body, FastCheck.record({ error: texts })],
     ["StorageUnavailable.body", StorageUnavailable.body, FastCheck.record({ error: texts })],
     [
-      "ServerAddressFromText",
-      ServerAddressFromText,
+      "AddressFromText",
+      AddressFromText,
       FastCheck.tuple(FastCheck.constantFrom("127.0.0.1", "localhost", "[::1]", "my-host.example"), ports).map(
         ([host, port]) => `${host}:${port}`
       )
@@ -290,7 +277,7 @@ describe("a selector", () => {
 })
 
 describe("an address", () => {
-  const decode = Schema.decodeUnknownEither(ServerAddressFromText)
+  const decode = Schema.decodeUnknownEither(AddressFromText)
 
   for (const [text, url] of [
     ["127.0.0.1:51234", "http://127.0.0.1:51234"],

@@ -1,5 +1,6 @@
 import type { Candidate, Values } from "@port-server/command-line/completion/Completion"
-import type { Allocation, AllocationFilter } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
+import type { AllocationFilter } from "@port-server/domain/AllocationFilter"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,7 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
-import { isLoopbackHost } from "@port-server/domain/AllowedHost"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { isLoopbackHost } from "@port-server/domain/Loopback"
 import { networkNamespace } from "@port-server/domain/NetworkNamespace"
 import type { Address } from "@port-server/domain/ServerAddress"
 import { isSocketAddress } from "@port-server/domain/ServerAddress"

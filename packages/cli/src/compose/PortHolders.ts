@@ -1,6 +1,6 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import type { PortStatus } from "@port-server/domain/api/Results"
-import { maxListenersPorts } from "@port-server/domain/Listener"
+import { maxListenersPorts } from "@port-server/domain/ListenerSockets"
 import { Port } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
 

@@ -1,4 +1,4 @@
-import { socketsOf } from "@port-server/domain/Listener"
+import { socketsOf } from "@port-server/domain/ListenerSockets"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ownerAndId } from "../output/AllocationTable.ts"

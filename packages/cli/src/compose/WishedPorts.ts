@@ -1,7 +1,7 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { portsFrom } from "@port-server/domain/Block"
 import type { ServiceRequest } from "@port-server/domain/Ensure"
-import { socketsOf } from "@port-server/domain/Listener"
+import { socketsOf } from "@port-server/domain/ListenerSockets"
 import { Port } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
 import { isPrivileged } from "../platform/PortLimits.ts"

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { PortRangeFromText } from "@port-server/domain/Port"
+import { PortRangeFromText } from "@port-server/domain/PortRange"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { EffectiveSetting } from "../server/EffectiveSettings.ts"

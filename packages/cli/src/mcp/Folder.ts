@@ -1,4 +1,4 @@
-import { ProjectPath } from "@port-server/domain/Ensure"
+import { ProjectPath } from "@port-server/domain/ProjectPath"
 import { fileReason } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

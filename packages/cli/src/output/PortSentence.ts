@@ -1,5 +1,5 @@
 import type { PortStatus } from "@port-server/domain/api/Results"
-import { socketsOf } from "@port-server/domain/Listener"
+import { socketsOf } from "@port-server/domain/ListenerSockets"
 import { escapeControls } from "@port-server/domain/Name"
 import { ownerAndId } from "./AllocationTable.ts"
 import * as ContainerFormat from "./ContainerFormat.ts"

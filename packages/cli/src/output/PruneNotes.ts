@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import type { Allocation } from "@port-server/domain/Allocation"
-import { type ListeningPort, removedFolder, socketsOf } from "@port-server/domain/Listener"
+import type { ListeningPort } from "@port-server/domain/Listener"
+import { removedFolder, socketsOf } from "@port-server/domain/ListenerSockets"
 import { escapeControls } from "@port-server/domain/Name"
 import { KeptReason, type PruneResult } from "@port-server/domain/Prune"
 import { ownerAndId } from "./AllocationTable.ts"

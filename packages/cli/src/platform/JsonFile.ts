@@ -13,8 +13,6 @@ const failed = (message: string) => new JsonFileInvalid({ message })
 /** Largest file, in bytes: far more than one that a person writes. */
 const maxSize = 1024 * 1024
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
 /** The text of a file; `undefined` where there is none. */
 const textOf = (file: string): Effect.Effect<string | undefined, JsonFileInvalid> =>
   Effect.suspend(() => {
@@ -26,7 +24,9 @@ const textOf = (file: string): Effect.Effect<string | undefined, JsonFileInvalid
         return isLink ? failed(cannotRead(file, { code: "ELOOP" })) : Effect.succeed(undefined)
       }
       if (status.isDirectory()) return failed(cannotRead(file, { code: "EISDIR" }))
-      return Effect.succeed(utf8.decode(BoundedFile.read(file, maxSize)))
+      return Effect.succeed(
+        new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(BoundedFile.read(file, maxSize))
+      )
     } catch (error) {
       if (codeOf(error) === "ENOTDIR") return Effect.succeed(undefined)
       if (codeOf(error) === "ENOTFILE") return failed(`${file} is not a file`)

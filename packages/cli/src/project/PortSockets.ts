@@ -1,5 +1,6 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { maxListenersPorts, type PortSocket, socketsOf } from "@port-server/domain/Listener"
+import type { PortSocket } from "@port-server/domain/Listener"
+import { maxListenersPorts, socketsOf } from "@port-server/domain/ListenerSockets"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 

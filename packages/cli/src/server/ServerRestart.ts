@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { databaseFile, portRange } from "@port-server/domain/Defaults"
 import { anyEngine } from "@port-server/domain/EngineChoice"
-import { PortRangeFromText } from "@port-server/domain/Port"
+import { PortRangeFromText } from "@port-server/domain/PortRange"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import type { ServerSettings } from "@port-server/domain/Settings"

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process"
 import { expect, it } from "@effect/vitest"
-import { ServerAddressFromText } from "@port-server/domain/ServerAddress"
+import { Port } from "@port-server/domain/Port"
+import { ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { start, startServer } from "../../../../test/support/Programs.ts"
 import { listener } from "../../../../test/support/Sockets.ts"
 import { byPsAndLsof, isIdentified } from "../../src/server/ServerProcess.ts"
@@ -13,7 +13,7 @@ const ways = [
   [
     "the system's own way",
     true,
-    (pid: number, port: number) => isIdentified(pid, Schema.decodeSync(ServerAddressFromText)(`127.0.0.1:${port}`))
+    (pid: number, port: number) => isIdentified(pid, new ServerAddress({ host: "127.0.0.1", port: Port.make(port) }))
   ],
   [`ps and lsof${hasTools ? "" : " (skipped: one is not installed)"}`, hasTools, byPsAndLsof]
 ] as const

@@ -4,7 +4,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { TokenUnusable } from "../AccessToken.ts"
-import { isLoopbackHost } from "../AllowedHost.ts"
+import { isLoopbackHost } from "../Loopback.ts"
 import { type Address, isSocketAddress } from "../ServerAddress.ts"
 
 /** The headers that requests to an address need: the token, where that is not this machine. */

@@ -4,7 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { AllocationId } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { Port } from "@port-server/domain/Port"
-import { ServerAddressFromText } from "@port-server/domain/ServerAddress"
+import { AddressFromText } from "@port-server/domain/ServerAddress"
 import * as Clock from "effect/Clock"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Deferred from "effect/Deferred"
@@ -51,7 +51,7 @@ const answering = (status: number, body: string, type = "application/json") =>
 const clientOf = (port: number) =>
   PortServerClient.pipe(
     Effect.provide(
-      PortServerClient.at(Schema.decodeSync(ServerAddressFromText)(`127.0.0.1:${port}`)).pipe(
+      PortServerClient.at(Schema.decodeSync(AddressFromText)(`127.0.0.1:${port}`)).pipe(
         Layer.provide(FetchHttpClient.layer)
       )
     )

@@ -1,6 +1,6 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import type * as HttpServer from "@effect/platform/HttpServer"
-import type { ListFilter } from "@port-server/domain/Allocation"
+import type { ListFilter } from "@port-server/domain/AllocationFilter"
 import { PortServerApi } from "@port-server/domain/api/PortServerApi"
 import { usualEventPage } from "@port-server/domain/Event"
 import { largestPage } from "@port-server/domain/LargestPage"

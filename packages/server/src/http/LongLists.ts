@@ -1,4 +1,4 @@
-import type { ListFilter } from "@port-server/domain/Allocation"
+import type { ListFilter } from "@port-server/domain/AllocationFilter"
 import type { StorageError } from "@port-server/domain/Errors"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http"
 import { tokenHeader, tokenVariable } from "@port-server/domain/AccessToken"
-import { isLoopbackHost } from "@port-server/domain/AllowedHost"
+import { isLoopbackHost } from "@port-server/domain/Loopback"
 import { closing, type ErrorResponse } from "./ErrorResponse.ts"
 import { tooLarge } from "./RequestBody.ts"
 import type { RouteTable } from "./RouteTable.ts"

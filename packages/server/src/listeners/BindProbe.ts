@@ -1,6 +1,6 @@
 import { connect, createServer } from "node:net"
 import { ListenersUnavailable } from "@port-server/domain/Errors"
-import type { PortRange } from "@port-server/domain/Port"
+import type { PortRange } from "@port-server/domain/PortRange"
 import * as Effect from "effect/Effect"
 import * as SystemError from "../runtime/SystemError.ts"
 import type { PortScanner, PortSockets } from "./PortScanner.ts"

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process"
 import { ListenersUnavailable } from "@port-server/domain/Errors"
 import type { Listener, PortSocket } from "@port-server/domain/Listener"
-import type { PortRange } from "@port-server/domain/Port"
+import type { PortRange } from "@port-server/domain/PortRange"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as SystemError from "../runtime/SystemError.ts"

@@ -1,5 +1,6 @@
 import { dirname } from "node:path"
-import { type PortSocket, removedFolder } from "@port-server/domain/Listener"
+import type { PortSocket } from "@port-server/domain/Listener"
+import { removedFolder } from "@port-server/domain/ListenerSockets"
 
 /** Whether a process belongs to a project. */
 export type Belongs = NonNullable<PortSocket["belongs"]>

@@ -1,4 +1,6 @@
-import type { AllocationId, AllocationRequest, ReleaseFilter } from "@port-server/domain/Allocation"
+import type { AllocationId } from "@port-server/domain/Allocation"
+import type { ReleaseFilter } from "@port-server/domain/AllocationFilter"
+import type { AllocationRequest } from "@port-server/domain/AllocationRequest"
 import type { PortStatus } from "@port-server/domain/api/Results"
 import type { ImportRequest, ImportResult } from "@port-server/domain/Backup"
 import type { Containers } from "@port-server/domain/Container"

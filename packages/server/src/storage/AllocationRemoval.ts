@@ -1,5 +1,6 @@
 import type { Connection } from "@effect/sql/SqlConnection"
-import type { Allocation, AllocationFilter, ReleaseFilter } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
+import type { AllocationFilter, ReleaseFilter } from "@port-server/domain/AllocationFilter"
 import { maxPorts } from "@port-server/domain/Block"
 import { keptEvents } from "@port-server/domain/Event"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Allocation, ListFilter } from "@port-server/domain/Allocation"
+import type { Allocation } from "@port-server/domain/Allocation"
+import type { ListFilter } from "@port-server/domain/AllocationFilter"
 import type { StorageError } from "@port-server/domain/Errors"
 import type { SocketProject } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
 import { type Block, portsFrom } from "@port-server/domain/Block"
-import type { PortRange } from "@port-server/domain/Port"
+import type { PortRange } from "@port-server/domain/PortRange"
 
 const words = 65536 / 32
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { badPorts, Port, PortRange } from "@port-server/domain/Port"
+import { badPorts, Port } from "@port-server/domain/Port"
+import { PortRange } from "@port-server/domain/PortRange"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import { firstFree } from "../../src/storage/FreePorts.ts"

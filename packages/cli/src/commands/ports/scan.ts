@@ -1,6 +1,7 @@
 import * as Command from "@port-server/command-line/command/Command"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { type Listener, ListeningPort, type PortSocket, socketsOf } from "@port-server/domain/Listener"
+import { type Listener, ListeningPort, type PortSocket } from "@port-server/domain/Listener"
+import { socketsOf } from "@port-server/domain/ListenerSockets"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { reservedPorts } from "../../client/ReservedPorts.ts"

@@ -1,6 +1,6 @@
 import * as Command from "@port-server/command-line/command/Command"
-import { isLoopbackHost } from "@port-server/domain/AllowedHost"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { isLoopbackHost } from "@port-server/domain/Loopback"
 import { type Address, isSocketAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

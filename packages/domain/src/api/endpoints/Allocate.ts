@@ -1,6 +1,7 @@
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as OpenApi from "@effect/platform/OpenApi"
-import { Allocation, AllocationRequest } from "../../Allocation.ts"
+import { Allocation } from "../../Allocation.ts"
+import { AllocationRequest } from "../../AllocationRequest.ts"
 import { ListenersUnavailable, PortTaken, RangeExhausted } from "../../Errors.ts"
 
 /** `POST /v1/allocations` */

@@ -1,7 +1,8 @@
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
-import { Allocation, ListQuery } from "../../Allocation.ts"
+import { Allocation } from "../../Allocation.ts"
+import { ListQuery } from "../../AllocationFilter.ts"
 
 /** `GET /v1/allocations` */
 export const list = HttpApiEndpoint.get("list", "/v1/allocations")
