@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
-import { cryptoApart, routerApart, sdkApart, sqliteBinaryApart } from "./plugins.js"
+import { builtinsApart, routerApart, sdkApart, sqliteBinaryApart } from "./plugins.js"
 import { writeStarter } from "./starter.js"
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)))
@@ -30,7 +30,10 @@ const node = process.execPath.startsWith(`${process.cwd()}/`)
   ? `"$folder"/../${quoted(process.execPath.slice(process.cwd().length + 1))}`
   : quoted(process.execPath)
 
-const programs = { "port-server": "packages/server/src/main.ts", portctl: "packages/cli/src/main.ts" }
+const programs = /** @type {const} */ ([
+  ["port-server", "packages/server/src/main.ts", [sqliteBinaryApart]],
+  ["portctl", "packages/cli/src/main.ts", [sdkApart, routerApart]]
+])
 
 const common = /** @type {const} */ ({
   bundle: true,
@@ -46,11 +49,11 @@ const common = /** @type {const} */ ({
   }
 })
 
-for (const [name, entry] of Object.entries(programs)) {
+for (const [name, entry, plugins] of programs) {
   const { outputFiles } = await build({
     ...common,
     entryPoints: [entry],
-    plugins: [cryptoApart, ...(name === "portctl" ? [sdkApart, routerApart] : [sqliteBinaryApart])],
+    plugins: [builtinsApart(name), ...plugins],
     conditions: ["@port-server/source"],
     // Its other form finds its parts only beside it.
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },

@@ -29,26 +29,44 @@ export const routerApart = {
   }
 }
 
-/** Used by the sources and by NodeFileSystem; another one ends the build. */
-const cryptoFunctions = ["createHash", "randomBytes", "randomUUID", "timingSafeEqual"]
+const crypto = { "node:crypto": ["createHash", "randomBytes", "randomUUID", "timingSafeEqual"] }
 
 /**
- * Node's crypto takes longer to load than any other module of its own, 7 ms, and hardly a start needs it: it is loaded by
- * the first call.
- *
- * @type {import("esbuild").Plugin}
+ * What each program uses of them; another function ends the build. A package of portctl needs all of child_process, which
+ * only some commands load.
  */
-export const cryptoApart = {
-  name: "crypto-apart",
-  setup: ({ onLoad, onResolve }) => {
-    onResolve({ filter: /^node:crypto$/ }, ({ path }) => ({ path, namespace: "apart", sideEffects: false }))
-    onLoad({ filter: /^node:crypto$/, namespace: "apart" }, () => ({
-      contents: cryptoFunctions
-        .map((name) => `export const ${name} = (...a) => process.getBuiltinModule("node:crypto").${name}(...a)`)
-        .join("\n")
-    }))
-  }
+const builtins = {
+  portctl: crypto,
+  "port-server": { ...crypto, "node:child_process": ["execFile", "spawn"], "node:worker_threads": ["Worker"] }
 }
+
+/** @param {string} module @param {string} name */
+const exported = (module, name) => {
+  const loaded = `process.getBuiltinModule(${JSON.stringify(module)}).${name}`
+  return /^[A-Z]/.test(name)
+    ? `export function ${name}(...a) { return new (${loaded})(...a) }`
+    : `export const ${name} = (...a) => ${loaded}(...a)`
+}
+
+/**
+ * Modules of Node's own that take long to load (crypto 7 ms, the others 1) and that hardly a start needs: each is loaded by
+ * its first call.
+ *
+ * @param {keyof typeof builtins} program
+ * @returns {import("esbuild").Plugin}
+ */
+export const builtinsApart = (program) => ({
+  name: "builtins-apart",
+  setup: ({ onLoad, onResolve }) => {
+    for (const [module, names] of Object.entries(builtins[program])) {
+      const filter = new RegExp(`^${module}$`)
+      onResolve({ filter }, ({ path }) => ({ path, namespace: "apart", sideEffects: false }))
+      onLoad({ filter, namespace: "apart" }, () => ({
+        contents: names.map((name) => exported(module, name)).join("\n")
+      }))
+    }
+  }
+})
 
 /**
  * The driver's JavaScript is part of the bundle, and of its compiled code: as files of its own it took 8 ms. Its part that

@@ -55,7 +55,7 @@ export const writeStarter = (folder, name, hash, node) => {
     // What a start allocates lives on, and would be copied with each collection of a small young generation. A command
     // ends before it has used 16 MiB; the server keeps what it is given. On Node 22 it is one of the flags for which V8
     // keeps compiled code apart, and Node's own modules would load slower.
-    FLAGS: major < 24 ? "" : `--min-semi-space-size=${name === "portctl" ? 16 : 4}`
+    FLAGS: major < 24 ? "" : `--min-semi-space-size=${name === "portctl" ? 16 : 32}`
   }
   /** @param {string} file */
   const filled = (file) =>
