@@ -125,7 +125,7 @@ describe("GET /v1/ports/{port}", () => {
       Effect.gen(function* () {
         const server = yield* startServer()
         const port = yield* freePorts(1)
-        for (let round = 0; round < 50; round++) {
+        for (let round = 0; round < 20; round++) {
           const { close } = yield* listen(host, port)
           expect(yield* check(server.port, port)).toMatchObject({ listener: { pid: process.pid } })
           yield* close
