@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import { Allocation, exact } from "./Allocation.ts"
 import { blockFields, blockProblem, maxPorts, namesOf, portsFrom } from "./Block.ts"
+import { firstDuplicate } from "./FirstDuplicate.ts"
 import { isWellFormed, NameField } from "./Name.ts"
 import { Port, RequestedPort } from "./Port.ts"
 import { maxPathLength, ProjectPath } from "./ProjectPath.ts"
@@ -34,10 +35,6 @@ export const ServiceRequest = Schema.Struct({
 export type ServiceRequest = typeof ServiceRequest.Type
 
 const atLeastOne = 'services must be a list of at least one service, like [{"service":"web"}]'
-
-/** The first value that occurs twice. */
-export const firstDuplicate = <A>(values: ReadonlyArray<A>): A | undefined =>
-  values.find((value, index) => values.indexOf(value) !== index)
 
 /** How many ports services need; a block counts once for each of its ports. */
 export const portCount = (services: ReadonlyArray<Pick<ServiceRequest, "size">>): number =>

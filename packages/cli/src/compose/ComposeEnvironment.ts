@@ -5,6 +5,7 @@ import { heldPorts } from "../project/ProjectPorts.ts"
 import { parse } from "./ComposeArguments.ts"
 import * as ComposeFiles from "./ComposeFiles.ts"
 import * as ComposeProjects from "./ComposeProjects.ts"
+import { projectsOfContainers } from "./ContainerProjects.ts"
 import * as MovedProject from "./MovedProject.ts"
 import { folderName, isOthers } from "./ProjectName.ts"
 
@@ -74,6 +75,7 @@ export const projectOf = Effect.fnUntraced(function* (
   if (given === undefined) return undefined
   return yield* ComposeProjects.claim(
     { folder, copy, app, instance, given, isSaid: false, isInEnvFile: false },
+    projectsOfContainers,
     "",
     false
   )

@@ -1,6 +1,5 @@
 import * as NodeFs from "node:fs"
 import { dirname, join } from "node:path"
-import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -10,8 +9,9 @@ import * as AtomicFile from "../platform/AtomicFile.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
 import { attempt } from "../platform/Process.ts"
 import type { Changes } from "../run/CommandEnvironment.ts"
+import type { projectsOfContainers } from "./ContainerProjects.ts"
 import * as MovedProject from "./MovedProject.ts"
-import { candidates, isOthers, type NamedProject, type Unnamed } from "./ProjectName.ts"
+import { candidates, isOthers, type Unnamed } from "./ProjectName.ts"
 
 const Header = Schema.parseJson(
   Schema.Struct({
@@ -147,7 +147,12 @@ export const write = Effect.fnUntraced(function* (project: ComposeProject, text:
 })
 
 /** The name, and what is kept under it, of a project that may have none yet. @param isDryRun nothing is written */
-export const claim = Effect.fnUntraced(function* (project: Unnamed, variant: string, isDryRun: boolean) {
+export const claim = Effect.fnUntraced(function* (
+  project: Unnamed,
+  ofContainers: typeof projectsOfContainers,
+  variant: string,
+  isDryRun: boolean
+) {
   const { copy, folder, given, isSaid } = project
   const known = all()
   const own = known.find(
@@ -157,7 +162,6 @@ export const claim = Effect.fnUntraced(function* (project: Unnamed, variant: str
       MovedProject.hasGiven(each, folder, given) &&
       each.file === fileOf(each.name, "")
   )
-  const client = yield* PortServerClient
   const place = { folder, id: MovedProject.idOf(folder), copy, given, isSaid }
   const named = (name: string): ComposeProject => ({
     ...{ name, file: fileOf(name, variant), services: [], checked: "", changes: {} },
@@ -168,7 +172,7 @@ export const claim = Effect.fnUntraced(function* (project: Unnamed, variant: str
     if ((own.folder !== folder || own.id !== place.id) && !isDryRun) yield* write({ ...own, ...place }, textOf(own))
     return named(own.name)
   }
-  const containers = yield* projectsOfContainers(client)
+  const containers = yield* ofContainers
   const others = [...seenFrom(folder, known), ...containers]
   for (const name of candidates(project, containers)) {
     if (isOthers(name, folder, others)) continue
@@ -180,15 +184,3 @@ export const claim = Effect.fnUntraced(function* (project: Unnamed, variant: str
   }
   return yield* Effect.dieMessage("there are names without end")
 })
-
-/** The Compose projects of the containers on this machine. */
-export const projectsOfContainers = (client: PortServerClient) =>
-  Effect.map(
-    Effect.option(client.containers()),
-    (found): ReadonlyArray<NamedProject> =>
-      Option.toArray(found).flatMap(({ containers }) =>
-        containers.flatMap(({ folder, project }) =>
-          folder === undefined || project === undefined ? [] : [{ name: project, folder: realPath(folder) }]
-        )
-      )
-  )

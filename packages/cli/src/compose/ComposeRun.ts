@@ -1,4 +1,3 @@
-import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import type { EnsureResult } from "@port-server/domain/Ensure"
 import { variableOf } from "@port-server/domain/ServiceVariable"
 import * as Effect from "effect/Effect"
@@ -17,11 +16,12 @@ import * as ComposeFiles from "./ComposeFiles.ts"
 import type { ComposeModel } from "./ComposeModel.ts"
 import type * as ComposeProgram from "./ComposeProgram.ts"
 import * as ComposeProjects from "./ComposeProjects.ts"
+import { projectsOfContainers } from "./ContainerProjects.ts"
 import * as ModelReading from "./ModelReading.ts"
 import { overrideOf } from "./Override.ts"
 import * as PortHolders from "./PortHolders.ts"
 import { servicesOf } from "./PortPlan.ts"
-import { isOthers } from "./ProjectName.ts"
+import { isOthers, type NamedProject } from "./ProjectName.ts"
 import { type Published, publishedPorts, rangeText, type Wanted, wantedOf } from "./PublishedPorts.ts"
 import { wishedOf } from "./WishedPorts.ts"
 
@@ -87,8 +87,7 @@ const variablesFor = Effect.fnUntraced(function* (
 })
 
 /** Refuse a name on the command line that is another working copy's: its containers would be replaced. */
-const checkName = Effect.fnUntraced(function* (name: string, folder: string) {
-  const containers = yield* ComposeProjects.projectsOfContainers(yield* PortServerClient)
+const checkName = Effect.fnUntraced(function* (name: string, folder: string, containers: ReadonlyArray<NamedProject>) {
   const known = [...ComposeProjects.seenFrom(folder), ...containers]
   if (!isOthers(name, folder, known)) return
   const owner = known.find((each) => each.name === name && each.folder !== folder)
@@ -125,6 +124,7 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   const copy = topOf(place)
   const { held, named } = yield* servicesBefore(place)
   const text = ComposeFiles.textOf(files)
+  const naming = yield* Effect.fork(projectsOfContainers)
   const looking = yield* Effect.fork(PortHolders.lookAt(purpose === "plan" ? PortHolders.portsIn(text) : []))
   // Nothing is allocated yet: the file says which numbers are preferred.
   const before = yield* variablesFor(place, named, said.env, { isDryRun: true, held })
@@ -148,11 +148,11 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   )
 
   const name = valuesOf(args, "--project-name").at(-1)
-  if (name !== undefined) yield* checkName(name, folder)
+  if (name !== undefined) yield* checkName(name, folder, yield* Fiber.join(naming))
   const isSaid = name !== undefined || said.name !== undefined
   const isInEnvFile = ComposeFiles.setsInEnvFile(args, files.folder, user, nameVariable)
   const unnamed = { ...after, folder, copy, given: model.name, isSaid, isInEnvFile }
-  const claimed = yield* ComposeProjects.claim(unnamed, files.variant, isDryRun)
+  const claimed = yield* ComposeProjects.claim(unnamed, Fiber.join(naming), files.variant, isDryRun)
   const isFirst = after.instance === "main" && claimed.name === model.name
   const variables = isDryRun
     ? before

@@ -1,5 +1,5 @@
 import type { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { InvalidRequest } from "@port-server/domain/Errors"
+import { InvalidRequest } from "@port-server/domain/CommonErrors"
 import * as Effect from "effect/Effect"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Schema from "effect/Schema"

@@ -1,4 +1,5 @@
-import { type Container, isEngineProgram } from "@port-server/domain/Container"
+import type { Container } from "@port-server/domain/Container"
+import { isEngineProgram } from "@port-server/domain/EngineProgram"
 import type { Listener, Reservation } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 

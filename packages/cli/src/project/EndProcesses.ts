@@ -1,6 +1,6 @@
 import { readlinkSync } from "node:fs"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import { isEngineProgram } from "@port-server/domain/Container"
+import { isEngineProgram } from "@port-server/domain/EngineProgram"
 import type { PortSocket } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
 import * as NodeFs from "node:fs"
-import { InvalidRequest } from "@port-server/domain/Errors"
+import { InvalidRequest } from "@port-server/domain/CommonErrors"
 import { ProjectFile } from "@port-server/domain/ProjectFile"
 import { projectFileName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"

@@ -1,12 +1,12 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { namesOf, portsFrom } from "@port-server/domain/Block"
+import { InvalidRequest } from "@port-server/domain/CommonErrors"
 import {
   EnsureRequest,
   type EnsureResult,
   type RequestedService,
   type ServiceRequest
 } from "@port-server/domain/Ensure"
-import { InvalidRequest } from "@port-server/domain/Errors"
 import { escapeControls } from "@port-server/domain/Name"
 import { type ServiceSettings, servicesByName } from "@port-server/domain/ServiceSettings"
 import * as Console from "effect/Console"

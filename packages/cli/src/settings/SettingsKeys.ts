@@ -1,7 +1,7 @@
 import { resolve } from "node:path"
 import { AllowedHostsFromText } from "@port-server/domain/AllowedHost"
+import { InvalidRequest } from "@port-server/domain/CommonErrors"
 import { EngineChoice } from "@port-server/domain/EngineChoice"
-import { InvalidRequest } from "@port-server/domain/Errors"
 import { PortRangeFromText } from "@port-server/domain/PortRange"
 import { AddressFromText, type ServerAddress } from "@port-server/domain/ServerAddress"
 import * as ServerFlags from "@port-server/domain/ServerFlags"

@@ -118,7 +118,10 @@ export class ContainerEngine extends Effect.Service<ContainerEngine>()(
           asking = { fiber: yield* Effect.forkIn(ask, scope), socket: "" }
         }
         const { fiber } = asking
-        const answer = yield* Effect.raceFirst(Effect.asSome(Fiber.join(fiber)), Effect.as(outOfPatience, Option.none()))
+        const answer = yield* Effect.raceFirst(
+          Effect.asSome(Fiber.join(fiber)),
+          Effect.as(outOfPatience, Option.none())
+        )
         if (Option.isSome(answer)) return answer.value
         // When it was this process that was slow, its timers come before what it has received.
         yield* EventLoop.yieldToIO

@@ -1,4 +1,5 @@
-import { type Container, isEngineProgram } from "@port-server/domain/Container"
+import type { Container } from "@port-server/domain/Container"
+import { isEngineProgram } from "@port-server/domain/EngineProgram"
 import type { StorageError } from "@port-server/domain/Errors"
 import type { PortSocket, Reservation } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
