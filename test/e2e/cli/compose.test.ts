@@ -196,4 +196,31 @@ describe.concurrent("portctl compose asks Docker Compose", () => {
       expect((yield* plan).rows[0].file).toBe(5432)
     })
   )
+
+  it.scopedLive("without Docker, by its plugin, where that is known to be the same", () =>
+    Effect.gen(function* () {
+      const { asked, file, home, plan } = yield* userWithNoting
+      mkdirSync(join(home, ".docker/cli-plugins"), { recursive: true })
+      const plugin = file(".docker/cli-plugins/docker-compose")
+      const install = (script: string) => {
+        writeFileSync(plugin, `#!/bin/sh\n${script}\n`)
+        chmodSync(plugin, 0o755)
+      }
+      const reads = () =>
+        readFileSync(file("asked"), "utf8")
+          .split("\n")
+          .filter((line) => line.includes("config"))
+      install(`printf "$DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND's plugin: " >> "$HOME/asked"\n${noting}`)
+      const first = yield* plan
+      expect(asked()).toBe(2)
+      expect(reads()).toEqual(["compose --profile * config --format json"])
+      expect(yield* plan).toEqual(first)
+      expect(reads().slice(1)).toEqual(["docker's plugin: compose --profile * config --format json"])
+      // Docker runs another one.
+      install(version("2.31.0"))
+      expect(yield* plan).toEqual(first)
+      expect(yield* plan).toEqual(first)
+      expect(reads().slice(2)).toEqual(Array(2).fill("compose --profile * config --format json"))
+    })
+  )
 })

@@ -10,27 +10,39 @@ import { attempt } from "../platform/Process.ts"
 type Environment = Readonly<Record<string, string>>
 
 /** A Compose that was found: how it is started, its version, and the files that decide on both. */
-const Known = Schema.Struct({ words: Schema.String, version: Schema.String, files: Schema.String })
+const Known = Schema.Struct({
+  words: Schema.String,
+  version: Schema.String,
+  files: Schema.String,
+  /** Whether the {@link plugin} is it. */
+  isPlugin: Schema.optionalWith(Schema.Boolean, { default: () => false })
+})
 
 const decode = Schema.decodeUnknownOption(Schema.parseJson(Known))
 
 /** Path of the file that keeps it. */
 const path = () => join(DataFolder.path(), "compose-program.json")
 
-const plugin = "cli-plugins/docker-compose"
-
 /** Where Docker's programs look for plugins, after the folder of its settings. */
 const pluginFolders = ["/usr/local/lib/docker", "/usr/local/libexec/docker", "/usr/lib/docker", "/usr/libexec/docker"]
 
+/** The folder of Docker's settings. */
+const settingsOf = ({ DOCKER_CONFIG = "", HOME = "" }: Environment): string => DOCKER_CONFIG || join(HOME, ".docker")
+
+/** Where Compose may be as a plugin, in Docker's own order. */
+const plugins = (env: Environment): ReadonlyArray<string> =>
+  [settingsOf(env), ...pluginFolders].map((folder) => join(folder, "cli-plugins/docker-compose"))
+
+/** The plugin that Docker probably runs. */
+export const plugin = (env: Environment): string | undefined => plugins(env).find((file) => NodeFs.existsSync(file))
+
 /** The files that decide which Compose runs, by their paths, sizes and times. */
 export const filesOf = (env: Environment): string => {
-  const { DOCKER_CONFIG = "", HOME = "", PATH = "" } = env
-  const settings = DOCKER_CONFIG || join(HOME, ".docker")
+  const { PATH = "" } = env
   const programs = PATH.split(delimiter).flatMap((folder) =>
     ["docker", "docker-compose", "podman-compose"].map((name) => join(folder, name))
   )
-  const plugins = [settings, ...pluginFolders].map((folder) => join(folder, plugin))
-  return [...programs, ...plugins, join(settings, "config.json")]
+  return [...programs, ...plugins(env), join(settingsOf(env), "config.json")]
     .flatMap((file) => {
       const status = attempt(() => NodeFs.statSync(file, { throwIfNoEntry: false }))
       return status === undefined ? [] : [[file, status.ino, status.size, status.mtimeMs].join(" ")]
@@ -44,8 +56,8 @@ const isOurs = (file: string): boolean => {
   return DataFolder.isOwn(status) && (status.mode & 0o022) === 0
 }
 
-/** The Compose that was found before, by its words and version, while its files are as they were then. */
-export const recall = (env: Environment): { readonly words: string; readonly version: string } | undefined =>
+/** The Compose that was found before, while its files are as they were then. */
+export const recall = (env: Environment): typeof Known.Type | undefined =>
   attempt(() => {
     const file = path()
     if (![dirname(file), file].every(isOurs)) return undefined
