@@ -23,7 +23,7 @@ import * as PortHolders from "./PortHolders.ts"
 import { servicesOf } from "./PortPlan.ts"
 import { isOthers, type NamedProject } from "./ProjectName.ts"
 import { type Published, publishedPorts, rangeText, type Wanted, wantedOf } from "./PublishedPorts.ts"
-import { wishedOf } from "./WishedPorts.ts"
+import { areHeld, wishedOf } from "./WishedPorts.ts"
 
 type Environment = Readonly<Record<string, string>>
 
@@ -139,7 +139,8 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
     prefix: model.name
   })
   const wished = yield* wishedOf(services, named)
-  const after = wished.length === 0 ? before.ensured : yield* ensureWished(place, wished, isDryRun)
+  const isKnown = wished.length === 0 || (isDryRun && areHeld(wished, before.ensured))
+  const after = isKnown ? before.ensured : yield* ensureWished(place, wished, isDryRun)
   const firsts = new Map(
     [...services].flatMap(([each, name]) => {
       const found = after.allocations.find(({ service }) => service === name)

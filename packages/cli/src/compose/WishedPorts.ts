@@ -1,6 +1,6 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { portsFrom } from "@port-server/domain/Block"
-import type { ServiceRequest } from "@port-server/domain/Ensure"
+import type { EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
 import { socketsOf } from "@port-server/domain/ListenerSockets"
 import { Port } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
@@ -30,4 +30,10 @@ export const wishedOf = (services: ReadonlyMap<Wanted, string>, held: ReadonlyAr
       const wished: ServiceRequest = { service, [isExact ? "port" : "prefer"]: Port.make(first), ...block }
       return wished
     })
+  )
+
+/** Whether services of one port each have it: then no other answer comes of what they prefer. */
+export const areHeld = (wished: ReadonlyArray<ServiceRequest>, { allocations }: EnsureResult): boolean =>
+  wished.every(
+    ({ service, size }) => size === undefined && allocations.some((each) => each.service === service && each.id > 0)
   )
