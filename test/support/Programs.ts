@@ -40,6 +40,12 @@ export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect
 /** Nothing of the machine's own settings but where its programs are. */
 const environment = (extra: Readonly<Record<string, string>>) => ({ PATH: process.env["PATH"] ?? "", ...extra })
 
+/** What else listens on this machine is no concern of tests that are given the first ports of the usual range. */
+const withoutOthers = (ended: Ended): Ended => ({
+  ...ended,
+  stderr: ended.stderr.replace(/^warning: .* port (3\d{3}|400\d|5432|8080|20000) \(.*\n/gm, "")
+})
+
 /** Start a program; what is left of it at the end of the scope is killed. */
 export const start = (
   command: string,
@@ -61,7 +67,7 @@ export const start = (
         output.stderr += text
       })
       const closed = new Promise<Ended>((resolve) => {
-        child.on("close", (code, signal) => resolve({ code, signal, ...output }))
+        child.on("close", (code, signal) => resolve(withoutOthers({ code, signal, ...output })))
       })
       const printed = (pattern: RegExp) =>
         Effect.async<RegExpExecArray>((resume) => {
@@ -139,12 +145,6 @@ export const startServer = (
     return { ...running, port: Number(digits), address, url: `http://${address}`, home, database }
   })
 
-/** What else listens on this machine where the usual range begins is no concern of tests that are given those ports. */
-const withoutOthers = (ended: Ended): Ended => ({
-  ...ended,
-  stderr: ended.stderr.replace(/^warning: .* port (3\d{3}|400\d) \(.*\n/gm, "")
-})
-
 /** Run the built portctl to its end, against a server where one is given. */
 export const portctl = (
   args: ReadonlyArray<string>,
@@ -155,6 +155,5 @@ export const portctl = (
     ...(options.cwd === undefined ? {} : { cwd: options.cwd })
   }).pipe(
     Effect.flatMap((running) => running.ended),
-    Effect.map(withoutOthers),
     Effect.scoped
   )

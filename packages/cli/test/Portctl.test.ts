@@ -3,6 +3,7 @@ import { type Command, subcommandsOf } from "@port-server/command-line/command/C
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import { runInProcess } from "../../../test/support/InProcess.ts"
+import { freePorts } from "../../../test/support/Listening.ts"
 import { startServer } from "../../../test/support/Programs.ts"
 import { closedAddress } from "../../../test/support/Sockets.ts"
 import { portctl } from "../src/Portctl.ts"
@@ -48,13 +49,14 @@ describe("portctl in this process", () => {
     Effect.gen(function* () {
       const { address } = yield* startServer()
       const owner = ["--app", " padded ", "--instance", "b", "--service=c\u00a0"]
-      expect(yield* run(address, "allocate", ...owner, "--port", "4000", "--quiet")).toMatchObject({
+      const port = String(yield* freePorts(1))
+      expect(yield* run(address, "allocate", ...owner, "--port", port, "--quiet")).toMatchObject({
         code: 0,
-        stdout: "4000\n"
+        stdout: `${port}\n`
       })
-      expect(yield* run(address, "check", "--port", "4000")).toEqual({
+      expect(yield* run(address, "check", "--port", port)).toEqual({
         code: 1,
-        stdout: "port 4000 is allocated to  padded /b/c\u00a0 (id=1)\n",
+        stdout: `port ${port} is allocated to  padded /b/c\u00a0 (id=1)\n`,
         stderr: ""
       })
       expect(yield* run(address, "release", "--id", "1")).toMatchObject({ code: 0 })

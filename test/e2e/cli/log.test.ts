@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { allocate } from "../../support/Api.ts"
 import { user } from "../../support/Daemon.ts"
 import { expectAnswer, expectUsageError } from "../../support/Expectations.ts"
+import { freePorts } from "../../support/Listening.ts"
 import { bin, type PortServer, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { listener } from "../../support/Sockets.ts"
 import { call, send } from "../../support/Wire.ts"
@@ -186,18 +187,19 @@ describe("portctl why", () => {
   it.scopedLive("tells the last three events of its port, also of one that is free again", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
-      const why = Effect.map(portctl(["why", "--port", "4000"], { server }), ({ stdout }) => stdout)
+      const port = yield* freePorts(1)
+      const why = Effect.map(portctl(["why", "--port", String(port)], { server }), ({ stdout }) => stdout)
       expect(yield* why).not.toContain("happened")
       for (const service of ["a", "b"]) {
-        yield* allocate(server.port, { app: "shop", service, port: 4000 })
-        yield* call(server.port, "DELETE", "/v1/allocations", { port: 4000 })
+        yield* allocate(server.port, { app: "shop", service, port })
+        yield* call(server.port, "DELETE", "/v1/allocations", { port })
       }
       const told = (yield* why).split("\n").slice(2, -1)
       expect(told.map((line) => line.replace(/^ {2}\S+ \S+/, "TIME"))).toEqual([
         "what happened to it last:",
-        "TIME  released   4000  shop/dev/a",
-        "TIME  allocated  4000  shop/dev/b",
-        "TIME  released   4000  shop/dev/b"
+        `TIME  released   ${port}  shop/dev/a`,
+        `TIME  allocated  ${port}  shop/dev/b`,
+        `TIME  released   ${port}  shop/dev/b`
       ])
     })
   )

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { allocate, listed } from "../../support/Api.ts"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
 import { realFolder, temporaryRepository, worktree } from "../../support/Git.ts"
+import { startServerOnFreePorts } from "../../support/Listening.ts"
 import { bin, type PortServer, portctl, start, startServer } from "../../support/Programs.ts"
 import { closedAddress, listener } from "../../support/Sockets.ts"
 
@@ -407,7 +408,9 @@ describe.concurrent("portctl run: the command", () => {
 describe.concurrent("portctl run: the streams", () => {
   it.scopedLive("of many megabytes go through to the last byte, in and out", () =>
     Effect.gen(function* () {
-      const { server, top } = yield* project
+      const { top } = yield* project
+      // Nothing listens on its port: a warning would be one line more.
+      const server = yield* startServerOnFreePorts(3)
       const megabytes = 64
       const script = `head -c ${megabytes}M /dev/urandom | tee >(sha256sum >&3) | "$0" run --quiet -- sh -c 'tee /dev/stderr' 2> >(sha256sum >&3) | sha256sum >&3`
       const running = yield* start("bash", ["-c", `exec 3>&1; ${script}; wait`, bin.portctl], {

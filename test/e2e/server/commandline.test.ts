@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectClean, expectUsageError } from "../../support/Expectations.ts"
+import { freePorts } from "../../support/Listening.ts"
 import { bin, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { closedAddress } from "../../support/Sockets.ts"
 import { call } from "../../support/Wire.ts"
@@ -42,10 +43,12 @@ it.scopedLive("logs one line with the address, the database and the range, and n
 it.scopedLive("takes the port, the database and the range from its flags", () =>
   Effect.gen(function* () {
     const free = Number((yield* closedAddress).split(":")[1])
-    const taken = yield* serving(["--port=0", "--db", "own.db", "--range=20000-20001"])
-    expect(taken).toMatchObject({ database: join(yield* real(taken.home), "own.db"), range: "20000-20001" })
+    const first = yield* freePorts(2)
+    const range = `${first}-${first + 1}`
+    const taken = yield* serving(["--port=0", "--db", "own.db", `--range=${range}`])
+    expect(taken).toMatchObject({ database: join(yield* real(taken.home), "own.db"), range })
     expect(taken.port).not.toBe(free)
-    expect((yield* call(taken.port, "POST", "/v1/allocations", owner)).json).toMatchObject({ port: 20000 })
+    expect((yield* call(taken.port, "POST", "/v1/allocations", owner)).json).toMatchObject({ port: first })
   })
 )
 
@@ -66,10 +69,12 @@ it.scopedLive("listens on exactly the port that is asked for, again after a stop
 it.scopedLive("takes them from the environment, and a flag wins over it", () =>
   Effect.gen(function* () {
     const home = yield* temporaryFolder
-    const env = { PORT_SERVER_PORT: "0", PORT_SERVER_DB: join(home, "env.db"), PORT_SERVER_RANGE: "21000-21009" }
+    const first = yield* freePorts(2)
+    const range = `${first}-${first + 1}`
+    const env = { PORT_SERVER_PORT: "0", PORT_SERVER_DB: join(home, "env.db"), PORT_SERVER_RANGE: range }
     const fromEnv = yield* serving([], { env, home })
-    expect(fromEnv).toMatchObject({ database: env.PORT_SERVER_DB, range: "21000-21009" })
-    expect((yield* call(fromEnv.port, "POST", "/v1/allocations", owner)).json).toMatchObject({ port: 21000 })
+    expect(fromEnv).toMatchObject({ database: env.PORT_SERVER_DB, range })
+    expect((yield* call(fromEnv.port, "POST", "/v1/allocations", owner)).json).toMatchObject({ port: first })
     const flags = ["--port", "0", "--db", join(home, "flag.db"), "--range", "22000-22000"]
     // With a port in the environment that is taken, the flag has to win.
     const fromFlags = yield* serving(flags, { env: { ...env, PORT_SERVER_PORT: String(fromEnv.port) }, home })

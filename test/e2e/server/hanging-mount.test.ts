@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { isAlive, pidAt, user } from "../../support/Daemon.ts"
 import { realFolder } from "../../support/Git.ts"
-import { freePorts } from "../../support/Listening.ts"
+import { freePorts, startServerOnFreePorts } from "../../support/Listening.ts"
 import { canMount, mount } from "../../support/Mount.ts"
 import { childrenOf, until } from "../../support/Processes.ts"
 import { bin, type PortServer, portctl, start, startServer } from "../../support/Programs.ts"
@@ -171,7 +171,7 @@ describe.skipIf(process.platform !== "linux")("the process that probes folders",
   for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
     it.scopedLive(`is replaced after ${signal}`, () =>
       Effect.gen(function* () {
-        const server = yield* startServer()
+        const server = yield* startServerOnFreePorts(1)
         const folder = yield* realFolder
         const path = folderIn(folder, "one")
         yield* ensure(server, "one", path)

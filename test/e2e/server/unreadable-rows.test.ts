@@ -4,11 +4,16 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { created, expectError } from "../../support/Api.ts"
 import * as Cli from "../../support/Expectations.ts"
+import { freePorts } from "../../support/Listening.ts"
 import { bin, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { execute, originalSchema, readDatabase } from "../../support/Sqlite.ts"
 import { call } from "../../support/Wire.ts"
 
 const path = "/v1/allocations"
+
+/** The ports of the servers here, from this one on: nothing listens there, so that nothing else is known of them. */
+const first = await Effect.runPromise(freePorts(5))
+
 const owner = { app: "myapp", instance: "dev", service: "web" }
 const created_at = "2025-02-08T15:04:05Z"
 
@@ -38,43 +43,48 @@ const folderWith = (...statements: ReadonlyArray<string>) =>
 const check = (folder: string) =>
   Effect.flatMap(start(bin.portServer, ["--check", "--db", join(folder, "ports.db")]), ({ ended }) => ended)
 
-const good = { id: 1, app: "good", instance: "dev", service: "web", port: 3001, created_at }
+const good = { id: 1, app: "good", instance: "dev", service: "web", port: first + 1, created_at }
 
 const cases: ReadonlyArray<readonly [title: string, row: string, named: string, holds?: number]> = [
   ["a text for its port", row(2, "'odd'", "'abc'"), "id 2 (its port is of type text)"],
   ["a blob for its port", row(2, "'odd'", "x'00ff'"), "id 2 (its port is of type blob)"],
-  ["a fraction for its port", row(2, "'odd'", "3000.5"), "id 2 (its port is of type real)"],
+  ["a fraction for its port", row(2, "'odd'", `${first}.5`), "id 2 (its port is of type real)"],
   ["a port over 2^53", row(2, "'odd'", "9007199254740993"), "id 2 (its port is of type integer)"],
-  ["a blob for its name", row(2, "x'00ff'", "3000"), "id 2 (its app is not text)", 3000],
-  ["an id over 2^53", row(9_007_199_254_740_993n, "'odd'", "3000"), "id 9007199254740993 (its id is too large)", 3000],
+  ["a blob for its name", row(2, "x'00ff'", String(first)), "id 2 (its app is not text)", first],
+  [
+    "an id over 2^53",
+    row(9_007_199_254_740_993n, "'odd'", String(first)),
+    "id 9007199254740993 (its id is too large)",
+    first
+  ],
   [
     "the last id of all",
-    row(9_223_372_036_854_775_807n, "'odd'", "3000"),
+    row(9_223_372_036_854_775_807n, "'odd'", String(first)),
     "id 9223372036854775807 (its id is too large)",
-    3000
+    first
   ],
   [
     "a blob for its creation time",
-    "INSERT INTO allocations VALUES (2, 'odd', 'dev', 'web', 3000, x'00')",
+    `INSERT INTO allocations VALUES (2, 'odd', 'dev', 'web', ${first}, x'00')`,
     "id 2 (its created_at is not text)",
-    3000
+    first
   ],
   [
     "a blob for its folder",
-    `${row(2, "'odd'", "3000")}; INSERT INTO folders (allocation, path) VALUES (2, x'00')`,
+    `${row(2, "'odd'", String(first))}; INSERT INTO folders (allocation, path) VALUES (2, x'00')`,
     "id 2 (its path is not text)",
-    3000
+    first
   ]
 ]
 
 for (const [title, statement, named, holds] of cases) {
   describe(`a row with ${title}`, () => {
-    const statements = [row(1, "'good'", "3001"), ...statement.split("; ")]
+    const statements = [row(1, "'good'", String(first + 1)), ...statement.split("; ")]
 
     it.scopedLive("is left alone, and everything else works", () =>
       Effect.gen(function* () {
         const folder = yield* folderWith(...statements)
-        const server = yield* startServer({ folder, args: ["--range", "3000-3004"] })
+        const server = yield* startServer({ folder, args: ["--range", `${first}-${first + 4}`] })
         const ask = (method: string, target: string, body?: unknown) => call(server.port, method, target, body)
         expect((yield* ask("GET", path)).json).toEqual([good])
         expect((yield* ask("GET", `${path}?app=good`)).json).toEqual([good])
@@ -82,13 +92,13 @@ for (const [title, statement, named, holds] of cases) {
         expect((yield* ask("GET", "/v1/listeners")).status).toBe(200)
 
         // A port that the row holds is given to nobody.
-        const first = created(yield* ask("POST", path, owner))
-        expect(first.port).toBe(holds === undefined ? 3000 : 3002)
+        const one = created(yield* ask("POST", path, owner))
+        expect(one.port).toBe(holds === undefined ? first : first + 2)
         const project = join(folder, "project")
         yield* Effect.promise(() => mkdir(project))
-        const services = [{ service: "web", prefer: 3000 }, { service: "db" }]
+        const services = [{ service: "web", prefer: first }, { service: "db" }]
         const ensured = yield* ask("POST", "/v1/ensure", { app: "new", instance: "dev", path: project, services })
-        const next = holds === undefined ? 3002 : 3003
+        const next = holds === undefined ? first + 2 : first + 3
         expect(ensured.json).toMatchObject({ allocations: [{ port: next }, { port: next + 1 }] })
         expect(
           (yield* ask("POST", "/v1/ensure", { app: "good", instance: "dev", services: [{ service: "web" }] })).json
@@ -101,8 +111,8 @@ for (const [title, statement, named, holds] of cases) {
         expect((yield* ask("POST", "/v1/prune", {})).json).toMatchObject({
           allocations: [{ port: next }, { port: next + 1 }]
         })
-        expect((yield* ask("DELETE", `${path}/${first.id}`)).json).toEqual({ status: "deleted" })
-        const ids = [first.id, first.id + 1, first.id + 2]
+        expect((yield* ask("DELETE", `${path}/${one.id}`)).json).toEqual({ status: "deleted" })
+        const ids = [one.id, one.id + 1, one.id + 2]
         // Never one of those that were released.
         const again = created(yield* ask("POST", path, owner))
         expect(ids).not.toContain(again.id)
@@ -185,7 +195,7 @@ it.scopedLive("odd rows between thousands of others hide none of them, and --che
 it.scopedLive("a row of the original program that cannot be read is named by --check before the first start", () =>
   Effect.gen(function* () {
     const folder = yield* temporaryFolder
-    yield* execute(join(folder, "ports.db"), originalSchema, row(1, "'good'", "3001"))
+    yield* execute(join(folder, "ports.db"), originalSchema, row(1, "'good'", String(first + 1)))
     Cli.expectAnswer(yield* check(folder), `the database ${join(folder, "ports.db")} is sound: 1 allocation(s)\n`)
     yield* execute(join(folder, "ports.db"), row(7, "'odd'", "'abc'"))
     Cli.expectError(
@@ -200,7 +210,7 @@ describe("ids that are used up", () => {
     it.scopedLive(`by sqlite_sequence at ${last} are told as such, and everything else works`, () =>
       Effect.gen(function* () {
         const folder = yield* folderWith(
-          row(1, "'good'", "3001"),
+          row(1, "'good'", String(first + 1)),
           `UPDATE sqlite_sequence SET seq = ${last} WHERE name = 'allocations'`
         )
         const server = yield* startServer({ folder })
@@ -212,7 +222,7 @@ describe("ids that are used up", () => {
         expectError(yield* ask("POST", "/v1/ensure", { app: "new", instance: "dev", services }), 503, sentence)
         const allocations = [{ ...owner, port: 4000 }]
         expectError(yield* ask("POST", "/v1/import", { version: 1, allocations }), 503, sentence)
-        expect((yield* ask("POST", path, { ...owner, port: 3001 })).status).toBe(409)
+        expect((yield* ask("POST", path, { ...owner, port: first + 1 })).status).toBe(409)
         expect((yield* ask("POST", "/v1/ensure", { app: "good", instance: "dev", services })).json).toMatchObject({
           allocations: [good]
         })
@@ -226,7 +236,7 @@ describe("ids that are used up", () => {
   it.scopedLive("in the middle of a project leave it without any", () =>
     Effect.gen(function* () {
       const folder = yield* folderWith(
-        row(1, "'good'", "3001"),
+        row(1, "'good'", String(first + 1)),
         "UPDATE sqlite_sequence SET seq = 9007199254740990 WHERE name = 'allocations'"
       )
       const server = yield* startServer({ folder })
