@@ -22,15 +22,6 @@ export const expectGranted = (ended: Ended, stdout: string, port: number): void 
   expectAnswer({ ...ended, stderr: ended.stderr.replace(note, "") }, stdout)
 }
 
-/** `portctl check` finds a port in nobody's hands; something on this machine may listen on it. */
-export const expectUnallocated = (ended: Ended, port: number): void => {
-  const socket = ".* (is listening on|is bound to|has a connection from) it"
-  const found = ended.code === 0 ? "available" : `not allocated, but ${socket}(\\n  ${socket} \\(.*\\))+`
-  expect(ended).toMatchObject({ code: ended.code === 0 ? 0 : 1, signal: null, stderr: "" })
-  expect(ended.stdout).toMatch(new RegExp(`^port ${port} is ${found}\\n$`))
-  expectClean(ended)
-}
-
 /** The program failed with exactly this sentence, one line, and printed nothing else. */
 export const expectError = (ended: Ended, sentence: string, stdout = "", code = 1): void => {
   expect(ended).toEqual({ code, signal: null, stdout, stderr: `error: ${sentence}\n` })

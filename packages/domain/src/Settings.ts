@@ -31,7 +31,13 @@ export const ServerSettings = Schema.Struct({
   log: Schema.optionalWith(file("log", "path of the log file"), { exact: true }),
   engine: Schema.optionalWith(EngineChoice, { exact: true }),
   socket: Schema.optionalWith(file("socket", "path of the Unix socket to listen on, too"), { exact: true }),
-  allow_hosts: Schema.optionalWith(AllowedHosts, { exact: true })
+  allow_hosts: Schema.optionalWith(AllowedHosts, { exact: true }),
+  unset: Schema.optionalWith(
+    Schema.Array(Schema.Literal("database", "range", "probe", "engine", "socket")).annotations({
+      description: "settings that were removed while the server ran with them: its restart takes their defaults"
+    }),
+    { exact: true }
+  )
 }).annotations({
   identifier: "ServerSettings",
   description: "how the server at an address is started",

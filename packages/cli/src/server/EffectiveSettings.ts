@@ -2,7 +2,6 @@ import { join } from "node:path"
 import { databaseFile, portRange } from "@port-server/domain/Defaults"
 import { anyEngine } from "@port-server/domain/EngineChoice"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
-import type { ServerSettings } from "@port-server/domain/Settings"
 import * as Effect from "effect/Effect"
 import * as DataFolder from "../platform/DataFolder.ts"
 import * as SettingsFile from "../settings/SettingsFile.ts"
@@ -34,7 +33,7 @@ export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress)
   const { effective, given } = yield* resolveSpec(at, noFlags)
   const file = yield* SettingsFile.read
   const usual = yield* usualAddress
-  const source = (key: keyof ServerSettings) => {
+  const source = (key: keyof typeof variables) => {
     if (given[key] !== undefined)
       return given[key] === process.env["DOCKER_CONTEXT"] ? "DOCKER_CONTEXT" : variables[key]
     return effective[key] === undefined ? "default" : SettingsFile.path()

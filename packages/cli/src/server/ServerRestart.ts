@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import { ServerNotStarted } from "../errors/ServerErrors.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
 import { preflight } from "./ServerLaunch.ts"
@@ -29,7 +30,7 @@ const isDefaultDatabase = (database: string): boolean => {
 }
 
 /** How a running server was started, without what is the default. */
-const settingsOf = ({
+export const settingsOf = ({
   database,
   engine = anyEngine,
   probe,
@@ -72,17 +73,17 @@ export const restart = (address: ServerAddress, flags: ServerFlags) =>
     yield* ServerOwner.assertMayStart(address)
     yield* ServerProcess.assertMayStop(running.value.pid)
     const before = settingsOf(running.value)
-    const effective = { ...before, ...wanted.effective }
+    const effective = { ...Struct.omit(before, ...wanted.unset), ...wanted.effective }
     yield* preflight(toArguments(address, effective)).pipe(
       Effect.mapError(
         ({ message }) => new ServerNotStarted({ message: `${message}; port-server was not stopped and runs as before` })
       )
     )
-    const again = Effect.isSuccess(startLocked({ address, flags: {}, given: {}, effective: before }))
+    const again = Effect.isSuccess(startLocked({ address, flags: {}, given: {}, effective: before, unset: [] }))
     const started = yield* toItsEnd(
       Effect.zipRight(
         ServerProcess.terminate(running.value.pid),
-        startLocked({ address, flags: {}, given: effective, effective }).pipe(
+        startLocked({ address, flags: {}, given: effective, effective, unset: [] }).pipe(
           Effect.catchAll((error) =>
             Effect.flatMap(again, (runs) =>
               runs

@@ -42,6 +42,8 @@ export interface ServerSpec {
   readonly given: ServerSettings
   /** By flags, else the environment, else the settings; what is missing is the server's default. */
   readonly effective: ServerSettings
+  /** What the settings no longer have, and the server that runs may have from them. */
+  readonly unset: NonNullable<ServerSettings["unset"]>
 }
 
 const fromFlags = ({ allowHost, db, engine, log, probe, range, socket }: ServerFlags): ServerSettings => ({
@@ -83,9 +85,9 @@ export const resolveSpec = (
 ): Effect.Effect<ServerSpec, ServerNotStarted | SettingsUnusable> =>
   Effect.gen(function* () {
     const environment = yield* fromEnvironment
-    const settings = yield* SettingsFile.serverSettings(address)
+    const { unset = [], ...settings } = yield* SettingsFile.serverSettings(address)
     const given = { ...environment, ...fromFlags(flags) }
-    return { address, flags: fromFlags(flags), given, effective: { ...settings, ...given } }
+    return { address, flags: fromFlags(flags), given, effective: { ...settings, ...given }, unset }
   })
 
 /** The command line of a server. */

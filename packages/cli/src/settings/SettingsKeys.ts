@@ -9,6 +9,7 @@ import type { ServerSettings, Settings } from "@port-server/domain/Settings"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
+import { entryOf, withEntry } from "./ServerEntry.ts"
 
 /** The settings of one server, as the command line names them. */
 const serverKeys = ["database", "range", "probe", "log", "engine", "socket", "allow_hosts"] as const
@@ -54,23 +55,22 @@ export const set = (
 ): Either.Either<(settings: Settings) => Settings, string> =>
   key === "address"
     ? Either.map(readAddress(text), (address) => (settings) => ({ ...settings, address }))
-    : Either.map(readServer[key](text), (changed) => (settings) => ({
-        ...settings,
-        servers: { ...settings.servers, [String(at)]: { ...settings.servers?.[String(at)], ...changed } }
-      }))
+    : Either.map(
+        readServer[key](text),
+        (changed) => (settings) => withEntry(settings, at, { ...entryOf(settings, at), ...changed })
+      )
 
-/** The settings without one. */
+/** The settings without one. @param runsWith what the server at the address runs with, which its restart would keep */
 export const unset =
-  (key: Key, at: ServerAddress) =>
+  (key: Key, at: ServerAddress, runsWith: ServerSettings) =>
   (settings: Settings): Settings => {
     if (key === "address") return Struct.omit(settings, key)
-    const { [String(at)]: own = {}, ...others } = settings.servers ?? {}
-    const left = Struct.omit(own, key)
-    const servers = Object.keys(left).length === 0 ? others : { ...others, [String(at)]: left }
-    const rest = Struct.omit(settings, "servers")
-    return Object.keys(servers).length === 0 ? rest : { ...rest, servers }
+    const { unset: before = [], ...own } = Struct.omit(entryOf(settings, at), key)
+    const kept = key === "log" || key === "allow_hosts" || runsWith[key] === undefined ? [] : [key]
+    const unset = [...new Set([...before, ...kept])]
+    return withEntry(settings, at, { ...own, ...(unset.length === 0 ? {} : { unset }) })
   }
 
 /** Whether a setting is in the file. */
 export const isSet = (key: Key, at: ServerAddress, settings: Settings): boolean =>
-  (key === "address" ? settings.address : settings.servers?.[String(at)]?.[key]) !== undefined
+  (key === "address" ? settings.address : entryOf(settings, at)[key]) !== undefined

@@ -3,11 +3,13 @@ import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import { type ServerSettings, Settings } from "@port-server/domain/Settings"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import { cannotWrite } from "../errors/FileError.ts"
 import type { SettingsUnusable } from "../errors/ServerErrors.ts"
 import * as AtomicFile from "../platform/AtomicFile.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
 import * as ProcessLock from "../platform/ProcessLock.ts"
+import { entryOf, withEntry } from "./ServerEntry.ts"
 import { path, read, unusable } from "./SettingsFile.ts"
 
 const write = (settings: Settings) =>
@@ -33,16 +35,13 @@ export const update = (change: (settings: Settings) => Settings): Effect.Effect<
     if (!Schema.equivalence(Settings)(before, after)) yield* write(after)
   }).pipe(Effect.scoped)
 
-const withServer = (settings: Settings, address: ServerAddress, given: ServerSettings): Settings => ({
-  ...settings,
-  servers: { ...settings.servers, [String(address)]: { ...settings.servers?.[String(address)], ...given } }
-})
+/** The settings once a server was started with these: what was removed from them before has been given up. */
+const withServer = (settings: Settings, address: ServerAddress, given: ServerSettings): Settings =>
+  withEntry(settings, address, { ...Struct.omit(entryOf(settings, address), "unset"), ...Struct.omit(given, "unset") })
 
 /** Whether the settings have already how the server at an address was started. */
 export const has = (address: ServerAddress, given: ServerSettings): Effect.Effect<boolean, SettingsUnusable> =>
-  Object.keys(given).length === 0
-    ? Effect.succeed(true)
-    : Effect.map(read, (settings) => Schema.equivalence(Settings)(settings, withServer(settings, address, given)))
+  Effect.map(read, (settings) => Schema.equivalence(Settings)(settings, withServer(settings, address, given)))
 
 /** Keep how the server at an address was started, for the next start. */
 export const remember = (address: ServerAddress, given: ServerSettings): Effect.Effect<void, SettingsUnusable> =>

@@ -17,6 +17,7 @@ import * as Table from "../../output/Table.ts"
 import { type EffectiveSetting, effectiveSettings } from "../../server/EffectiveSettings.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
+import { settingsOf } from "../../server/ServerRestart.ts"
 import * as SettingsFile from "../../settings/SettingsFile.ts"
 import * as SettingsKeys from "../../settings/SettingsKeys.ts"
 import * as SettingsUpdate from "../../settings/SettingsUpdate.ts"
@@ -130,6 +131,10 @@ const set = Command.make(
   })
 )
 
+/** What the server at an address was started with, without what is the default; nothing where none runs. */
+const startedWith = (at: ServerAddress) =>
+  Effect.map(ServerProbe.probe(at), (status) => (status._tag === "Running" ? settingsOf(status.info) : {}))
+
 const unset = Command.make(
   "unset",
   {
@@ -141,7 +146,8 @@ const unset = Command.make(
     const removal = Effect.gen(function* () {
       const { at, key } = yield* settingOf(word, port)
       const wasSet = SettingsKeys.isSet(key, at, yield* SettingsFile.read)
-      if (wasSet) yield* SettingsUpdate.update(SettingsKeys.unset(key, at))
+      const runsWith = key === "address" ? {} : yield* startedWith(at)
+      if (wasSet) yield* SettingsUpdate.update(SettingsKeys.unset(key, at, runsWith))
       return { ...(yield* one(key, at)), at, wasSet }
     })
     yield* Output.print(Setting, { json })(explained(removal), ({ at, wasSet, ...now }) =>
