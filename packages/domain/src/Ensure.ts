@@ -140,6 +140,10 @@ export const EnsureResult = Schema.Struct({
     Schema.String.annotations({ description: "the folder that the working copy was in until now" }),
     { exact: true }
   ),
+  instance_before: Schema.optionalWith(
+    Schema.String.annotations({ description: "the instance of the working copy until now, where it has another one" }),
+    { exact: true }
+  ),
   instead_of: Schema.optionalWith(
     Schema.Struct({
       instance: Schema.String,

@@ -127,12 +127,21 @@ describe.concurrent("portctl ensure", () => {
       expectAnswer(yield* ensure(server, clone, "--service", "web,db", "--instance", "main"), shared)
       expectAnswer(yield* ensure(server, top, "--service", "web,db"), shared)
       expectAnswer(yield* ensure(server, clone, "--service", "web,db"), shared)
-      expectAnswer(yield* ensure(server, clone, "--service", "web", "--instance", "clone2"), "proj/clone2\nweb  3002\n")
+      const changed = yield* ensure(server, clone, "--service", "web", "--instance", "clone2")
+      expect(changed).toMatchObject({
+        code: 0,
+        stdout: "proj/clone2\nweb  3002\n",
+        stderr: "note: this folder was proj/main, and is proj/clone2 from now on; --instance main makes it that again\n"
+      })
       expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/clone2\nweb  3002\n")
       expectAnswer(yield* ensure(server, clone, "--service", "web", "--app", "other"), "other/main\nweb  3003\n")
       expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/clone2\nweb  3002\n")
       const env = { PORTCTL_INSTANCE: "main" }
-      expectAnswer(yield* portctl(["env"], { server, cwd: clone, env }), "# proj/main\nWEB_PORT=3000\nDB_PORT=3001\n")
+      expect(yield* portctl(["env"], { server, cwd: clone, env })).toMatchObject({
+        stdout: "# proj/main\nWEB_PORT=3000\nDB_PORT=3001\n",
+        stderr:
+          "note: this folder was proj/clone2, and is proj/main from now on; --instance clone2 makes it that again\n"
+      })
       expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/main\nweb  3000\n")
     })
   )

@@ -136,7 +136,9 @@ const cases: Readonly<Record<string, (given: Given) => Effect.Effect<void>>> = {
       const second = clone(top, join(folder, "b/shop"))
       expect(yield* ask(second, ["--instance", "main"])).toBe("shop/main 3000")
       expect(yield* ask(second)).toBe("shop/main 3000")
-      expect(yield* ask(second, [], { PORTCTL_INSTANCE: "two" })).toBe("shop/two 3001")
+      expect(yield* ask(second, [], { PORTCTL_INSTANCE: "two" })).toBe(
+        "shop/two 3001\nnote: this folder was shop/main, and is shop/two from now on; --instance main makes it that again"
+      )
       expect(yield* ask(second)).toBe("shop/two 3001")
       expect(yield* ask(top)).toBe("shop/main 3000")
     }),

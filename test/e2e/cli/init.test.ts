@@ -27,7 +27,10 @@ describe.concurrent("portctl init", () => {
       )
       expect(readdirSync(top).sort()).toEqual([".git", "portctl.json", "src"])
       expectAnswer(yield* init(join(top, "src")), `wrote ${top}/src/portctl.json for proj:src/main: web (PORT)\n`)
-      expectError(yield* init(join(top, "src")), `${top}/src/portctl.json is there already`)
+      expectError(
+        yield* init(join(top, "src")),
+        `${top}/src/portctl.json is there already; portctl add adds services to it`
+      )
       const tree = worktree(top, join(top, "../tree"))
       expectAnswer(yield* init(tree), `wrote ${tree}/portctl.json for proj/tree: web (PORT)\n`)
     })
@@ -74,11 +77,11 @@ describe.concurrent("portctl init", () => {
       const folder = yield* realFolder
       const file = join(folder, "portctl.json")
       writeFileSync(file, "mine")
-      expectError(yield* init(folder), `${file} is there already`)
+      expectError(yield* init(folder), `${file} is there already; portctl add adds services to it`)
       expect(readFileSync(file, "utf8")).toBe("mine")
       const other = yield* realFolder
       symlinkSync("nowhere", join(other, "portctl.json"))
-      expectError(yield* init(other), `${other}/portctl.json is there already`)
+      expectError(yield* init(other), `${other}/portctl.json is there already; portctl add adds services to it`)
       expect(readdirSync(other)).toEqual(["portctl.json"])
     })
   )

@@ -52,7 +52,7 @@ export const contextFlags = {
     Flag.withSchema(Name("app")),
     Flag.optional
   ),
-  instance: name("instance", "Instance name (default: the worktree's)", "PORTCTL_INSTANCE").pipe(
+  instance: name("instance", "Instance name, from now on (default: the worktree's)", "PORTCTL_INSTANCE").pipe(
     Flag.withSchema(Name("instance")),
     Flag.optional
   )

@@ -58,7 +58,11 @@ const database = Effect.fnUntraced(
         : ok("database", `${file} is not there yet; the first start makes it`)
     }
     const { failed, text } = yield* outputOf(yield* ServerPaths.program, ["--check", "--db", file])
-    return failed ? error("database", text, "portctl export, or restore a backup") : ok("database", text)
+    const remedy =
+      status._tag === "Running"
+        ? "portctl export while it runs, or put a backup in its place"
+        : "put a backup in its place, or move it away: the next start makes a new one, for portctl import"
+    return failed ? error("database", text, remedy) : ok("database", text)
   },
   Effect.catchAll(({ message }) => Effect.succeed(error("database", message, "install port-server again")))
 )

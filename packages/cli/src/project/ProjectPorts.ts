@@ -47,8 +47,8 @@ export const requestedServices = (here: Here, asked: ReadonlyArray<RequestedServ
         (services): ReadonlyArray<RequestedService> => services.map((service) => ({ service }))
       )
 
-/** Note whose the ports were until now, from where the working copy was moved, and which instance it is given. */
-const notePlace = ({ app, instance, instead_of, moved_from, took_over }: EnsureResult) =>
+/** Note whose the ports were until now, from where the working copy was moved, and which instance it had and is given. */
+const notePlace = ({ app, instance, instance_before, instead_of, moved_from, took_over }: EnsureResult) =>
   Effect.gen(function* () {
     if (took_over !== undefined) {
       yield* Console.error(`note: took over the ports of ${escapeControls(took_over)}, which is gone`)
@@ -56,6 +56,12 @@ const notePlace = ({ app, instance, instead_of, moved_from, took_over }: EnsureR
     const label = instanceLabel({ app, instance })
     if (moved_from !== undefined) {
       yield* Console.error(`note: ${escapeControls(moved_from)} was moved here; it keeps ${label} and its ports`)
+    }
+    if (instance_before !== undefined) {
+      const before = instanceLabel({ app, instance: instance_before })
+      yield* Console.error(
+        `note: this folder was ${before}, and is ${label} from now on; --instance ${escapeControls(instance_before)} makes it that again`
+      )
     }
     if (instead_of !== undefined) {
       const wished = instanceLabel({ app, instance: instead_of.instance })

@@ -22,7 +22,7 @@ export interface Placement {
   readonly added: Omit<WorkingCopyRow, "id"> | undefined
   /** The folders that were moved, with their new paths. */
   readonly moves: ReadonlyMap<string, string>
-  readonly notes: Pick<EnsureResult, "moved_from" | "instead_of">
+  readonly notes: Pick<EnsureResult, "instance_before" | "moved_from" | "instead_of">
 }
 
 /** Whether the folder is no longer where it was: nothing is there, or another one. */
@@ -161,6 +161,7 @@ export const place: (
     moves: new Map(moves.map(({ from, to }) => [from.folder, to.folder])),
     notes: {
       ...(at !== undefined && at.folder !== folder ? { moved_from: at.folder } : {}),
+      ...(row !== undefined && row.instance !== named.instance ? { instance_before: row.instance } : {}),
       ...("instead_of" in named ? { instead_of: named.instead_of } : {})
     }
   }

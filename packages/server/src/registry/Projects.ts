@@ -146,13 +146,14 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
           if (ofFile.length > 0 && !dry_run) yield* write.setNamed(ofFile.map(({ id }) => id))
           const ids = new Set(allocations.map(({ id }) => id))
           const also_held = before.filter(({ id }) => !ids.has(id))
-          const { instead_of, moved_from } = copy?.notes ?? {}
+          const { instance_before, instead_of, moved_from } = copy?.notes ?? {}
           return {
             app,
             instance,
             allocations,
             ...(took_over === undefined ? {} : { took_over }),
             ...(moved_from === undefined ? {} : { moved_from }),
+            ...(instance_before === undefined ? {} : { instance_before }),
             ...(instead_of === undefined || !isAsked ? {} : { instead_of }),
             ...unmet,
             ...(also_held.length === 0 ? {} : { also_held })

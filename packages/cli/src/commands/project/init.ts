@@ -46,7 +46,12 @@ const home = Effect.fnUntraced(function* (atTop: boolean) {
 const write = (file: string, contents: ProjectFile) =>
   Effect.try({
     try: () => AtomicFile.create(file, Buffer.from(`${JSON.stringify(contents, undefined, 2)}\n`)),
-    catch: (error) => CliError.make(codeOf(error) === "EEXIST" ? `${file} is there already` : cannotWrite(file, error))
+    catch: (error) =>
+      CliError.make(
+        codeOf(error) === "EEXIST"
+          ? `${file} is there already; portctl add adds services to it`
+          : cannotWrite(file, error)
+      )
   })
 
 /** The services of the Compose file, or else `web`. */
