@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { user } from "../../support/Daemon.ts"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
+import { type FakeContainer, fakeEngine } from "../../support/FakeEngine.ts"
 
 /** What portctl and git need of a PATH. */
 const tools = ["cat", "env", "git", "mktemp", "readlink", "rm", "sh"]
@@ -221,6 +223,33 @@ describe.concurrent("portctl compose asks Docker Compose", () => {
       expect(yield* plan).toEqual(first)
       expect(yield* plan).toEqual(first)
       expect(reads().slice(2)).toEqual(Array(2).fill("compose --profile * config --format json"))
+    })
+  )
+
+  it.scopedLive("and refuses a name that a container of another folder has when Compose has read the project", () =>
+    Effect.gen(function* () {
+      const { file, home, portctl } = yield* userWithNoting
+      const containers: Array<FakeContainer> = []
+      yield* portctl("stop")
+      expect((yield* portctl(`start --engine ${yield* fakeEngine(containers)}`)).code).toBe(0)
+      const reading = `case "$*" in *config*) : > "$HOME/reads"; while [ ! -e "$HOME/read" ]; do sleep 0.02; done ;; esac`
+      writeFileSync(file("programs/docker"), `#!/bin/sh\n${reading}\n${noting}\n`)
+      symlinkSync(execFileSync("sh", ["-c", "command -v sleep"], { encoding: "utf8" }).trim(), file("programs/sleep"))
+      const up = yield* Effect.fork(portctl("compose -p proj up"))
+      yield* Effect.repeat(
+        Effect.delay(
+          Effect.sync(() => existsSync(file("reads"))),
+          20
+        ),
+        { until: Boolean }
+      )
+      mkdirSync(join(home, "elsewhere"))
+      containers.push({ name: "proj", port: 8080, folder: join(home, "elsewhere") })
+      writeFileSync(file("read"), "")
+      expectError(
+        yield* Fiber.join(up),
+        `the Compose project proj belongs to ${join(home, "elsewhere")}; choose another name, or leave --project-name out`
+      )
     })
   )
 })

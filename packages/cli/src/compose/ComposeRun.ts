@@ -124,7 +124,9 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   const copy = topOf(place)
   const { held, named } = yield* servicesBefore(place)
   const text = ComposeFiles.textOf(files)
-  const naming = yield* Effect.fork(projectsOfContainers)
+  // Whose name a container has by now decides when one is taken; a plan takes none.
+  const early = purpose === "plan" ? yield* Effect.fork(projectsOfContainers) : undefined
+  const ofContainers = early === undefined ? projectsOfContainers : Fiber.join(early)
   const looking = yield* Effect.fork(PortHolders.lookAt(purpose === "plan" ? PortHolders.portsIn(text) : []))
   // Nothing is allocated yet: the file says which numbers are preferred.
   const before = yield* variablesFor(place, named, said.env, { isDryRun: true, held })
@@ -149,11 +151,11 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   )
 
   const name = valuesOf(args, "--project-name").at(-1)
-  if (name !== undefined) yield* checkName(name, folder, yield* Fiber.join(naming))
+  if (name !== undefined) yield* checkName(name, folder, yield* ofContainers)
   const isSaid = name !== undefined || said.name !== undefined
   const isInEnvFile = ComposeFiles.setsInEnvFile(args, files.folder, user, nameVariable)
   const unnamed = { ...after, folder, copy, given: model.name, isSaid, isInEnvFile }
-  const claimed = yield* ComposeProjects.claim(unnamed, Fiber.join(naming), files.variant, isDryRun)
+  const claimed = yield* ComposeProjects.claim(unnamed, ofContainers, files.variant, isDryRun)
   const isFirst = after.instance === "main" && claimed.name === model.name
   const variables = isDryRun
     ? before
