@@ -8,13 +8,13 @@ export const isIntegerBetween = (low: number, high: number) => (value: number) =
 export const Port = Schema.Number.pipe(
   Schema.filter(isIntegerBetween(1, 65535)),
   Schema.annotations({
-    identifier: "Port",
     description: "a port number",
     examples: [5432],
     jsonSchema: { type: "integer", minimum: 1, maximum: 65535 },
     message: () => ({ message: "port must be an integer from 1 to 65535", override: true })
   }),
-  Schema.brand("Port")
+  // Which takes the identifier away.
+  Schema.brand("Port", { identifier: "Port" })
 )
 /** A TCP or UDP port number that can be owned: an integer from 1 to 65535. */
 export type Port = typeof Port.Type

@@ -121,6 +121,15 @@ sharedServer()("the documents", (it) => {
         expect(text).not.toMatch(/HttpApiDecodeError|_tag|securitySchemes/)
         for (const [, name] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
           expect(text).toContain(`"${name}": {`)
+        // Generated clients have a type of each name: none is taken away.
+        const names = [...text.matchAll(/^ {6}"(\w+)": \{$/gm)].map(([, name]) => name)
+        expect(names).toEqual(
+          expect.arrayContaining(
+            "Allocation AllocationId AllocationNotFound AllocationRequest BackupEntry Client Conflict Container Containers EngineStatus EnsureRequest EnsureResult Event Health ImportConflict ImportRequest ImportResult ImportTransaction InstanceTaken Int InvalidRequest Kept Listener ListenersUnavailable ListeningPort NonNegative NonNegativeInt Port PortSocket PortStatus PortTaken ProjectPath PruneRequest PruneResult PublishedPort PublishingContainer RangeExhausted ReleaseFilter ReleaseManyResult ReleaseResult RequestedPort ServerInfo ServiceRequest StorageFull StorageUnavailable WorkingCopy WorkingCopyInfo".split(
+              " "
+            )
+          )
+        )
       })
     )
   })
