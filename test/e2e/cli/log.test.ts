@@ -14,6 +14,7 @@ import { call, send } from "../../support/Wire.ts"
 const name = userInfo().username
 const time = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/gm
 
+const decodeEvents = Schema.decodeUnknownSync(Schema.Array(Schema.Unknown))
 const decode = Schema.decodeUnknownSync(Schema.parseJson(RegistryEvent))
 
 /** The lines of `portctl log`, without their times. */
@@ -166,6 +167,33 @@ describe.concurrent("portctl log", () => {
       })
     )
   }
+
+  // Less time than after which a silent stream is given up.
+  it.scopedLive(
+    "--follow ends at once when it is interrupted, also if the server says nothing more",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* startServer()
+        yield* allocate(server.port, { app: "shop", service: "first" })
+        const [event] = decodeEvents((yield* call(server.port, "GET", "/v1/events")).json)
+        const { address } = yield* listener((socket) =>
+          socket.once("data", (request) => {
+            const [, path = ""] = request.toString("latin1").split(" ", 2)
+            const json = JSON.stringify(path === "/healthz" ? { status: "ok" } : [event])
+            socket.write(
+              path.startsWith("/v1/events/stream")
+                ? "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nid: 1\n\n"
+                : `HTTP/1.1 200 OK\r\nContent-Length: ${json.length}\r\nConnection: close\r\n\r\n${json}`
+            )
+          })
+        )
+        const log = yield* start(bin.portctl, ["log", "--follow"], { env: { PORT_SERVER_ADDR: address } })
+        yield* log.printed(/shop\/dev\/first/)
+        log.process.kill("SIGINT")
+        expect(yield* log.ended).toMatchObject({ code: 130, stderr: "" })
+      }),
+    25_000
+  )
 
   it.scopedLive("--follow ends when nobody reads it any more", () =>
     Effect.gen(function* () {

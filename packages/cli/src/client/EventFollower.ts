@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from "node:http"
+import * as NodeStream from "@effect/platform-node-shared/NodeStream"
 import { notPortServerMessage } from "@port-server/domain/api/ClientErrors"
 import { loopbackUrl } from "@port-server/domain/api/NodeHttpClient"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
@@ -71,11 +72,13 @@ const open = (
     ).pipe(Effect.map(({ response }) => Effect.promise(() => response)))
   )
 
+// An async iterator of the response could end only with the next bytes.
 /** The text of a response, read as quickly as it is used, until it ends. */
 const textOf = (response: IncomingMessage): Stream.Stream<string> =>
-  Stream.fromAsyncIterable<string, void>(response.setEncoding("utf8"), () => {}).pipe(
-    Stream.catchAll(() => Stream.empty)
-  )
+  NodeStream.fromReadable<void, string>(
+    () => response.setEncoding("utf8"),
+    () => {}
+  ).pipe(Stream.catchAll(() => Stream.empty))
 
 /** The blocks of one connection, until it ends; fails when the server refuses it, unless it is one that is opened again. */
 const connect = (
