@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import type { AllocationRequest } from "./AllocationRequest.ts"
 import { escapeControls } from "./Name.ts"
+import { NumberFromDigits } from "./Port.ts"
 
 /** Number of an allocation: positive, given in order, never given twice. */
 export const AllocationId = Schema.Number.pipe(
@@ -15,6 +16,9 @@ export const AllocationId = Schema.Number.pipe(
 )
 /** Number of an allocation: positive, given in order, never given twice. */
 export type AllocationId = typeof AllocationId.Type
+
+/** {@link AllocationId} written in digits, as in a path or a flag. */
+export const AllocationIdFromDigits = Schema.compose(NumberFromDigits, AllocationId)
 
 /**
  * Reject fields that are not in the schema, so that a misspelt one is never silently ignored.

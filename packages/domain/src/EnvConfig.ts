@@ -8,8 +8,8 @@ import { InvalidRequest } from "./CommonErrors.ts"
  * An environment variable as its schema reads it; missing or empty, it is `fallback`. A bad value fails with a
  * `ConfigError` whose message is the schema's sentence.
  */
-export const variable = <A>(name: string, schema: Schema.Schema<A, string>, fallback: A): Config.Config<A> => {
-  return Config.string(name).pipe(
+export const variable = <A>(name: string, schema: Schema.Schema<A, string>, fallback: A): Config.Config<A> =>
+  Config.string(name).pipe(
     Config.mapOrFail((text) =>
       text === ""
         ? Either.right(fallback)
@@ -19,7 +19,6 @@ export const variable = <A>(name: string, schema: Schema.Schema<A, string>, fall
     ),
     Config.withDefault(fallback)
   )
-}
 
 /** What an error says, also one that {@link variable} failed with, whose own text is meant for developers. */
 export const sentenceOf = (error: unknown): string => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Allocation, AllocationId } from "@port-server/domain/Allocation"
+import { Allocation, AllocationId, AllocationIdFromDigits } from "@port-server/domain/Allocation"
 import { AllocationFilter, isEmptyFilter, ReleaseFilter, SelectorFromQuery } from "@port-server/domain/AllocationFilter"
-import { AllocationIdFromDigits, AllocationRequest } from "@port-server/domain/AllocationRequest"
+import { AllocationRequest } from "@port-server/domain/AllocationRequest"
 import { Health } from "@port-server/domain/api/Health"
 import { PortStatus, ReleaseManyResult, ReleaseResult } from "@port-server/domain/api/Results"
 import {

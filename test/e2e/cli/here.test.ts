@@ -28,7 +28,7 @@ const run = (cwd: string, { args = [], env = {} }: Options = {}) =>
 /** Which instance of which app a command takes a folder for, and which folder it remembers. */
 const place = (cwd: string, options: Options = {}) =>
   Effect.map(run(cwd, options), (ended) => {
-    expect(ended.stderr).toBe("")
+    expect(ended.stderr.replace(/^note: this folder was .* from now on; .*\n$/, "")).toBe("")
     const { allocations, app, instance } = decode(ended.stdout)
     return [`${app}/${instance}`, allocations[0]?.path] as const
   })

@@ -44,12 +44,12 @@ const project = (services: ReadonlyArray<string>, opener?: string) =>
   })
 
 /** It was opened, and nothing listens there yet. */
-const expectOpened = (ended: Ended, port: number, name: string): void => {
+const expectOpened = (ended: Ended, port: number, name: string, note = ""): void => {
   expect(ended).toEqual({
     code: 0,
     signal: null,
     stdout: `opened http://localhost:${port} (${name})\n`,
-    stderr: `note: nothing listens on port ${port} yet\n`
+    stderr: `${note}note: nothing listens on port ${port} yet\n`
   })
 }
 
@@ -93,7 +93,9 @@ describe.skipIf(process.platform !== "linux")("portctl open", { concurrent: true
       yield* portctl(["allocate", ...owner, "--port", String(first + 1)], { server })
       expectOpened(yield* open(), first + 1, "proj/main ui")
       // From here on the folder belongs to that instance.
-      expectOpened(yield* open("--instance", "other"), first, "proj/other web")
+      const note =
+        "note: this folder was proj/main, and is proj/other from now on; --instance main makes it that again\n"
+      expectOpened(yield* open("--instance", "other"), first, "proj/other web", note)
       expectOpened(yield* open(), first, "proj/other web")
     })
   )

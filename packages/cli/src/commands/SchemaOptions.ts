@@ -1,7 +1,7 @@
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Flag from "@port-server/command-line/command/Flag"
 import * as Parameter from "@port-server/command-line/command/Parameter"
-import { AllocationIdFromDigits } from "@port-server/domain/AllocationRequest"
+import { AllocationIdFromDigits } from "@port-server/domain/Allocation"
 import { BlockSize } from "@port-server/domain/Block"
 import type { RequestedService } from "@port-server/domain/Ensure"
 import { escapeControls, Name } from "@port-server/domain/Name"

@@ -1,8 +1,8 @@
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
+import { AllocationIdFromDigits } from "../../Allocation.ts"
 import { ReleaseFilter } from "../../AllocationFilter.ts"
-import { AllocationIdFromDigits } from "../../AllocationRequest.ts"
 import { AllocationNotFound } from "../../Errors.ts"
 import { ReleaseManyResult, ReleaseResult } from "../Results.ts"
 
