@@ -9,12 +9,20 @@ import { git, gitEnvironment, repository, worktree } from "../support/Git.ts"
 import { freePorts } from "../support/Listening.ts"
 import { bin, start } from "../support/Programs.ts"
 
-/** A docker that kills the server before one of its calls. */
-const killing = `#!/bin/sh
-echo "$*" >> "$HOME/calls"
-[ "$(wc -l < "$HOME/calls")" != "$KILL_BEFORE" ] || kill -9 "$(cat "$HOME/pid")"
-exec "$DOCKER" "$@"
+/** A program that kills the server before one of its calls, of those that match a pattern, and goes on as another one. */
+const killing = (pattern: string, program: string) => `#!/bin/sh
+case "$*" in
+  ${pattern})
+    echo "$*" >> "$HOME/calls"
+    [ "$(wc -l < "$HOME/calls")" != "$KILL_BEFORE" ] || kill -9 "$(cat "$HOME/pid")" ;;
+esac
+exec "${program}" "$@"
 `
+
+const write = (file: string, script: string) => {
+  writeFileSync(file, script)
+  chmodSync(file, 0o755)
+}
 
 describe.skipIf(noEngine !== undefined)("a server that is killed during portctl compose up", () => {
   sharedEngine("in a second worktree", (it) => {
@@ -26,19 +34,23 @@ describe.skipIf(noEngine !== undefined)("a server that is killed during portctl 
       it.effect(`changes nothing of what comes up, ${when}`, () =>
         Effect.scoped(
           Effect.gen(function* () {
-            const { docker, env: engine } = yield* SharedEngine
+            const { docker: ask, env: engine } = yield* SharedEngine
             const me = yield* user
             const home = realpathSync(me.home)
-            const programs = join(home, "programs")
-            mkdirSync(programs)
-            writeFileSync(join(programs, "docker"), killing)
-            chmodSync(join(programs, "docker"), 0o755)
+            const [programs, plugins] = [join(home, "programs"), join(home, "docker/cli-plugins")]
+            for (const folder of [programs, plugins]) mkdirSync(folder, { recursive: true })
+            const docker = execFileSync("sh", ["-c", "command -v docker"], { encoding: "utf8" }).trim()
+            write(join(programs, "docker"), killing("*", docker))
+            // The model is read by the plugin, which Docker starts for all else.
+            const plugin = "cli-plugins/docker-compose"
+            const settings = process.env["DOCKER_CONFIG"] ?? join(process.env["HOME"] ?? "", ".docker")
+            write(join(home, "docker", plugin), killing('*" config "*', join(settings, plugin)))
             const env = {
               ...me.env,
               ...gitEnvironment,
               ...engine,
               HOME: home,
-              DOCKER: execFileSync("sh", ["-c", "command -v docker"], { encoding: "utf8" }).trim(),
+              DOCKER_CONFIG: join(home, "docker"),
               PATH: [programs, process.env["PATH"]].join(delimiter)
             }
             const [file, first] = [yield* freePorts(2), yield* freePorts(8)]
@@ -73,7 +85,7 @@ describe.skipIf(noEngine !== undefined)("a server that is killed during portctl 
             expect(yield* Effect.forEach([file, file + 1, first, first + 1], contentAt)).toEqual([
               ...["db", "web", "db", "web"]
             ])
-            const ids = docker(["ps", "--quiet", "--no-trunc"])
+            const ids = ask(["ps", "--quiet", "--no-trunc"])
             const before = yield* ids
             expect(before.split("\n").length).toBe(4)
             expect((yield* portctl(other, "compose up --detach")).code).toBe(0)
