@@ -1,7 +1,7 @@
 // Measure every figure of docs/performance.md, both sides in one run, and write them down.
 // npm run bench            all of it, a few minutes
 // npm run bench -- quick   fewer rounds, for a look; writes nothing
-// npm run bench -- load    one part: start, clone, rate, alone, full, memory, list, load, page or watch
+// npm run bench -- load    one part: start, clone, rate, alone, full, memory, list, load, page or watch; or plan
 // Two builds against each other: bench/compare.js.
 import { writeFileSync } from "node:fs"
 import { cpus } from "node:os"
@@ -11,7 +11,7 @@ import { allocate, allocation, fill, rate } from "./load.js"
 import { overload } from "./overload.js"
 import { pageReadiness } from "./page.js"
 import { memory, startBare, startPortServer } from "./servers.js"
-import { cloneToPort, startup } from "./startup.js"
+import { cloneToPort, composePlan, startup } from "./startup.js"
 import { watcherLoad } from "./watch.js"
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)))
@@ -66,6 +66,13 @@ if (wanted("start")) {
   record({ name: "`portctl list`, whole process, over `portless list`", goal: "≤ 0.85", unit }, list, portless)
   record({ name: "`portctl allocate`, whole process, over `get-port`", goal: "", unit }, allocate, getPort)
   record({ name: "`port-server`, spawn to first healthy response, over `node -e 0`", goal: "≤ 4.5", unit }, ready, node)
+}
+
+// It needs the program docker.
+if (only.includes("plan")) {
+  const { parts, plan } = await composePlan(starts)
+  const name = "`portctl compose plan`, over `docker compose config` and `portctl health`"
+  record({ name, goal: "30 ms more", unit: "ms" }, plan, parts)
 }
 
 if (wanted("clone")) {

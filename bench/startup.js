@@ -1,20 +1,20 @@
 // How long a command takes as a whole process, and a server until it responds, beside Node itself and beside peers.
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { installPeers } from "./peers.js"
 import { startPortServer } from "./servers.js"
 
 // Node starts several times slower where it has certificates to read.
 const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env
 
-/** Whole life of a process, in ms. @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} env */
-const life = async (command, args, env) => {
+/** Whole life of a process, in ms. @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} env @param {string} [cwd] */
+const life = async (command, args, env, cwd) => {
   const start = performance.now()
-  const child = spawn(command, args, { stdio: "ignore", env })
+  const child = spawn(command, args, { stdio: "ignore", env, ...(cwd && { cwd }) })
   const [code] = await once(child, "exit")
   if (code !== 0) throw new Error(`${command} ${args.join(" ")} exited with ${code}`)
   return performance.now() - start
@@ -70,6 +70,46 @@ export const startup = async (rounds) => {
     peers.remove()
   }
   return times
+}
+
+const composeFile = `services:
+  db: { image: postgres, ports: ["5432:5432"] }
+  web: { image: nginx, ports: ["8080:80"] }
+`
+
+/**
+ * Times in ms, round by round: of a plan of two ports, and of the processes of which it is at most 30 ms more together.
+ *
+ * @param {number} rounds
+ */
+export const composePlan = async (rounds) => {
+  const server = await startPortServer()
+  const folder = mkdtempSync(join(tmpdir(), "port-server-bench-"))
+  execFileSync("git", ["init", "--quiet"], { cwd: folder })
+  writeFileSync(join(folder, "compose.yaml"), composeFile)
+  const env = {
+    ...environment,
+    HOME: folder,
+    DOCKER_CONFIG: execFileSync("sh", ["tools/engine/fetch-compose"], { encoding: "utf8" }).trim(),
+    PORT_SERVER_ADDR: server.url.replace("http://", "")
+  }
+  const portctl = resolve("bin/portctl")
+  /** @type {number[]} */
+  const plan = []
+  /** @type {number[]} */
+  const parts = []
+  // The first ones find out which Compose there is.
+  for (let round = -2; round < rounds; round++) {
+    const config = await life("docker", ["compose", "config", "--format", "json"], env, folder)
+    const health = await life(portctl, ["health"], env, folder)
+    const time = await life(portctl, ["compose", "plan"], env, folder)
+    if (round < 0) continue
+    plan.push(time)
+    parts.push(config + health)
+  }
+  await server.stop()
+  rmSync(folder, { recursive: true })
+  return { plan, parts }
 }
 
 const freePort = async () => {
