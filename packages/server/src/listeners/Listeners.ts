@@ -23,7 +23,8 @@ interface Source {
 /** The best source on this machine. */
 const source = Effect.gen(function* () {
   const { range } = yield* ServerConfig
-  const linux: Source = { scan: yield* ProcNet.make, tryBind: yield* WildcardBind.make }
+  const { tryBind, whileScanning } = yield* WildcardBind.make
+  const linux: Source = { scan: yield* ProcNet.make(whileScanning), tryBind }
   if (yield* ProcNet.isAvailable) return linux
   const other: Source = { scan: yield* (yield* Lsof.isAvailable) ? Lsof.make(range) : BindProbe.make(range) }
   return other

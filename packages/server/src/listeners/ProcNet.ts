@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as SystemError from "../runtime/SystemError.ts"
 import type { ListenerSnapshot, PortScanner } from "./PortScanner.ts"
 import * as ProcSocketOwners from "./ProcSocketOwners.ts"
+import type { WhileScanning } from "./WildcardBind.ts"
 
 type Protocol = PortSocket["protocol"]
 
@@ -92,25 +93,34 @@ const groupByPort = (sockets: ReadonlyArray<Socket>): ReadonlyMap<number, Readon
   return byPort
 }
 
-/** Sockets from Linux's tables, and their owners as far as `/proc` permits. */
-export const make: Effect.Effect<PortScanner> = Effect.map(ProcSocketOwners.make, (owners) => {
-  const snapshot = (sockets: ReadonlyArray<Socket>): ListenerSnapshot => {
-    const byPort = groupByPort(sockets)
-    const ownersOf = owners.ofSnapshot()
-    return {
-      listens: (port) => Effect.succeed(byPort.get(port)?.some(({ state }) => state !== "connected") ?? false),
-      sockets: (ports) =>
-        ownersOf(
-          new Map(
-            ports.flatMap((port) => {
-              const found = byPort.get(port)
-              return found === undefined ? [] : [[port, found] as const]
-            })
-          )
-        ),
-      ports: () => Effect.succeed([...byPort.keys()].sort((one, other) => one - other))
-    }
-  }
+const ownUid = process.getuid?.()
 
-  return Effect.map(Effect.forEach(tables, read, { concurrency: "unbounded" }), (found) => snapshot(found.flat()))
-})
+/** Whether it was the socket of a bind by which this process found out that the port is free. */
+const isOwnBind = ({ address, port, state, uid }: Socket, freed: ReadonlySet<number>): boolean =>
+  freed.has(port) && state !== "connected" && uid === ownUid && (address === "::" || address === "0.0.0.0")
+
+/** Sockets from Linux's tables, and their owners as far as `/proc` permits. */
+export const make = (whileScanning: WhileScanning): Effect.Effect<PortScanner> =>
+  Effect.map(ProcSocketOwners.make, (owners) => {
+    const snapshot = (sockets: ReadonlyArray<Socket>): ListenerSnapshot => {
+      const byPort = groupByPort(sockets)
+      const ownersOf = owners.ofSnapshot()
+      return {
+        listens: (port) => Effect.succeed(byPort.get(port)?.some(({ state }) => state !== "connected") ?? false),
+        sockets: (ports) =>
+          ownersOf(
+            new Map(
+              ports.flatMap((port) => {
+                const found = byPort.get(port)
+                return found === undefined ? [] : [[port, found] as const]
+              })
+            )
+          ),
+        ports: () => Effect.succeed([...byPort.keys()].sort((one, other) => one - other))
+      }
+    }
+
+    return Effect.map(whileScanning(Effect.forEach(tables, read, { concurrency: "unbounded" })), ([found, freed]) =>
+      snapshot(found.flat().filter((socket) => !isOwnBind(socket, freed)))
+    )
+  })

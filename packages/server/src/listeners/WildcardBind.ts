@@ -68,6 +68,9 @@ const areApart = () => {
   }
 }
 
+/** Runs a scan of the sockets; with what it found, the ports that a bind found free meanwhile. */
+export type WhileScanning = <A, E>(scan: Effect.Effect<A, E>) => Effect.Effect<readonly [A, ReadonlySet<number>], E>
+
 /**
  * Tries ports on Linux, where a bind at the wildcard address is refused beside any other socket. Two attempts at one port
  * would hinder each other, so they take turns.
@@ -76,12 +79,50 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
   const unlessHeld = (found: Availability, next: Effect.Effect<Availability, ListenersUnavailable>) =>
     found === "free" ? next : Effect.succeed(found)
   const isApart = areApart()
-  return (port: number): Effect.Effect<Availability, ListenersUnavailable> =>
-    tryTcp(port).pipe(
+  const scans = new Set<Set<number>>()
+  /** Called at the end of the attempt that goes on; `undefined` when none does. */
+  let ending: Array<() => void> | undefined
+
+  const attempt = (port: number): Effect.Effect<Availability, ListenersUnavailable> =>
+    Effect.suspend(() => {
+      ending = []
+      return tryTcp(port)
+    }).pipe(
       Effect.flatMap((found) => unlessHeld(found, tryUdp(port))),
       Effect.flatMap((found) => unlessHeld(found, isApart ? tryUdpOfIpv4(port) : Effect.succeed(found))),
-      one.withPermits(1),
-      // An interrupted attempt would keep its socket.
-      Effect.uninterruptible
+      Effect.tap((found) => {
+        if (found === "free") for (const freed of scans) freed.add(port)
+      }),
+      Effect.ensuring(
+        Effect.sync(() => {
+          for (const done of ending ?? []) done()
+          ending = undefined
+        })
+      )
     )
+
+  const whileScanning: WhileScanning = (scan) =>
+    Effect.suspend(() => {
+      const freed = new Set<number>()
+      scans.add(freed)
+      return scan.pipe(
+        // The socket of the attempt that goes on may have been seen already.
+        Effect.zipLeft(
+          Effect.async<void>((resume) => {
+            if (ending === undefined) resume(Effect.void)
+            else ending.push(() => resume(Effect.void))
+          })
+        ),
+        Effect.map((found) => [found, freed] as const),
+        Effect.ensuring(Effect.sync(() => scans.delete(freed)))
+      )
+    })
+
+  return {
+    whileScanning,
+
+    tryBind: (port: number): Effect.Effect<Availability, ListenersUnavailable> =>
+      // An interrupted attempt would keep its socket.
+      Effect.uninterruptible(one.withPermits(1)(attempt(port)))
+  } as const
 })

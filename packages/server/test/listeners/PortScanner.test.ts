@@ -15,6 +15,7 @@ import * as BindProbe from "../../src/listeners/BindProbe.ts"
 import * as Lsof from "../../src/listeners/Lsof.ts"
 import type { PortScanner } from "../../src/listeners/PortScanner.ts"
 import * as ProcNet from "../../src/listeners/ProcNet.ts"
+import * as WildcardBind from "../../src/listeners/WildcardBind.ts"
 
 const range = Schema.decodeSync(PortRangeFromText)
 const promise = <A>(run: () => Promise<A>) => Effect.promise(run)
@@ -24,8 +25,10 @@ const missing: Readonly<Record<string, boolean>> = {
   lsof: spawnSync("lsof", ["-v"]).error !== undefined
 }
 
+const procNet = Effect.flatMap(WildcardBind.make, ({ whileScanning }) => ProcNet.make(whileScanning))
+
 const sources: ReadonlyArray<readonly [name: string, make: (first: number) => Effect.Effect<PortScanner>]> = [
-  ["/proc/net/tcp", () => ProcNet.make],
+  ["/proc/net/tcp", () => procNet],
   ["lsof", (first) => Lsof.make(range(`${first}-${first + 7}`))],
   ["the bind probe", (first) => BindProbe.make(range(`${first}-${first + 7}`))]
 ]
@@ -228,7 +231,7 @@ for (const [name, make] of tables) {
 describing("/proc/net/tcp")("the name of a program in /proc", () => {
   const commandOf = (port: number) =>
     Effect.gen(function* () {
-      const { sockets } = yield* yield* ProcNet.make
+      const { sockets } = yield* yield* procNet
       return (yield* sockets([port])).get(port)?.listeners[0]?.command
     })
 
@@ -264,7 +267,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
   it.scopedLive("many that come or go between two snapshots are all seen", () =>
     Effect.gen(function* () {
       const first = yield* freePorts(60)
-      const source = yield* ProcNet.make
+      const source = yield* procNet
       yield* source
       // Beyond a page of either table, with connections behind them.
       const opened = yield* Effect.forEach(
@@ -285,7 +288,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
     Effect.gen(function* () {
       const { port } = yield* listener()
       const near = yield* connected(port)
-      const { listens, sockets } = yield* yield* ProcNet.make
+      const { listens, sockets } = yield* yield* procNet
       expect(yield* listens(port)).toBe(true)
       expect(yield* listens(near.port)).toBe(false)
       const found = yield* sockets([port, near.port])
@@ -302,7 +305,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
       yield* promise(() => mkdir(cwd))
       const { port } = yield* listeningProgram({ cwd })
       yield* promise(() => rm(cwd, { recursive: true }))
-      const { sockets } = yield* yield* ProcNet.make
+      const { sockets } = yield* yield* procNet
       expect((yield* sockets([port])).get(port)?.listeners[0]?.cwd).toBe(`${cwd} (deleted)`)
     })
   )
@@ -314,7 +317,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
       yield* start("sh", ["-c", "while :; do true & true & true & true & sh -c : & sh -c : & wait; done"])
       for (let round = 0; round < 20; round++) {
         // A source that remembers nothing looks through everything.
-        const { sockets } = yield* yield* ProcNet.make
+        const { sockets } = yield* yield* procNet
         expect((yield* sockets([port])).get(port)).toMatchObject({ listeners: [{ pid, cwd }] })
       }
     })
@@ -323,7 +326,7 @@ describing("/proc/net/tcp")("the name of a program in /proc", () => {
   it.scopedLive("an owner that is gone is not told from memory", () =>
     Effect.gen(function* () {
       const cwd = yield* temporaryFolder
-      const source = yield* ProcNet.make
+      const source = yield* procNet
       const one = yield* listeningProgram({ cwd })
       expect((yield* (yield* source).sockets([one.port])).get(one.port)).toMatchObject({
         listeners: [{ pid: one.pid }]
