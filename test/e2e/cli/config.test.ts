@@ -41,6 +41,7 @@ describe.concurrent("portctl config", () => {
       expectAnswer(yield* me.portctl("config unset range"), "range is not set\n")
       for (const key of ["probe", "database", "log"]) expect((yield* me.portctl(`config unset ${key}`)).code).toBe(0)
       // The server still runs with them, and a restart does not take them from it.
+      expect((yield* me.portctl("start")).code).toBe(0)
       expect(settingsOf(me)).toEqual({ servers: { [me.address]: { unset: ["range", "probe", "database"] } } })
       expect((yield* me.portctl("restart")).stderr).toBe("")
       const defaults = { range: "3000-9999", probe: true, database: join(me.home, ".port_server/ports.db") }

@@ -150,7 +150,8 @@ export const startLocked = (spec: ServerSpec): Effect.Effect<Started, ServerNotS
             Effect.catchTag("StartLost", ({ message }) => new ServerNotStarted({ message }))
           )
     if (!started.isNew) yield* assertSameSettings(spec, started)
-    yield* StartMemory.remember(address, started.isNew ? given : flags)
+    // One that was running may still have what was unset.
+    yield* StartMemory.remember(address, started.isNew ? { ...given, unset: [] } : flags)
     return started
   })
 

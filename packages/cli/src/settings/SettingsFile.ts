@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { SettingsUnusable } from "../errors/ServerErrors.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
 import * as JsonFile from "../platform/JsonFile.ts"
+import { entryOf } from "./ServerEntry.ts"
 
 /** The error of settings that cannot be used. */
 export const unusable = ({ message }: { readonly message: string }) => new SettingsUnusable({ message })
@@ -48,4 +49,4 @@ export const read: Effect.Effect<Settings, SettingsUnusable> = Effect.suspend(()
 
 /** How the server at an address is started, as far as the settings have it. */
 export const serverSettings = (address: ServerAddress): Effect.Effect<ServerSettings, SettingsUnusable> =>
-  Effect.map(read, ({ servers }) => servers?.[String(address)] ?? {})
+  Effect.map(read, (settings) => entryOf(settings, address))

@@ -68,7 +68,7 @@ export const unset =
     const { unset: before = [], ...own } = Struct.omit(entryOf(settings, at), key)
     const kept = key === "log" || key === "allow_hosts" || runsWith[key] === undefined ? [] : [key]
     const unset = [...new Set([...before, ...kept])]
-    return withEntry(settings, at, { ...own, ...(unset.length === 0 ? {} : { unset }) })
+    return withEntry(settings, at, unset.length === 0 ? own : { ...own, unset })
   }
 
 /** Whether a setting is in the file. */

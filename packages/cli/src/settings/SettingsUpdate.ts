@@ -3,7 +3,6 @@ import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import { type ServerSettings, Settings } from "@port-server/domain/Settings"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Struct from "effect/Struct"
 import { cannotWrite } from "../errors/FileError.ts"
 import type { SettingsUnusable } from "../errors/ServerErrors.ts"
 import * as AtomicFile from "../platform/AtomicFile.ts"
@@ -35,9 +34,10 @@ export const update = (change: (settings: Settings) => Settings): Effect.Effect<
     if (!Schema.equivalence(Settings)(before, after)) yield* write(after)
   }).pipe(Effect.scoped)
 
-/** The settings once a server was started with these: what was removed from them before has been given up. */
-const withServer = (settings: Settings, address: ServerAddress, given: ServerSettings): Settings =>
-  withEntry(settings, address, { ...Struct.omit(entryOf(settings, address), "unset"), ...Struct.omit(given, "unset") })
+const withServer = (settings: Settings, address: ServerAddress, given: ServerSettings): Settings => {
+  const { unset = [], ...entry } = { ...entryOf(settings, address), ...given }
+  return withEntry(settings, address, unset.length === 0 ? entry : { ...entry, unset })
+}
 
 /** Whether the settings have already how the server at an address was started. */
 export const has = (address: ServerAddress, given: ServerSettings): Effect.Effect<boolean, SettingsUnusable> =>
