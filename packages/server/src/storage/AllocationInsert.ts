@@ -1,13 +1,14 @@
 import type { Connection } from "@effect/sql/SqlConnection"
-import type { Allocation } from "@port-server/domain/Allocation"
+import { Allocation } from "@port-server/domain/Allocation"
 import { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { allocations, holder, ids } from "./AllocationQueries.ts"
-import { columnsWithoutPath } from "./AllocationRow.ts"
+import { holder, ids } from "./AllocationQueries.ts"
+import { createdAt } from "./AllocationRow.ts"
 import { query, run } from "./Query.ts"
 
 const matches = query(Schema.Struct({ matches: Schema.Int }))
+const inserted = query(Schema.Struct({ id: Allocation.fields.id, created_at: Allocation.fields.created_at }))
 
 /** An allocation that has no id yet. */
 export interface NewAllocation extends Pick<Allocation, "app" | "instance" | "service" | "path" | "created_at"> {
@@ -26,11 +27,14 @@ const insertRow = (
   id: string,
   condition: string
 ) =>
-  allocations(
-    connection,
-    `INSERT INTO allocations (id, app, instance, service, port, created_at) SELECT ${id}, ?, ?, ?, ?, ? WHERE ${condition}
-      ON CONFLICT (port) DO NOTHING RETURNING ${columnsWithoutPath}`,
-    [app, instance, service, port, sqliteTime(created_at)]
+  Effect.map(
+    inserted(
+      connection,
+      `INSERT INTO allocations (id, app, instance, service, port, created_at)
+        SELECT ${id}, ?, ?, ?, ?, ? WHERE ${condition} ON CONFLICT (port) DO NOTHING RETURNING id, ${createdAt}`,
+      [app, instance, service, port, sqliteTime(created_at)]
+    ),
+    ([row]) => row && new Allocation({ app, instance, service, port, ...row }, { disableValidation: true })
   )
 
 /** Whether SQLite can give this many ids by itself. */
@@ -53,21 +57,21 @@ const insertBelow = Effect.fnUntraced(function* (connection: Connection, allocat
     connection,
     `SELECT id IS NOT NULL AS matches FROM allocations WHERE id > ${ids.last} LIMIT 1`
   )
-  if (above.length === 0) return []
+  if (above.length === 0) return undefined
   const highest = `max(
     coalesce((SELECT max(id) FROM allocations WHERE id <= ${ids.last}), 0),
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'allocations' AND seq <= ${ids.last}), 0))`
-  const inserted = yield* insertRow(connection, allocation, `${highest} + 1`, `${highest} < ${ids.last}`)
+  const below = yield* insertRow(connection, allocation, `${highest} + 1`, `${highest} < ${ids.last}`)
   // From here AUTOINCREMENT continues once that row is deleted.
-  for (const { id } of inserted) {
-    yield* run(connection, "UPDATE sqlite_sequence SET seq = ? WHERE name = 'allocations'", [id])
+  if (below !== undefined) {
+    yield* run(connection, "UPDATE sqlite_sequence SET seq = ? WHERE name = 'allocations'", [below.id])
   }
-  return inserted
+  return below
 })
 
 /** Insert an allocation, or nothing if its port has a holder. */
 export const insert = Effect.fnUntraced(function* (connection: Connection, allocation: NewAllocation) {
-  const [usual] = yield* insertRow(
+  const usual = yield* insertRow(
     connection,
     allocation,
     "NULL",
@@ -75,6 +79,5 @@ export const insert = Effect.fnUntraced(function* (connection: Connection, alloc
   )
   if (usual !== undefined) return usual
   if ((yield* holder(connection, allocation.port)) !== undefined) return undefined
-  const [below] = yield* insertBelow(connection, allocation)
-  return below ?? (yield* noIdsLeft)
+  return (yield* insertBelow(connection, allocation)) ?? (yield* noIdsLeft)
 })

@@ -14,6 +14,7 @@ import { currentClient, EventLog } from "./EventLog.ts"
 import { FreePorts } from "./FreePorts.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import * as Migrations from "./Migrations.ts"
+import { OtherWriters } from "./OtherWriters.ts"
 import * as ProjectFolders from "./ProjectFolders.ts"
 import { sqliteCode, storageError } from "./SqliteError.ts"
 import * as TransactionOps from "./TransactionOps.ts"
@@ -33,6 +34,11 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
       const database = yield* Database
       const freePorts = new FreePorts()
       const events = new EventLog()
+      const forget = () => {
+        freePorts.invalidate()
+        events.invalidate()
+      }
+      const others = new OtherWriters(forget)
       const commits = yield* PubSub.sliding<void>(1)
       let hasEvents = false
 
@@ -40,16 +46,16 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
         connection: Effect.map(database.reopenIfReplaced, ({ writer }) => writer),
         verifyFile: database.connectionsAfterCommit,
         onBegin: (connection) =>
-          Effect.tap(Migrations.verifyVersion(connection), () => {
-            freePorts.begin(connection)
-            events.begin()
-          }),
+          Effect.zipRight(
+            others.verify(connection),
+            Effect.sync(() => events.begin())
+          ),
         onEnd: (connection) =>
           Effect.map(events.write(connection), (written) => {
             hasEvents = written
           }),
         onCommit: Effect.suspend(() => (hasEvents ? PubSub.publish(commits, undefined) : Effect.void)),
-        onRollback: () => freePorts.invalidate()
+        onRollback: forget
       })
 
       /** The connections; if the file was replaced, the writer opens the new one first. */

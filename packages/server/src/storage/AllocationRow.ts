@@ -8,9 +8,11 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
-// Another program may have stored a time of another form: that is returned unchanged.
-const fields = `id, app, instance, service, port,
-  CASE WHEN created_at GLOB '????-??-?? ??:??:??' THEN replace(created_at, ' ', 'T') || 'Z' ELSE created_at END AS created_at`
+/** The time of an allocation. Another program may have stored one of another form: that is returned unchanged. */
+export const createdAt = `CASE WHEN created_at GLOB '????-??-?? ??:??:??' THEN replace(created_at, ' ', 'T') || 'Z'
+  ELSE created_at END AS created_at`
+
+const fields = `id, app, instance, service, port, ${createdAt}`
 
 /** The columns of an allocation without a project folder. */
 export const columnsWithoutPath = `${fields}, NULL AS path`

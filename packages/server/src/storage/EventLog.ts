@@ -5,8 +5,9 @@ import { type EventKind, keptEvents } from "@port-server/domain/Event"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
+import * as Schema from "effect/Schema"
 import * as EventLoop from "../runtime/EventLoop.ts"
-import { type Parameter, run } from "./Query.ts"
+import { type Parameter, query, run } from "./Query.ts"
 
 /** What the client of the current request says about itself, as JSON. */
 export const currentClient = FiberRef.unsafeMake<string | undefined>(undefined)
@@ -28,16 +29,30 @@ const slicesPerTurn = 8
 
 type Row = ReadonlyArray<Parameter>
 
-const insert = (connection: Connection, rows: ReadonlyArray<Row>): Effect.Effect<void, SqlError> => {
+// Another program may have let them grow beyond what is exact: they are only compared.
+const idsOf = query(Schema.Struct({ id: Schema.Number }))
+
+/** The last id that was given. */
+const insert = (connection: Connection, rows: ReadonlyArray<Row>): Effect.Effect<number, SqlError> => {
   const placeholders = rows.map((row) => `(${row.map(() => "?").join(", ")})`).join(", ")
-  return run(connection, `INSERT INTO events (${columns}) VALUES ${placeholders}`, rows.flat())
+  return Effect.map(
+    idsOf(connection, `INSERT INTO events (${columns}) VALUES ${placeholders} RETURNING id`, rows.flat()),
+    (inserted) => Math.max(...inserted.map(({ id }) => id))
+  )
 }
 
 /** The events of the transaction that runs: written at its end, so that they are durable exactly when their changes are. */
 export class EventLog {
+  /** No event in the database has a lower id; unknown at first. */
+  #oldest: number | undefined
   #rows: Array<Row> = []
   /** How many older events of the transaction are not written, because newer ones alone are as many as are kept. */
   #skipped = 0
+
+  /** The database may have changed without this log. */
+  invalidate(): void {
+    this.#oldest = undefined
+  }
 
   /** A transaction begins. */
   begin(): void {
@@ -72,12 +87,26 @@ export class EventLog {
       // Whoever reads from an event on must notice that some are missing.
       if (skipped > 0)
         yield* run(connection, "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'events'", [skipped])
+      let last = 0
       for (let slice = 0; slice * rowsPerInsert < rows.length; slice++) {
-        yield* insert(connection, rows.slice(slice * rowsPerInsert, (slice + 1) * rowsPerInsert))
+        last = yield* insert(connection, rows.slice(slice * rowsPerInsert, (slice + 1) * rowsPerInsert))
         if (slice % slicesPerTurn === slicesPerTurn - 1) yield* EventLoop.yieldToIO
       }
-      yield* run(connection, `DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ${keptEvents}`)
+      yield* this.#removeOld(connection, last - keptEvents)
       return true
     })
+  }
+
+  /** Remove the events up to this one. */
+  #removeOld(connection: Connection, end: number): Effect.Effect<void, SqlError> {
+    if (this.#oldest === undefined) {
+      return Effect.flatMap(idsOf(connection, "SELECT min(id) AS id FROM events"), ([row]) => {
+        this.#oldest = row?.id ?? 0
+        return this.#removeOld(connection, end)
+      })
+    }
+    if (this.#oldest > end) return Effect.void
+    this.#oldest = end + 1
+    return run(connection, "DELETE FROM events WHERE id <= ?", [end])
   }
 }

@@ -9,7 +9,6 @@ import { PortBitSet } from "./PortBitSet.ts"
 import { query } from "./Query.ts"
 
 const ports = query(Schema.Struct({ port: Schema.Int }))
-const versions = query(Schema.Struct({ data_version: Schema.Int }))
 
 const bad = new PortBitSet(badPorts)
 
@@ -20,20 +19,11 @@ const bad = new PortBitSet(badPorts)
 export const firstFree = (range: PortRange, taken: ReadonlyArray<PortBitSet>, block?: Block): number | undefined =>
   PortBitSet.firstOutside(range, [bad, ...taken], block) ?? PortBitSet.firstOutside(range, taken, block)
 
-/** Cache of the allocated ports, kept from one transaction to the next as long as no other connection has written. */
+/** Cache of the allocated ports, kept from one transaction to the next until it is said to be invalid. */
 export class FreePorts {
   #held: PortBitSet | undefined
-  #connection: Connection | undefined
-  #version = 0
-  #isCurrent = false
 
-  /** A transaction begins on the connection. */
-  begin(connection: Connection): void {
-    if (connection !== this.#connection) this.invalidate()
-    this.#connection = connection
-    this.#isCurrent = false
-  }
-
+  /** The database may have changed without this cache. */
   invalidate(): void {
     this.#held = undefined
   }
@@ -48,22 +38,14 @@ export class FreePorts {
 
   /** The allocated ports, inside the transaction that has begun. */
   held(connection: Connection): Effect.Effect<PortBitSet, SqlError> {
-    return Effect.gen(this, function* () {
-      if (this.#held !== undefined && this.#isCurrent) return this.#held
-      // Changes exactly when another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
-      const [row] = yield* versions(connection, "PRAGMA data_version")
-      const version = row?.data_version ?? 0
-      if (this.#held === undefined || version !== this.#version) {
-        const held = yield* ports(
-          connection,
-          // Another program may have stored a value that is no port.
-          "SELECT port FROM allocations WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'"
-        )
+    return Effect.suspend(() => {
+      if (this.#held !== undefined) return Effect.succeed(this.#held)
+      // Another program may have stored a value that is no port.
+      const sql = "SELECT port FROM allocations WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'"
+      return Effect.map(ports(connection, sql), (held) => {
         this.#held = new PortBitSet(held.map(({ port }) => port))
-        this.#version = version
-      }
-      this.#isCurrent = true
-      return this.#held
+        return this.#held
+      })
     })
   }
 }
