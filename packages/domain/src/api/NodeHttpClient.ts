@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingMessage } from "node:http"
+import { connect } from "node:net"
 import * as Cookies from "@effect/platform/Cookies"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { type HttpResponse, readResponse } from "./HttpResponse.ts"
 
 /** How long the connection may take, in ms. */
 const connectTimeout = 2_000
@@ -50,22 +51,16 @@ class CollectedResponse extends Inspectable.Class implements HttpClientResponse.
   readonly remoteAddress = Option.none()
   readonly cookies = Cookies.empty
   readonly request: HttpClientRequest
-  readonly #message: IncomingMessage
+  readonly status: number
+  readonly headers: Headers.Headers
   readonly #body: Buffer
 
-  constructor(request: HttpClientRequest, message: IncomingMessage, body: Buffer) {
+  constructor(request: HttpClientRequest, { body = Buffer.alloc(0), headers, status }: HttpResponse) {
     super()
     this.request = request
-    this.#message = message
+    this.status = status
+    this.headers = Headers.unsafeFromRecord(headers)
     this.#body = body
-  }
-
-  get status(): number {
-    return this.#message.statusCode ?? 0
-  }
-
-  get headers(): Headers.Headers {
-    return Headers.fromInput(this.#message.headersDistinct)
   }
 
   get text(): Effect.Effect<string> {
@@ -103,43 +98,63 @@ class CollectedResponse extends Inspectable.Class implements HttpClientResponse.
 /** The URL of a port-server, which listens at 127.0.0.1 also where `localhost` means ::1. */
 export const loopbackUrl = (url: string): string => url.replace(/^http:\/\/localhost(?=[:/])/i, "http://127.0.0.1")
 
-const send = (request: HttpClientRequest, socketPath: string | undefined) =>
+const token = /^[\w!#$%&'*+.^`|~-]+$/
+const headerValue = /^[\t -~\x80-\xff]*$/
+
+/** The request as it is sent; throws where the method or a header could be taken for more than that. */
+export const encode = ({ body, headers, method }: HttpClientRequest, { host, pathname, search }: URL): Buffer => {
+  const bytes = body._tag === "Uint8Array" ? body.body : undefined
+  const fields = Object.entries(headers).filter(([name]) => name !== "content-length")
+  if (bytes !== undefined || method !== "GET") fields.push(["content-length", String(bytes?.length ?? 0)])
+  if (!token.test(method) || !fields.every(([name, value]) => token.test(name) && headerValue.test(value))) {
+    throw new TypeError("a header has a character that none may have")
+  }
+  const lines = [["host", host], ["connection", "close"], ...fields].map(([name, value]) => `${name}: ${value}\r\n`)
+  const head = `${method} ${pathname}${search} HTTP/1.1\r\n${lines.join("")}\r\n`
+  return Buffer.concat([Buffer.from(head, "latin1"), ...(bytes === undefined ? [] : [bytes])])
+}
+
+const send = (request: HttpClientRequest, path: string | undefined) =>
   Effect.async<HttpClientResponse.HttpClientResponse, HttpClientError>((resume) => {
-    const { method, headers, body } = request
     const query = UrlParams.toString(request.urlParams)
     const base = loopbackUrl(request.url)
-    const url = query === "" ? base : `${base}?${query}`
-    const route = socketPath === undefined ? {} : { socketPath }
-    const fail = (cause: unknown) => resume(new RequestError({ request, reason: "Transport", cause }))
-    const outgoing = httpRequest(url, { ...route, method, headers, agent: false }, (message) => {
-      const chunks: Array<Buffer> = []
-      let size = 0
-      const unusable = (description: string) => {
-        const response = new CollectedResponse(request, message, Buffer.alloc(0))
-        resume(new ResponseError({ request, response, reason: "Decode", description }))
+    const url = new URL(query === "" ? base : `${base}?${query}`)
+    const host = url.hostname.replace(/^\[(.*)\]$/, "$1")
+    const socket = connect(path === undefined ? { host, port: Number(url.port || 80) } : { path })
+    const close = () => {
+      clearTimeout(timer)
+      socket.destroy()
+    }
+    const end = (result: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError>) => {
+      close()
+      resume(result)
+    }
+    const fail = (cause: unknown) => end(new RequestError({ request, reason: "Transport", cause }))
+    const timer = setTimeout(() => fail(noConnection()), connectTimeout)
+    const reader = readResponse(request.method, maxBody)
+    reader.next()
+    const read = (bytes: Buffer | undefined) => {
+      try {
+        const { done, value } = reader.next(bytes)
+        if (done !== true) return
+        const response = new CollectedResponse(request, value)
+        const unusable = (description: string) =>
+          end(new ResponseError({ request, response, reason: "Decode", description }))
+        if (value.body === undefined) unusable(`it is larger than ${maxBody / 1024 / 1024} MiB`)
+        else if (value.body.length > deepSize && isDeep(value.body)) unusable("it is nested too deeply")
+        else end(Effect.succeed(response))
+      } catch (error) {
+        fail(error)
       }
-      message.on("data", (chunk: Buffer) => {
-        size += chunk.length
-        if (size <= maxBody) {
-          chunks.push(chunk)
-          return
-        }
-        outgoing.destroy()
-        unusable(`it is larger than ${maxBody / 1024 / 1024} MiB`)
-      })
-      message.on("error", fail)
-      message.on("end", () => {
-        const body = Buffer.concat(chunks)
-        if (size > deepSize && isDeep(body)) return unusable("it is nested too deeply")
-        resume(Effect.succeed(new CollectedResponse(request, message, body)))
-      })
-    })
-    const timer = setTimeout(() => outgoing.destroy(noConnection()), connectTimeout)
-    outgoing.on("socket", (socket) => socket.once("connect", () => clearTimeout(timer)))
-    outgoing.on("error", fail)
-    outgoing.on("close", () => clearTimeout(timer))
-    outgoing.end(body._tag === "Uint8Array" ? body.body : undefined)
-    return Effect.sync(() => outgoing.destroy())
+    }
+    socket.on("connect", () => clearTimeout(timer)).on("data", read)
+    socket.on("error", fail).on("end", () => read(undefined))
+    try {
+      socket.write(encode(request, url))
+    } catch (error) {
+      fail(error)
+    }
+    return Effect.sync(close)
   })
 
 /**

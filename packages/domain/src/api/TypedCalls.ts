@@ -35,7 +35,7 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
   const notPortServer = (status: number) =>
     new UnexpectedResponse({ status, message: notPortServerMessage(address, status) })
 
-  /** The error of what Node's parser of HTTP gives up on. */
+  /** The error of a response that is no HTTP, by the codes of Node's parser. */
   const unreadable = () => {
     const message = `cannot use the response of ${address}: it is not HTTP, or its headers are too large`
     return new UnexpectedResponse({ status: 0, message })

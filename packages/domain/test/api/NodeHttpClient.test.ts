@@ -43,3 +43,18 @@ it.scopedLive("takes no bracket inside a text for nesting", () =>
     expect(yield* jsonOf(JSON.stringify(rows))).toEqual(rows)
   })
 )
+
+it("sends no header that could be taken for more than one", () => {
+  const url = new URL("http://127.0.0.1:51234/v1/allocations?a=b")
+  const encode = (headers: Record<string, string>) =>
+    NodeHttpClient.encode(HttpClientRequest.get(url, { headers }), url).toString("latin1")
+  expect(encode({ a: "x\ty~\xff" })).toBe(
+    "GET /v1/allocations?a=b HTTP/1.1\r\nhost: 127.0.0.1:51234\r\nconnection: close\r\na: x\ty~\xff\r\n\r\n"
+  )
+  for (const end of ["\r\n", "\n", "\r", "\0", "\u0100"]) {
+    for (const headers of [{ a: `x${end}` }, { a: `${end}x` }, { a: `x${end}b: y` }, { [`a${end}`]: "x" }]) {
+      expect(() => encode(headers)).toThrow("a header has a character")
+    }
+  }
+  for (const name of ["", "a b", "a:", "é"]) expect(() => encode({ [name]: "x" })).toThrow("a header has a character")
+})
