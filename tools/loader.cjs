@@ -14,7 +14,6 @@ if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
 const fs = require("node:fs")
 const { cachedDataVersionTag } = require("node:v8")
 const { Script } = require("node:vm")
-const { crc32 } = require("node:zlib")
 
 const bundle = `${__dirname}/@NAME@.bundle`
 const user = process.geteuid ? process.geteuid() : -1
@@ -29,15 +28,12 @@ const attempt = (work) => {
 }
 
 // Whoever writes compiled code can do anything in our name.
-/** @param {string} path */
-const isOurs = (path) => {
-  const { mode, uid } = fs.statSync(path)
-  return uid === user && (mode & 0o022) === 0
-}
+/** @param {{ mode: number, uid: number }} found */
+const isOurs = ({ mode, uid }) => uid === user && (mode & 0o022) === 0
 
 const { HOME = "", XDG_CACHE_HOME = "" } = process.env
 const caches = [XDG_CACHE_HOME, HOME && `${HOME}/.cache`].find((path) => path.startsWith("/"))
-const folder = isOurs(__dirname) ? __dirname : caches && `${caches}/port-server`
+const folder = isOurs(fs.statSync(__dirname)) ? __dirname : caches && `${caches}/port-server`
 const tag = cachedDataVersionTag().toString(16)
 const base = `${folder}/@NAME@-@HASH@-${process.version}-${process.arch}-${tag}`
 // What one command needs is little for another. A word that is no command ends in an error, so what a run that failed has
@@ -45,13 +41,24 @@ const base = `${folder}/@NAME@-@HASH@-${process.version}-${process.arch}-${tag}`
 const common = `${base}.cache`
 const own = /^[a-z]+$/.test(process.argv[2] || "") ? `${base}-${process.argv[2]}.cache` : common
 
-// V8 does not check these bytes, and code that was spoilt can do anything.
+/** @param {Buffer} bytes @returns {number} */
+const sumOf = (bytes) => require("node:zlib").crc32(bytes)
+
+// V8 does not check these bytes, and code that was spoilt can do anything: the second in which they were written follows
+// them, and the sum of all. Summing takes 1.5 ms, so it is left out where the file has not been written to since.
 /** @param {string} cache */
 const read = (cache) => {
-  if (!folder || !isOurs(folder) || !isOurs(cache)) return undefined
+  const found = fs.statSync(cache)
+  if (!folder || !isOurs(fs.statSync(folder)) || !isOurs(found)) return undefined
   const bytes = fs.readFileSync(cache)
-  const length = bytes.length - 4
-  return bytes.readUInt32LE(length) === crc32(bytes.subarray(0, length)) ? bytes.subarray(0, length) : undefined
+  const end = bytes.length - 8
+  const seconds = bytes.readUInt32LE(end)
+  if (seconds * 1000 !== found.mtimeMs) {
+    if (bytes.readUInt32LE(end + 4) !== sumOf(bytes.subarray(0, end + 4))) return undefined
+    // A copy, which is as good.
+    attempt(() => fs.utimesSync(cache, seconds, seconds))
+  }
+  return bytes.subarray(0, end)
 }
 
 // Under sudo, HOME may be another user's: nothing of root's is made there.
@@ -65,13 +72,16 @@ const makeFolder = (folder) => {
 /** @param {string} folder @param {string} cache @param {import("node:vm").Script} script */
 const write = (folder, cache, script) => {
   makeFolder(folder)
-  if (!isOurs(folder)) return
+  if (!isOurs(fs.statSync(folder))) return
   const code = script.createCachedData()
-  const end = Buffer.alloc(4)
-  end.writeUInt32LE(crc32(code))
+  const seconds = Math.floor(Date.now() / 1000)
+  const bytes = Buffer.concat([code, Buffer.alloc(8)])
+  bytes.writeUInt32LE(seconds, code.length)
+  bytes.writeUInt32LE(sumOf(bytes.subarray(0, code.length + 4)), code.length + 4)
   const temporary = `${cache}.${process.pid}`
   try {
-    fs.writeFileSync(temporary, Buffer.concat([code, end]), { flag: "wx", mode: 0o600 })
+    fs.writeFileSync(temporary, bytes, { flag: "wx", flush: true, mode: 0o600 })
+    fs.utimesSync(temporary, seconds, seconds)
     fs.renameSync(temporary, cache)
   } finally {
     fs.rmSync(temporary, { force: true })

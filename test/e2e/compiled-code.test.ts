@@ -117,8 +117,8 @@ describe.concurrent("the compiled code beside a program", () => {
     Effect.gen(function* () {
       const { cache, run } = yield* copy
       const whole = readFileSync(cache)
-      // Beginning, end, every place within a word, and the checksum itself.
-      const places = [0, 1, 2, 3, 100_001, 200_002, 300_003, whole.length - 6, whole.length - 5, whole.length - 1]
+      // Beginning, end, every place within a word, the time, and the checksum itself.
+      const places = [0, 1, 2, 3, 100_001, 200_002, 300_003, ...[10, 9, 8, 5, 4, 1].map((left) => whole.length - left)]
       for (const place of places) {
         const spoilt = Buffer.from(whole)
         spoilt[place] = (spoilt[place] ?? 0) ^ 1
@@ -129,6 +129,16 @@ describe.concurrent("the compiled code beside a program", () => {
         expect((yield* run).stdout).toMatch(version)
         expect(statSync(cache).ino).toBe(ino)
       }
+    })
+  )
+
+  it.scopedLive("is used from a copy of the folder, whose files are of another time", () =>
+    Effect.gen(function* () {
+      const { cache, run } = yield* copy
+      const { ino, mtimeMs } = statSync(cache)
+      utimesSync(cache, 1_000_000_000, 1_000_000_000)
+      expect((yield* run).stdout).toMatch(version)
+      expect(statSync(cache)).toMatchObject({ ino, mtimeMs })
     })
   )
 
