@@ -37,7 +37,12 @@ const crypto = { "node:crypto": ["createHash", "randomBytes", "randomUUID", "tim
  */
 const builtins = {
   portctl: crypto,
-  "port-server": { ...crypto, "node:child_process": ["execFile", "spawn"], "node:worker_threads": ["Worker"] }
+  "port-server": {
+    ...crypto,
+    "node:child_process": ["execFile", "spawn"],
+    "node:fs/promises": ["readFile", "readlink", "stat"],
+    "node:worker_threads": ["Worker"]
+  }
 }
 
 /** @param {string} module @param {string} name */

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { SocketAddress } from "node:net"
 import { endianness } from "node:os"
@@ -72,12 +73,14 @@ const read = ({ isOptional, path, protocol }: (typeof tables)[number]) =>
   )
 
 /** Whether this machine has the tables and permits reading them; true also if that fails for the moment. */
-export const isAvailable: Effect.Effect<boolean> = Effect.promise(() =>
-  readFile("/proc/net/tcp").then(
-    () => true,
-    (error: unknown) => !["ENOENT", "EACCES", "EPERM"].includes(SystemError.errorCode(error) ?? "")
-  )
-)
+export const isAvailable: Effect.Effect<boolean> = Effect.sync(() => {
+  try {
+    closeSync(openSync("/proc/net/tcp", "r"))
+    return true
+  } catch (error) {
+    return !["ENOENT", "EACCES", "EPERM"].includes(SystemError.errorCode(error) ?? "")
+  }
+})
 
 /** The sockets of each port; the ends of connections only where nothing listens or is bound. */
 const groupByPort = (sockets: ReadonlyArray<Socket>): ReadonlyMap<number, ReadonlyArray<Socket>> => {

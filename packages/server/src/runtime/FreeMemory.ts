@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks"
 import { getHeapStatistics, setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
@@ -39,10 +38,11 @@ export const soon = (): void => {
 /** Give back, from now on, what a time with many requests of any kind has taken, once there are few. */
 export const whenIdle = (): void => {
   let least = getHeapStatistics().total_heap_size
-  let last = performance.eventLoopUtilization()
+  // Node makes `performance` when it is first used, which a start does not wait for.
+  let last: ReturnType<typeof performance.eventLoopUtilization> | undefined
   setInterval(() => {
     const now = performance.eventLoopUtilization()
-    const { utilization } = performance.eventLoopUtilization(now, last)
+    const { utilization } = last === undefined ? { utilization: 1 } : performance.eventLoopUtilization(now, last)
     last = now
     if (utilization > littleWork || getHeapStatistics().total_heap_size < least + worthwhile) return
     collect({ type: "major", execution: "sync", flavor: "last-resort" })

@@ -5,12 +5,11 @@ import * as Predicate from "effect/Predicate"
 export const errorCode = (error: unknown): string | undefined =>
   Predicate.hasProperty(error, "code") && typeof error.code === "string" ? error.code : undefined
 
-const descriptions: ReadonlyMap<string, string> = new Map(getSystemErrorMap().values())
-
 /** An error in the system's own words: `too many open files (EMFILE)`. */
 export const errorReason = (error: unknown): string => {
   const code = errorCode(error)
-  const description = code === undefined ? undefined : descriptions.get(code)
+  // Asked only now: Node takes 1.5 ms to make it.
+  const [, description] = [...getSystemErrorMap().values()].find(([name]) => name === code) ?? []
   if (description !== undefined) return `${description} (${code})`
   return error instanceof Error ? error.message : String(error)
 }

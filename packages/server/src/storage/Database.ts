@@ -53,9 +53,9 @@ const inspectSchema = (filename: string) =>
 
 /** Open the file at the path: its schema up to date, WAL, `synchronous=FULL`. */
 const open = Effect.fnUntraced(function* (filename: string) {
-  yield* prepare(filename)
+  const isNew = yield* prepare(filename)
   return yield* Effect.gen(function* () {
-    const outdated = yield* inspectSchema(filename)
+    const outdated = isNew || (yield* inspectSchema(filename))
     let ids: FileIds = { database: undefined, log: undefined }
     // Runs last, once the connections are closed.
     yield* Effect.addFinalizer(() => Effect.sync(() => removeStaleWal(filename, ids)))

@@ -90,14 +90,15 @@ export const inspect = Effect.fnUntraced(function* (filename: string) {
   return true
 })
 
-/** Create the database file where it is missing, readable only by its owner. */
+/** Create the database file where it is missing, readable only by its owner; returns whether it was. */
 export const prepare = Effect.fnUntraced(function* (filename: string) {
-  if (yield* inspect(filename)) return
+  if (yield* inspect(filename)) return false
   const fs = yield* FileSystem.FileSystem
-  yield* fs.writeFile(filename, new Uint8Array(), { flag: "wx", mode: 0o600 }).pipe(
+  return yield* fs.writeFile(filename, new Uint8Array(), { flag: "wx", mode: 0o600 }).pipe(
+    Effect.as(true),
     Effect.catchIf(
       (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
-      () => Effect.void
+      () => Effect.succeed(false)
     ),
     Effect.mapError(() => unusable(filename, "no file can be made in its folder"))
   )

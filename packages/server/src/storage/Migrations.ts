@@ -134,8 +134,9 @@ export const verifyVersion = Effect.fnUntraced(function* (connection: Connection
   })
 })
 
-/** Bring the schema up to date, in the caller's transaction. */
+/** Bring the schema up to date, in the caller's transaction. Another port-server may have done so, or more, meanwhile. */
 export const migrate = Effect.fnUntraced(function* (connection: Connection) {
+  if (!(yield* isOutdated(connection))) return
   for (const statement of migrations.slice(yield* version(connection))) {
     yield* run(connection, statement)
   }
