@@ -1,5 +1,6 @@
 // Start @NAME@.bundle with V8's compiled code of an earlier run of the command. The code is used only where the very
-// bundle, Node and flags match and its bytes are whole; where it is missing or spoilt, this run writes it anew if it can.
+// bundle, Node and flags match and its bytes were not written to; where it is missing or spoilt, this run writes it anew if
+// it can.
 // Syntax that an old Node reads, too: it ends here, in one line.
 "use strict"
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
@@ -12,8 +13,20 @@ if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
 }
 
 const fs = require("node:fs")
-const { cachedDataVersionTag } = require("node:v8")
+const { cachedDataVersionTag, setFlagsFromString } = require("node:v8")
 const { Script } = require("node:vm")
+
+// Under other flags of V8 Node compiles its own modules anew, so those that a start needs are loaded before.
+for (const name of "@BUILTINS@".split(" ")) require(`node:${name}`)
+// Known to these versions of Node; a V8 without a flag would say so on stderr.
+if (major >= 24 && major <= 26) {
+  // By itself V8 remembers types of what has run 8 times, and optimizes with Maglev what has run 400 times: some sixty
+  // functions while Effect starts. Both take longer than what is won by then.
+  setFlagsFromString("--invocation-count-for-feedback-allocation=32")
+  setFlagsFromString("--invocation-count-for-maglev=2000")
+  // What a regular expression is compiled to for its first use: for Node's own of IPv6, when a server listens, 3 ms.
+  setFlagsFromString("--no-regexp-peephole-optimization")
+}
 
 const bundle = `${__dirname}/@NAME@.bundle`
 const user = process.geteuid ? process.geteuid() : -1
@@ -44,7 +57,7 @@ const own = /^[a-z]+$/.test(process.argv[2] || "") ? `${base}-${process.argv[2]}
 /** @param {Buffer} bytes @returns {number} */
 const sumOf = (bytes) => require("node:zlib").crc32(bytes)
 
-// V8 does not check these bytes, and code that was spoilt can do anything: the second in which they were written follows
+// V8 does not check these bytes, and code that was spoilt can do anything: the time at which they were written follows
 // them, and the sum of all. Summing takes 1.5 ms, so it is left out where the file has not been written to since.
 /** @param {string} cache */
 const read = (cache) => {
@@ -74,7 +87,8 @@ const write = (folder, cache, script) => {
   makeFolder(folder)
   if (!isOurs(fs.statSync(folder))) return
   const code = script.createCachedData()
-  const seconds = Math.floor(Date.now() / 1000)
+  // Even, for file systems that know no others, and in 32 bits.
+  const seconds = (Math.floor(Date.now() / 2000) * 2) >>> 0
   const bytes = Buffer.concat([code, Buffer.alloc(8)])
   bytes.writeUInt32LE(seconds, code.length)
   bytes.writeUInt32LE(sumOf(bytes.subarray(0, code.length + 4)), code.length + 4)

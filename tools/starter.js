@@ -52,6 +52,7 @@ export const writeStarter = (folder, name, hash, node) => {
     NEEDED: engines.node.replace(">=", ""),
     NODE: node,
     HIDDEN: hidden.join(" "),
+    BUILTINS: name === "portctl" ? "net os" : "net os http dgram dns cluster",
     // What a start allocates lives on, and would be copied with each collection of a small young generation. A command
     // ends before it has used 16 MiB; the server keeps what it is given. On Node 22 it is one of the flags for which V8
     // keeps compiled code apart, and Node's own modules would load slower.
