@@ -1,4 +1,3 @@
-import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpMethod from "@effect/platform/HttpMethod"
 import { MaxBody } from "@port-server/domain/api/MaxBody"
 import { PortServerApi } from "@port-server/domain/api/PortServerApi"
@@ -15,19 +14,17 @@ export interface Route {
 
 const apiRoutes = (): ReadonlyArray<Route> => {
   const routes = new Map<string, { pattern: RegExp; methods: Set<string>; maxBody: Map<string, number> }>()
-  HttpApi.reflect(PortServerApi, {
-    onGroup: () => {},
-    onEndpoint: ({ endpoint }) => {
-      const shape = endpoint.path.replace(/:\w+/g, "[^/]+")
-      const route = routes.get(shape) ?? { pattern: new RegExp(`^${shape}$`), methods: new Set(), maxBody: new Map() }
-      routes.set(shape, route)
-      route.methods.add(endpoint.method)
-      if (endpoint.method === "GET") route.methods.add("HEAD")
-      if (endpoint.payloadSchema._tag === "Some" && HttpMethod.hasBody(endpoint.method)) {
-        route.maxBody.set(endpoint.method, Context.get(endpoint.annotations, MaxBody))
-      }
+  // `HttpApi.reflect` would also make the schemas of every response, which takes a start 1.5 ms.
+  for (const endpoint of Object.values(PortServerApi.groups).flatMap(({ endpoints }) => Object.values(endpoints))) {
+    const shape = endpoint.path.replace(/:\w+/g, "[^/]+")
+    const route = routes.get(shape) ?? { pattern: new RegExp(`^${shape}$`), methods: new Set(), maxBody: new Map() }
+    routes.set(shape, route)
+    route.methods.add(endpoint.method)
+    if (endpoint.method === "GET") route.methods.add("HEAD")
+    if (endpoint.payloadSchema._tag === "Some" && HttpMethod.hasBody(endpoint.method)) {
+      route.maxBody.set(endpoint.method, Context.get(endpoint.annotations, MaxBody))
     }
-  })
+  }
   return [...routes.values()]
 }
 
