@@ -1,6 +1,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as RcMap from "effect/RcMap"
+import * as Monotonic from "../runtime/Monotonic.ts"
 import { type FolderState, unknown } from "./FolderState.ts"
 import * as Mounts from "./Mounts.ts"
 import { ProbeProcess, type ProbeResult } from "./ProbeProcess.ts"
@@ -32,11 +33,11 @@ class HangingPlaces {
   readonly #until = new Map<string, number>()
 
   has(place: string): boolean {
-    return (this.#until.get(place) ?? 0) > performance.now()
+    return (this.#until.get(place) ?? 0) > Monotonic.now()
   }
 
   add(place: string): void {
-    const now = performance.now()
+    const now = Monotonic.now()
     for (const [other, until] of this.#until) if (until <= now) this.#until.delete(other)
     this.#until.set(place, now + hangMemory)
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
+import * as Monotonic from "../runtime/Monotonic.ts"
 import { busy, closing, type ErrorResponse, internalError, isClosing, writeErrorAndClose } from "./ErrorResponse.ts"
 import { Exchange } from "./Exchange.ts"
 import type { ByteBudget } from "./PendingBytes.ts"
@@ -30,7 +31,7 @@ export class Connection {
   #broken: { readonly exchange: Exchange; readonly error: ErrorResponse } | undefined
   /** What is sent after the responses that are due. */
   #last: ErrorResponse | undefined
-  #idleSince = performance.now()
+  #idleSince = Monotonic.now()
 
   constructor(socket: Duplex, shared: Shared) {
     this.#socket = socket
@@ -96,7 +97,7 @@ export class Connection {
 
   /** Close the connection if it has had no request for this many ms, once what was written is sent. */
   closeIfIdle(age: number): void {
-    if (this.#current !== undefined || performance.now() - this.#idleSince < age) return
+    if (this.#current !== undefined || Monotonic.now() - this.#idleSince < age) return
     this.#socket.end(() => this.#socket.destroy())
   }
 
@@ -119,7 +120,7 @@ export class Connection {
   #finish(exchange: Exchange): void {
     if (this.#current !== exchange) return
     this.#current = undefined
-    this.#idleSince = performance.now()
+    this.#idleSince = Monotonic.now()
     if (!this.#socket.writable) return
     const next = this.#waiting.next()
     if (next !== undefined) this.#start(next)

@@ -4,6 +4,7 @@ import type { Listener, PortSocket } from "@port-server/domain/Listener"
 import type { PortRange } from "@port-server/domain/PortRange"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Monotonic from "../runtime/Monotonic.ts"
 import * as SystemError from "../runtime/SystemError.ts"
 import * as BindProbe from "./BindProbe.ts"
 import { byImportance, type ListenerSnapshot, ownerError, type PortScanner, type PortSockets } from "./PortScanner.ts"
@@ -42,10 +43,10 @@ const lsof: Run = (...args) =>
 const pausing = Effect.sync((): Run => {
   let end = 0
   return (...args) =>
-    Effect.suspend(() => (performance.now() < end ? tookTooLong : lsof(...args))).pipe(
+    Effect.suspend(() => (Monotonic.now() < end ? tookTooLong : lsof(...args))).pipe(
       Effect.tapError((error) =>
         Effect.sync(() => {
-          if (error === tookTooLong && performance.now() >= end) end = performance.now() + pause
+          if (error === tookTooLong && Monotonic.now() >= end) end = Monotonic.now() + pause
         })
       )
     )

@@ -3,6 +3,7 @@ import type { PortSocket } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import type { FoundSocket } from "../containers/PublishedPorts.ts"
 import * as EventLoop from "../runtime/EventLoop.ts"
+import * as Monotonic from "../runtime/Monotonic.ts"
 import * as SystemError from "../runtime/SystemError.ts"
 import { byImportance, ownerError, type PortSockets } from "./PortScanner.ts"
 import * as ProcProcess from "./ProcProcess.ts"
@@ -59,7 +60,7 @@ type Holders = ReadonlyMap<string, ReadonlyMap<number, string>>
 /** Look through the file descriptors of all processes. A failure does not end the search. */
 const search = Effect.fnUntraced(function* (onFailure: ProcProcess.OnFailure) {
   const holders = new Map<string, Map<number, string>>()
-  let since = performance.now()
+  let since = Monotonic.now()
   for (const pid of entriesOf("/proc", onFailure)) {
     if (!/^\d+$/.test(pid)) continue
     for (const found of socketsOf(pid, onFailure)) {
@@ -69,9 +70,9 @@ const search = Effect.fnUntraced(function* (onFailure: ProcProcess.OnFailure) {
         if (others === undefined) holders.set(inode, new Map([[Number(pid), link]]))
         else others.set(Number(pid), link)
       }
-      if (performance.now() - since < sliceLength) continue
+      if (Monotonic.now() - since < sliceLength) continue
       yield* EventLoop.yieldToIO
-      since = performance.now()
+      since = Monotonic.now()
     }
   }
   return holders

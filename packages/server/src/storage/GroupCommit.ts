@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import * as EventLoop from "../runtime/EventLoop.ts"
+import * as Monotonic from "../runtime/Monotonic.ts"
 import { storageError } from "./SqliteError.ts"
 import { transaction } from "./Transaction.ts"
 
@@ -35,14 +36,14 @@ const longestSlice = 10
 /** Like `Effect.forEach`, with turns of the event loop in between. */
 const inSlices = <A, B, E>(items: ReadonlyArray<A>, each: (item: A) => Effect.Effect<B, E>) =>
   Effect.suspend(() => {
-    let begun = performance.now()
+    let begun = Monotonic.now()
     return Effect.forEach(items, (item) =>
       Effect.suspend(() => {
-        if (performance.now() - begun < longestSlice) return each(item)
+        if (Monotonic.now() - begun < longestSlice) return each(item)
         return Effect.zipRight(
           EventLoop.yieldToIO,
           Effect.suspend(() => {
-            begun = performance.now()
+            begun = Monotonic.now()
             return each(item)
           })
         )
