@@ -55,6 +55,8 @@ const headerOf = (command: string): string => {
   return short.length <= maxClientBytes ? short : asciiJson({ command })
 }
 
-/** A client that says with each request which command of portctl it is for. */
+/** A client that says with each request that may change something which command of portctl it is for. */
 export const make = (command: string, client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  HttpClient.mapRequest(client, (request) => HttpClientRequest.setHeader(request, clientHeader, headerOf(command)))
+  HttpClient.mapRequest(client, (request) =>
+    request.method === "GET" ? request : HttpClientRequest.setHeader(request, clientHeader, headerOf(command))
+  )
