@@ -87,6 +87,25 @@ describe.concurrent("the services of a project", () => {
     })
   )
 
+  it.scopedLive("may be misspelt, which is noted as long as one has no port", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const cwd = yield* realFolder
+      written(cwd, '{"services": {"web": {}, "database": {}}}')
+      const note =
+        "note: portctl.json has no service wbb, did you mean web? portctl release --here --service wbb gives its port back\n"
+      expect(yield* portctl(["get", "wbb"], { server, cwd })).toMatchObject({ code: 0, stderr: note })
+      for (const service of ["wbb", "web", "mail"]) {
+        expect(yield* portctl(["get", service], { server, cwd })).toMatchObject({ code: 0, stderr: "" })
+      }
+      const both = yield* portctl(["ensure", "--service", "databas,web"], { server, cwd })
+      expect(both).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining("no service databas, did you mean database?")
+      })
+    })
+  )
+
   it.scopedLive("are asked for and released one by one", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

@@ -1,3 +1,4 @@
+import { suggest } from "@port-server/command-line/command/Suggestion"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { namesOf, portsFrom } from "@port-server/domain/Block"
 import { InvalidRequest } from "@port-server/domain/CommonErrors"
@@ -72,7 +73,7 @@ const notePlace = ({ app, instance, instance_before, instead_of, moved_from, too
   })
 
 /** Ask for the ports of services in the folder where the command runs, or, of none, for those that it has. */
-const request = Effect.fnUntraced(function* (here: Here, services: ReadonlyArray<unknown>, isDryRun = false) {
+const ask = Effect.fnUntraced(function* (here: Here, services: ReadonlyArray<unknown>, isDryRun: boolean) {
   const { app, instance, isSaid, workingCopy } = here
   const asked = yield* Effect.mapError(
     decode({
@@ -86,13 +87,32 @@ const request = Effect.fnUntraced(function* (here: Here, services: ReadonlyArray
     InvalidRequest.fromParseError
   )
   const client = yield* PortServerClient
-  const ensured = yield* client.ensure(asked)
-  yield* notePlace(ensured)
-  return ensured
+  return yield* client.ensure(asked)
 })
+
+/** The same, with notes about the place. */
+const request = (here: Here, services: ReadonlyArray<unknown>, isDryRun = false) =>
+  Effect.tap(ask(here, services, isDryRun), notePlace)
 
 /** The app and instance that the folder really has, and the ports of its services. Nothing is allocated. */
 export const heldPorts = (here: Here) => request(here, [])
+
+/** Notes about the services without a port so far whose names may be misspelt ones of the project file. */
+const misspeltNotes = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
+  const names = [...settingsOf(here).keys()]
+  const doubtful = asked.flatMap(({ service }) => {
+    const meant = names.includes(service) ? undefined : suggest(service, names)
+    return meant === undefined ? [] : [{ service, meant }]
+  })
+  if (doubtful.length === 0) return []
+  const held = new Set((yield* ask(here, [], true)).allocations.map(({ service }) => service))
+  return doubtful
+    .filter(({ service }) => !held.has(service))
+    .map(({ meant, service }) => {
+      const [name, other] = [escapeControls(service), escapeControls(meant)]
+      return `note: portctl.json has no service ${name}, did you mean ${other}? portctl release --here --service ${name} gives its port back`
+    })
+})
 
 /** What to ask for: a block in place of one of its ports. */
 const withWholeBlocks = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
@@ -134,7 +154,9 @@ export const ensureServices = Effect.fnUntraced(function* (
       ...block
     }
   })
+  const notes = isDryRun ? [] : yield* misspeltNotes(here, services)
   const ensured = yield* request(here, services, isDryRun)
+  yield* Effect.forEach(notes, (note) => Console.error(note), { discard: true })
   yield* noteOtherPorts(ensured)
   yield* noteNotPreferred(ensured)
   yield* notePrivileged(services, ensured.allocations)
