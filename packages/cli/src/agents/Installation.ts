@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { existsSync, realpathSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
@@ -18,7 +18,7 @@ export interface Change {
 
 const realHome = () => {
   try {
-    return NodeFs.realpathSync(DataFolder.home())
+    return realpathSync(DataFolder.home())
   } catch {
     // Without a home, nothing is in it.
     return undefined
@@ -37,7 +37,7 @@ export const projectTop = Effect.gen(function* () {
 
 /** The agents whose files are in a project; AGENTS.md where there are none. */
 export const usedIn = (top: string): ReadonlyArray<CodingAgent> => {
-  const used = codingAgents.filter((agent) => traces[agent].some((file) => NodeFs.existsSync(join(top, file))))
+  const used = codingAgents.filter((agent) => traces[agent].some((file) => existsSync(join(top, file))))
   return used.length > 0 ? used : ["agents-md"]
 }
 

@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
@@ -14,7 +14,7 @@ const steps = (top: string, file: string): ReadonlyArray<string> =>
 /** The text of a file of a project; fails for a link, in whichever folder, and for what is another user's. */
 export const read = Effect.fnUntraced(function* (top: string, file: string) {
   for (const path of steps(top, file)) {
-    const status = NodeFs.lstatSync(path, { throwIfNoEntry: false })
+    const status = lstatSync(path, { throwIfNoEntry: false })
     if (status === undefined) return undefined
     const isFile = path === join(top, file)
     const problem = status.isSymbolicLink()
@@ -28,7 +28,7 @@ export const read = Effect.fnUntraced(function* (top: string, file: string) {
   }
   const path = join(top, file)
   return yield* Effect.try({
-    try: (): FileText => NodeFs.readFileSync(path, "latin1"),
+    try: (): FileText => readFileSync(path, "latin1"),
     catch: (error) => CliError.make(cannotRead(path, error))
   })
 })
@@ -36,18 +36,18 @@ export const read = Effect.fnUntraced(function* (top: string, file: string) {
 /** Give a file its text, with the folders that it needs. */
 const write = (top: string, file: string, text: string): void => {
   const path = join(top, file)
-  NodeFs.mkdirSync(dirname(path), { recursive: true })
+  mkdirSync(dirname(path), { recursive: true })
   const bytes = Buffer.from(text, "latin1")
-  if (NodeFs.existsSync(path)) AtomicFile.replace(path, bytes)
+  if (existsSync(path)) AtomicFile.replace(path, bytes)
   else AtomicFile.create(path, bytes)
 }
 
 /** Remove a file, and the folders that are empty then. */
 const remove = (top: string, file: string): void => {
-  NodeFs.rmSync(join(top, file))
+  rmSync(join(top, file))
   for (const folder of steps(top, file).slice(0, -1).toReversed()) {
     try {
-      NodeFs.rmdirSync(folder)
+      rmdirSync(folder)
     } catch (error) {
       if (codeOf(error) === "ENOTEMPTY" || codeOf(error) === "EEXIST") return
       throw error

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import * as NodeFs from "node:fs"
+import { existsSync, realpathSync } from "node:fs"
 import { delimiter, dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -33,7 +33,7 @@ const overrideNames = [
 const first = (folder: string, names: ReadonlyArray<string>): ReadonlyArray<string> =>
   names
     .map((name) => join(folder, name))
-    .filter((file) => NodeFs.existsSync(file))
+    .filter((file) => existsSync(file))
     .slice(0, 1)
 
 /** The files that Compose finds by itself, in a folder or the nearest one above it. */
@@ -49,7 +49,7 @@ export const findDefault = (start: string): ReadonlyArray<string> => {
 export const currentFolder = (env: Environment): string => {
   const { PWD = "" } = env
   try {
-    if (PWD.startsWith("/") && NodeFs.realpathSync(PWD) === NodeFs.realpathSync(process.cwd())) return PWD
+    if (PWD.startsWith("/") && realpathSync(PWD) === realpathSync(process.cwd())) return PWD
   } catch {
     // It leads nowhere.
   }

@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -48,7 +48,7 @@ const decode = Schema.decodeUnknownOption(Header)
 
 const readProject = (file: string, name: string): ReadonlyArray<ComposeProject> => {
   try {
-    const [, header = ""] = NodeFs.readFileSync(file, "utf8").split("\n", 2)
+    const [, header = ""] = readFileSync(file, "utf8").split("\n", 2)
     return Option.match(decode(header.replace(/^# /, "")), {
       onNone: () => [],
       onSome: (found) => [{ ...found, name, file }]
@@ -61,7 +61,7 @@ const readProject = (file: string, name: string): ReadonlyArray<ComposeProject> 
 
 /** All projects that are known. */
 export const all = (): ReadonlyArray<ComposeProject> =>
-  (attempt(() => NodeFs.readdirSync(folderPath())) ?? [])
+  (attempt(() => readdirSync(folderPath())) ?? [])
     .filter((name) => name.endsWith(extension))
     .flatMap((name) => readProject(join(folderPath(), name), name.slice(0, name.indexOf("."))))
 
@@ -87,7 +87,7 @@ export const hasService = (projects: ReadonlyArray<ComposeProject>, path: string
     ({ copy, folder, services }) =>
       (path === copy || path.startsWith(`${copy}/`)) &&
       services.includes(service.replace(/\+\d+$/, "")) &&
-      NodeFs.existsSync(folder)
+      existsSync(folder)
   )
 
 /**
@@ -97,18 +97,18 @@ export const hasService = (projects: ReadonlyArray<ComposeProject>, path: string
  */
 export const forgetGone = (folders: ReadonlyArray<string>, isDryRun: boolean): ReadonlyArray<string> =>
   seenIn(folders)
-    .filter(({ folder }) => !NodeFs.existsSync(folder) && NodeFs.existsSync(dirname(folder)))
+    .filter(({ folder }) => !existsSync(folder) && existsSync(dirname(folder)))
     .map(({ file, folder, name }) => {
-      if (!isDryRun) NodeFs.rmSync(file, { force: true })
+      if (!isDryRun) rmSync(file, { force: true })
       return `${isDryRun ? "would forget" : "forgot"} the Compose project ${name} of ${folder}, which is gone`
     })
 
 /** The override of a project, without its first lines. */
 const textOf = ({ file, name }: ComposeProject): string =>
-  attempt(() => NodeFs.readFileSync(file, "utf8").split("\n").slice(2).join("\n")) ?? `name: ${name}\n`
+  attempt(() => readFileSync(file, "utf8").split("\n").slice(2).join("\n")) ?? `name: ${name}\n`
 
 /** The real path of a folder, or what is left of it. */
-export const realPath = (folder: string): string => attempt(() => NodeFs.realpathSync(folder)) ?? folder
+export const realPath = (folder: string): string => attempt(() => realpathSync(folder)) ?? folder
 
 /** A folder's text, as the first lines of an override have it. */
 export const headerOf = ({ file: _file, name: _name, ...project }: ComposeProject): string =>
@@ -121,7 +121,7 @@ const make = Effect.gen(function* () {
   yield* Effect.mapError(DataFolder.make, ({ message }) => CliError.make(message))
   const folder = folderPath()
   try {
-    NodeFs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (error) {
     return yield* CliError.make(cannotWrite(folder, error))
   }

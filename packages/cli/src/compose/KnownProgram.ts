@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -34,7 +34,7 @@ const plugins = (env: Environment): ReadonlyArray<string> =>
   [settingsOf(env), ...pluginFolders].map((folder) => join(folder, "cli-plugins/docker-compose"))
 
 /** The plugin that Docker probably runs. */
-export const plugin = (env: Environment): string | undefined => plugins(env).find((file) => NodeFs.existsSync(file))
+export const plugin = (env: Environment): string | undefined => plugins(env).find((file) => existsSync(file))
 
 /** The files that decide which Compose runs, by their paths, sizes and times. */
 export const filesOf = (env: Environment): string => {
@@ -44,7 +44,7 @@ export const filesOf = (env: Environment): string => {
   )
   return [...programs, ...plugins(env), join(settingsOf(env), "config.json")]
     .flatMap((file) => {
-      const status = attempt(() => NodeFs.statSync(file, { throwIfNoEntry: false }))
+      const status = attempt(() => statSync(file, { throwIfNoEntry: false }))
       return status === undefined ? [] : [[file, status.ino, status.size, status.mtimeMs].join(" ")]
     })
     .join("\n")
@@ -52,7 +52,7 @@ export const filesOf = (env: Environment): string => {
 
 /** Whether nobody but this user can write a file or a folder. */
 const isOurs = (file: string): boolean => {
-  const status = NodeFs.statSync(file)
+  const status = statSync(file)
   return DataFolder.isOwn(status) && (status.mode & 0o022) === 0
 }
 
@@ -61,7 +61,7 @@ export const recall = (env: Environment): typeof Known.Type | undefined =>
   attempt(() => {
     const file = path()
     if (![dirname(file), file].every(isOurs)) return undefined
-    const known = Option.getOrUndefined(decode(NodeFs.readFileSync(file, "utf8")))
+    const known = Option.getOrUndefined(decode(readFileSync(file, "utf8")))
     return known?.files === filesOf(env) ? known : undefined
   })
 

@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { statSync } from "node:fs"
 import { basename, dirname } from "node:path"
 import { attempt } from "../platform/Process.ts"
 import { normalized } from "./ProjectName.ts"
@@ -15,7 +15,7 @@ interface Kept {
 
 /** What stays the same when a folder is moved; empty where its file system does not record when it was made. */
 export const idOf = (folder: string): string => {
-  const { birthtimeNs = 0n, ino = 0n } = attempt(() => NodeFs.statSync(folder, { bigint: true })) ?? {}
+  const { birthtimeNs = 0n, ino = 0n } = attempt(() => statSync(folder, { bigint: true })) ?? {}
   return birthtimeNs === 0n ? "" : `${ino}:${birthtimeNs}`
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import * as NodeFs from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
 import { cannotWrite } from "../errors/FileError.ts"
@@ -49,7 +49,7 @@ export const write = Effect.fnUntraced(function* (run: ComposeRun) {
     .digest("hex")
   const text = (each: ComposeProjects.ComposeProject) => `${ComposeProjects.headerOf(each)}\n${override}`
   const done = { ...project, checked }
-  if (NodeFs.existsSync(project.file) && NodeFs.readFileSync(project.file, "utf8") === text(done)) return
+  if (existsSync(project.file) && readFileSync(project.file, "utf8") === text(done)) return
   if (changesServices(run)) {
     yield* ComposeProjects.write({ ...project, checked: "" }, override)
     yield* check(run)
@@ -61,6 +61,6 @@ export const write = Effect.fnUntraced(function* (run: ComposeRun) {
 export const copy = (run: ComposeRun, file: string) =>
   Effect.try({
     try: () =>
-      NodeFs.writeFileSync(file, `# Written by portctl compose override: the ports of ${run.label}.\n${run.override}`),
+      writeFileSync(file, `# Written by portctl compose override: the ports of ${run.label}.\n${run.override}`),
     catch: (error) => CliError.make(cannotWrite(file, error))
   })

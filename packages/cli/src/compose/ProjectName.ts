@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { existsSync } from "node:fs"
 import { basename } from "node:path"
 
 /** A name in Compose's alphabet. */
@@ -39,7 +39,7 @@ export interface NamedProject {
 
 /** Whether a name belongs to another folder, which still exists. */
 export const isOthers = (name: string, folder: string, known: Iterable<NamedProject>): boolean =>
-  [...known].some((each) => each.name === name && each.folder !== folder && NodeFs.existsSync(each.folder))
+  [...known].some((each) => each.name === name && each.folder !== folder && existsSync(each.folder))
 
 /** What the name of a working copy's project begins with: for a worktree, that which the main one's has. */
 const baseOf = ({ app, copy, folder, given }: Unnamed): string =>

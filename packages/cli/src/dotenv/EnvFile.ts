@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { accessSync, constants, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -10,21 +10,21 @@ import * as ManagedBlock from "./ManagedBlock.ts"
 /** The file that a path leads to, through links, whether it is there or not. */
 const targetOf = (file: string): string => {
   try {
-    return NodeFs.realpathSync(file)
+    return realpathSync(file)
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error
-    const folder = NodeFs.realpathSync(dirname(file))
+    const folder = realpathSync(dirname(file))
     const entry = join(folder, basename(file))
-    const isLink = NodeFs.lstatSync(entry, { throwIfNoEntry: false })?.isSymbolicLink() === true
-    return isLink ? targetOf(resolve(folder, NodeFs.readlinkSync(entry))) : entry
+    const isLink = lstatSync(entry, { throwIfNoEntry: false })?.isSymbolicLink() === true
+    return isLink ? targetOf(resolve(folder, readlinkSync(entry))) : entry
   }
 }
 
 const read = (file: string): Uint8Array | undefined => {
-  const status = NodeFs.statSync(file, { throwIfNoEntry: false })
+  const status = statSync(file, { throwIfNoEntry: false })
   if (status === undefined) return undefined
   if (!status.isFile()) throw Object.assign(new Error(file), { code: status.isDirectory() ? "EISDIR" : "ENOTFILE" })
-  return NodeFs.readFileSync(file)
+  return readFileSync(file)
 }
 
 const target = (file: string) =>
@@ -40,7 +40,7 @@ export const check = Effect.fnUntraced(function* (file: string) {
     catch: (error) => CliError.make(cannotRead(file, error))
   })
   yield* Effect.try({
-    try: () => NodeFs.accessSync(bytes === undefined ? dirname(path) : path, NodeFs.constants.W_OK),
+    try: () => accessSync(bytes === undefined ? dirname(path) : path, constants.W_OK),
     catch: (error) => CliError.make(cannotWrite(file, error))
   })
   yield* Effect.mapError(ManagedBlock.find(bytes ?? new Uint8Array()), unfit(file))

@@ -1,22 +1,36 @@
-import * as NodeFs from "node:fs"
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { isOwn } from "./DataFolder.ts"
 
 /** Write the bytes to a temporary file beside the one that they are for. */
 const stage = (beside: string, bytes: Uint8Array, mode: number): string => {
   // In a folder with a unique name, so that what a killed process has left behind is never in the way.
-  const folder = NodeFs.mkdtempSync(join(dirname(beside), `.${basename(beside).slice(0, 200)}.`))
+  const folder = mkdtempSync(join(dirname(beside), `.${basename(beside).slice(0, 200)}.`))
   const temporary = join(folder, "new")
   try {
-    const file = NodeFs.openSync(temporary, "wx", mode)
+    const file = openSync(temporary, "wx", mode)
     try {
-      NodeFs.writeFileSync(file, bytes)
-      NodeFs.fsyncSync(file)
+      writeFileSync(file, bytes)
+      fsyncSync(file)
     } finally {
-      NodeFs.closeSync(file)
+      closeSync(file)
     }
   } catch (error) {
-    NodeFs.rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true })
     throw error
   }
   return temporary
@@ -27,36 +41,36 @@ const withStaged = (beside: string, bytes: Uint8Array, mode: number, use: (tempo
   try {
     use(temporary)
   } finally {
-    NodeFs.rmSync(dirname(temporary), { recursive: true, force: true })
+    rmSync(dirname(temporary), { recursive: true, force: true })
   }
 }
 
 /** Make a file with these bytes, complete from the start; fails with `EEXIST` where there is one. */
 export const create = (file: string, bytes: Uint8Array, mode = 0o666): void =>
-  withStaged(file, bytes, mode, (temporary) => NodeFs.linkSync(temporary, file))
+  withStaged(file, bytes, mode, (temporary) => linkSync(temporary, file))
 
 /** Give a file these bytes, at once; its mode, and where that is allowed its owner, stay. */
 export const replace = (file: string, bytes: Uint8Array): void => {
-  const { gid, mode, uid } = NodeFs.statSync(file)
+  const { gid, mode, uid } = statSync(file)
   withStaged(file, bytes, 0o600, (temporary) => {
     try {
-      NodeFs.chownSync(temporary, uid, gid)
+      chownSync(temporary, uid, gid)
     } catch {
       // Its group may be one that this user is not in.
     }
-    NodeFs.chmodSync(temporary, mode & 0o7777)
-    NodeFs.renameSync(temporary, file)
+    chmodSync(temporary, mode & 0o7777)
+    renameSync(temporary, file)
   })
 }
 
 /** The path that a file of portctl's own is written at; `undefined` where there is none. Fails for another user's. */
 export const ownTarget = (file: string): string | undefined => {
-  if (NodeFs.lstatSync(file, { throwIfNoEntry: false }) === undefined) return undefined
-  const status = NodeFs.statSync(file, { throwIfNoEntry: false })
+  if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return undefined
+  const status = statSync(file, { throwIfNoEntry: false })
   if (status === undefined) throw Object.assign(new Error(file), { code: "ELOOP" })
   if (!status.isFile()) throw Object.assign(new Error(file), { code: status.isDirectory() ? "EISDIR" : "ENOTFILE" })
   if (!isOwn(status)) throw Object.assign(new Error(file), { code: "EOTHERUSER" })
-  return NodeFs.realpathSync(file)
+  return realpathSync(file)
 }
 
 /**

@@ -1,6 +1,6 @@
-import * as NodeFs from "node:fs"
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs"
 
-const { O_NONBLOCK, O_RDONLY } = NodeFs.constants
+const { O_NONBLOCK, O_RDONLY } = constants
 
 /** Of what people and their tools write for a project, the largest, in bytes. */
 const mostBytes = 16 * 1024 * 1024
@@ -12,22 +12,22 @@ const mostBytes = 16 * 1024 * 1024
 export const read = (path: string, most = mostBytes): Buffer => {
   const fail = (code: string) => Object.assign(new Error(path), { code })
   // Before it is opened, which is an action for some devices.
-  if (!NodeFs.statSync(path).isFile()) throw fail("ENOTFILE")
-  const file = NodeFs.openSync(path, O_RDONLY | O_NONBLOCK)
+  if (!statSync(path).isFile()) throw fail("ENOTFILE")
+  const file = openSync(path, O_RDONLY | O_NONBLOCK)
   try {
-    const { size } = NodeFs.fstatSync(file)
+    const { size } = fstatSync(file)
     if (size > most) throw fail("EFBIG")
     const chunks: Array<Buffer> = []
     // Files of the kernel say that they are empty, and have no end.
     for (let length = 0; ; ) {
       const chunk = Buffer.allocUnsafe(Math.max(size - length + 1, 16 * 1024))
-      const more = NodeFs.readSync(file, chunk)
+      const more = readSync(file, chunk)
       if (more === 0) return Buffer.concat(chunks, length)
       length += more
       if (length > most) throw fail("EFBIG")
       chunks.push(chunk.subarray(0, more))
     }
   } finally {
-    NodeFs.closeSync(file)
+    closeSync(file)
   }
 }

@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { chmodSync, lstatSync, mkdirSync, type Stats, statSync } from "node:fs"
 import { homedir, userInfo } from "node:os"
 import { join } from "node:path"
 import * as Defaults from "@port-server/domain/Defaults"
@@ -12,7 +12,7 @@ import * as User from "./User.ts"
 export class DataFolderUnusable extends Data.TaggedError("DataFolderUnusable")<{ readonly message: string }> {}
 
 /** Whether a file or a folder belongs to the user of this process. */
-export const isOwn = ({ uid }: NodeFs.Stats): boolean => process.getuid === undefined || uid === process.getuid()
+export const isOwn = ({ uid }: Stats): boolean => process.getuid === undefined || uid === process.getuid()
 
 /** The user's home; throws where there is none. */
 export const home = (): string => {
@@ -38,19 +38,19 @@ export const make: Effect.Effect<string, DataFolderUnusable> = Effect.suspend(()
     return failed(sentenceOf(error))
   }
   try {
-    if (User.sudoUid !== undefined && NodeFs.statSync(home()).uid === User.sudoUid) {
+    if (User.sudoUid !== undefined && statSync(home()).uid === User.sudoUid) {
       return failed(`${folder} is in the home of the user who called sudo, and would be root's: use sudo -H`)
     }
     try {
-      NodeFs.mkdirSync(folder, { mode: 0o700 })
+      mkdirSync(folder, { mode: 0o700 })
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error
     }
-    const found = NodeFs.statSync(folder)
+    const found = statSync(folder)
     if (!isOwn(found)) return failed(`the folder ${folder} belongs to another user (is HOME your own folder?)`)
     if (!found.isDirectory()) return failed(`${folder} is not a folder`)
     // A link leads to a folder that was not made here: its mode is its owner's choice.
-    if (!NodeFs.lstatSync(folder).isSymbolicLink()) NodeFs.chmodSync(folder, 0o700)
+    if (!lstatSync(folder).isSymbolicLink()) chmodSync(folder, 0o700)
     return Effect.succeed(folder)
   } catch (error) {
     return failed(`${cannotMake(folder, error)} (is HOME your own folder?)`)

@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { lstatSync, statSync } from "node:fs"
 import { basename } from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -17,10 +17,10 @@ const maxSize = 1024 * 1024
 const textOf = (file: string): Effect.Effect<string | undefined, JsonFileInvalid> =>
   Effect.suspend(() => {
     try {
-      const status = NodeFs.statSync(file, { throwIfNoEntry: false })
+      const status = statSync(file, { throwIfNoEntry: false })
       if (status === undefined) {
         // A link that leads nowhere is not there for most calls, and yet somebody's file.
-        const isLink = NodeFs.lstatSync(file, { throwIfNoEntry: false }) !== undefined
+        const isLink = lstatSync(file, { throwIfNoEntry: false }) !== undefined
         return isLink ? failed(cannotRead(file, { code: "ELOOP" })) : Effect.succeed(undefined)
       }
       if (status.isDirectory()) return failed(cannotRead(file, { code: "EISDIR" }))

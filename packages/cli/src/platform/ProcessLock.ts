@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { closeSync, constants, openSync } from "node:fs"
 import { connect, createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import type * as Duration from "effect/Duration"
@@ -63,11 +63,11 @@ const exclusiveFile: Kind = {
   take: (name) =>
     Effect.flatMap(Effect.orDie(DataFolder.make), (folder) =>
       Effect.sync(() => {
-        const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = NodeFs.constants
+        const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
         const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | exclusiveLock
         try {
-          const file = NodeFs.openSync(join(folder, `${name}.lock`), flags, 0o600)
-          return Option.some(Effect.sync(() => NodeFs.closeSync(file)))
+          const file = openSync(join(folder, `${name}.lock`), flags, 0o600)
+          return Option.some(Effect.sync(() => closeSync(file)))
         } catch (error) {
           if (/^(EAGAIN|EWOULDBLOCK)$/.test(codeOf(error))) return Option.none()
           throw error

@@ -1,4 +1,15 @@
-import * as NodeFs from "node:fs"
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  type Stats,
+  statSync,
+  writeSync
+} from "node:fs"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -37,11 +48,11 @@ interface OpenFile {
 
 const descriptor = (path: string, flags: number) =>
   Effect.acquireRelease(
-    attempt(() => NodeFs.openSync(path, flags, 0o666)),
-    (file) => Effect.sync(() => NodeFs.closeSync(file))
+    attempt(() => openSync(path, flags, 0o666)),
+    (file) => Effect.sync(() => closeSync(file))
   )
 
-const { O_APPEND, O_CREAT, O_RDWR } = NodeFs.constants
+const { O_APPEND, O_CREAT, O_RDWR } = constants
 
 /** Open a file to read and write, or make it; fails with `EACCES` and the like where that is not allowed. */
 const open = Effect.fnUntraced(function* (path: string) {
@@ -54,7 +65,7 @@ const read = (file: number): Buffer => {
   const chunks: Array<Buffer> = []
   for (let position = 0; ; ) {
     const chunk = Buffer.alloc(64 * 1024)
-    const length = NodeFs.readSync(file, chunk, 0, chunk.length, position)
+    const length = readSync(file, chunk, 0, chunk.length, position)
     if (length === 0) return Buffer.concat(chunks)
     chunks.push(chunk.subarray(0, length))
     position += length
@@ -64,7 +75,7 @@ const read = (file: number): Buffer => {
 /** Write all of the bytes: at the position, or without one at the end. */
 const write = (file: number, bytes: Uint8Array, position: number | null): void => {
   for (let done = 0; done < bytes.length; ) {
-    done += NodeFs.writeSync(file, bytes, done, bytes.length - done, position === null ? null : position + done)
+    done += writeSync(file, bytes, done, bytes.length - done, position === null ? null : position + done)
   }
 }
 
@@ -73,11 +84,11 @@ const appendRoom = (end: number, length: number): number => {
   write(end, Buffer.alloc(length, "\n"), null)
   const buffer = Buffer.alloc(64 * 1024)
   for (let after = 0; ; ) {
-    const before = NodeFs.fstatSync(end).size
-    const more = NodeFs.readSync(end, buffer, 0, buffer.length, null)
+    const before = fstatSync(end).size
+    const more = readSync(end, buffer, 0, buffer.length, null)
     after += more
     // The descriptor is at the end of the file, and the file had the same length before and after that was seen.
-    if (more === 0 && NodeFs.fstatSync(end).size === before) return before - after - length
+    if (more === 0 && fstatSync(end).size === before) return before - after - length
   }
 }
 
@@ -129,11 +140,11 @@ const cut = (file: number, { excess, size }: Changed) =>
     : Effect.zipRight(
         Effect.sleep(calm),
         attempt(() => {
-          if (NodeFs.fstatSync(file).size === size) NodeFs.ftruncateSync(file, size - excess)
+          if (fstatSync(file).size === size) ftruncateSync(file, size - excess)
         })
       )
 
-const isSame = (one: NodeFs.Stats, other: NodeFs.Stats | undefined) => one.dev === other?.dev && one.ino === other.ino
+const isSame = (one: Stats, other: Stats | undefined) => one.dev === other?.dev && one.ino === other.ino
 
 /**
  * Change a file in place, or make it; whether there was anything to change. Its links, owner, mode and attributes stay,
@@ -142,13 +153,13 @@ const isSame = (one: NodeFs.Stats, other: NodeFs.Stats | undefined) => one.dev =
 export const edit = <E>(path: string, textOf: TextOf<E>): Effect.Effect<boolean, E | Locked | SystemFailure> => {
   const once = Effect.gen(function* () {
     const opened = yield* open(path)
-    const status = yield* attempt(() => NodeFs.fstatSync(opened.file))
+    const status = yield* attempt(() => fstatSync(opened.file))
     yield* lock(status)
-    if (!isSame(status, yield* attempt(() => NodeFs.fstatSync(opened.end)))) return replaced
+    if (!isSame(status, yield* attempt(() => fstatSync(opened.end)))) return replaced
     const changed = yield* Effect.flatten(attempt(() => change(opened, textOf)))
     if (changed !== undefined) yield* cut(opened.file, changed)
-    yield* attempt(() => NodeFs.fsyncSync(opened.file))
-    const now = yield* attempt(() => NodeFs.statSync(path, { throwIfNoEntry: false }))
+    yield* attempt(() => fsyncSync(opened.file))
+    const now = yield* attempt(() => statSync(path, { throwIfNoEntry: false }))
     return { isChanged: changed !== undefined, isDone: changed === undefined && isSame(status, now) }
   }).pipe(Effect.scoped)
 

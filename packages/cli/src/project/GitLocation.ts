@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process"
-import * as NodeFs from "node:fs"
+import { existsSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 
@@ -80,7 +80,7 @@ const dotGit = (folder: string): string | undefined => {
   const ceilings = (process.env["GIT_CEILING_DIRECTORIES"] ?? "").split(":")
   for (let current = folder; ; current = dirname(current)) {
     const candidate = join(current, ".git")
-    if (NodeFs.existsSync(candidate)) return candidate
+    if (existsSync(candidate)) return candidate
     if (dirname(current) === current || ceilings.includes(dirname(current))) return undefined
   }
 }
@@ -135,7 +135,7 @@ const otherMarkers = [".jj", ".hg", ".sl", ".svn"]
 /** The nearest folder, from `folder` upwards and before `top`, that another version control system has marked. */
 const otherTop = (folder: string, top: string | undefined): string | undefined => {
   for (let current = folder; current !== top; current = dirname(current)) {
-    if (otherMarkers.some((marker) => NodeFs.existsSync(join(current, marker)))) return current
+    if (otherMarkers.some((marker) => existsSync(join(current, marker)))) return current
     if (dirname(current) === current) return undefined
   }
   return undefined

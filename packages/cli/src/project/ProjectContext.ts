@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { existsSync, realpathSync, statSync } from "node:fs"
 import { basename, join, relative, sep } from "node:path"
 import { InvalidRequest } from "@port-server/domain/CommonErrors"
 import type { WorkingCopy } from "@port-server/domain/Ensure"
@@ -42,7 +42,7 @@ export const currentFolder = Effect.suspend(() => {
   let told = ""
   try {
     told = process.cwd()
-    return Effect.succeed(NodeFs.realpathSync(told))
+    return Effect.succeed(realpathSync(told))
   } catch {
     // Node puts this character for the bytes that are not UTF-8.
     return CliError.make(
@@ -119,7 +119,7 @@ const serviceIn = (cwd: string, project: ProjectFileLoader.Project | undefined):
   if (project === undefined) return undefined
   const folders = [...servicesByFolder(project.contents.services)].map(([path, service]) => {
     const folder = join(project.folder, path)
-    return { service, folder: NodeFs.existsSync(folder) ? NodeFs.realpathSync(folder) : folder }
+    return { service, folder: existsSync(folder) ? realpathSync(folder) : folder }
   })
   const [deepest] = folders
     .filter(({ folder }) => isWithin(cwd, folder))
@@ -129,7 +129,7 @@ const serviceIn = (cwd: string, project: ProjectFileLoader.Project | undefined):
 
 /** What differs when a folder is made again at its path. */
 const identityOf = (folder: string): string => {
-  const { birthtimeNs = 0n, ino = 0n } = attempt(() => NodeFs.statSync(folder, { bigint: true })) ?? {}
+  const { birthtimeNs = 0n, ino = 0n } = attempt(() => statSync(folder, { bigint: true })) ?? {}
   return `${ino}:${birthtimeNs}`
 }
 

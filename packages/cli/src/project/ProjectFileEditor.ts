@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { readFileSync, realpathSync } from "node:fs"
 import { InvalidRequest } from "@port-server/domain/CommonErrors"
 import { ProjectFile } from "@port-server/domain/ProjectFile"
 import { projectFileName } from "@port-server/domain/ServiceSettings"
@@ -27,7 +27,7 @@ export const indentationOf = (text: string) => {
 /** Change values of a project file and nothing else in it: its layout stays. */
 export const edit = Effect.fnUntraced(function* ({ file }: Project, changes: ReadonlyArray<Change>) {
   const before = yield* Effect.try({
-    try: () => NodeFs.readFileSync(file, "utf8"),
+    try: () => readFileSync(file, "utf8"),
     catch: (error) => CliError.make(cannotWrite(file, error))
   })
   const formattingOptions = { ...indentationOf(before), eol: before.includes("\r\n") ? "\r\n" : "\n" }
@@ -40,7 +40,7 @@ export const edit = Effect.fnUntraced(function* ({ file }: Project, changes: Rea
   )
   if (after !== before) {
     yield* Effect.try({
-      try: () => AtomicFile.replace(NodeFs.realpathSync(file), Buffer.from(after)),
+      try: () => AtomicFile.replace(realpathSync(file), Buffer.from(after)),
       catch: (error) => CliError.make(cannotWrite(file, error))
     })
   }

@@ -1,4 +1,4 @@
-import * as NodeFs from "node:fs"
+import { readFile } from "node:fs/promises"
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
@@ -27,7 +27,7 @@ const standardInput = async (): Promise<string> => {
 const backupIn = Effect.fnUntraced(function* (file: string) {
   // The platform's file system loads Node's crypto, which would cost every other command 3 ms.
   const text = yield* Effect.tryPromise({
-    try: () => (file === "-" ? standardInput() : NodeFs.promises.readFile(file, "utf8")),
+    try: () => (file === "-" ? standardInput() : readFile(file, "utf8")),
     catch: (error) => CliError.make(cannotRead(file, error))
   })
   return yield* Effect.mapError(decode(text.replace(byteOrderMark, "")), (error) =>
