@@ -25,7 +25,7 @@ export class ServerAddress extends Data.Class<{ readonly host: string; readonly 
 const serverAddressOf = (text: string): ServerAddress | string => {
   const [, host, digits] = form.exec(text) ?? []
   const port = Number(digits)
-  return host !== undefined && Schema.is(Port)(port)
+  return host !== undefined && Schema.is(Port)(port) && URL.canParse(`http://${host}:${port}`)
     ? new ServerAddress({ host, port })
     : `the address must be host:port like ${serverAddress}, not ${JSON.stringify(text)}`
 }

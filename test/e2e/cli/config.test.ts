@@ -112,6 +112,7 @@ describe.concurrent("portctl config", () => {
     ["set range 5-1", "range must be two ports like 3000-9999, the first not above the last"],
     ["set probe no", "probe must be true or false"],
     ["set address nowhere", 'the address must be host:port like 127.0.0.1:51234, not "nowhere"'],
+    ["set address 1.2.3.256:80", 'the address must be host:port like 127.0.0.1:51234, not "1.2.3.256:80"'],
     ["get address --port 4000", "address is the same for every server: leave out --port"]
   ]
   for (const [args, sentence] of refused) {
