@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { readdirSync } from "node:fs"
+import { readdirSync, readlinkSync } from "node:fs"
 import * as Effect from "effect/Effect"
 
 /** Why the descriptors of a running process cannot be limited here, if they cannot. */
@@ -7,6 +7,18 @@ export const noDescriptorLimits: string | undefined =
   process.platform === "linux" && spawnSync("prlimit", ["--version"]).status === 0
     ? undefined
     : "it needs Linux and prlimit"
+
+/** What a process has open, by descriptor, without what it closes at this moment. */
+export const openFiles = (pid: number): ReadonlyMap<string, string> =>
+  new Map(
+    readdirSync(`/proc/${pid}/fd`).flatMap((descriptor) => {
+      try {
+        return [[descriptor, readlinkSync(`/proc/${pid}/fd/${descriptor}`)] as const]
+      } catch {
+        return []
+      }
+    })
+  )
 
 const limit = (pid: number, soft: number) =>
   Effect.sync(() => execFileSync("prlimit", ["--pid", String(pid), `--nofile=${soft}:`]))

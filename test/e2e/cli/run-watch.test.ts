@@ -4,6 +4,7 @@ import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Server, sharedServer } from "../../support/Api.ts"
 import { isAlive } from "../../support/Daemon.ts"
+import { openFiles } from "../../support/Descriptors.ts"
 import { expectAnswer } from "../../support/Expectations.ts"
 import { temporaryRepository, worktree } from "../../support/Git.ts"
 import { freePorts } from "../../support/Listening.ts"
@@ -175,12 +176,7 @@ sharedServer({ probe: false })("portctl run: the watcher", (it) => {
       )
       yield* running.printed(/ready/)
       const watcher = yield* eventually(() => watcherOf(running.pid))
-      const files = () =>
-        new Map(
-          readdirSync(`/proc/${watcher}/fd`).map((number) => {
-            return [number, readlinkSync(`/proc/${watcher}/fd/${number}`)] as const
-          })
-        )
+      const files = () => openFiles(watcher)
       // It has what it watches open once it is at work.
       yield* eventually(() => [...files().values()].find((file) => file.endsWith("/statm")))
       expect(files().get("2")).toBe(readlinkSync(`/proc/${running.pid}/fd/2`))

@@ -1,8 +1,9 @@
-import { chmodSync, readdirSync, readlinkSync, statSync } from "node:fs"
+import { chmodSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { pidAt, user } from "../../support/Daemon.ts"
+import { openFiles } from "../../support/Descriptors.ts"
 import { expectError, expectUnreachable } from "../../support/Expectations.ts"
 import { freePorts } from "../../support/Listening.ts"
 import { bin, start, temporaryFolder } from "../../support/Programs.ts"
@@ -18,7 +19,7 @@ describe.skipIf(process.platform !== "linux")("the server that a command starts"
         const script = `exec 3> three 17> seventeen 20> twenty 63> sixtythree 200> lock; flock 200; "$portctl" ${ensure}`
         expect((yield* me.bash(script)).code).toBe(0)
         const pid = yield* pidAt(me.port)
-        const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+        const open = [...openFiles(pid).values()]
         for (const name of ["three", "seventeen", "twenty", "sixtythree", "lock"]) {
           expect(open).not.toContain(join(me.home, name))
         }
