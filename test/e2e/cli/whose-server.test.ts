@@ -42,6 +42,23 @@ cat refused`)
       })
   )
 
+  it.scopedLive("a server that is shared has its database where only its user can look, which doctor says", () =>
+    Effect.gen(function* () {
+      const { folder, stdout } = yield* inOwnNetwork(`
+"$portctl" start > started || exit 1
+PORT_SERVER_ADDR=127.0.0.1:51234 as_other "$portctl" doctor --json`)
+      const file = join(folder, ".port_server/ports.db")
+      const { checks } = JSON.parse(stdout)
+      expect(checks.filter(({ name }: { readonly name: string }) => name === "database")).toEqual([
+        {
+          name: "database",
+          status: "ok",
+          message: `${file} is in a folder that this user cannot look into; port-server has it open`
+        }
+      ])
+    })
+  )
+
   it.scopedLive("root by sudo uses the server of the user who called it, and starts none", () =>
     Effect.gen(function* () {
       const { folder, ...ended } = yield* inOwnNetwork(`

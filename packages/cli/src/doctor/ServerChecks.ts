@@ -1,6 +1,7 @@
-import { existsSync } from "node:fs"
+import { statSync } from "node:fs"
 import { version } from "@port-server/domain/Defaults"
 import type { Address } from "@port-server/domain/ServerAddress"
+import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
 import { isElsewhere } from "../client/OtherNetwork.ts"
 import type { EffectiveSetting } from "../server/EffectiveSettings.ts"
@@ -43,6 +44,16 @@ const socket = (at: Address, status: ServerStatus): Check => {
     : ok("socket", `port-server listens on ${info.socket}, too`)
 }
 
+/** Whether there is a file; undefined where this user may not look. */
+const isThere = (file: string): boolean | undefined => {
+  try {
+    statSync(file)
+    return true
+  } catch (error) {
+    return errorCode(error) === "EACCES" ? undefined : false
+  }
+}
+
 /** The database of the running server, or else the one that a server would use. */
 const database = Effect.fnUntraced(
   function* (at: Address, status: ServerStatus, settings: ReadonlyArray<EffectiveSetting>) {
@@ -52,7 +63,11 @@ const database = Effect.fnUntraced(
     const file = String(
       status._tag === "Running" ? status.info.database : settings.find(({ key }) => key === "database")?.value
     )
-    if (!existsSync(file)) {
+    const there = isThere(file)
+    if (there === undefined && status._tag === "Running") {
+      return ok("database", `${file} is in a folder that this user cannot look into; port-server has it open`)
+    }
+    if (there === false) {
       return status._tag === "Running"
         ? error("database", `${file} is gone, and the server has it open`, "put it back, or portctl restart")
         : ok("database", `${file} is not there yet; the first start makes it`)
