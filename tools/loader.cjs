@@ -16,10 +16,10 @@ const fs = require("node:fs")
 const { cachedDataVersionTag, setFlagsFromString } = require("node:v8")
 const { Script } = require("node:vm")
 
-// Under other flags of V8 Node compiles its own modules anew, so those that a start needs are loaded before.
-for (const name of "@BUILTINS@".split(" ")) require(`node:${name}`)
 // Known to these versions of Node; a V8 without a flag would say so on stderr.
 if (major >= 24 && major <= 26) {
+  // Under other flags of V8 Node compiles its own modules anew, so those that a start needs are loaded before.
+  for (const name of "@BUILTINS@".split(" ")) require(`node:${name}`)
   // By itself V8 remembers types of what has run 8 times, and optimizes with Maglev what has run 400 times: some sixty
   // functions while Effect starts. Both take longer than what is won by then.
   setFlagsFromString("--invocation-count-for-feedback-allocation=32")
