@@ -21,5 +21,9 @@ export const errorCode = (error: unknown): string => {
   return Predicate.hasProperty(error, "cause") ? errorCode(error.cause) : ""
 }
 
+/** An error with a code, as the system's have one. */
+export const codedError = (code: string, message: string): Error & { readonly code: string } =>
+  Object.assign(new Error(message), { code })
+
 /** Why a file cannot be used, as the end of a sentence; undefined for a code that has no words here. */
 export const fileReason = (error: unknown): string | undefined => reasons.get(errorCode(error))

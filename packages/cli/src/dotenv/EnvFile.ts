@@ -1,5 +1,6 @@
 import { accessSync, constants, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
+import { codedError } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { CliError } from "../errors/CliError.ts"
@@ -23,7 +24,7 @@ const targetOf = (file: string): string => {
 const read = (file: string): Uint8Array | undefined => {
   const status = statSync(file, { throwIfNoEntry: false })
   if (status === undefined) return undefined
-  if (!status.isFile()) throw Object.assign(new Error(file), { code: status.isDirectory() ? "EISDIR" : "ENOTFILE" })
+  if (!status.isFile()) throw codedError(status.isDirectory() ? "EISDIR" : "ENOTFILE", file)
   return readFileSync(file)
 }
 

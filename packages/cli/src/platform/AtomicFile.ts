@@ -14,6 +14,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
+import { codedError } from "@port-server/domain/SystemError"
 import { isOwn } from "./DataFolder.ts"
 
 /** Write the bytes to a temporary file beside the one that they are for. */
@@ -67,9 +68,9 @@ export const replace = (file: string, bytes: Uint8Array): void => {
 export const ownTarget = (file: string): string | undefined => {
   if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return undefined
   const status = statSync(file, { throwIfNoEntry: false })
-  if (status === undefined) throw Object.assign(new Error(file), { code: "ELOOP" })
-  if (!status.isFile()) throw Object.assign(new Error(file), { code: status.isDirectory() ? "EISDIR" : "ENOTFILE" })
-  if (!isOwn(status)) throw Object.assign(new Error(file), { code: "EOTHERUSER" })
+  if (status === undefined) throw codedError("ELOOP", file)
+  if (!status.isFile()) throw codedError(status.isDirectory() ? "EISDIR" : "ENOTFILE", file)
+  if (!isOwn(status)) throw codedError("EOTHERUSER", file)
   return realpathSync(file)
 }
 

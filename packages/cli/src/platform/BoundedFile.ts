@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs"
+import { codedError } from "@port-server/domain/SystemError"
 
 const { O_NONBLOCK, O_RDONLY } = constants
 
@@ -10,7 +11,7 @@ const mostBytes = 16 * 1024 * 1024
  * pipe or a device, which can be without end: a cloned repository can have a link to `/dev/zero`.
  */
 export const read = (path: string, most = mostBytes): Buffer => {
-  const fail = (code: string) => Object.assign(new Error(path), { code })
+  const fail = (code: string) => codedError(code, path)
   // Before it is opened, which is an action for some devices.
   if (!statSync(path).isFile()) throw fail("ENOTFILE")
   const file = openSync(path, O_RDONLY | O_NONBLOCK)

@@ -1,3 +1,5 @@
+import { codedError } from "../SystemError.ts"
+
 /** Most bytes of a line, and of all headers: what Node's own client reads. */
 const maxHead = 16 * 1024
 
@@ -12,11 +14,10 @@ export interface HttpResponse {
 /** Takes the bytes as they come, `undefined` at their end. Throws an error with a code for what is not a whole response. */
 type Reader<A> = Generator<undefined, A, Buffer | undefined>
 
-const coded = (code: string, message: string) => Object.assign(new Error(message), { code })
 // The codes of Node's own client.
-const notHttp = () => coded("HPE_INVALID_CONSTANT", "this is not HTTP")
-const headTooLarge = () => coded("HPE_HEADER_OVERFLOW", "the headers are too large")
-const cutOff = () => coded("ECONNRESET", "the connection was closed before the end of the response")
+const notHttp = () => codedError("HPE_INVALID_CONSTANT", "this is not HTTP")
+const headTooLarge = () => codedError("HPE_HEADER_OVERFLOW", "the headers are too large")
+const cutOff = () => codedError("ECONNRESET", "the connection was closed before the end of the response")
 
 /** The bytes of a body, in one place however small the pieces are in which they come. */
 class Body {
@@ -86,6 +87,9 @@ const trimmed = (text: string): string => {
   return text.slice(begin, end)
 }
 
+/** Whether a text may be the name of a header, or a method (RFC 9110, section 5.6.2). */
+export const isToken = (text: string): boolean => /^[\w!#$%&'*+.^`|~-]+$/.test(text)
+
 /** The lines up to an empty one, as headers. */
 function* readHeaders(bytes: Bytes): Reader<Record<string, string>> {
   const headers: Record<string, string> = Object.create(null)
@@ -93,8 +97,8 @@ function* readHeaders(bytes: Bytes): Reader<Record<string, string>> {
   for (let line = yield* bytes.line(); line !== ""; line = yield* bytes.line()) {
     size += line.length
     if (size > maxHead) throw headTooLarge()
-    const [, name, text = ""] = /^([\w!#$%&'*+.^`|~-]+):([^\0\r\n]*)$/.exec(line) ?? []
-    if (name === undefined) throw notHttp()
+    const [, name = "", text = ""] = /^([^:]*):([^\0\r\n]*)$/.exec(line) ?? []
+    if (!isToken(name)) throw notHttp()
     const [key, value] = [name.toLowerCase(), trimmed(text)]
     headers[key] = headers[key] === undefined ? value : `${headers[key]}, ${value}`
   }
@@ -130,8 +134,8 @@ function* readBody(bytes: Bytes, headers: Readonly<Record<string, string>>, maxB
 }
 
 /**
- * Reads the one response on a connection, as `Connection: close` has it, strictly. Node's client takes a twelfth of a short
- * program's time to load and to use, its parser is not to be had alone, and the one on npm loads node:assert.
+ * Reads the one response on a connection, as `Connection: close` has it, strictly. Node's client takes a short program 2.5 ms
+ * of 65, its parser is not to be had alone, and the one on npm loads node:assert.
  *
  * @param maxBody most bytes of a body
  */

@@ -11,7 +11,8 @@ import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type HttpResponse, readResponse } from "./HttpResponse.ts"
+import { codedError } from "../SystemError.ts"
+import { type HttpResponse, isToken, readResponse } from "./HttpResponse.ts"
 
 /** How long the connection may take, in ms. */
 const connectTimeout = 2_000
@@ -42,7 +43,7 @@ const isDeep = (json: Uint8Array): boolean => {
 }
 
 /** The error that the system itself would report, only later. */
-const noConnection = () => Object.assign(new Error("no connection in time"), { code: "ETIMEDOUT" })
+const noConnection = () => codedError("ETIMEDOUT", "no connection in time")
 
 /** A response whose body has been read to its end. */
 class CollectedResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
@@ -98,7 +99,6 @@ class CollectedResponse extends Inspectable.Class implements HttpClientResponse.
 /** The URL of a port-server, which listens at 127.0.0.1 also where `localhost` means ::1. */
 export const loopbackUrl = (url: string): string => url.replace(/^http:\/\/localhost(?=[:/])/i, "http://127.0.0.1")
 
-const token = /^[\w!#$%&'*+.^`|~-]+$/
 const headerValue = /^[\t -~\x80-\xff]*$/
 
 /** The request as it is sent; throws where the method or a header could be taken for more than that. */
@@ -106,7 +106,7 @@ export const encode = ({ body, headers, method }: HttpClientRequest, { host, pat
   const bytes = body._tag === "Uint8Array" ? body.body : undefined
   const fields = Object.entries(headers).filter(([name]) => name !== "content-length")
   if (bytes !== undefined || method !== "GET") fields.push(["content-length", String(bytes?.length ?? 0)])
-  if (!token.test(method) || !fields.every(([name, value]) => token.test(name) && headerValue.test(value))) {
+  if (!isToken(method) || !fields.every(([name, value]) => isToken(name) && headerValue.test(value))) {
     throw new TypeError("a header has a character that none may have")
   }
   const lines = [["host", host], ["connection", "close"], ...fields].map(([name, value]) => `${name}: ${value}\r\n`)
@@ -114,13 +114,23 @@ export const encode = ({ body, headers, method }: HttpClientRequest, { host, pat
   return Buffer.concat([Buffer.from(head, "latin1"), ...(bytes === undefined ? [] : [bytes])])
 }
 
-const send = (request: HttpClientRequest, path: string | undefined) =>
+const transportError = (request: HttpClientRequest) => (cause: unknown) =>
+  new RequestError({ request, reason: "Transport", cause })
+
+/** Where a request goes, and its bytes. */
+const prepare = (request: HttpClientRequest, path: string | undefined) => {
+  const query = UrlParams.toString(request.urlParams)
+  const base = loopbackUrl(request.url)
+  const url = new URL(query === "" ? base : `${base}?${query}`)
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1")
+  const route = path === undefined ? { host, port: Number(url.port || 80) } : { path }
+  return { bytes: encode(request, url), route }
+}
+
+/** Send a request on a connection of its own, and read the response to its end. */
+const exchange = (request: HttpClientRequest, { bytes, route }: ReturnType<typeof prepare>) =>
   Effect.async<HttpClientResponse.HttpClientResponse, HttpClientError>((resume) => {
-    const query = UrlParams.toString(request.urlParams)
-    const base = loopbackUrl(request.url)
-    const url = new URL(query === "" ? base : `${base}?${query}`)
-    const host = url.hostname.replace(/^\[(.*)\]$/, "$1")
-    const socket = connect(path === undefined ? { host, port: Number(url.port || 80) } : { path })
+    const socket = connect(route)
     const close = () => {
       clearTimeout(timer)
       socket.destroy()
@@ -129,13 +139,13 @@ const send = (request: HttpClientRequest, path: string | undefined) =>
       close()
       resume(result)
     }
-    const fail = (cause: unknown) => end(new RequestError({ request, reason: "Transport", cause }))
+    const fail = (cause: unknown) => end(transportError(request)(cause))
     const timer = setTimeout(() => fail(noConnection()), connectTimeout)
     const reader = readResponse(request.method, maxBody)
     reader.next()
-    const read = (bytes: Buffer | undefined) => {
+    const read = (chunk: Buffer | undefined) => {
       try {
-        const { done, value } = reader.next(bytes)
+        const { done, value } = reader.next(chunk)
         if (done !== true) return
         const response = new CollectedResponse(request, value)
         const unusable = (description: string) =>
@@ -149,13 +159,14 @@ const send = (request: HttpClientRequest, path: string | undefined) =>
     }
     socket.on("connect", () => clearTimeout(timer)).on("data", read)
     socket.on("error", fail).on("end", () => read(undefined))
-    try {
-      socket.write(encode(request, url))
-    } catch (error) {
-      fail(error)
-    }
+    socket.write(bytes)
     return Effect.sync(close)
   })
+
+const send = (request: HttpClientRequest, path: string | undefined) =>
+  Effect.try({ try: () => prepare(request, path), catch: transportError(request) }).pipe(
+    Effect.flatMap((prepared) => exchange(request, prepared))
+  )
 
 /**
  * An HTTP client for small requests: one connection each, without a pool, closed with the response. The platform's own
