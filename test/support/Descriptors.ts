@@ -35,10 +35,12 @@ export const leaveDescriptors = (pid: number, count: number): Effect.Effect<void
 /** Let a process open as many files as it likes again. */
 export const restoreDescriptors = (pid: number): Effect.Effect<void> => limit(pid, 1024)
 
-/** Wait until a process has as few files open as it had at some time before. */
-export const settledDescriptors = (pid: number, most: number): Effect.Effect<void> =>
-  Effect.sync(() => readdirSync(`/proc/${pid}/fd`).length).pipe(
+/** Wait until a process has nothing open but what it had open at some time before. */
+export const settledDescriptors = (pid: number, before: ReadonlyMap<string, string>): Effect.Effect<void> => {
+  const known = new Set(before.values())
+  return Effect.sync(() => [...openFiles(pid).values()].every((file) => known.has(file))).pipe(
     Effect.delay("10 millis"),
-    Effect.repeat({ until: (open) => open <= most }),
+    Effect.repeat({ until: (isSettled) => isSettled }),
     Effect.asVoid
   )
+}

@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs"
 import { mkdir, rmdir } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -7,6 +6,7 @@ import { created, errorOf } from "../../support/Api.ts"
 import {
   leaveDescriptors,
   noDescriptorLimits,
+  openFiles,
   restoreDescriptors,
   settledDescriptors
 } from "../../support/Descriptors.ts"
@@ -110,10 +110,12 @@ describe("a server that can open no more files", () => {
 
   test(`portctl says what is unknown, and takes no port for available${suffix}`, () =>
     Effect.gen(function* () {
-      const { first, server } = yield* setup
-      const idle = readdirSync(`/proc/${server.pid}/fd`).length
+      const { ask, first, server } = yield* setup
+      const idle = openFiles(server.pid)
       const run = (...args: ReadonlyArray<string>) =>
         Effect.gen(function* () {
+          // The server closes a connection, and ends its process for folders, 10 s after the last use.
+          yield* ask(server.port, "GET", "/v1/allocations")
           yield* settledDescriptors(server.pid, idle)
           // For the connection of portctl, and nothing more.
           yield* leaveDescriptors(server.pid, 1)
