@@ -8,6 +8,8 @@ import { answering, closedAddress, listener } from "../../support/Sockets.ts"
 const unreachable = (address: string) =>
   `cannot reach port-server at ${address} (is it running? start it with: portctl start)`
 
+const mayBeMade = "; the change may have been made, see portctl list"
+
 const at = (address: string, ...args: ReadonlyArray<string>) => portctl(args, { env: { PORT_SERVER_ADDR: address } })
 
 const commands = [
@@ -51,12 +53,31 @@ describe.concurrent("without a port-server at the address", () => {
     )
   }
 
-  it.scopedLive("a server that closes the connection without an answer cannot be reached", () =>
-    Effect.gen(function* () {
-      const { address } = yield* listener((socket) => socket.once("data", () => socket.destroy()))
-      expectError(yield* at(address, "list"), unreachable(address))
-    })
-  )
+  for (const [name, part] of [
+    ["without an answer", ""],
+    ["within the head", "HTTP/1.1 201 Created\r\nContent-Le"],
+    ["within the body", "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"]
+  ] as const) {
+    for (const [args, doubt] of [
+      ["list", ""],
+      ["allocate --app a --instance b --service c", mayBeMade],
+      ["release --app a", mayBeMade],
+      ["release --id 1", mayBeMade]
+    ] as const) {
+      it.scopedLive(`${args}: the connection is closed ${name}`, () =>
+        Effect.gen(function* () {
+          const { address } = yield* listener((socket) => socket.once("data", () => socket.end(part)))
+          const closed = `the connection to port-server at ${address} was closed before the end of its response${doubt}`
+          expectError(yield* at(address, ...args.split(" ")), closed)
+          expectError(
+            yield* at(address, ...args.split(" "), "--json"),
+            closed,
+            `${JSON.stringify({ error: closed })}\n`
+          )
+        })
+      )
+    }
+  }
 
   it.scopedLive(
     "a server that accepts and never answers, or never ends its answer, cannot be reached",
@@ -69,9 +90,13 @@ describe.concurrent("without a port-server at the address", () => {
         yield* Effect.forEach(
           [silent, endless],
           ({ address, connections }) =>
-            Effect.map(at(address, "list"), (ended) => {
-              expectError(ended, unreachable(address))
-              expect(connections()).toBe(1)
+            Effect.gen(function* () {
+              const [list, allocate] = yield* Effect.all([at(address, "list"), at(address, ...commands[0])], {
+                concurrency: 2
+              })
+              expectError(list, unreachable(address))
+              expectError(allocate, `${unreachable(address)}${mayBeMade}`)
+              expect(connections()).toBe(2)
             }),
           { concurrency: "unbounded" }
         )

@@ -2,6 +2,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import { type HttpClientError, RequestError } from "@effect/platform/HttpClientError"
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import { isClosedCode } from "@port-server/domain/api/ClientErrors"
 import type { Address } from "@port-server/domain/ServerAddress"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
@@ -22,8 +23,6 @@ const patience = "60 seconds"
 /** How often in a row, 50 ms apart, a request is sent again over a connection that was closed before the response. */
 const maxClosed = 20
 
-const closedCodes = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"])
-
 /** Whether a request has the same effect when it is sent twice. */
 const isIdempotent = ({ method, url }: HttpClientRequest): boolean =>
   method === "GET" || (method === "POST" && new URL(url).pathname === "/v1/ensure")
@@ -40,7 +39,7 @@ export const make = (address: Address, recover: Recovery, client: HttpClient.Htt
     const exchange = (closed: number): Response =>
       Effect.catchTag(attempt, "RequestError", (error) => {
         const code = errorCode(error)
-        if (closedCodes.has(code) && isIdempotent(request) && closed < maxClosed) {
+        if (isClosedCode(code) && isIdempotent(request) && closed < maxClosed) {
           return Effect.delay(
             Effect.suspend(() => exchange(closed + 1)),
             "50 millis"

@@ -37,11 +37,16 @@ const fromServerError = (error: ServerError): CliError =>
   CliError.make(error.message, error._tag === "ServerUnusable" && error.isUnreachable ? { exitCode: unavailable } : {})
 
 /** What to do about a server that cannot be reached; one that has a socket here may run somewhere else. */
-const advice = ({ address, cause }: ServerUnreachable): string => {
-  if (Predicate.isTagged(cause, "TokenUnusable")) return ""
+const advice = ({ address, cause, isCutOff }: ServerUnreachable): string => {
+  if (isCutOff || Predicate.isTagged(cause, "TokenUnusable")) return ""
   return address.startsWith("unix:")
     ? " (is it running, and is the socket of the running one mounted here?)"
     : " (is it running? start it with: portctl start)"
+}
+
+const fromUnreachable = (error: ServerUnreachable): string => {
+  const doubt = error.mayHaveChanged ? "; the change may have been made, see portctl list" : ""
+  return `${error.message}${advice(error)}${doubt}`
 }
 
 /** An error of a command as the command line tells it. */
@@ -71,10 +76,7 @@ export const asCliError = (error: CommandError, overrides: MessageOverrides): Cl
     case "ServerUnreachable":
       return isServerError(error.cause)
         ? CliError.make(error.cause.message, error.cause._tag === "SettingsUnusable" ? {} : { exitCode: unavailable })
-        : CliError.make(`${error.message}${advice(error)}`, {
-            hint,
-            exitCode: unavailable
-          })
+        : CliError.make(fromUnreachable(error), { hint, exitCode: unavailable })
     case "UnexpectedResponse":
       return CliError.make(error.message, { hint })
     default:

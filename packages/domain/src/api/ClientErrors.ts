@@ -2,20 +2,34 @@ import * as Data from "effect/Data"
 import * as Predicate from "effect/Predicate"
 import type { Address } from "../ServerAddress.ts"
 
-/** Nothing responds as port-server at `address`: connection refused, no such host, no route, or no response in time. */
+const closedCodes = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "UND_ERR_SOCKET"])
+
+/** Whether a connection was closed before the end of the response, by the system's code or that of Node's fetch. */
+export const isClosedCode = (code: string): boolean => closedCodes.has(code)
+
+/** No whole response came from `address`: connection refused, no such host, no route, cut off, or not in time. */
 export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
   readonly address: string
   /** The system's code, such as `ECONNREFUSED`; missing when there was no response in time. */
   readonly code?: string
   /** What the HTTP client failed with. */
   readonly cause?: unknown
+  /** Whether the server may have made the change that it was asked for: the request was sent, and only the response is missing. */
+  readonly mayHaveChanged: boolean
 }> {
   /** Whether nothing listens there. */
   get isRefused(): boolean {
     return this.code === "ECONNREFUSED" || (this.code === "ENOENT" && this.address.startsWith("unix:"))
   }
 
+  /** Whether the connection was closed before the end of the response. */
+  get isCutOff(): boolean {
+    return isClosedCode(this.code ?? "")
+  }
+
   override get message(): string {
+    if (this.isCutOff)
+      return `the connection to port-server at ${this.address} was closed before the end of its response`
     const { cause } = this
     const reason = Predicate.isTagged(cause, "TokenUnusable") && cause instanceof Error ? `: ${cause.message}` : ""
     return `cannot reach port-server at ${this.address}${reason}`

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import { InvalidRequest, StorageUnavailable, stillStarting, stopping } from "../CommonErrors.ts"
 import type { Address } from "../ServerAddress.ts"
 import { errorCode } from "../SystemError.ts"
-import { notPortServerMessage, ServerUnreachable, UnexpectedResponse } from "./ClientErrors.ts"
+import { isClosedCode, notPortServerMessage, ServerUnreachable, UnexpectedResponse } from "./ClientErrors.ts"
 
 /** Whether a server has refused a request only because it starts or stops: it has done nothing, a retry is safe. */
 const isTransient = (error: unknown): boolean =>
@@ -25,12 +25,26 @@ const ErrorBody = Schema.Struct({ error: Schema.String })
 /** The error of a server that is older than this client, which sends no field that its own version does not know. */
 const unknownField = /unknown field ("[^"]*")/
 
+/** How far a call has come. */
+interface Exchange {
+  /** Of its last request; missing as long as none was sent. */
+  method?: string
+  /** Of the response; 0 as long as there is none. */
+  status: number
+}
+
 /** What the calls of a client have in common: everything that can go wrong on the way is an error a caller can act on. */
 export const make = (address: Address, timeout: Duration.DurationInput) => {
   const isBounded = Duration.isFinite(Duration.decode(timeout))
-  const unreachable = (cause?: unknown) => {
+  const unreachable = ({ method }: Exchange, cause?: unknown) => {
     const code = errorCode(cause)
-    return new ServerUnreachable({ address: address.toString(), cause, ...(code === "" ? {} : { code }) })
+    const isSent = cause === undefined || isClosedCode(code)
+    return new ServerUnreachable({
+      address: address.toString(),
+      cause,
+      ...(code === "" ? {} : { code }),
+      mayHaveChanged: isSent && method !== undefined && method !== "GET"
+    })
   }
   const notPortServer = (status: number) =>
     new UnexpectedResponse({ status, message: notPortServerMessage(address, status) })
@@ -41,10 +55,10 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
     return new UnexpectedResponse({ status: 0, message })
   }
 
-  // The status of the response to the call that runs; 0 as long as there is none.
-  const answered = FiberRef.unsafeMake(0)
+  const current = FiberRef.unsafeMake<Exchange>({ status: 0 })
 
-  const refused = ({ description, response }: HttpClientError.ResponseError) => {
+  const refused = ({ cause, description, response }: HttpClientError.ResponseError, exchange: Exchange) => {
+    if (isClosedCode(errorCode(cause))) return unreachable(exchange, cause)
     if (description !== undefined) {
       const message = `cannot use the response of ${address}: ${description}`
       return new UnexpectedResponse({ status: response.status, message })
@@ -52,7 +66,8 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
     return response.json.pipe(
       Effect.flatMap(Schema.decodeUnknown(ErrorBody)),
       Effect.matchEffect({
-        onFailure: () => notPortServer(response.status),
+        onFailure: (error): Effect.Effect<never, ServerUnreachable | UnexpectedResponse> =>
+          isClosedCode(errorCode(error)) ? unreachable(exchange, error) : notPortServer(response.status),
         onSuccess: ({ error }) => new UnexpectedResponse({ status: response.status, message: error.slice(0, 300) })
       })
     )
@@ -70,23 +85,22 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
   const attempt = <A, E>(
     call: Effect.Effect<A, E | HttpApiDecodeError | HttpClientError.HttpClientError | ParseResult.ParseError>
   ) =>
-    call.pipe(
-      Effect.catchAll((error): Effect.Effect<never, E | InvalidRequest | ServerUnreachable | UnexpectedResponse> => {
-        if (error instanceof HttpApiDecodeError) return new InvalidRequest({ message: error.message })
-        if (ParseResult.isParseError(error)) {
-          return Effect.flatMap(
-            FiberRef.get(answered),
-            (status): Effect.Effect<never, InvalidRequest | UnexpectedResponse> =>
-              status === 0 ? InvalidRequest.fromParseError(error) : notPortServer(status)
-          )
-        }
-        if (!HttpClientError.isHttpClientError(error)) return outdated(error)
-        if (error._tag === "ResponseError") return refused(error)
-        return errorCode(error.cause).startsWith("HPE_") ? unreadable() : unreachable(error.cause)
-      }),
-      Effect.locally(answered, 0),
-      isBounded ? Effect.timeoutFail({ duration: timeout, onTimeout: () => unreachable() }) : identity
-    )
+    Effect.suspend(() => {
+      const exchange: Exchange = { status: 0 }
+      return call.pipe(
+        Effect.catchAll((error): Effect.Effect<never, E | InvalidRequest | ServerUnreachable | UnexpectedResponse> => {
+          if (error instanceof HttpApiDecodeError) return new InvalidRequest({ message: error.message })
+          if (ParseResult.isParseError(error)) {
+            return exchange.status === 0 ? InvalidRequest.fromParseError(error) : notPortServer(exchange.status)
+          }
+          if (!HttpClientError.isHttpClientError(error)) return outdated(error)
+          if (error._tag === "ResponseError") return refused(error, exchange)
+          return errorCode(error.cause).startsWith("HPE_") ? unreadable() : unreachable(exchange, error.cause)
+        }),
+        Effect.locally(current, exchange),
+        isBounded ? Effect.timeoutFail({ duration: timeout, onTimeout: () => unreachable(exchange) }) : identity
+      )
+    })
 
   /** Retries for up to 5 s while the server responds that it is starting or stopping. */
   const call: typeof attempt = (request) =>
@@ -99,8 +113,15 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
     call,
     notPortServer,
 
-    /** The client whose responses the calls see. */
+    /** The client whose requests and responses the calls see. */
     observe: (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-      HttpClient.tap(client, ({ status }) => FiberRef.set(answered, status))
+      HttpClient.transform(client, (send, { method }) =>
+        Effect.flatMap(FiberRef.get(current), (exchange) => {
+          exchange.method = method
+          return Effect.tap(send, ({ status }) => {
+            exchange.status = status
+          })
+        })
+      )
   } as const
 }

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener } from "node:http"
+import { createServer, type RequestListener, type ServerResponse } from "node:http"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { describe, expect, it } from "@effect/vitest"
 import { AllocationId } from "@port-server/domain/Allocation"
@@ -68,6 +68,9 @@ const calls: ReadonlyArray<
   ["releaseMatching", (client) => client.releaseMatching({ app: "a" })]
 ]
 
+/** The calls that change something. */
+const changing = new Set(["allocate", "release", "releaseMatching"])
+
 describe("what answers is no port-server", () => {
   const strangers: ReadonlyArray<readonly [title: string, status: number, body: string, type?: string]> = [
     ["an HTML page with 200", 200, "<!doctype html><h1>It works!</h1>", "text/html"],
@@ -135,7 +138,8 @@ describe("nothing answers", () => {
         const error = yield* Effect.flip(call(yield* clientOf(port)))
         expect(error).toMatchObject({
           _tag: "ServerUnreachable",
-          message: `cannot reach port-server at 127.0.0.1:${port}`
+          message: `cannot reach port-server at 127.0.0.1:${port}`,
+          mayHaveChanged: false
         })
       })
     )
@@ -149,7 +153,11 @@ describe("nothing answers", () => {
         yield* TestClock.adjust("9999 millis")
         expect(fiber.unsafePoll()).toBeNull()
         yield* TestClock.adjust("1 millis")
-        expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "ServerUnreachable" })
+        expect(yield* Fiber.join(fiber)).toMatchObject({
+          _tag: "ServerUnreachable",
+          mayHaveChanged: changing.has(name),
+          isCutOff: false
+        })
       })
     )
   }
@@ -168,12 +176,25 @@ describe("nothing answers", () => {
     })
   )
 
-  it.scopedLive("a connection that is cut fails with ServerUnreachable", () =>
-    Effect.gen(function* () {
-      const { port } = yield* stub((request) => request.socket.destroy())
-      expect(yield* Effect.flip((yield* clientOf(port)).health())).toMatchObject({ _tag: "ServerUnreachable" })
-    })
-  )
+  for (const [part, cut] of [
+    ["before", (response) => response.destroy()],
+    ["within", (response) => response.writeHead(201, { "Content-Length": 100 }).write("{", () => response.destroy())]
+  ] as const satisfies ReadonlyArray<readonly [string, (response: ServerResponse) => unknown]>) {
+    for (const [name, call] of calls) {
+      it.scopedLive(
+        `a connection that is cut ${part} the response: ${name} says so, and whether something changed`,
+        () =>
+          Effect.gen(function* () {
+            const { port } = yield* stub((_, response) => cut(response))
+            expect(yield* Effect.flip(call(yield* clientOf(port)))).toMatchObject({
+              _tag: "ServerUnreachable",
+              message: `the connection to port-server at 127.0.0.1:${port} was closed before the end of its response`,
+              mayHaveChanged: changing.has(name)
+            })
+          })
+      )
+    }
+  }
 })
 
 describe("each declared error", () => {
