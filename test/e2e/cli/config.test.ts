@@ -132,7 +132,10 @@ describe.concurrent("portctl config", () => {
       mkdirSync(join(me.home, ".port_server"), { mode: 0o700 })
       writeFileSync(fileOf(me), '{"server": {}}')
       for (const args of ["list", "get range", "set range 4000-4999", "unset range"]) {
-        expectError(yield* me.portctl(`config ${args}`), `${fileOf(me)}: unknown field "server"`)
+        expectError(
+          yield* me.portctl(`config ${args}`),
+          `${fileOf(me)}: unknown field "server", did you mean "servers"?`
+        )
       }
       expect(readFileSync(fileOf(me), "utf8")).toBe('{"server": {}}')
     })

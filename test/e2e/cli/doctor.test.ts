@@ -121,7 +121,7 @@ describe.concurrent("portctl doctor", () => {
       expect(invalid.code).toBe(1)
       expect(reportOf(invalid).checks["settings"]).toMatchObject({
         status: "error",
-        message: `${join(data, "config.json")}: unknown field "server"`
+        message: `${join(data, "config.json")}: unknown field "server", did you mean "servers"?`
       })
     })
   )

@@ -388,8 +388,21 @@ describe.concurrent("portctl.json", () => {
     ["without services", "{}", /services is missing/],
     ["with no service", '{"services": {}}', /services must name one at least/],
     ["with a list of services", '{"services": ["web"]}', /services must be an object/],
-    ["with an unknown field", '{"srvices": {}, "services": {"web": {}}}', /unknown field "srvices"/],
-    ["with an unknown field of a service", '{"services": {"web": {"prot": 1}}}', /services\.web: unknown field "prot"/],
+    [
+      "with an unknown field",
+      '{"srvices": {}, "services": {"web": {}}}',
+      /unknown field "srvices", did you mean "services"\?/
+    ],
+    [
+      "with an unknown field of a service",
+      '{"services": {"web": {"prot": 1}}}',
+      /services\.web: unknown field "prot"\n/
+    ],
+    [
+      "with a misspelt field of a service",
+      '{"services": {"web": {"prefered": 1}}}',
+      /unknown field "prefered", did you mean "prefer"\?/
+    ],
     ["with an exact port", '{"services": {"web": {"port": 1}}}', /services\.web: unknown field "port"/],
     ["with a text for a service", '{"services": {"web": "PORT"}}', /services\.web: must be an object/],
     [

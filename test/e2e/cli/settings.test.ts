@@ -200,7 +200,7 @@ describe.concurrent("config.json", () => {
     ["", (file) => `${file}:1:1 is not JSON: Unexpected end of JSON input`],
     ['{\n  "servers": x\n}', (file) => `${file}:2:14 is not JSON: Unexpected token 'x'`],
     ["[]", (file) => `${file}: must be an object like {"servers": {"127.0.0.1:51234": {}}}`],
-    ['{"server": {}}', (file) => `${file}: unknown field "server"`],
+    ['{"server": {}}', (file) => `${file}: unknown field "server", did you mean "servers"?`],
     ['{"address": "nowhere"}', (file) => `${file}: the address must be host:port like 127.0.0.1:51234, not "nowhere"`],
     [
       '{"servers": {"localhost:51234": {}}}',
@@ -217,7 +217,7 @@ describe.concurrent("config.json", () => {
     ],
     [
       '{"servers": {"127.0.0.1:51234": {"prob": true}}}',
-      (file) => `${file}: servers.127.0.0.1:51234: unknown field "prob"`
+      (file) => `${file}: servers.127.0.0.1:51234: unknown field "prob", did you mean "probe"?`
     ],
     [
       '{"servers": {"127.0.0.1:51234": {"probe": "no"}}}',

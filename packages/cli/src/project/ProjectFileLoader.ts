@@ -1,10 +1,10 @@
 import { dirname, join } from "node:path"
-import { InvalidRequest } from "@port-server/domain/CommonErrors"
 import { ProjectFile } from "@port-server/domain/ProjectFile"
 import { projectFileName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
+import { decodeSentence } from "../errors/DecodeError.ts"
 import * as JsonFile from "../platform/JsonFile.ts"
 
 const decode = Schema.decodeUnknown(ProjectFile)
@@ -24,8 +24,8 @@ const inFolder: (folder: string) => Effect.Effect<Project | undefined, CliError>
     const file = join(folder, projectFileName)
     const value = yield* Effect.mapError(JsonFile.read(file), ({ message }) => CliError.make(message))
     if (value === undefined) return undefined
-    const contents = yield* Effect.mapError(decode(value), (error) =>
-      CliError.make(`${file}: ${InvalidRequest.fromParseError(error).message}`)
+    const contents = yield* Effect.catchAll(decode(value), (error) =>
+      Effect.flatMap(decodeSentence(error), (sentence) => CliError.make(`${file}: ${sentence}`))
     )
     return { file, folder, contents }
   }

@@ -1,11 +1,11 @@
 import { accessSync, constants } from "node:fs"
 import { join } from "node:path"
-import { InvalidRequest } from "@port-server/domain/CommonErrors"
 import { settingsFile } from "@port-server/domain/Defaults"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerSettings, Settings } from "@port-server/domain/Settings"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { decodeSentence } from "../errors/DecodeError.ts"
 import { SettingsUnusable } from "../errors/ServerErrors.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
 import * as JsonFile from "../platform/JsonFile.ts"
@@ -39,8 +39,8 @@ export const read: Effect.Effect<Settings, SettingsUnusable> = Effect.suspend(()
           Effect.flatMap(
             Effect.promise(() => import("@port-server/domain/Settings")),
             ({ Settings }) =>
-              Effect.mapError(Schema.decodeUnknown(Settings)(value), (error) =>
-                unusable({ message: `${file}: ${InvalidRequest.fromParseError(error).message}` })
+              Effect.catchAll(Schema.decodeUnknown(Settings)(value), (error) =>
+                Effect.flatMap(decodeSentence(error), (sentence) => unusable({ message: `${file}: ${sentence}` }))
               )
           )
     )
