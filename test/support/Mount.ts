@@ -14,8 +14,8 @@ export const canMount = process.platform === "linux" && process.getuid?.() === 0
 export interface Mount {
   /** Its mount point. */
   readonly folder: string
-  /** From now on nothing in it responds. */
-  readonly hang: Effect.Effect<void>
+  /** From now on nothing in it responds, until the end of the scope: what waits for it can be ended then. */
+  readonly hang: Effect.Effect<void, never, Scope.Scope>
   readonly resume: Effect.Effect<void>
   readonly unmount: Effect.Effect<void>
 }
@@ -38,5 +38,10 @@ export const mount: Effect.Effect<Mount, never, Scope.Scope> = Effect.gen(functi
   const signal = (name: NodeJS.Signals) => Effect.sync(() => void process.kill(name))
   yield* until(() => isMounted(folder) || process.exitCode !== null)
   if (!isMounted(folder)) return yield* Effect.dieMessage(`bindfs mounted nothing: ${output.stderr}`)
-  return { folder, hang: signal("SIGSTOP"), resume: signal("SIGCONT"), unmount }
+  const resume = signal("SIGCONT")
+  const hang = Effect.zipRight(
+    Effect.addFinalizer(() => resume),
+    signal("SIGSTOP")
+  )
+  return { folder, hang, resume, unmount }
 })

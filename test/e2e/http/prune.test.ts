@@ -128,17 +128,19 @@ describe("POST /v1/prune", () => {
           `INSERT INTO folders (allocation, path) ${numbers} SELECT 100 + n, '${folder}/gone-' || n FROM n`
         )
         const ids = Array.from({ length: 20_000 }, (_, index) => index + 101)
-        // On some of so many ports something may listen.
-        for (const body of [
-          { ids, dry_run: true },
-          { ids, dry_run: false }
-        ]) {
-          const { json, status } = yield* prune(server, body)
+        // A busy machine may have no time to look at all the folders of one request.
+        for (let left: ReadonlyArray<number> = ids; ; ) {
+          const dry = idsOf((yield* prune(server, { ids: left, dry_run: true })).json)
+          expect([...dry.allocations, ...dry.kept].sort((one, other) => one - other)).toEqual(left)
+          const { json, status } = yield* prune(server, { ids: left })
           expect(status).toBe(200)
           const { allocations, kept } = idsOf(json)
-          expect([...allocations, ...kept].sort((one, other) => one - other)).toEqual(ids)
-          expect(allocations.length).toBeGreaterThan(19_000)
-          if (!body.dry_run) expect(yield* remaining(server)).toEqual(kept)
+          expect([...allocations, ...kept].sort((one, other) => one - other)).toEqual(left)
+          left = kept
+          expect(yield* remaining(server)).toEqual(left)
+          // On some of so many ports something may listen.
+          if (left.length < 1_000) break
+          expect(allocations).not.toEqual([])
         }
       }),
     120_000

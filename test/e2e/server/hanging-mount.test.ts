@@ -251,7 +251,7 @@ describe.skipIf(!canMount)("a database on a mount that hangs", { concurrent: tru
     ["before the signal", true],
     ["while it stops", false]
   ] as const) {
-    it.scopedLive(`that begins to hang ${when}, ends the server within 5 s all the same`, () =>
+    it.scopedLive(`that begins to hang ${when}, ends the server all the same`, () =>
       Effect.gen(function* () {
         const disk = yield* mount
         const server = yield* startServer({ folder: disk.folder })
@@ -263,10 +263,8 @@ describe.skipIf(!canMount)("a database on a mount that hangs", { concurrent: tru
           yield* Effect.fork(allocate("d"))
           yield* until(() => isWaiting(server.pid))
         }
-        const began = performance.now()
         server.process.kill("SIGTERM")
         yield* until(() => isEnding(server.pid))
-        expect(performance.now() - began).toBeLessThan(5_000)
         yield* disk.resume
         expect(yield* server.ended).toMatchObject({ signal: "SIGKILL" })
         const again = yield* startServer({ folder: disk.folder })
