@@ -17,6 +17,7 @@ import {
   temporaryFolder
 } from "../../support/Programs.ts"
 import { answering, listener } from "../../support/Sockets.ts"
+import { onTerminal } from "../../support/Terminals.ts"
 import { call } from "../../support/Wire.ts"
 
 const promise = <A>(run: () => Promise<A>) => Effect.promise(run)
@@ -224,6 +225,37 @@ describe.concurrent("scan", () => {
         listeners: [{ ...place, ...listener }, ...(hasIpv6 ? [expect.objectContaining({ address: "::1" })] : [])]
       })
       expect(json).not.toContainEqual(expect.objectContaining({ port: other.port }))
+    })
+  )
+
+  it.scopedLive("gives many connections of a process one row on a terminal, and a row each elsewhere", () =>
+    Effect.gen(function* () {
+      const connected = (port: number, pid: number) => {
+        const place = { protocol: "tcp", address: "10.0.0.1", state: "connected" }
+        const process = { pid, command: "browser", cwd: "/home/me", user: "me" }
+        return { port, addresses: ["10.0.0.1"], listener: process, listeners: [{ ...place, ...process }] }
+      }
+      const listening = [...[40001, 40002, 40003, 40005].map((port) => connected(port, 7)), connected(40006, 8)]
+      const { address } = yield* answeringByPath({
+        "/v1/listeners": listening,
+        "/v1/server": {
+          ...{ started_at: "2025-02-08T15:04:05Z", version: "0.1.0" },
+          ...{ pid: 1, database: "/db", range: "1-2", allocations: 0 }
+        }
+      })
+      const env = { PORT_SERVER_ADDR: address, NO_COLOR: "1" }
+      expect((yield* onTerminal([bin.portctl, "scan"], { env, columns: 100 })).stdout.split("\n")).toEqual([
+        "PORT              PROTOCOL  ADDRESS   STATE      COMMAND  PID  USER  FOLDER",
+        "40001 and 3 more  tcp       10.0.0.1  connected  browser  7    me    /home/me",
+        "40006             tcp       10.0.0.1  connected  browser  8    me    /home/me",
+        ""
+      ])
+      const piped = yield* portctl(["scan"], { env })
+      expect(piped.stdout.split("\n").map((line) => line.split(" ")[0])).toEqual([
+        "PORT",
+        ...listening.map(({ port }) => String(port)),
+        ""
+      ])
     })
   )
 

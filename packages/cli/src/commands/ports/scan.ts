@@ -2,6 +2,7 @@ import * as Command from "@port-server/command-line/command/Command"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { type Listener, ListeningPort, type PortSocket } from "@port-server/domain/Listener"
 import { socketsOf } from "@port-server/domain/ListenerSockets"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { reservedPorts } from "../../client/ReservedPorts.ts"
@@ -35,6 +36,8 @@ const unallocated = Effect.fnUntraced(function* (client: PortServerClient) {
 /** The sockets of one process or container on a port, or the stopped container that publishes it. */
 interface Row {
   readonly port: number
+  /** How many further ports the row is about. */
+  readonly more?: number
   readonly sockets: ReadonlyArray<PortSocket>
   readonly state: string
   readonly listener: Listener
@@ -49,7 +52,11 @@ const joined = ({ sockets }: Row, field: (socket: PortSocket) => string | undefi
   [...new Set(sockets.flatMap((socket) => field(socket) ?? []))].join(",") || "-"
 
 const columns: ReadonlyArray<Column<Row>> = [
-  { heading: "PORT", cell: ({ port }) => String(port), style: "cyan" },
+  {
+    heading: "PORT",
+    cell: ({ more, port }) => (more === undefined ? String(port) : `${port} and ${more} more`),
+    style: "cyan"
+  },
   { heading: "PROTOCOL", cell: (row) => joined(row, ({ protocol }) => protocol) },
   { heading: "ADDRESS", cell: (row) => joined(row, ({ address }) => address), shorten: "end" },
   { heading: "STATE", cell: ({ state }) => state },
@@ -72,13 +79,27 @@ const rowsOf = (ports: ReadonlyArray<ListeningPort>): ReadonlyArray<Row> =>
       : [{ port, sockets: [], state: "stopped", listener: { container: reserved.container } }])
   ])
 
+/** Most connections of a process that have a row each. */
+const mostConnections = 3
+
+/** The rows for a person: one for all connections of a process that has many, as browsers and package managers do. */
+const summed = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> => {
+  const isConnection = ({ listener, state }: Row) => state === "connected" && listener.pid !== undefined
+  const connections = Arr.groupBy(rows.filter(isConnection), ({ listener }) => String(listener.pid))
+  return rows.flatMap((row) => {
+    const all = isConnection(row) ? (connections[String(row.listener.pid)] ?? []) : []
+    if (all.length <= mostConnections) return [row]
+    return row === all[0] ? [{ ...row, sockets: all.flatMap(({ sockets }) => sockets), more: all.length - 1 }] : []
+  })
+}
+
 /** `portctl scan` */
 export const scan = Command.make(
   "scan",
   {
     summary: "List what is on ports that are not allocated",
     details: [
-      "A socket listens, is bound without listening, as those of UDP are, or is the local end of a connection; a container that is stopped needs its ports to start. A - stands for what cannot be read of another user's process."
+      "A socket listens, is bound without listening, as those of UDP are, or is the local end of a connection; a container that is stopped needs its ports to start. A - stands for what cannot be read of another user's process. On a terminal, many connections of a process share a row."
     ],
     examples: ["portctl scan"],
     parameters: { json: Options.json }
@@ -88,7 +109,7 @@ export const scan = Command.make(
       Output.print(Schema.Array(ListeningPort), { json, indent: 2 })(unallocated(client), (listening, terminal) =>
         listening.length === 0
           ? "nothing is on a port that is not allocated"
-          : table(columns, rowsOf(listening), terminal)
+          : table(columns, terminal.columns === undefined ? rowsOf(listening) : summed(rowsOf(listening)), terminal)
       )
     )
 )
