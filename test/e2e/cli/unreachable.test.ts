@@ -141,6 +141,9 @@ describe.concurrent("without a port-server at the address", () => {
           expect(ended.stderr).toContain(address)
           expectClean(ended)
         }
+        for (const command of ["log", "export", "ensure", "why --port 80"]) {
+          expect(yield* at(address, ...command.split(" "))).toMatchObject({ code: 69, stdout: "" })
+        }
       })
     )
   }
@@ -167,6 +170,7 @@ describe.concurrent("without a port-server at the address", () => {
           `cannot use the response of ${address}: it is not HTTP, or its headers are too large`
         )
         expect(connections()).toBe(1)
+        for (const command of ["log", "ensure"]) expect((yield* at(address, command)).code).toBe(69)
       })
     )
   }

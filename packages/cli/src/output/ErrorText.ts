@@ -78,7 +78,7 @@ export const asCliError = (error: CommandError, overrides: MessageOverrides): Cl
         ? CliError.make(error.cause.message, error.cause._tag === "SettingsUnusable" ? {} : { exitCode: unavailable })
         : CliError.make(fromUnreachable(error), { hint, exitCode: unavailable })
     case "UnexpectedResponse":
-      return CliError.make(error.message, { hint })
+      return CliError.make(error.message, error.isForeign ? { hint, exitCode: unavailable } : { hint })
     default:
       return new CliError({ message: overrides[error._tag] ?? error.message, body: encodeBody(error), hint })
   }

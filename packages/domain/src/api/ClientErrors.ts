@@ -43,6 +43,8 @@ export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
 export class UnexpectedResponse extends Data.TaggedError("UnexpectedResponse")<{
   readonly status: number
   readonly message: string
+  /** Whether it is no response of a port-server that this program understands. */
+  readonly isForeign: boolean
 }> {}
 
 /** Error message for a response that is not port-server's. */

@@ -47,12 +47,12 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
     })
   }
   const notPortServer = (status: number) =>
-    new UnexpectedResponse({ status, message: notPortServerMessage(address, status) })
+    new UnexpectedResponse({ status, message: notPortServerMessage(address, status), isForeign: true })
 
   /** The error of a response that is no HTTP, by the codes of Node's parser. */
   const unreadable = () => {
     const message = `cannot use the response of ${address}: it is not HTTP, or its headers are too large`
-    return new UnexpectedResponse({ status: 0, message })
+    return new UnexpectedResponse({ status: 0, message, isForeign: true })
   }
 
   const current = FiberRef.unsafeMake<Exchange>({ status: 0 })
@@ -61,14 +61,15 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
     if (isClosedCode(errorCode(cause))) return unreachable(exchange, cause)
     if (description !== undefined) {
       const message = `cannot use the response of ${address}: ${description}`
-      return new UnexpectedResponse({ status: response.status, message })
+      return new UnexpectedResponse({ status: response.status, message, isForeign: true })
     }
     return response.json.pipe(
       Effect.flatMap(Schema.decodeUnknown(ErrorBody)),
       Effect.matchEffect({
         onFailure: (error): Effect.Effect<never, ServerUnreachable | UnexpectedResponse> =>
           isClosedCode(errorCode(error)) ? unreachable(exchange, error) : notPortServer(response.status),
-        onSuccess: ({ error }) => new UnexpectedResponse({ status: response.status, message: error.slice(0, 300) })
+        onSuccess: ({ error }) =>
+          new UnexpectedResponse({ status: response.status, message: error.slice(0, 300), isForeign: false })
       })
     )
   }
@@ -78,7 +79,7 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
     const [, field] = error instanceof InvalidRequest ? (unknownField.exec(error.message) ?? []) : []
     if (field === undefined) return Effect.fail(error)
     const message = `the port-server at ${address} is older than this program and does not know the field ${field}; portctl restart starts the new version`
-    return new UnexpectedResponse({ status: 400, message })
+    return new UnexpectedResponse({ status: 400, message, isForeign: false })
   }
 
   /** The answer of one attempt, with everything that can go wrong on the way to it as an error a caller can act on. */
