@@ -14,8 +14,8 @@ const program = `
 
 const listens = /listens on (\d+)/
 
-/** What a command may fail with while the server is killed: that it could not be reached, and nothing else. */
-const reason = /^error: (cannot reach port-server at|port-server at) \S+ [^\n]*\n$/
+/** What a command may fail with while the server is killed: no whole response of it, and nothing else. */
+const reason = /^error: (cannot reach port-server at|port-server at|the connection to) \S+ [^\n]*\n$/
 
 const json = <A, I>(schema: Schema.Schema<A, I>) => Schema.decodeUnknownSync(Schema.parseJson(schema))
 

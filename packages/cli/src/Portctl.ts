@@ -34,7 +34,7 @@ const client = (recovery: "awaitRestart" | "autostart") => (command: string) =>
   )
 
 const misuse = { 2: "The command line is wrong" }
-const unreachable = { [unavailable]: "The server cannot be reached" }
+const unreachable = { [unavailable]: "No port-server can be reached" }
 
 /** Commands whose code is loaded when the command line names them: the others cost a short one nothing. */
 const loading =

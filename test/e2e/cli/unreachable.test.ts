@@ -1,8 +1,10 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { expectClean, expectError, expectUnreachable } from "../../support/Expectations.ts"
-import { bin, portctl, start } from "../../support/Programs.ts"
+import { bin, portctl, start, temporaryFolder } from "../../support/Programs.ts"
 import { answering, closedAddress, listener } from "../../support/Sockets.ts"
 
 const unreachable = (address: string) =>
@@ -67,7 +69,7 @@ describe.concurrent("without a port-server at the address", () => {
       it.scopedLive(`${args}: the connection is closed ${name}`, () =>
         Effect.gen(function* () {
           const { address } = yield* listener((socket) => socket.once("data", () => socket.end(part)))
-          const closed = `the connection to port-server at ${address} was closed before the end of its response${doubt}`
+          const closed = `the connection to ${address} was closed before the end of the response${doubt}`
           expectError(yield* at(address, ...args.split(" ")), closed)
           expectError(
             yield* at(address, ...args.split(" "), "--json"),
@@ -78,6 +80,33 @@ describe.concurrent("without a port-server at the address", () => {
       )
     }
   }
+
+  const empty = { "/v1/allocations": [], "/v1/listeners": [] }
+
+  it.scopedLive("prune and import say that they may have changed something, and not where they only ask", () =>
+    Effect.gen(function* () {
+      const backup = join(yield* temporaryFolder, "backup.json")
+      writeFileSync(backup, JSON.stringify({ version: 1, allocations: [] }))
+      const { address } = yield* listener((socket) =>
+        socket.once("data", (chunk: Buffer) => {
+          const [, path = ""] = /^GET (\/[^ ?]+)/.exec(chunk.toString()) ?? []
+          const found = Object.entries(empty).find(([known]) => known === path)
+          const body = JSON.stringify(found?.[1])
+          if (found === undefined) socket.destroy()
+          else socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`)
+        })
+      )
+      const closed = `the connection to ${address} was closed before the end of the response`
+      for (const [args, doubt] of [
+        ["prune --yes", mayBeMade],
+        ["prune --dry-run", ""],
+        [`import ${backup}`, mayBeMade],
+        [`import --dry-run ${backup}`, ""]
+      ] as const) {
+        expectUnreachable(yield* at(address, ...args.split(" ")), args, `${closed}${doubt}`)
+      }
+    })
+  )
 
   it.scopedLive(
     "a server that accepts and never answers, or never ends its answer, cannot be reached",

@@ -39,11 +39,15 @@ export const make = (address: Address, recover: Recovery, client: HttpClient.Htt
     const exchange = (closed: number): Response =>
       Effect.catchTag(attempt, "RequestError", (error) => {
         const code = errorCode(error)
-        if (isClosedCode(code) && isIdempotent(request) && closed < maxClosed) {
-          return Effect.delay(
-            Effect.suspend(() => exchange(closed + 1)),
-            "50 millis"
-          )
+        if (isClosedCode(code)) {
+          // Whatever could be found out about the server now, the request may have been done.
+          if (!isIdempotent(request)) return error
+          if (closed < maxClosed) {
+            return Effect.delay(
+              Effect.suspend(() => exchange(closed + 1)),
+              "50 millis"
+            )
+          }
         }
         return Effect.zipRight(
           recover(error),

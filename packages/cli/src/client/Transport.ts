@@ -1,5 +1,6 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientError, RequestError } from "@effect/platform/HttpClientError"
+import { isUnconnectedCode } from "@port-server/domain/api/ClientErrors"
 import * as NodeHttpClient from "@port-server/domain/api/NodeHttpClient"
 import { withHeaders } from "@port-server/domain/api/Transport"
 import { isLoopbackHost } from "@port-server/domain/Loopback"
@@ -25,11 +26,8 @@ const detours = new WeakMap<Address, SocketAddress>()
 /** Where the server at an address is reached. */
 export const wayTo = (address: Address): Address => detours.get(address) ?? address
 
-/** No connection: nothing listens, there is no network, or a sandbox permits none. */
-const noConnection = /^(ECONNREFUSED|ENOENT|ETIMEDOUT|E(HOST|NET)(UNREACH|DOWN)|EADDRNOTAVAIL|EACCES|EPERM)$/
-
 const isUnconnected = (error: HttpClientError): error is RequestError =>
-  error._tag === "RequestError" && noConnection.test(errorCode(error))
+  error._tag === "RequestError" && isUnconnectedCode(errorCode(error))
 
 /** Asks by the server's own socket where there is no connection to the default address, as in a sandbox. */
 const withSocket = (address: Address, tcp: HttpClient.HttpClient): HttpClient.HttpClient => {

@@ -2,7 +2,7 @@ import * as Data from "effect/Data"
 
 type Message = { readonly message: string }
 
-/** The exit status where the server cannot be reached: EX_UNAVAILABLE of sysexits.h. */
+/** The exit status where no port-server can be reached: EX_UNAVAILABLE of sysexits.h. */
 export const unavailable = 69
 
 /** The settings in `config.json` cannot be read or written; nothing was changed. */

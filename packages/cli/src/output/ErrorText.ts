@@ -44,10 +44,8 @@ const advice = ({ address, cause, isCutOff }: ServerUnreachable): string => {
     : " (is it running? start it with: portctl start)"
 }
 
-const fromUnreachable = (error: ServerUnreachable): string => {
-  const doubt = error.mayHaveChanged ? "; the change may have been made, see portctl list" : ""
-  return `${error.message}${advice(error)}${doubt}`
-}
+const doubt = ({ mayHaveChanged }: { readonly mayHaveChanged: boolean }): string =>
+  mayHaveChanged ? "; the change may have been made, see portctl list" : ""
 
 /** An error of a command as the command line tells it. */
 export const asCliError = (error: CommandError, overrides: MessageOverrides): CliError => {
@@ -76,9 +74,12 @@ export const asCliError = (error: CommandError, overrides: MessageOverrides): Cl
     case "ServerUnreachable":
       return isServerError(error.cause)
         ? CliError.make(error.cause.message, error.cause._tag === "SettingsUnusable" ? {} : { exitCode: unavailable })
-        : CliError.make(fromUnreachable(error), { hint, exitCode: unavailable })
+        : CliError.make(`${error.message}${advice(error)}${doubt(error)}`, { hint, exitCode: unavailable })
     case "UnexpectedResponse":
-      return CliError.make(error.message, error.isForeign ? { hint, exitCode: unavailable } : { hint })
+      return CliError.make(`${error.message}${doubt(error)}`, {
+        hint,
+        ...(error.isForeign ? { exitCode: unavailable } : {})
+      })
     default:
       return new CliError({ message: overrides[error._tag] ?? error.message, body: encodeBody(error), hint })
   }

@@ -15,7 +15,7 @@ export const hintOf = (error: ClientError): string | undefined => {
     case "RangeExhausted":
       return "portctl prune, or a wider range: port-server --range FIRST-LAST"
     case "ServerUnreachable":
-      if (error.isCutOff) return "portctl status shows what listens there"
+      if (error.isCutOff || error.code === undefined) return "portctl status shows what listens there"
       return error.address === serverAddress
         ? "if it listens at another address, set PORT_SERVER_ADDR to that"
         : `PORT_SERVER_ADDR=${serverAddress} asks at the default address`

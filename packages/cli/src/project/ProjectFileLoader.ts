@@ -4,7 +4,7 @@ import { projectFileName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
-import { decodeSentence } from "../errors/DecodeError.ts"
+import { decodeSentence } from "../platform/DecodeSentence.ts"
 import * as JsonFile from "../platform/JsonFile.ts"
 
 const decode = Schema.decodeUnknown(ProjectFile)

@@ -13,12 +13,13 @@ export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: Re
   const { app, instance } = yield* heldPorts(here)
   const filters = services?.map((service) => ({ path: folder, service })) ?? [{ path: folder }]
   const own = yield* Effect.forEach(filters, (filter) => client.list(filter))
-  const block = services === undefined ? {} : { block: true }
-  const released = yield* Effect.forEach(filters, (filter) => client.releaseMatching({ ...filter, ...block }))
-  const places = [...new Set(own.flat().map(instanceLabel))]
   const [other] = (yield* client.list({ app, instance })).flatMap(({ path = folder }) =>
     path === folder ? [] : [path]
   )
+  const block = services === undefined ? {} : { block: true }
+  // Nothing is asked afterwards: if that failed, nobody would learn what was released.
+  const released = yield* Effect.forEach(filters, (filter) => client.releaseMatching({ ...filter, ...block }))
+  const places = [...new Set(own.flat().map(instanceLabel))]
   const place = instanceLabel({ app, instance })
   const deleted = released.reduce((sum, { deleted }) => sum + deleted, 0)
   return { deleted, folder, places: places.length === 0 ? [place] : places, place, other }

@@ -72,7 +72,7 @@ const lazy = <Module, Send>(
 }
 
 const make = (address: Address, client: HttpClient.HttpClient, timeout: Duration.DurationInput) => {
-  const { call, notPortServer, observe } = TypedCalls.make(address, timeout)
+  const { call, notAList, observe } = TypedCalls.make(address, timeout)
   const httpClient = observe(client)
   const options = { group: "registry", httpClient, baseUrl: address.url } as const
   const endpoints = {
@@ -140,14 +140,21 @@ const make = (address: Address, client: HttpClient.HttpClient, timeout: Duration
 
     /** Allocate a port; fails with `PortTaken` when the requested one has a holder, with `RangeExhausted` when none is left. */
     allocate: (request: AllocationRequest) =>
-      call(Effect.flatMap(endpoints.allocate, (send) => send({ payload: request }))),
+      call(
+        Effect.flatMap(endpoints.allocate, (send) => send({ payload: request })),
+        true
+      ),
 
     /**
      * Give every service of a project the port that it has already, or one; all of them or, when it fails, none. Fails with
      * `InstanceTaken` when the instance belongs to another folder, with `PortTaken` when a requested port has another holder,
      * with `RangeExhausted` when too few are left.
      */
-    ensure: (request: EnsureRequest) => call(Effect.flatMap(endpoints.ensure, (send) => send({ payload: request }))),
+    ensure: (request: EnsureRequest) =>
+      call(
+        Effect.flatMap(endpoints.ensure, (send) => send({ payload: request })),
+        request.dry_run !== true && request.services.length > 0
+      ),
 
     /**
      * The ports that sockets of this machine hold, in their order, with whose they are and who holds the port: all, or some
@@ -163,7 +170,11 @@ const make = (address: Address, client: HttpClient.HttpClient, timeout: Duration
      * Release the stale allocations, those whose project folder is gone while its parent is there and whose port nothing
      * listens on; with `dry_run`, only tell them.
      */
-    prune: (request: PruneRequest) => call(Effect.flatMap(endpoints.prune, (send) => send({ payload: request }))),
+    prune: (request: PruneRequest) =>
+      call(
+        Effect.flatMap(endpoints.prune, (send) => send({ payload: request })),
+        request.dry_run !== true
+      ),
 
     /** The events that the query means, the newest last. */
     events: (query: EventQuery = {}) => call(Effect.flatMap(endpoints.events, (send) => send({ urlParams: query }))),
@@ -179,19 +190,31 @@ const make = (address: Address, client: HttpClient.HttpClient, timeout: Duration
       readPages((after) => {
         const urlParams = { ...filter, limit: largestPage, ...(after === undefined ? {} : { after }) }
         return call(Effect.flatMap(endpoints.list, (send) => send({ urlParams })))
-      }, notPortServer(200)),
+      }, notAList),
 
     /** Whether the registry has allocated `port`, and to whom. */
     check: (port: Port) => call(Effect.flatMap(endpoints.check, (send) => send({ path: { port } }))),
 
     /** Release one allocation; fails with `AllocationNotFound` when no allocation has the id. */
-    release: (id: AllocationId) => call(Effect.flatMap(endpoints.release, (send) => send({ path: { id } }))),
+    release: (id: AllocationId) =>
+      call(
+        Effect.flatMap(endpoints.release, (send) => send({ path: { id } })),
+        true
+      ),
 
     /** Allocate everything in a backup, or, with a conflict, nothing: then it fails with `ImportConflict`. */
-    import: (request: ImportRequest) => call(Effect.flatMap(endpoints.import, (send) => send({ payload: request }))),
+    import: (request: ImportRequest) =>
+      call(
+        Effect.flatMap(endpoints.import, (send) => send({ payload: request })),
+        // Parts are only stored until the last has come.
+        request.dry_run !== true && request.transaction?.last !== false
+      ),
 
     /** Release what equals every field of the selector, which must give one; how many were released. */
     releaseMatching: (selector: ReleaseFilter) =>
-      call(Effect.flatMap(endpoints.releaseMatching, (send) => send({ payload: selector })))
+      call(
+        Effect.flatMap(endpoints.releaseMatching, (send) => send({ payload: selector })),
+        true
+      )
   } as const
 }

@@ -57,6 +57,8 @@ const clientOf = (port: number) =>
     )
   )
 
+const part = (last: boolean) => ({ version: 1 as const, allocations: [], transaction: { id: "a", part: 0, last } })
+
 const calls: ReadonlyArray<
   readonly [name: string, call: (client: PortServerClient) => Effect.Effect<unknown, { readonly _tag: string }>]
 > = [
@@ -65,11 +67,34 @@ const calls: ReadonlyArray<
   ["list", (client) => client.list()],
   ["check", (client) => client.check(portOf(80))],
   ["release", (client) => client.release(id(1))],
-  ["releaseMatching", (client) => client.releaseMatching({ app: "a" })]
+  ["releaseMatching", (client) => client.releaseMatching({ app: "a" })],
+  ["ensure", (client) => client.ensure({ app: "a", instance: "b", services: [{ service: "web" }] })],
+  [
+    "ensure, dry",
+    (client) => client.ensure({ app: "a", instance: "b", services: [{ service: "web" }], dry_run: true })
+  ],
+  [
+    "ensure of nothing",
+    (client) => client.ensure({ app: "a", instance: "b", services: [], working_copy: { folder: "/x" } })
+  ],
+  ["prune", (client) => client.prune({})],
+  ["prune, dry", (client) => client.prune({ dry_run: true })],
+  ["import", (client) => client.import({ version: 1, allocations: [] })],
+  ["import, dry", (client) => client.import({ version: 1, allocations: [], dry_run: true })],
+  ["import of a part", (client) => client.import(part(false))],
+  ["import of the last part", (client) => client.import(part(true))]
 ]
 
 /** The calls that change something. */
-const changing = new Set(["allocate", "release", "releaseMatching"])
+const changing = new Set([
+  "allocate",
+  "release",
+  "releaseMatching",
+  "ensure",
+  "prune",
+  "import",
+  "import of the last part"
+])
 
 describe("what answers is no port-server", () => {
   const strangers: ReadonlyArray<readonly [title: string, status: number, body: string, type?: string]> = [
@@ -94,7 +119,9 @@ describe("what answers is no port-server", () => {
         Effect.gen(function* () {
           const client = yield* clientOf(yield* answering(status, body, type))
           const error = yield* Effect.flip(call(client))
-          expect(error).toMatchObject({ _tag: "UnexpectedResponse", status })
+          const mayHaveChanged = changing.has(name) && (status < 300 || status >= 500)
+          expect(error).toMatchObject({ _tag: "UnexpectedResponse", status, mayHaveChanged })
+          if (!title.startsWith("a 409")) expect(error).toMatchObject({ isForeign: true })
           expect(String(Reflect.get(error, "message"))).toMatch(/^.{5,300}$/)
         })
       )
@@ -188,7 +215,7 @@ describe("nothing answers", () => {
             const { port } = yield* stub((_, response) => cut(response))
             expect(yield* Effect.flip(call(yield* clientOf(port)))).toMatchObject({
               _tag: "ServerUnreachable",
-              message: `the connection to port-server at 127.0.0.1:${port} was closed before the end of its response`,
+              message: `the connection to 127.0.0.1:${port} was closed before the end of the response`,
               mayHaveChanged: changing.has(name)
             })
           })

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads"
 import * as StopWatch from "./StopWatch.ts"
 
 /** Longest time for an orderly stop, in ms: more than requests in flight get, less than those who stop it wait. */
-const deadline = 4_500
+export const deadline = 4_500
 
 /** Set to 1 at the first signal to stop; the watching thread sees it. */
 const began = new Int32Array(new SharedArrayBuffer(4))

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { start } from "../../../../test/support/Programs.ts"
+import { deadline } from "../../src/runtime/StopDeadline.ts"
 
 const module = fileURLToPath(new URL("../../src/runtime/StopDeadline.ts", import.meta.url))
 
@@ -17,6 +18,10 @@ const hanging = Effect.tap(
 )
 
 describe.concurrent("the deadline of a stop", () => {
+  it("is within the 5 s that docs/guarantees.md gives", () => {
+    expect(deadline).toBeLessThan(5_000)
+  })
+
   it.scopedLive("ends a process that hangs", () =>
     Effect.gen(function* () {
       const running = yield* hanging

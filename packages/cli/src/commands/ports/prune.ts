@@ -9,7 +9,7 @@ import { PruneResult } from "@port-server/domain/Prune"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { pruneInParts } from "../../client/PruneParts.ts"
+import { notingReleased, pruneInParts } from "../../client/PruneParts.ts"
 import * as ComposeProjects from "../../compose/ComposeProjects.ts"
 import * as AllocationTable from "../../output/AllocationTable.ts"
 import * as Output from "../../output/Output.ts"
@@ -87,18 +87,21 @@ export const prune = Command.make(
       pruneInParts(client, { dry_run, ids }, (total) =>
         Progress.show(dry_run ? "probing folders" : "releasing ports", total)
       )
-    const release = (unnamed: Pruned["unnamed"] = []) =>
-      Effect.forEach(unnamed, ({ allocation }) =>
-        Effect.catchTag(client.release(allocation.id), "AllocationNotFound", () => Effect.void)
+    const releaseUnnamed = ({ allocations, unnamed = [] }: Pruned) =>
+      Effect.forEach(unnamed, ({ allocation }, index) =>
+        client.release(allocation.id).pipe(
+          notingReleased(allocations.length + index),
+          Effect.catchTag("AllocationNotFound", () => Effect.void)
+        )
       )
     const survey = Effect.fnUntraced(function* (dry_run: boolean) {
       const [all, listening] = [yield* client.list(), yield* client.listeners()]
+      const named = yield* client.list({ named: "true" })
       const ids = all.flatMap(({ id, path }) => (path === undefined || id < 1 ? [] : [id]))
       const result = yield* prune(dry_run, ids)
       const gone = [...result.allocations, ...(result.kept ?? []).map(({ allocation }) => allocation)]
       const excluded = new Set(gone.flatMap(({ path }) => path ?? []))
       const composeProjects = ComposeProjects.seenIn(foldersOf(all))
-      const named = yield* client.list({ named: "true" })
       const unnamed = yield* unnamedServices(named, listening, excluded, (path, service) =>
         ComposeProjects.hasService(composeProjects, path, service)
       )
@@ -112,7 +115,7 @@ export const prune = Command.make(
     const note = ({ notes }: { readonly notes: ReadonlyArray<string> }) =>
       Effect.forEach(notes, (text) => Console.error(`note: ${text}`), { discard: true })
     if (yes || dryRun) {
-      const pruned = Effect.tap(survey(dryRun), ({ unnamed }) => (dryRun ? Effect.void : release(unnamed)))
+      const pruned = Effect.tap(survey(dryRun), (found) => (dryRun ? Effect.void : releaseUnnamed(found)))
       yield* note(yield* print(pruned, sentences(dryRun ? "would release" : "released")))
       return yield* forget(dryRun)
     }
@@ -130,7 +133,7 @@ export const prune = Command.make(
         false,
         allocations.map(({ id }) => id)
       )
-      yield* release(unnamed)
+      yield* releaseUnnamed({ ...released, unnamed })
       return { ...released, unnamed }
     })
     yield* print(releasing, sentences("released"))

@@ -51,7 +51,7 @@ export const status = Command.make(
     examples: ["portctl status"],
     exitCodes: {
       0: "It is running",
-      1: "Another program listens there, it cannot be reached, or it has a problem",
+      1: "Another program listens there, or it has a problem",
       [down]: "It is not running"
     },
     parameters: { port: ServerOptions.port, json: Options.json }

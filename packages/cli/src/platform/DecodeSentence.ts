@@ -33,7 +33,10 @@ const misspelling = (issue: ParseResult.ParseIssue, parent: AST.AST, field: Prop
 export const decodeSentence = (error: ParseResult.ParseError): Effect.Effect<string> => {
   const { message } = InvalidRequest.fromParseError(error)
   const found = misspelling(error.issue, AST.neverKeyword, "")
-  if (found === undefined) return Effect.succeed(message)
+  // The sentence may be about something else, which a schema says in words of its own.
+  if (found === undefined || !message.endsWith(`unknown field ${JSON.stringify(found.field)}`)) {
+    return Effect.succeed(message)
+  }
   // Most files are right, and to compare words takes a library.
   return Effect.map(
     Effect.promise(() => import("@port-server/command-line/command/Suggestion")),
