@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import { expectClean, expectError } from "../../support/Expectations.ts"
 import { realFolder, repository, submodule, worktree } from "../../support/Git.ts"
 import { freePorts, hasIpv6, listeningProgram } from "../../support/Listening.ts"
-import { type PortServer, portctl, start, startServer } from "../../support/Programs.ts"
+import { bin, type PortServer, portctl, start, startServer } from "../../support/Programs.ts"
+import { onTerminal } from "../../support/Terminals.ts"
 
 /** A repository called shop with the services web and db, their free ports, and a linked worktree. */
 const shop = Effect.gen(function* () {
@@ -118,9 +119,15 @@ describe("portctl verify", { concurrent: true }, () => {
       yield* listeningProgram({ cwd: project, port: web })
       yield* listeningAtIpv6(project, web)
       expect(yield* states(server, project, "--service", "web")).toEqual([0, "own"])
-      yield* listeningProgram({ cwd: linked, port: web + 1 })
-      yield* listeningAtIpv6(project, web + 1)
+      yield* listeningProgram({ cwd: project, port: web + 1 })
+      yield* listeningAtIpv6(linked, web + 1)
       expect(yield* states(server, project, "--service", "db")).toEqual([3, "foreign"])
+      // The foreign one is named first, and whose it is stays on a narrow terminal.
+      const { stdout } = yield* onTerminal([bin.portctl, "verify", "--service", "db"], {
+        cwd: project,
+        env: { PORT_SERVER_ADDR: server.address, NO_COLOR: "1" }
+      })
+      expect(stdout).toMatch(/ foreign +node \(pid \d+\) listening tcp ::1, runs in .*; node .* tcp 127\.0\.0\.1$/m)
     })
   )
 

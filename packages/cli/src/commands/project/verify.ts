@@ -16,11 +16,15 @@ const exits = { foreign: 3, idle: 4 } as const
 
 const styles = { own: "green", foreign: "red", idle: "dim", unknown: "cyan" } as const
 
+const foreignFirst = (listeners: ServiceState["listeners"]) =>
+  listeners.toSorted((one, other) => Number(one.belongs === "yes") - Number(other.belongs === "yes"))
+
 const columns: ReadonlyArray<Column<ServiceState>> = [
   { heading: "SERVICE", cell: ({ service }) => service, shorten: "end" },
   { heading: "PORT", cell: ({ port = "-" }) => String(port), style: "cyan" },
   { heading: "STATE", cell: ({ state }) => state, style: ({ state }) => styles[state] },
-  { heading: "PROCESS", cell: ({ listeners }) => summary(listeners) || "-", shorten: "end" }
+  // Whose a process is comes last, and is the answer: never shortened.
+  { heading: "PROCESS", cell: ({ listeners }) => summary(foreignFirst(listeners)) || "-" }
 ]
 
 /** `portctl verify` */
