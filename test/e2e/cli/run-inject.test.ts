@@ -48,7 +48,8 @@ const project = Effect.fnUntraced(function* (name: string) {
   const port = stdout.trim()
   return {
     port,
-    run: (args: ReadonlyArray<string>, cwd = top) => portctl(["run", ...args], { server, cwd, env }),
+    run: (args: ReadonlyArray<string>, cwd = top, own: Readonly<Record<string, string>> = {}) =>
+      portctl(["run", ...args], { server, cwd, env: { ...env, ...own } }),
     below: join(top, "src")
   }
 })
@@ -173,6 +174,15 @@ sharedServer()("portctl run: flags of development servers", (it) => {
         )
       }),
     120_000
+  )
+
+  it.scoped("are not added where the user has chosen a port by the server's own variable", () =>
+    Effect.gen(function* () {
+      const { below, port, run } = yield* project("variables")
+      const own = { FLASK_RUN_PORT: "5678", UVICORN_PORT: "" }
+      expectAnswer(yield* run(["--quiet", "--", "flask", "run"], below, own), "flask|run")
+      expectAnswer(yield* run(["--quiet", "--", "uvicorn", "a:b"], below, own), `uvicorn|a:b|--port|${port}`)
+    })
   )
 
   it.scoped("are shown in the line on the variables, and --no-inject leaves them out", () =>

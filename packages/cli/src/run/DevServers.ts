@@ -57,6 +57,12 @@ const devServers: ReadonlyArray<DevServer> = [
   { names: ["jekyll"], commands: ["serve", "server", "s"], own: ["--port", "-P"], flags: port }
 ]
 
+/** The variables of their own from which some take their port: one that is set is the choice of the user. */
+export const portVariables: ReadonlyMap<string, string> = new Map([
+  ["flask", "FLASK_RUN_PORT"],
+  ["uvicorn", "UVICORN_PORT"]
+])
+
 /** The flags that take a value, of those servers whose port is an argument. */
 const withArgument: ReadonlyArray<{
   readonly names: ReadonlyArray<string>
