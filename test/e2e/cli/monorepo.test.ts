@@ -112,6 +112,7 @@ describe.concurrent("a portctl.json below another one", () => {
         yield* run("packages/api", "run", "--quiet", "--", "echo", "{db}", "{dev}", "{PORT}"),
         "3001 3002 3002\n"
       )
+      expectAnswer(yield* run("packages/api", "get", "db"), "3001\n")
       // They are those of the folder above, and asked for alone, those of its own are alone.
       expectAnswer(yield* run("", "env"), "# shop/main\nPORT=3000\nDB_PORT=3001\nDATABASE_URL=pg:3001\n")
       expectAnswer(yield* run("packages/api", "ensure"), "shop:packages:api/main\ndev  3002\n")

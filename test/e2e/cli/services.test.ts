@@ -87,6 +87,17 @@ describe.concurrent("the services of a project", () => {
     })
   )
 
+  it.scopedLive("may be beyond the end of a block, which is noted", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const cwd = yield* realFolder
+      written(cwd, '{"services": {"web": {"size": 3}}}')
+      expectAnswer(yield* portctl(["get", "web+2"], { server, cwd }), "3002\n")
+      const beyond = yield* portctl(["get", "web+3"], { server, cwd })
+      expect(beyond.stderr).toContain("note: portctl.json has no service web+3, did you mean ")
+    })
+  )
+
   it.scopedLive("may be misspelt, which is noted as long as one has no port", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

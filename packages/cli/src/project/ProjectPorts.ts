@@ -29,6 +29,14 @@ export const instanceLabel = ({ app, instance }: Pick<Here, "app" | "instance">)
 export const settingsOf = ({ project }: Here): ReadonlyMap<string, ServiceSettings> =>
   new Map(Object.entries(project?.contents.services ?? {}))
 
+/** The names of the services that a project file has, also those of the ports of its blocks. */
+const namedServices = ({ project }: Here): ReadonlySet<string> =>
+  new Set(servicesByName(project?.contents.services ?? {}).keys())
+
+/** The project that has a service: the nearest one, unless only one of those above names it. */
+export const placeOf = (here: Here, service: string): Here =>
+  [here, ...here.above].find((each) => namedServices(each).has(service)) ?? here
+
 /** The service of a working copy that has neither a project file nor ports. */
 export const defaultService = "web"
 
@@ -99,9 +107,9 @@ export const heldPorts = (here: Here) => request(here, [])
 
 /** Notes about the services without a port so far whose names may be misspelt ones of the project file. */
 const misspeltNotes = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
-  const names = [...settingsOf(here).keys()]
+  const names = namedServices(here)
   const doubtful = asked.flatMap(({ service }) => {
-    const meant = names.includes(service) ? undefined : suggest(service, names)
+    const meant = names.has(service) ? undefined : suggest(service, names)
     return meant === undefined ? [] : [{ service, meant }]
   })
   if (doubtful.length === 0) return []

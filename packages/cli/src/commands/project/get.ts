@@ -3,7 +3,7 @@ import { EnsureResult } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
 import { here } from "../../project/ProjectContext.ts"
-import { ensureServices } from "../../project/ProjectPorts.ts"
+import { ensureServices, placeOf } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
@@ -13,7 +13,7 @@ export const get = Command.make(
   {
     summary: "Print the port of one of this project's services",
     details: [
-      "A service that has no port yet is given one, as by portctl ensure. For a block it is the first port; workers+1 names the second."
+      "A service that has no port yet is given one, as by portctl ensure. For a block it is the first port; workers+1 names the second. A service of a portctl.json further up has the port that {NAME} gives in portctl run."
     ],
     examples: ["curl http://localhost:$(portctl get web)/"],
     parameters: {
@@ -24,7 +24,7 @@ export const get = Command.make(
   },
   Effect.fnUntraced(function* ({ json, service, ...given }) {
     yield* Output.print(EnsureResult, { json })(
-      Effect.flatMap(here(given), (place) => ensureServices(place, [{ service }])),
+      Effect.flatMap(here(given), (place) => ensureServices(placeOf(place, service), [{ service }])),
       ({ allocations: [first] }) => String(first?.port ?? "")
     )
   })
