@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { chownSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { EnsureResult } from "@port-server/domain/Ensure"
@@ -349,6 +349,21 @@ describe.concurrent("portctl.json", () => {
       write(join(top, ".."), { app: "shared", services: { web: {} } })
       expectAnswer(yield* ensure(server, top), "shared/main\nweb  3000\n")
       expectAnswer(yield* ensure(server, worktree(top, join(top, "../two"))), "shared/two\nweb  3001\n")
+    })
+  )
+
+  it.scopedLive.skipIf(process.getuid?.() !== 0)("of another user counts inside a working copy, and not above it", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const above = join(top, "../portctl.json")
+      // Even one that is wrong: every user may write into a folder such as /tmp.
+      writeFileSync(above, "{")
+      chownSync(above, 65534, 65534)
+      const note = `note: ${above} is another user's, and is not used\n`
+      expect(yield* ensure(server, top)).toMatchObject({ code: 0, stdout: "proj/main\nweb  3000\n", stderr: note })
+      write(top, { services: { api: {} } })
+      chownSync(join(top, "portctl.json"), 65534, 65534)
+      expectAnswer(yield* ensure(server, top), "proj/main\napi  3001\n")
     })
   )
 

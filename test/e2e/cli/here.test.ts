@@ -277,13 +277,17 @@ done
     Effect.gen(function* () {
       const top = repository(join(yield* realFolder, "bad\nname"))
       expect(yield* refusal(top)).toMatch(
-        /^the name of the folder .*bad\\u\{a\}name cannot be the app's: app must not contain control .*; give --app$/
+        /^the name of the folder .*bad\\u\{a\}name cannot be the app's: app must not contain control .*; give --app or PORTCTL_APP$/
       )
       expect(yield* place(top, { args: ["--app", "good"] })).toEqual(["good/main", top])
       const tree = join(top, "..", "bad\ttree")
       worktree(top, tree)
-      expect(yield* refusal(tree, { args: ["--app", "good"] })).toMatch(/cannot be the instance's.*; give --instance$/)
-      expect(yield* refusal("/")).toBe("the name of the folder / cannot be the app's: it has none; give --app")
+      expect(yield* refusal(tree, { args: ["--app", "good"] })).toMatch(
+        /cannot be the instance's.*; give --instance or PORTCTL_INSTANCE$/
+      )
+      expect(yield* refusal("/")).toBe(
+        "the name of the folder / cannot be the app's: it has none; give --app or PORTCTL_APP"
+      )
     })
   )
 

@@ -60,7 +60,9 @@ const fromEnvironment = (name: string, field: "app" | "instance") =>
 const nameOf = (field: "app" | "instance", folder: string, name: string) =>
   Effect.mapError(Schema.validate(Name(field))(name), (error) => {
     const problem = name === "" ? "it has none" : InvalidRequest.fromParseError(error).message
-    return CliError.make(`the name of the folder ${folder} cannot be the ${field}'s: ${problem}; give --${field}`)
+    return CliError.make(
+      `the name of the folder ${folder} cannot be the ${field}'s: ${problem}; give --${field} or PORTCTL_${field.toUpperCase()}`
+    )
   })
 
 /**
@@ -95,17 +97,11 @@ const instanceOf = (folder: string, git: GitLocation.Answer) => {
   }
 }
 
-/** Whether a folder is another one or below it. */
-const isWithin = (folder: string, other: string): boolean => {
-  const way = relative(other, folder)
-  return way !== ".." && !way.startsWith(`..${sep}`)
-}
-
 /** The project's folder: that of the nearest project file inside the working copy, or the top of that. */
 const projectFolder = (cwd: string, git: GitLocation.Answer, file: ProjectFileLoader.Project | undefined): string => {
   if (git._tag === "Worktree" || (git._tag === "Outside" && git.folder !== undefined)) {
     const top = git.folder ?? cwd
-    return file !== undefined && isWithin(file.folder, top) ? file.folder : top
+    return file !== undefined && ProjectFileLoader.isWithin(file.folder, top) ? file.folder : top
   }
   return file?.folder ?? cwd
 }
@@ -122,7 +118,7 @@ const serviceIn = (cwd: string, project: ProjectFileLoader.Project | undefined):
     return { service, folder: existsSync(folder) ? realpathSync(folder) : folder }
   })
   const [deepest] = folders
-    .filter(({ folder }) => isWithin(cwd, folder))
+    .filter(({ folder }) => ProjectFileLoader.isWithin(cwd, folder))
     .sort((one, other) => other.folder.length - one.folder.length)
   return deepest?.service
 }
@@ -155,28 +151,32 @@ const placed = Effect.fnUntraced(function* (
   return { app, instance, isSaid: said.instance !== "", folder, workingCopy, project }
 })
 
+/** The current folder, the top of its working copy where it has one, and the project file that goes for it. */
+export const located = Effect.gen(function* () {
+  const cwd = yield* currentFolder
+  const git = yield* GitLocation.of(cwd)
+  const top = topOf(git)
+  return { cwd, git, top, project: yield* ProjectFileLoader.find(cwd, top ?? cwd) }
+})
+
 /** Whether a command runs in a project: one was given, there is a project file, or the folder is in a working copy. */
 export const isInProject = Effect.fnUntraced(function* (given: Given) {
   const said = [given.app, given.instance].map(Option.getOrElse(() => "")).join("")
   const set = `${yield* fromEnvironment("PORTCTL_APP", "app")}${yield* fromEnvironment("PORTCTL_INSTANCE", "instance")}`
-  const cwd = yield* currentFolder
-  if (said !== "" || set !== "" || (yield* ProjectFileLoader.find(cwd)) !== undefined) return true
-  const git = yield* GitLocation.of(cwd)
-  return git._tag !== "Outside" || git.folder !== undefined
+  if (said !== "" || set !== "") return true
+  const { git, project } = yield* located
+  return project !== undefined || git._tag !== "Outside" || git.folder !== undefined
 })
 
 /** Where a command runs: by the command line, else the environment, else the project file, else the repository. */
 export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUntraced(function* (given) {
-  const cwd = yield* currentFolder
-  const project = yield* ProjectFileLoader.find(cwd)
+  const { cwd, git, project, top } = yield* located
   const app = Option.getOrElse(given.app, () => "") || (yield* fromEnvironment("PORTCTL_APP", "app"))
   const instance =
     Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("PORTCTL_INSTANCE", "instance"))
-  const git = yield* GitLocation.of(cwd)
   const place = yield* placed(cwd, git, project, { app, instance })
-  const top = topOf(git)
   const outer =
-    project !== undefined && top !== undefined && isWithin(project.folder, top)
+    project !== undefined && top !== undefined && ProjectFileLoader.isWithin(project.folder, top)
       ? yield* ProjectFileLoader.above(project, top)
       : []
   // An app that is said is that of the nearest project alone.

@@ -11,9 +11,8 @@ import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import { isReservedKey, reservedKeyMessage } from "../../platform/JsonFile.ts"
 import { settings } from "../../project/NewService.ts"
-import { currentFolder } from "../../project/ProjectContext.ts"
+import { located } from "../../project/ProjectContext.ts"
 import { type Change, edit } from "../../project/ProjectFileEditor.ts"
-import * as ProjectFileLoader from "../../project/ProjectFileLoader.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
@@ -26,8 +25,7 @@ export const Changed = Schema.Struct({
 
 /** The project file of the current folder, which must have one. */
 export const requiredFile = Effect.gen(function* () {
-  const cwd = yield* currentFolder
-  const project = yield* ProjectFileLoader.find(cwd)
+  const { cwd, project } = yield* located
   return project ?? (yield* CliError.make(`there is no ${projectFileName} for ${cwd}; portctl init writes one`))
 })
 
