@@ -47,19 +47,14 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
   }
 
   /** The error of a response that is not one of this API. What stands between may have passed the request on. */
-  const foreign = (isChange: boolean, status: number, message: string) =>
-    new UnexpectedResponse({
-      status,
-      message,
-      isForeign: true,
-      mayHaveChanged: isChange && (status < 300 || status >= 500)
-    })
+  const unusable = (isChange: boolean, status: number, message: string, isForeign = true) =>
+    new UnexpectedResponse({ status, message, isForeign, mayHaveChanged: isChange && (status < 300 || status >= 500) })
   const notPortServer = (isChange: boolean, status: number) =>
-    foreign(isChange, status, notPortServerMessage(address, status))
+    unusable(isChange, status, notPortServerMessage(address, status))
 
   /** The error of a response that is no HTTP, by the codes of Node's parser. */
   const unreadable = (isChange: boolean) =>
-    foreign(isChange, 0, `cannot use the response of ${address}: it is not HTTP, or its headers are too large`)
+    unusable(isChange, 0, `cannot use the response of ${address}: it is not HTTP, or its headers are too large`)
 
   // The status of the response to the call that runs; 0 as long as there is none.
   const answered = FiberRef.unsafeMake(0)
@@ -68,7 +63,7 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
     const { status } = response
     if (isClosedCode(errorCode(cause))) return unreachable(isChange, cause)
     if (description !== undefined)
-      return foreign(isChange, status, `cannot use the response of ${address}: ${description}`)
+      return unusable(isChange, status, `cannot use the response of ${address}: ${description}`, false)
     return response.json.pipe(
       Effect.flatMap(Schema.decodeUnknown(ErrorBody)),
       Effect.matchEffect({
