@@ -1,4 +1,3 @@
-import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,7 +14,7 @@ import type { Port } from "../Port.ts"
 import type { PruneRequest } from "../Prune.ts"
 import { type Address, addressFromEnv } from "../ServerAddress.ts"
 import { readPages } from "./AllocationPages.ts"
-import { only } from "./BaseApi.ts"
+import { lazyEndpoints } from "./LazyEndpoints.ts"
 import { clientFor } from "./Transport.ts"
 import * as TypedCalls from "./TypedCalls.ts"
 
@@ -59,77 +58,9 @@ export class PortServerClient extends Effect.Service<PortServerClient>()("@port-
   }
 }
 
-/** An endpoint, loaded and derived when it is first called: a short program calls one of them. */
-const lazy = <Module, Send>(
-  load: () => Promise<Module>,
-  derive: (module: Module) => Effect.Effect<Send>
-): Effect.Effect<Send> => {
-  let derived: Send | undefined
-  const derivation = Effect.tap(Effect.flatMap(Effect.promise(load), derive), (send) => {
-    derived = send
-  })
-  return Effect.suspend(() => (derived === undefined ? derivation : Effect.succeed(derived)))
-}
-
 const make = (address: Address, client: HttpClient.HttpClient, timeout: Duration.DurationInput) => {
   const { call, notAList, observe } = TypedCalls.make(address, timeout)
-  const httpClient = observe(client)
-  const options = { group: "registry", httpClient, baseUrl: address.url } as const
-  const endpoints = {
-    health: lazy(
-      () => import("./endpoints/Health.ts"),
-      ({ health }) => HttpApiClient.endpoint(only(health), { ...options, endpoint: "health" })
-    ),
-    allocate: lazy(
-      () => import("./endpoints/Allocate.ts"),
-      ({ allocate }) => HttpApiClient.endpoint(only(allocate), { ...options, endpoint: "allocate" })
-    ),
-    list: lazy(
-      () => import("./endpoints/List.ts"),
-      ({ list }) => HttpApiClient.endpoint(only(list), { ...options, endpoint: "list" })
-    ),
-    check: lazy(
-      () => import("./endpoints/Check.ts"),
-      ({ check }) => HttpApiClient.endpoint(only(check), { ...options, endpoint: "check" })
-    ),
-    release: lazy(
-      () => import("./endpoints/Release.ts"),
-      ({ release }) => HttpApiClient.endpoint(only(release), { ...options, endpoint: "release" })
-    ),
-    releaseMatching: lazy(
-      () => import("./endpoints/Release.ts"),
-      ({ releaseMatching }) =>
-        HttpApiClient.endpoint(only(releaseMatching), { ...options, endpoint: "releaseMatching" })
-    ),
-    ensure: lazy(
-      () => import("./endpoints/Ensure.ts"),
-      ({ ensure }) => HttpApiClient.endpoint(only(ensure), { ...options, endpoint: "ensure" })
-    ),
-    listeners: lazy(
-      () => import("./endpoints/Listeners.ts"),
-      ({ listeners }) => HttpApiClient.endpoint(only(listeners), { ...options, endpoint: "listeners" })
-    ),
-    containers: lazy(
-      () => import("./endpoints/Containers.ts"),
-      ({ containers }) => HttpApiClient.endpoint(only(containers), { ...options, endpoint: "containers" })
-    ),
-    prune: lazy(
-      () => import("./endpoints/Prune.ts"),
-      ({ prune }) => HttpApiClient.endpoint(only(prune), { ...options, endpoint: "prune" })
-    ),
-    events: lazy(
-      () => import("./endpoints/Events.ts"),
-      ({ events }) => HttpApiClient.endpoint(only(events), { ...options, endpoint: "events" })
-    ),
-    server: lazy(
-      () => import("./endpoints/Server.ts"),
-      ({ server }) => HttpApiClient.endpoint(only(server), { ...options, endpoint: "server" })
-    ),
-    import: lazy(
-      () => import("./endpoints/Import.ts"),
-      ({ importAll }) => HttpApiClient.endpoint(only(importAll), { ...options, endpoint: "import" })
-    )
-  }
+  const endpoints = lazyEndpoints(address.url, observe(client))
 
   return {
     /** Where this client's server listens. */
