@@ -12,6 +12,8 @@ interface DevServer {
   readonly valued?: ReadonlyArray<string>
   /** The flags by which its user chooses where it listens. */
   readonly own: ReadonlyArray<string>
+  /** The variable of its own by which they do. */
+  readonly variable?: string
   /** What is added; those that are there already are not. */
   readonly flags: (port: string) => ReadonlyArray<string>
 }
@@ -50,18 +52,19 @@ const devServers: ReadonlyArray<DevServer> = [
     commands: ["run"],
     valued: ["--app", "-A", "--env-file", "-e"],
     own: ["--port", "-p"],
+    variable: "FLASK_RUN_PORT",
     flags: port
   },
-  { names: ["uvicorn"], otherCommands: [], own: ["--port", "--uds", "--fd"], flags: port },
+  {
+    names: ["uvicorn"],
+    otherCommands: [],
+    own: ["--port", "--uds", "--fd"],
+    variable: "UVICORN_PORT",
+    flags: port
+  },
   { names: ["hugo"], commands: ["server", "serve"], own: ["--port", "-p"], flags: port },
   { names: ["jekyll"], commands: ["serve", "server", "s"], own: ["--port", "-P"], flags: port }
 ]
-
-/** The variables of their own from which some take their port: one that is set is the choice of the user. */
-export const portVariables: ReadonlyMap<string, string> = new Map([
-  ["flask", "FLASK_RUN_PORT"],
-  ["uvicorn", "UVICORN_PORT"]
-])
 
 /** The flags that take a value, of those servers whose port is an argument. */
 const withArgument: ReadonlyArray<{
@@ -118,7 +121,8 @@ export const portArguments = (name: string, args: ReadonlyArray<string>, port: s
   const end = args.includes("--") ? args.indexOf("--") : args.length
   const server = devServers.find(({ names }) => names.includes(name))
   if (server !== undefined) {
-    const isOwn = args.some((word) => server.own.some((flag) => isGiven(flag, word)))
+    const isOwn =
+      Boolean(process.env[server.variable ?? ""]) || args.some((word) => server.own.some((flag) => isGiven(flag, word)))
     const words = server.flags(port).filter((word) => !args.includes(word))
     return serves(server, args) && !isOwn ? { at: end, replaced: 0, words } : undefined
   }

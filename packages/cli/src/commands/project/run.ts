@@ -15,7 +15,6 @@ import { type Given, here } from "../../project/ProjectContext.ts"
 import { instanceLabel, knownServices, settingsOf } from "../../project/ProjectPorts.ts"
 import { filled, spliced, textsOf } from "../../run/Arguments.ts"
 import { type Changes, inherited, textOf } from "../../run/CommandEnvironment.ts"
-import { portVariables } from "../../run/DevServers.ts"
 import { handOver } from "../../run/Handover.ts"
 import { injectionFor } from "../../run/PortInjection.ts"
 import { isPort, prepare, runMarker, type Wanted } from "../../run/RunVariables.ts"
@@ -115,9 +114,8 @@ export const run = Command.make(
       )
     }
     const placed = filled(command, placeholdersOf(variables, port))
-    const possible =
+    const injection =
       noInject || port === undefined || !isPort(port) ? undefined : injectionFor(textsOf(command, placed), port)
-    const injection = process.env[portVariables.get(possible?.tool ?? "") ?? ""] ? undefined : possible
     const words = injection === undefined ? placed : spliced(placed, injection)
     const done = [
       ...(set.length === 0 ? [] : [set.join(" ")]),
