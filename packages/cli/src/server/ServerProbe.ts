@@ -1,4 +1,4 @@
-import { notPortServerMessage, type ServerUnreachable } from "@port-server/domain/api/ClientErrors"
+import { isUnconnectedCode, notPortServerMessage, type ServerUnreachable } from "@port-server/domain/api/ClientErrors"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { stillStarting, stopping } from "@port-server/domain/CommonErrors"
 import { serverHost } from "@port-server/domain/Defaults"
@@ -69,8 +69,7 @@ const noName = /^(ENOTFOUND|EAI_.*)$/
 const noWay = /^(ETIMEDOUT|E(HOST|NET)(UNREACH|DOWN)|EADDRNOTAVAIL|EACCES|EPERM)$/
 
 /** Whether there was a connection, and no answer that can be used. */
-const wasConnected = ({ code = "", isRefused }: ServerUnreachable): boolean =>
-  !isRefused && !noName.test(code) && !noWay.test(code)
+const wasConnected = ({ code = "" }: ServerUnreachable): boolean => !isUnconnectedCode(code)
 
 const statusOf = (address: Address, { code = "", isRefused }: ServerUnreachable): ServerStatus => {
   if (isRefused) return { _tag: "NotRunning" }
