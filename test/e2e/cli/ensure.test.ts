@@ -361,6 +361,9 @@ describe.concurrent("portctl.json", () => {
       chownSync(above, 65534, 65534)
       const note = `note: ${above} is another user's, and is not used\n`
       expect(yield* ensure(server, top)).toMatchObject({ code: 0, stdout: "proj/main\nweb  3000\n", stderr: note })
+      // By sudo, the user who called it is not another one.
+      const sudo = yield* portctl(["ensure"], { server, cwd: top, env: { SUDO_UID: "65534", SUDO_USER: "nobody" } })
+      expect(sudo.stderr).toMatch(`${above}:1:2 is not JSON: `)
       write(top, { services: { api: {} } })
       chownSync(join(top, "portctl.json"), 65534, 65534)
       expectAnswer(yield* ensure(server, top), "proj/main\napi  3001\n")

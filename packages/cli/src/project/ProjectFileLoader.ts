@@ -10,6 +10,7 @@ import { CliError } from "../errors/CliError.ts"
 import { decodeSentence } from "../platform/DecodeSentence.ts"
 import * as JsonFile from "../platform/JsonFile.ts"
 import { attempt } from "../platform/Process.ts"
+import { isOwnUid } from "../platform/User.ts"
 
 const decode = Schema.decodeUnknown(ProjectFile)
 
@@ -31,7 +32,7 @@ export const isWithin = (folder: string, other: string): boolean => {
 /** Whether a file is there and is neither this user's nor the system's. */
 const isOfAnother = (file: string): boolean => {
   const owner = attempt(() => statSync(file).uid)
-  return owner !== undefined && owner !== 0 && owner !== process.getuid?.()
+  return owner !== undefined && owner !== 0 && !isOwnUid(owner)
 }
 
 /**
@@ -56,14 +57,11 @@ const inFolder: (folder: string, own: string) => Effect.Effect<Project | undefin
 )
 
 /**
- * The project file of a folder, or of the nearest folder above it that has one.
+ * The project file of a folder, or of the nearest folder above it that has one; none above `top`.
  *
  * @param own the top of the working copy that the folder is in, or the folder itself
  */
-export const find: (folder: string, own: string) => Effect.Effect<Project | undefined, CliError> = (folder, own) =>
-  search(folder, own, undefined)
-
-const search: (start: string, own: string, top: string | undefined) => Effect.Effect<Project | undefined, CliError> =
+export const find: (folder: string, own: string, top?: string) => Effect.Effect<Project | undefined, CliError> =
   Effect.fnUntraced(function* (start, own, top) {
     for (let folder = start; ; folder = dirname(folder)) {
       const project = yield* inFolder(folder, own)
@@ -77,7 +75,7 @@ export const above: (project: Project, top: string) => Effect.Effect<ReadonlyArr
   Effect.fnUntraced(function* (project, top) {
     const found: Array<Project> = []
     for (let last = project; last.folder !== top && last.contents.root !== true; ) {
-      const next = yield* search(dirname(last.folder), top, top)
+      const next = yield* find(dirname(last.folder), top, top)
       if (next === undefined) break
       found.push(next)
       last = next
