@@ -1,6 +1,7 @@
 import type { ListenersUnavailable } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import { ContainerEngine } from "../containers/ContainerEngine.ts"
+import type { ContainerView } from "../containers/ContainerView.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import * as BindProbe from "./BindProbe.ts"
 import { containerInfoOf, infoOf, listeningPorts, nothing } from "./FoundPort.ts"
@@ -30,6 +31,11 @@ const source = Effect.gen(function* () {
   return other
 })
 
+const unpublished =
+  (isBindable: IsAvailable, { published, reserved }: ContainerView): IsAvailable =>
+  (port) =>
+    reserved.has(port) || published.has(port) ? Effect.succeed(false) : isBindable(port)
+
 const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
   const { look, recent } = yield* ContainerEngine
 
@@ -56,16 +62,6 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
     return (yield* socketsAt(port)) ?? bound
   })
 
-  const bindable: Effect.Effect<IsAvailable, ListenersUnavailable> =
-    tryBind === undefined
-      ? Effect.map(
-          snapshot,
-          ({ listens }) =>
-            (port) =>
-              Effect.map(listens(port), (isHeld) => !isHeld)
-        )
-      : Effect.succeed((port) => Effect.map(tryBind(port), (held) => held === "free"))
-
   return {
     snapshot,
 
@@ -76,15 +72,23 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
      * Finds out whether ports can be had: by binding them, or by a snapshot of the sockets where a bind proves nothing. What
      * a container publishes cannot, also while that is stopped.
      */
-    availability: Effect.zipWith(
-      bindable,
-      containers,
-      (isBindable, { published, reserved }): IsAvailable =>
-        (port) =>
-          reserved.has(port) || published.has(port) ? Effect.succeed(false) : isBindable(port),
+    availability:
       // Where ports are bound there is nothing to wait for beside it, and two fibers cost more than the rest.
-      { concurrent: tryBind === undefined }
-    ),
+      tryBind === undefined
+        ? Effect.zipWith(
+            Effect.map(
+              snapshot,
+              ({ listens }) =>
+                (port: number) =>
+                  Effect.map(listens(port), (isHeld) => !isHeld)
+            ),
+            containers,
+            unpublished,
+            { concurrent: true }
+          )
+        : Effect.map(containers, (view) =>
+            unpublished((port) => Effect.map(tryBind(port), (held) => held === "free"), view)
+          ),
 
     /**
      * The sockets on the port; empty if it has none. `listener_error` is why that is unknown.

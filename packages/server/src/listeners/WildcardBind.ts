@@ -24,10 +24,17 @@ const bindTcp: Bind = (port, onEnd) => {
   })
 }
 
+/** Takes an address for what it is, at once: without this, Node asks its resolver, and the bind ends later. */
+const asAddress = (
+  address: string,
+  _options: unknown,
+  onFound: (error: null, address: string, family: number) => void
+): void => onFound(null, address, address.includes(":") ? 6 : 4)
+
 const bindUdp =
   (type: "udp6" | "udp4"): Bind =>
   (port, onEnd) => {
-    const socket = createSocket(type)
+    const socket = createSocket({ type, lookup: asAddress })
     const end = (error?: Error) => {
       socket.close()
       onEnd(error)
@@ -38,26 +45,48 @@ const bindUdp =
 
 const isFamilyMissing = (code: string | undefined) => code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL"
 
-const tryBind = (
-  [bind, ...others]: readonly [Bind, ...ReadonlyArray<Bind>],
-  protocol: PortSocket["protocol"],
-  port: number
-): Effect.Effect<Availability, ListenersUnavailable> =>
-  Effect.async<Availability, ListenersUnavailable>((resume) => {
-    const [other] = others
-    bind(port, (error) => {
-      const code = SystemError.errorCode(error)
-      if (error === undefined) resume(Effect.succeed("free"))
-      else if (other !== undefined && isFamilyMissing(code)) resume(tryBind([other], protocol, port))
-      else if (code === "EADDRINUSE") resume(Effect.succeed(protocol))
-      else if (code === "EACCES") resume(Effect.succeed("forbidden"))
-      else resume(ListenersUnavailable.of(SystemError.errorReason(error)))
-    })
-  })
+/** What an attempt found, or why it could not find out. */
+type OnFound = (found: Availability | ListenersUnavailable) => void
 
-const tryTcp = (port: number) => tryBind([bindTcp], "tcp", port)
-const tryUdp = (port: number) => tryBind([bindUdp("udp6"), bindUdp("udp4")], "udp", port)
-const tryUdpOfIpv4 = (port: number) => tryBind([bindUdp("udp4")], "udp", port)
+/** One protocol of an attempt: the ways to bind it, each in place of the one before where that has no such family. */
+interface Step {
+  readonly protocol: PortSocket["protocol"]
+  readonly binds: readonly [Bind, ...ReadonlyArray<Bind>]
+}
+
+const tryStep = ({ binds: [bind, other, ...others], protocol }: Step, port: number, onFound: OnFound): void => {
+  let isDone = false
+  const onEnd = (error?: unknown) => {
+    // A socket may have an error behind its first.
+    if (isDone) return
+    isDone = true
+    const code = SystemError.errorCode(error)
+    if (error === undefined) onFound("free")
+    else if (other !== undefined && isFamilyMissing(code))
+      tryStep({ protocol, binds: [other, ...others] }, port, onFound)
+    else if (code === "EADDRINUSE") onFound(protocol)
+    else if (code === "EACCES") onFound("forbidden")
+    else onFound(ListenersUnavailable.of(SystemError.errorReason(error)))
+  }
+  try {
+    bind(port, onEnd)
+  } catch (error) {
+    // An attempt that never ends would keep all later ones waiting.
+    onEnd(error)
+  }
+}
+
+/** Each of the steps as long as the ones before found the port free. */
+const trySteps = ([step, ...others]: ReadonlyArray<Step>, port: number, onFound: OnFound): void => {
+  if (step === undefined) onFound("free")
+  else tryStep(step, port, (found) => (found === "free" ? trySteps(others, port, onFound) : onFound(found)))
+}
+
+const usual: ReadonlyArray<Step> = [
+  { protocol: "tcp", binds: [bindTcp] },
+  { protocol: "udp", binds: [bindUdp("udp6"), bindUdp("udp4")] }
+]
+const udpOfIpv4: Step = { protocol: "udp", binds: [bindUdp("udp4")] }
 
 /** Whether an IPv6 socket of UDP is never one of both families: net.ipv6.bindv6only. For TCP, Node says each time that it is. */
 const areApart = () => {
@@ -73,33 +102,28 @@ export type WhileScanning = <A, E>(scan: Effect.Effect<A, E>) => Effect.Effect<r
 
 /**
  * Tries ports on Linux, where a bind at the wildcard address is refused beside any other socket. Two attempts at one port
- * would hinder each other, so they take turns.
+ * would hinder each other, so they take turns. Inside an attempt there are callbacks alone: with effects and a semaphore,
+ * 0.90 of the allocations per second.
  */
-export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
-  const unlessHeld = (found: Availability, next: Effect.Effect<Availability, ListenersUnavailable>) =>
-    found === "free" ? next : Effect.succeed(found)
-  const isApart = areApart()
+export const make = Effect.sync(() => {
+  const steps = areApart() ? [...usual, udpOfIpv4] : usual
   const scans = new Set<Set<number>>()
-  /** Called at the end of the attempt that goes on; `undefined` when none does. */
-  let ending: Array<() => void> | undefined
+  /** The attempts that wait for the one that goes on; `undefined` when none does. */
+  let waiting: Array<() => void> | undefined
+  /** Called at the end of the attempt that goes on. */
+  let onEnd: Array<() => void> = []
 
-  const attempt = (port: number): Effect.Effect<Availability, ListenersUnavailable> =>
-    Effect.suspend(() => {
-      ending = []
-      return tryTcp(port)
-    }).pipe(
-      Effect.flatMap((found) => unlessHeld(found, tryUdp(port))),
-      Effect.flatMap((found) => unlessHeld(found, isApart ? tryUdpOfIpv4(port) : Effect.succeed(found))),
-      Effect.tap((found) => {
-        if (found === "free") for (const freed of scans) freed.add(port)
-      }),
-      Effect.ensuring(
-        Effect.sync(() => {
-          for (const done of ending ?? []) done()
-          ending = undefined
-        })
-      )
-    )
+  const attempt = (port: number, onFound: OnFound): void =>
+    trySteps(steps, port, (found) => {
+      if (found === "free") for (const freed of scans) freed.add(port)
+      const ended = onEnd
+      onEnd = []
+      const next = waiting?.shift()
+      if (next === undefined) waiting = undefined
+      for (const done of ended) done()
+      onFound(found)
+      next?.()
+    })
 
   const whileScanning: WhileScanning = (scan) =>
     Effect.suspend(() => {
@@ -109,8 +133,8 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
         // The socket of the attempt that goes on may have been seen already.
         Effect.zipLeft(
           Effect.async<void>((resume) => {
-            if (ending === undefined) resume(Effect.void)
-            else ending.push(() => resume(Effect.void))
+            if (waiting === undefined) resume(Effect.void)
+            else onEnd.push(() => resume(Effect.void))
           })
         ),
         Effect.map((found) => [found, freed] as const),
@@ -121,8 +145,15 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
   return {
     whileScanning,
 
+    /** Whether the port can be bound. One that is interrupted tries to the end all the same, and closes its sockets. */
     tryBind: (port: number): Effect.Effect<Availability, ListenersUnavailable> =>
-      // An interrupted attempt would keep its socket.
-      Effect.uninterruptible(one.withPermits(1)(attempt(port)))
+      Effect.async((resume) => {
+        const begin = () =>
+          attempt(port, (found) => resume(typeof found === "string" ? Effect.succeed(found) : Effect.fail(found)))
+        if (waiting === undefined) {
+          waiting = []
+          begin()
+        } else waiting.push(begin)
+      })
   } as const
 })

@@ -2,7 +2,6 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { type Block, portsFrom } from "@port-server/domain/Block"
 import { type ListenersUnavailable, RangeExhausted } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import { type IsAvailable, Listeners } from "../listeners/Listeners.ts"
 import { ServerConfig } from "../ServerConfig.ts"
 import { PortBitSet } from "../storage/PortBitSet.ts"
@@ -20,6 +19,12 @@ export interface PortPicker {
   ) => Effect.Effect<number, ListenersUnavailable | RangeExhausted | SqlError>
 }
 
+/** The first of the ports that something holds. */
+const firstBusy = Effect.fnUntraced(function* (isAvailable: IsAvailable, ports: ReadonlyArray<number>) {
+  for (const port of ports) if (!(yield* isAvailable(port))) return port
+  return undefined
+})
+
 /** Which port a request for any port gets. */
 export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server/server/registry/PortAllocator", {
   effect: Effect.gen(function* () {
@@ -32,10 +37,10 @@ export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server
         for (let skip = taken; ; ) {
           const first = yield* write.freePort(range, skip, block)
           if (first === undefined) return yield* RangeExhausted.of(range, block)
-          const busy = yield* Effect.findFirst(portsFrom(first, block), (port) => Effect.negate(isAvailable(port)))
-          if (Option.isNone(busy)) return first
+          const busy = yield* firstBusy(isAvailable, portsFrom(first, block))
+          if (busy === undefined) return first
           skip ??= new PortBitSet()
-          skip.add(busy.value)
+          skip.add(busy)
         }
       })
     })

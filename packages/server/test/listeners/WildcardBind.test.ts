@@ -43,3 +43,17 @@ it.scopedLive.skipIf(!isLinux)("a scan sees what listens, also when a bind is tr
     }
   })
 )
+
+it.scopedLive.skipIf(!isLinux)("an attempt whose caller is interrupted gives its turn to the next", () =>
+  Effect.gen(function* () {
+    const { tryBind } = yield* setup
+    const port = yield* freePorts(1)
+    const [going, waiting] = [yield* Effect.fork(tryBind(port)), yield* Effect.fork(tryBind(port))]
+    yield* Effect.yieldNow()
+    yield* Fiber.interruptAll([going, waiting])
+    expect(yield* tryBind(port)).toBe("free")
+    // It has no socket left: the port can be listened on.
+    yield* listen("0.0.0.0", port)
+    expect(yield* tryBind(port)).toBe("tcp")
+  })
+)
