@@ -2,10 +2,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import type { StorageError } from "@port-server/domain/Errors"
 import type * as Cause from "effect/Cause"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Queue from "effect/Queue"
 import * as EventLoop from "../runtime/EventLoop.ts"
 import * as Monotonic from "../runtime/Monotonic.ts"
 import { storageError } from "./SqliteError.ts"
@@ -33,39 +30,28 @@ const batchSize = 128
 /** How long the writes of a transaction may keep the event loop from other requests, in ms. */
 const longestSlice = 10
 
-/** Like `Effect.forEach`, with turns of the event loop in between. */
-const inSlices = <A, B, E>(items: ReadonlyArray<A>, each: (item: A) => Effect.Effect<B, E>) =>
-  Effect.suspend(() => {
-    let begun = Monotonic.now()
-    return Effect.forEach(items, (item) =>
-      Effect.suspend(() => {
-        if (Monotonic.now() - begun < longestSlice) return each(item)
-        return Effect.zipRight(
-          EventLoop.yieldToIO,
-          Effect.suspend(() => {
-            begun = Monotonic.now()
-            return each(item)
-          })
-        )
-      })
-    )
-  })
-
 interface Pending {
   /** Whether it takes so long that others do not share its transaction. */
   readonly isLarge: boolean
-  /** Does the work inside the transaction; the result resumes the caller, to be run once the work is durable. */
-  readonly run: (connection: Connection) => Effect.Effect<Effect.Effect<unknown>, SqlError>
+  /** Does the work inside the transaction; the result resumes the caller, to be called once the work is durable. */
+  readonly run: (connection: Connection) => Effect.Effect<() => void, SqlError>
   /** Fails the caller. */
-  readonly fail: (cause: Cause.Cause<SqlError | StorageError>) => Effect.Effect<unknown>
+  readonly fail: (cause: Cause.Cause<SqlError | StorageError>) => void
 }
 
-/** Captures a body's typed failure. Storage errors and defects are not captured: they roll back the whole batch. */
-const toExit = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.Exit<A, E>, SqlError> =>
-  body.pipe(
-    Effect.map((value): Exit.Exit<A, E> => Exit.succeed(value)),
-    Effect.catchAll((error) => (error instanceof SqlError ? Effect.fail(error) : Effect.succeed(Exit.fail(error))))
-  )
+/** The writes of a batch one after the other, with turns of the event loop in between. */
+const runAll = Effect.fnUntraced(function* (connection: Connection, batch: ReadonlyArray<Pending>) {
+  const resumptions: Array<() => void> = []
+  let begun = Monotonic.now()
+  for (const { run } of batch) {
+    if (Monotonic.now() - begun >= longestSlice) {
+      yield* EventLoop.yieldToIO
+      begun = Monotonic.now()
+    }
+    resumptions.push(yield* run(connection))
+  }
+  return resumptions
+})
 
 /**
  * The one writer of a database. Writes that arrive during a commit share the next transaction and its wait for the disk;
@@ -77,61 +63,70 @@ const toExit = <A, E>(body: Effect.Effect<A, E | SqlError>): Effect.Effect<Exit.
  */
 export const make = Effect.fnUntraced(function* (options: WriterOptions) {
   const { connection, onBegin, onCommit, onEnd, onRollback, verifyFile } = options
-  const queue = yield* Queue.unbounded<Pending>()
-  /** Taken from the queue, and not begun. */
+  /** Submitted, and not begun. */
   const waiting: Array<Pending> = []
+  /** Tells the writer, which waits for it, of the first one. */
+  let wake: (() => void) | undefined
+
+  /** Waits until there is a write, and lets the requests that have arrived submit theirs. */
+  const arrival = Effect.async<void>((resume) => {
+    const wakeSoon = () => {
+      wake = undefined
+      setImmediate(() => resume(Effect.void))
+    }
+    if (waiting.length > 0) wakeSoon()
+    else wake = wakeSoon
+  })
 
   const commit = (batch: ReadonlyArray<Pending>) =>
-    connection.pipe(
-      Effect.flatMap((open) =>
-        transaction(
-          open,
-          Effect.zipRight(
-            onBegin(open),
-            Effect.zipLeft(
-              inSlices(batch, ({ run }) => run(open)),
-              onEnd(open)
-            )
-          )
-        )
-      ),
-      Effect.zipLeft(verifyFile),
+    Effect.gen(function* () {
+      const open = yield* connection
+      const body = Effect.zipRight(onBegin(open), Effect.zipLeft(runAll(open, batch), onEnd(open)))
+      const resumptions = yield* transaction(open, body)
+      yield* verifyFile
+      return resumptions
+    }).pipe(
       // Defects too: the writer must survive any transaction.
       Effect.matchCauseEffect({
-        onSuccess: (resumptions) =>
-          Effect.zipRight(
-            Effect.forEach(resumptions, (resume) => resume, { discard: true }),
-            onCommit
-          ),
-        onFailure: (cause) => {
-          onRollback()
-          return Effect.forEach(batch, ({ fail }) => fail(cause), { discard: true })
-        }
+        onSuccess: (resumptions) => {
+          for (const resume of resumptions) resume()
+          return onCommit
+        },
+        onFailure: (cause) =>
+          Effect.sync(() => {
+            onRollback()
+            for (const { fail } of batch) fail(cause)
+          })
       }),
       Effect.uninterruptible
     )
 
   yield* Effect.gen(function* () {
-    if (waiting.length === 0) waiting.push(yield* Queue.take(queue))
-    // Lets the requests that have arrived submit their writes.
-    yield* EventLoop.yieldToIO
-    waiting.push(...(yield* Queue.takeUpTo(queue, batchSize - waiting.length)))
-    const large = waiting.findIndex(({ isLarge }) => isLarge)
-    yield* commit(waiting.splice(0, large === -1 ? waiting.length : Math.max(large, 1)))
-  }).pipe(Effect.forever, Effect.forkScoped)
+    for (;;) {
+      yield* arrival
+      const batch = waiting.slice(0, batchSize)
+      const large = batch.findIndex(({ isLarge }) => isLarge)
+      yield* commit(waiting.splice(0, large === -1 ? batch.length : Math.max(large, 1)))
+    }
+  }).pipe(Effect.forkScoped)
 
   return <A, E>(
     body: (connection: Connection) => Effect.Effect<A, E | SqlError>,
     isLarge = false
   ): Effect.Effect<A, E | StorageError> =>
-    Effect.flatMap(Deferred.make<A, E | StorageError>(), (result) =>
-      Effect.zipRight(
-        Queue.offer(queue, {
-          isLarge,
-          run: (open) => Effect.map(toExit(body(open)), (exit) => Deferred.done(result, exit)),
-          fail: (cause) => Deferred.complete(result, Effect.catchTag(Effect.failCause(cause), "SqlError", storageError))
-        }),
-        Deferred.await(result)
-      )
-    )
+    // With a queue of Effect, and a deferred for each result: 0.88 of the allocations per second.
+    Effect.async((resume) => {
+      waiting.push({
+        isLarge,
+        run: (open) =>
+          Effect.matchEffect(body(open), {
+            onSuccess: (value) => Effect.succeed(() => resume(Effect.succeed(value))),
+            // A storage error or a defect rolls back the whole batch.
+            onFailure: (error) =>
+              error instanceof SqlError ? Effect.fail(error) : Effect.succeed(() => resume(Effect.fail(error)))
+          }),
+        fail: (cause) => resume(Effect.catchTag(Effect.failCause(cause), "SqlError", storageError))
+      })
+      wake?.()
+    })
 })
