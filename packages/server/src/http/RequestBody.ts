@@ -1,5 +1,4 @@
 import type { IncomingMessage } from "node:http"
-import * as Effect from "effect/Effect"
 import { busy, closing, type ErrorResponse } from "./ErrorResponse.ts"
 import type { UploadBudget } from "./UploadBudget.ts"
 
@@ -13,42 +12,48 @@ export const tooLarge = (maxBody: number): ErrorResponse => ({
 /** For a client that goes away before the end of its body, and does not get it. */
 const cutOff: ErrorResponse = { status: 400, error: "the request is not complete", headers: closing }
 
-/** Read the request to its end. `onData` and, at any time, `refuse` may refuse what comes. */
+/** The body of a request in the pieces that came, or why it is not had. */
+export type Received = ReadonlyArray<Buffer> | ErrorResponse
+
+/** Read the request to its end, and call back once. `onData` may refuse what comes; the result is to refuse the rest. */
 const read = (
   request: IncomingMessage,
   onData: (chunk: Buffer) => ErrorResponse | undefined,
-  onBegin: (refuse: (error: ErrorResponse) => void) => void = () => {}
-): Effect.Effect<void, ErrorResponse> =>
-  Effect.async((resume) => {
-    const stop = (result: Effect.Effect<void, ErrorResponse>) => {
-      request.off("data", take).off("end", end).off("close", cut)
-      resume(result)
-    }
-    const take = (chunk: Buffer) => {
-      const refused = onData(chunk)
-      if (refused !== undefined) stop(Effect.fail(refused))
-    }
-    const end = () => stop(Effect.void)
-    const cut = () => stop(Effect.fail(cutOff))
-    onBegin((error) => stop(Effect.fail(error)))
-    if (request.destroyed) cut()
-    else request.on("data", take).on("end", end).on("close", cut)
-  })
+  onEnd: (refused?: ErrorResponse) => void
+): ((error: ErrorResponse) => void) => {
+  let isRead = false
+  const stop = (refused?: ErrorResponse) => {
+    if (isRead) return
+    isRead = true
+    request.off("data", take).off("end", end).off("close", cut)
+    onEnd(refused)
+  }
+  const take = (chunk: Buffer) => {
+    const refused = onData(chunk)
+    if (refused !== undefined) stop(refused)
+  }
+  const end = () => stop()
+  const cut = () => stop(cutOff)
+  if (request.destroyed) cut()
+  else request.on("data", take).on("end", end).on("close", cut)
+  return stop
+}
 
-/** The body of a request, of at most `maxBody` bytes. Until the scope is closed its bytes count as received. */
-export const readBody = Effect.fnUntraced(function* (
+/**
+ * Read the body of a request, of at most `maxBody` bytes, and call back once. Its bytes count as received until `release` is
+ * called. With effects in a scope in place of callbacks: 0.86 of the allocations per second.
+ */
+export const readBody = (
   request: IncomingMessage,
   maxBody: number,
-  received: UploadBudget
-) {
+  received: UploadBudget,
+  onEnd: (body: Received, release: () => void) => void
+): void => {
   const chunks: Array<Buffer> = []
   let size = 0
   let refuse: (error: ErrorResponse) => void = () => {}
-  const upload = yield* Effect.acquireRelease(
-    Effect.sync(() => received.begin(() => refuse(busy))),
-    (upload) => Effect.sync(() => received.end(upload))
-  )
-  yield* read(
+  const upload = received.begin(() => refuse(busy))
+  refuse = read(
     request,
     (chunk) => {
       size += chunk.length
@@ -57,17 +62,17 @@ export const readBody = Effect.fnUntraced(function* (
       received.grow(upload, chunk.length)
       return undefined
     },
-    (refuseBody) => {
-      refuse = refuseBody
+    (refused) => {
+      received.complete(upload)
+      onEnd(refused ?? chunks, () => received.end(upload))
     }
   )
-  received.complete(upload)
-  const [first = Buffer.alloc(0), ...others] = chunks
-  return others.length === 0 ? first : Buffer.concat(chunks)
-})
+}
 
 /** Wait for the end of a body that nothing reads. */
-export const dropBody = (request: IncomingMessage): Effect.Effect<void, ErrorResponse> => read(request, () => undefined)
+export const dropBody = (request: IncomingMessage, onEnd: (refused?: ErrorResponse) => void): void => {
+  read(request, () => undefined, onEnd)
+}
 
 /** Deepest nesting of a JSON body. */
 const maxDepth = 32

@@ -3,7 +3,6 @@ import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
-import type * as Scope from "effect/Scope"
 import { currentClient } from "../storage/EventLog.ts"
 import { logBug } from "./BugLog.ts"
 import { clientOf } from "./ClientHeader.ts"
@@ -12,7 +11,7 @@ import type { ErrorResponse } from "./ErrorResponse.ts"
 import type { Exchange } from "./Exchange.ts"
 import { JsonRequest } from "./JsonRequest.ts"
 import type { PendingBytes } from "./PendingBytes.ts"
-import { dropBody, readBody } from "./RequestBody.ts"
+import { dropBody, type Received, readBody } from "./RequestBody.ts"
 import { type Access, checkRequest } from "./RequestGuard.ts"
 import * as Response from "./Response.ts"
 import type { RouteTable } from "./RouteTable.ts"
@@ -38,6 +37,8 @@ const hasBody = ({ headers }: Exchange["request"]): boolean =>
 
 const isReadOnly = ({ method }: Exchange["request"]): boolean => method === "GET" || method === "HEAD"
 
+const noRelease = () => {}
+
 /** Responds to every request with the same error. */
 export const refusing =
   (error: ErrorResponse): RequestHandler =>
@@ -53,22 +54,26 @@ export const make = ({ access, app, pending, routes, runtime, stopping }: Option
   // The app carries the services of its own; the platform copies what is given here several times a request.
   const bare = Runtime.make({ ...runtime, context: Context.empty() })
 
-  const bodyOf = (
-    { request }: Exchange,
-    maxBody: number
-  ): Effect.Effect<Uint8Array | undefined, ErrorResponse, Scope.Scope> => {
-    if (maxBody > 0) return readBody(request, maxBody, pending.received)
-    // Nothing is changed for a request that may turn out not to be one.
-    return isReadOnly(request) || !hasBody(request)
-      ? Effect.succeed(undefined)
-      : Effect.as(dropBody(request), undefined)
-  }
-
-  const respond = (exchange: Exchange, body: Uint8Array | undefined, client: string | undefined) =>
-    app.pipe(
-      Effect.provideService(HttpServerRequest, new JsonRequest(exchange.request, body)),
+  const respond = (
+    exchange: Exchange,
+    connection: Connection,
+    body: ReadonlyArray<Buffer>,
+    client: string | undefined
+  ): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const [first, ...others] = body
+      const bytes = others.length === 0 ? first : Buffer.concat(body)
+      return Effect.provideService(app, HttpServerRequest, new JsonRequest(exchange.request, bytes))
+    }).pipe(
       (answer) => (client === undefined ? answer : Effect.locally(answer, currentClient, client)),
-      Effect.flatMap((answer) => Response.send(exchange, answer, batch, stopping))
+      Effect.flatMap((answer) => Response.send(exchange, answer, batch, stopping)),
+      Effect.scoped,
+      Effect.catchAllCause((cause) =>
+        Effect.zipRight(
+          Effect.sync(() => connection.abort(exchange)),
+          logBug(exchange.requestLine, cause)
+        )
+      )
     )
 
   return (exchange, connection) => {
@@ -84,19 +89,18 @@ export const make = ({ access, app, pending, routes, runtime, stopping }: Option
       return
     }
     if (request.headers.expect !== undefined && request.httpVersion === "1.1") exchange.continue()
-    const work = bodyOf(exchange, decision.maxBody).pipe(
-      Effect.matchEffect({
-        onFailure: (error) => Effect.sync(() => connection.fail(exchange, error)),
-        onSuccess: (body) => respond(exchange, body, client)
-      }),
-      Effect.scoped,
-      Effect.catchAllCause((cause) =>
-        Effect.zipRight(
-          Effect.sync(() => connection.abort(exchange)),
-          logBug(exchange.requestLine, cause)
-        )
-      )
-    )
-    Runtime.runFork(bare, work)
+    const begin = (body: Received, release: () => void) =>
+      connection.guard(() => {
+        if (!("status" in body)) {
+          Runtime.runFork(bare, respond(exchange, connection, body, client)).addObserver(release)
+          return
+        }
+        release()
+        connection.fail(exchange, body)
+      })
+    if (decision.maxBody > 0) readBody(request, decision.maxBody, pending.received, begin)
+    // Nothing is changed for a request that may turn out not to be one.
+    else if (!isReadOnly(request) && hasBody(request)) dropBody(request, (refused) => begin(refused ?? [], noRelease))
+    else begin([], noRelease)
   }
 }
