@@ -15,11 +15,11 @@ export const run = (
 
 /** A query for rows of the shape `Row`; a row of another shape is a defect. Compiles the schema once, so make it once. */
 export const query = <A, I>(Row: Schema.Schema<A, I>) => {
-  const decode = Schema.decodeUnknown(Schema.Array(Row))
+  const decode = Schema.decodeUnknownSync(Schema.Array(Row))
   return (
     connection: Connection,
     sql: string,
     parameters: ReadonlyArray<Parameter> = []
   ): Effect.Effect<ReadonlyArray<A>, SqlError> =>
-    Effect.flatMap(connection.execute(sql, parameters, undefined), (rows) => Effect.orDie(decode(rows)))
+    Effect.map(connection.execute(sql, parameters, undefined), (rows) => decode(rows))
 }
