@@ -4,7 +4,7 @@ import { type ListenersUnavailable, RangeExhausted } from "@port-server/domain/E
 import * as Effect from "effect/Effect"
 import { type IsAvailable, Listeners } from "../listeners/Listeners.ts"
 import { ServerConfig } from "../ServerConfig.ts"
-import { PortBitSet } from "../storage/PortBitSet.ts"
+import type { PortBitSet } from "../storage/PortBitSet.ts"
 import type { TransactionOps } from "../storage/TransactionOps.ts"
 
 /** Picks ports that can be had on this machine; fails if it cannot be found out whether a port can. */
@@ -34,13 +34,12 @@ export class PortAllocator extends Effect.Service<PortAllocator>()("@port-server
     const pickerOf = (isAvailable: IsAvailable): PortPicker => ({
       isAvailable,
       nextFree: Effect.fnUntraced(function* (write, taken, block = {}) {
-        for (let skip = taken; ; ) {
-          const first = yield* write.freePort(range, skip, block)
+        for (;;) {
+          const first = yield* write.freePort(range, taken, block)
           if (first === undefined) return yield* RangeExhausted.of(range, block)
           const busy = yield* firstBusy(isAvailable, portsFrom(first, block))
           if (busy === undefined) return first
-          skip ??= new PortBitSet()
-          skip.add(busy)
+          write.setBusy(busy)
         }
       })
     })

@@ -48,7 +48,10 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
         onBegin: (connection) =>
           Effect.zipRight(
             others.verify(connection),
-            Effect.sync(() => events.begin())
+            Effect.sync(() => {
+              events.begin()
+              freePorts.begin()
+            })
           ),
         onEnd: (connection) =>
           Effect.map(events.write(connection), (written) => {

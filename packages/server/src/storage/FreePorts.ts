@@ -19,13 +19,33 @@ const bad = new PortBitSet(badPorts)
 export const firstFree = (range: PortRange, taken: ReadonlyArray<PortBitSet>, block?: Block): number | undefined =>
   PortBitSet.firstOutside(range, [bad, ...taken], block) ?? PortBitSet.firstOutside(range, taken, block)
 
-/** Cache of the allocated ports, kept from one transaction to the next until it is said to be invalid. */
+/**
+ * Cache of the allocated ports, kept from one transaction to the next until it is said to be invalid, and of those that a
+ * write found busy, kept for the others of its transaction.
+ */
 export class FreePorts {
   #held: PortBitSet | undefined
+  #busy: PortBitSet | undefined
 
   /** The database may have changed without this cache. */
   invalidate(): void {
     this.#held = undefined
+  }
+
+  /** A transaction begins. */
+  begin(): void {
+    this.#busy = undefined
+  }
+
+  /** Something on this machine holds the port. */
+  setBusy(port: number): void {
+    this.#busy ??= new PortBitSet()
+    this.#busy.add(port)
+  }
+
+  /** The ports that were found busy since the transaction began. */
+  get busy(): ReadonlyArray<PortBitSet> {
+    return this.#busy === undefined ? [] : [this.#busy]
   }
 
   hold(port: number): void {

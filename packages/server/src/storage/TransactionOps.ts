@@ -28,12 +28,17 @@ export interface TransactionOps {
   readonly holder: (port: number) => Effect.Effect<Allocation | undefined, Failure>
   /** Which of the ports are allocated, also in rows that cannot be read. */
   readonly held: (ports: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<number>, SqlError>
-  /** The first port, or the first of a block, of the range that is neither allocated nor to be skipped, if one is left. */
+  /**
+   * The first port, or the first of a block, of the range that is not allocated, was not found busy in this transaction, and
+   * is not among the taken, if one is left.
+   */
   readonly freePort: (
     range: PortRange,
-    skip: PortBitSet | undefined,
+    taken: PortBitSet | undefined,
     block: Block
   ) => Effect.Effect<number | undefined, SqlError>
+  /** A write of this transaction found that something on this machine holds the port: `freePort` skips it until the next. */
+  readonly setBusy: (port: number) => void
   /** The allocations that hold any of the ports. */
   readonly holders: (ports: Iterable<number>) => Effect.Effect<ReadonlyArray<Allocation>, Failure>
   /** Allocate the port; nothing if it has a holder. */
@@ -119,10 +124,12 @@ export const make = (
 
     held: (ports) => Effect.map(freePorts.held(connection), (held) => ports.filter((port) => held.has(port))),
 
-    freePort: (range, skip, block) =>
+    freePort: (range, taken, block) =>
       Effect.map(freePorts.held(connection), (held) =>
-        firstFree(range, skip === undefined ? [held] : [held, skip], block)
+        firstFree(range, [held, ...freePorts.busy, ...(taken === undefined ? [] : [taken])], block)
       ),
+
+    setBusy: (port) => freePorts.setBusy(port),
 
     holders: (ports) => Effect.catchTag(Queries.holders(connection, ports), "UnreadableRow", toUnavailable),
 
