@@ -159,15 +159,19 @@ const oneByOne = async (url) => {
 }
 
 if (wanted("full")) {
-  const ports = 65_535 - 1024 + 1
+  // Below the ports that the system gives to the connections of this benchmark: an allocation tries each of those in its
+  // range again.
+  const [first, last] = [1024, 32_767]
+  // Room for what is allocated then, and for the ports that other programs hold.
+  const full = last - first + 1 - 1_000
   // One process, filled and emptied by turns, so that both sides are equally warm.
-  const server = await startPortServer()
+  const server = await startPortServer(".", `${first}-${last}`)
   /** @type {number[]} */
   const emptyTimes = []
   /** @type {number[]} */
   const fullTimes = []
   for (let round = 0; round < Math.min(rounds, 5); round++) {
-    await fill(server.url, Math.floor(ports * 0.99))
+    await fill(server.url, full)
     fullTimes.push(await oneByOne(server.url))
     await fetch(`${server.url}/v1/allocations`, { method: "DELETE", body: JSON.stringify({ app: "bench" }) })
     emptyTimes.push(await oneByOne(server.url))
@@ -175,7 +179,7 @@ if (wanted("full")) {
   }
   await server.stop()
   record(
-    { name: "one allocation at a time, range 99 % full, over an empty one", goal: "≤ 1.4", unit: "ms" },
+    { name: "one allocation at a time, range 97 % full, over an empty one", goal: "≤ 1.4", unit: "ms" },
     fullTimes,
     emptyTimes
   )

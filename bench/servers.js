@@ -33,10 +33,15 @@ const start = async (command, args) => {
 export const startBare = () => start(process.execPath, [fileURLToPath(new URL("bare.js", import.meta.url))])
 
 /** Widest range that a user without privileges has. */
-const range = "1024-65535"
+const widestRange = "1024-65535"
 
-/** A port-server with an empty database of its own. @param {string} checkout the folder of the build */
-export const startPortServer = async (checkout = ".") => {
+/**
+ * A port-server with an empty database of its own.
+ *
+ * @param {string} checkout the folder of the build
+ * @param {string} range the ports that it hands out
+ */
+export const startPortServer = async (checkout = ".", range = widestRange) => {
   const folder = mkdtempSync(join(tmpdir(), "port-server-bench-"))
   const server = await start(join(checkout, "bin/port-server"), [
     "--port",
