@@ -33,7 +33,12 @@ export const launch = (program: Program.ProgramInfo, stopsBySignal = false): voi
   const interrupted = stopsBySignal ? () => 0 : signalExitStatus()
   NodeRuntime.runMain(Program.run(program, process.argv.slice(2)), {
     disableErrorReporting: true,
-    teardown: (exit, onExit) =>
-      onExit(Exit.isSuccess(exit) && typeof exit.value === "number" ? exit.value : interrupted())
+    teardown: (exit, onExit) => {
+      const status = Exit.isSuccess(exit) && typeof exit.value === "number" ? exit.value : undefined
+      if (status === undefined || status === 0) onExit(status ?? interrupted())
+      // Another status ends this process at once: first it must be known whether the output could be written.
+      else if (process.stdout.writableLength === 0) setImmediate(onExit, status)
+      else process.stdout.write("", () => setImmediate(onExit, status))
+    }
   })
 }

@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectClean, expectUsageError } from "../../support/Expectations.ts"
 import { freePorts } from "../../support/Listening.ts"
-import { portctl, startServer } from "../../support/Programs.ts"
+import { bin, portctl, start, startServer } from "../../support/Programs.ts"
 import { listener } from "../../support/Sockets.ts"
 import { call } from "../../support/Wire.ts"
 
@@ -34,6 +35,41 @@ it.scopedLive("check exits with 0 for a free port and with 1 for an allocated on
     yield* call(server.port, "DELETE", "/v1/allocations/1")
     expectAnswer(yield* check(held), `port ${held} is available\n`)
   })
+)
+
+it.scopedLive.skipIf(!existsSync("/dev/full"))("an answer that cannot be written is an error, also a no", () =>
+  Effect.gen(function* () {
+    const server = yield* startServer()
+    const free = yield* freePorts(2)
+    yield* call(server.port, "POST", "/v1/allocations", { app: "a", instance: "b", service: "c", port: free + 1 })
+    for (const port of [free, free + 1]) {
+      const command = ["-c", 'exec "$0" "$@" > /dev/full', bin.portctl, "check", "--port", String(port)]
+      const env = { PORT_SERVER_ADDR: `127.0.0.1:${server.port}` }
+      expect(yield* (yield* start("sh", command, { env })).ended).toEqual({
+        code: 1,
+        signal: null,
+        stdout: "",
+        stderr: "error: cannot write the output: ENOSPC: no space left on device, write\n"
+      })
+    }
+  })
+)
+
+it.scopedLive.skipIf(!existsSync("/dev/full"))(
+  "an error without an answer is one line, also where none could be written",
+  () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      for (const json of [[], ["--json"]]) {
+        const command = ["-c", 'exec "$0" "$@" > /dev/full', bin.portctl, "release", "--id", "7", ...json]
+        const env = { PORT_SERVER_ADDR: `127.0.0.1:${server.port}` }
+        const { code, stderr } = yield* (yield* start("sh", command, { env })).ended
+        expect(code).toBe(1)
+        const unwritten = "error: cannot write the output: ENOSPC: no space left on device, write\n"
+        expect(stderr.replace(unwritten, "")).toBe("error: allocation 7 not found\n")
+        expect(stderr.includes(unwritten)).toBe(json.length > 0)
+      }
+    })
 )
 
 it.scopedLive("health says ok", () =>
