@@ -4,7 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { settingsSchemaText } from "@port-server/domain/SettingsJsonSchema"
 import * as Effect from "effect/Effect"
 import { type User, user } from "../../support/Daemon.ts"
-import { expectAnswer, expectError } from "../../support/Expectations.ts"
+import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
 
 const fileOf = ({ home }: User) => join(home, ".port_server/config.json")
 const settingsOf = (me: User): unknown => JSON.parse(readFileSync(fileOf(me), "utf8"))
@@ -99,16 +99,26 @@ describe.concurrent("portctl config", () => {
     })
   )
 
-  const refused: ReadonlyArray<readonly [args: string, sentence: string]> = [
-    ["get rang", 'there is no setting "rang", did you mean range?'],
+  const unknown: ReadonlyArray<readonly [args: string, wrong: RegExp]> = [
+    ["get rang", /^error: there is no setting "rang", did you mean range\?$/],
     [
       "set colour red",
-      'there is no setting "colour", use address, database, range, probe, log, engine, socket or allow_hosts'
+      /^error: there is no setting "colour", use address, database, range, probe, log, engine, socket or allow_hosts$/
     ],
-    [
-      "unset servers",
-      'there is no setting "servers", use address, database, range, probe, log, engine, socket or allow_hosts'
-    ],
+    ["unset servers", /^error: there is no setting "servers", use address, /]
+  ]
+  for (const [args, wrong] of unknown) {
+    it.scopedLive(`${args} is a misused command line`, () =>
+      Effect.gen(function* () {
+        const me = yield* user
+        const usage = `portctl config ${args.split(" ")[0]}`
+        expectUsageError(yield* me.portctl(`config ${args}`), wrong, usage)
+        expectUsageError(yield* me.portctl(`config ${args} --json`), wrong, usage)
+      })
+    )
+  }
+
+  const refused: ReadonlyArray<readonly [args: string, sentence: string]> = [
     ["set range 5-1", "range must be two ports like 3000-9999, the first not above the last"],
     ["set probe no", "probe must be true or false"],
     ["set address nowhere", 'the address must be host:port like 127.0.0.1:51234, not "nowhere"'],
@@ -119,8 +129,12 @@ describe.concurrent("portctl config", () => {
     it.scopedLive(`${args} is refused in one sentence, and changes nothing`, () =>
       Effect.gen(function* () {
         const me = yield* user
-        expectError(yield* me.portctl(`config ${args}`), sentence)
-        expectError(yield* me.portctl(`config ${args} --json`), sentence, `${JSON.stringify({ error: sentence })}\n`)
+        const usage = `portctl config ${args.split(" ")[0]}`
+        for (const line of [args, `${args} --json`]) {
+          const ended = yield* me.portctl(`config ${line}`)
+          expectUsageError(ended, /^error: /, usage)
+          expect(ended.stderr.split("\n")[0]).toBe(`error: ${sentence}`)
+        }
         expect(existsSync(fileOf(me))).toBe(false)
       })
     )

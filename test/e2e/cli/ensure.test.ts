@@ -280,6 +280,8 @@ describe.concurrent("a command line that ensure cannot follow", () => {
     [["--service", "web=70000"], /port must be an integer/],
     [["--service", "web=-1"], /port must be an integer/],
     [["--service", "web=3000=1"], /port must be an integer/],
+    [["--service", "web,web"], /service "web" is asked for twice/],
+    [["--service", "a=4000,b=4000"], /port 4000 is asked for twice/],
     [["--service", "a\u0007b"], /service must not contain control/],
     [["--service", "x".repeat(256)], /service must be at most 255 characters/],
     [["--service", "web", "--app", ""], /app must not be blank/],
@@ -302,15 +304,6 @@ describe.concurrent("a command line that ensure cannot follow", () => {
       })
     )
   }
-
-  it.scopedLive("refuses a service or a port that is asked for twice", () =>
-    Effect.gen(function* () {
-      const { server, top } = yield* project
-      expectError(yield* ensure(server, top, "--service", "web,web"), 'service "web" is asked for twice')
-      expectError(yield* ensure(server, top, "--service", "a=4000,b=4000"), "port 4000 is asked for twice")
-      expect(yield* listed(server.port, "proj")).toEqual([])
-    })
-  )
 })
 
 describe.concurrent("portctl.json", () => {

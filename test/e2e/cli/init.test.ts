@@ -120,7 +120,12 @@ describe.concurrent("portctl init", () => {
         yield* init(folder, "--service", "a-b,a_b"),
         'services "a-b" and "a_b" have the same variable A_B_PORT; give one another "env" in portctl.json'
       )
-      expectError(yield* init(folder, "--service", "web=3000,api=3000"), "port 3000 is asked for twice")
+      for (const [services, wrong] of [
+        ["web=3000,api=3000", /port 3000 is asked for twice/],
+        ["web,web", /service "web" is asked for twice/]
+      ] as const) {
+        expectUsageError(yield* init(folder, "--service", services), wrong, "portctl init")
+      }
       expectError(yield* init(folder, "--service", "__proto__"), '"__proto__" cannot be a name in portctl.json')
       expectUsageError(yield* init(folder, "--service", "web="), /port must be an integer/, "portctl init")
       expectUsageError(yield* init(folder, "--app", ""), /app must not be blank/, "portctl init")

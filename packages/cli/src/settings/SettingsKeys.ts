@@ -50,14 +50,13 @@ const readServer: { readonly [K in ServerKey]: (text: string) => Either.Either<S
 /** The settings with one changed; those of a server are about the one at the address. */
 export const set = (
   key: Key,
-  text: string,
-  at: ServerAddress
-): Either.Either<(settings: Settings) => Settings, string> =>
+  text: string
+): Either.Either<(at: ServerAddress) => (settings: Settings) => Settings, string> =>
   key === "address"
-    ? Either.map(readAddress(text), (address) => (settings) => ({ ...settings, address }))
+    ? Either.map(readAddress(text), (address) => () => (settings) => ({ ...settings, address }))
     : Either.map(
         readServer[key](text),
-        (changed) => (settings) => withEntry(settings, at, { ...entryOf(settings, at), ...changed })
+        (changed) => (at) => (settings) => withEntry(settings, at, { ...entryOf(settings, at), ...changed })
       )
 
 /** The settings without one. @param runsWith what the server at the address runs with, which its restart would keep */

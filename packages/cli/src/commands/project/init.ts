@@ -90,6 +90,7 @@ export const init = Command.make(
       }
       const strange = asked.map((each) => each.service).find(isReservedKey)
       if (strange !== undefined) return yield* CliError.make(reservedKeyMessage(strange, projectFileName))
+      // Two services of a Compose file may publish the same port at two addresses.
       const port = firstDuplicate(asked.flatMap((each) => each.port || []))
       if (port !== undefined) return yield* CliError.make(`port ${port} is asked for twice`)
       const file = join(folder, projectFileName)

@@ -1,7 +1,9 @@
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
+import * as Parameter from "@port-server/command-line/command/Parameter"
 import { suggest } from "@port-server/command-line/command/Suggestion"
+import { UsageError } from "@port-server/command-line/UsageError"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
 import { escapeControls } from "@port-server/domain/Name"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
@@ -29,11 +31,25 @@ const Setting = Schema.Struct({
   source: Schema.String
 })
 
+const noSetting = (word: string): string => {
+  const meant = suggest(word, SettingsKeys.keys)
+  const hint = meant === undefined ? `use ${Flag.joinWithOr(SettingsKeys.keys)}` : `did you mean ${meant}?`
+  return `there is no setting ${JSON.stringify(word)}, ${hint}`
+}
+
 const keyArgument = Argument.text({
   name: "KEY",
   description: Flag.joinWithOr(SettingsKeys.keys),
   kind: { _tag: "Choice", words: SettingsKeys.keys }
-})
+}).pipe(
+  Parameter.withSchema(
+    Schema.String.pipe(
+      Schema.filter((word): word is SettingsKeys.Key => SettingsKeys.keys.some((key) => key === word), {
+        message: ({ actual }) => noSetting(String(actual))
+      })
+    )
+  )
+)
 
 /** A variable that cannot be read is an error of the command. */
 const explained = <A, E, R>(effect: Effect.Effect<A, E | ConfigError.ConfigError, R>) =>
@@ -41,23 +57,17 @@ const explained = <A, E, R>(effect: Effect.Effect<A, E | ConfigError.ConfigError
 
 const parameters = { port: ServerOptions.port, json: Options.json }
 
-/** The setting of a name, and the server that it is about: that of the usual address, or of `--port`. */
-const settingOf = Effect.fnUntraced(function* (word: string, port: ServerOptions.Port) {
-  const key = SettingsKeys.keys.find((each) => each === word)
-  if (key === undefined) {
-    const meant = suggest(word, SettingsKeys.keys)
-    const hint = meant === undefined ? `use ${Flag.joinWithOr(SettingsKeys.keys)}` : `did you mean ${meant}?`
-    return yield* CliError.make(`there is no setting ${JSON.stringify(word)}, ${hint}`)
-  }
-  if (key === "address" && Option.isSome(port)) {
-    return yield* CliError.make("address is the same for every server: leave out --port")
-  }
-  return { key, at: yield* serverOf(key, port) }
-})
-
-/** The server that a setting is about; for `address` there is none, which may be another machine's. */
+/**
+ * The server that a setting is about: that of the usual address, or of `--port`. For `address` there is none, which may be
+ * another machine's.
+ */
 const serverOf = (key: SettingsKeys.Key, port: ServerOptions.Port) =>
   key === "address" ? Effect.succeed(defaultAddress) : ServerProbe.localAddress(port)
+
+const refusePort = (key: SettingsKeys.Key, port: ServerOptions.Port) =>
+  key === "address" && Option.isSome(port)
+    ? new UsageError({ message: "address is the same for every server: leave out --port" })
+    : Effect.void
 
 const one = (key: SettingsKeys.Key, at: ServerAddress) =>
   Effect.flatMap(effectiveSettings(at), (settings) => {
@@ -95,8 +105,9 @@ const get = Command.make(
     examples: ["portctl config get range"],
     parameters: { key: keyArgument, ...parameters }
   },
-  Effect.fnUntraced(function* ({ json, key: word, port }) {
-    const found = Effect.flatMap(settingOf(word, port), ({ at, key }) => one(key, at))
+  Effect.fnUntraced(function* ({ json, key, port }) {
+    yield* refusePort(key, port)
+    const found = Effect.flatMap(serverOf(key, port), (at) => one(key, at))
     yield* Output.print(Setting, { json })(explained(found), text)
   })
 )
@@ -118,11 +129,12 @@ const set = Command.make(
     examples: ["portctl config set range 20000-29999", "portctl config set address 127.0.0.1:4000"],
     parameters: { key: keyArgument, value: Argument.text({ name: "VALUE", description: "Its value" }), ...parameters }
   },
-  Effect.fnUntraced(function* ({ json, key: word, port, value }) {
+  Effect.fnUntraced(function* ({ json, key, port, value }) {
+    yield* refusePort(key, port)
+    const change = yield* Either.mapLeft(SettingsKeys.set(key, value), (message) => new UsageError({ message }))
     const setting = Effect.gen(function* () {
-      const { at, key } = yield* settingOf(word, port)
-      const change = yield* Either.mapLeft(SettingsKeys.set(key, value, at), (message) => CliError.make(message))
-      yield* SettingsUpdate.update(change)
+      const at = yield* serverOf(key, port)
+      yield* SettingsUpdate.update(change(at))
       return { ...(yield* one(key, at)), at }
     })
     yield* Output.print(Setting, { json })(explained(setting), ({ at, ...now }) =>
@@ -142,9 +154,10 @@ const unset = Command.make(
     examples: ["portctl config unset range"],
     parameters: { key: keyArgument, ...parameters }
   },
-  Effect.fnUntraced(function* ({ json, key: word, port }) {
+  Effect.fnUntraced(function* ({ json, key, port }) {
+    yield* refusePort(key, port)
     const removal = Effect.gen(function* () {
-      const { at, key } = yield* settingOf(word, port)
+      const at = yield* serverOf(key, port)
       const wasSet = SettingsKeys.isSet(key, at, yield* SettingsFile.read)
       const runsWith = key === "address" ? {} : yield* startedWith(at)
       if (wasSet) yield* SettingsUpdate.update(SettingsKeys.unset(key, at, runsWith))
