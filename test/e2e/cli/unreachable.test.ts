@@ -177,6 +177,15 @@ describe.concurrent("without a port-server at the address", () => {
     )
   }
 
+  it.scopedLive("export makes no empty backup of a program that answers anything with an empty list", () =>
+    Effect.gen(function* () {
+      const { address } = yield* answering("200 OK", "[]")
+      const ended = yield* at(address, "export")
+      expect(ended).toMatchObject({ code: 69, stdout: "" })
+      expect(ended.stderr).toMatch(/^error: .*not a port-server.*\n$/)
+    })
+  )
+
   const unreadable: ReadonlyArray<readonly [name: string, begin: string, again: string]> = [
     ["another protocol", "SSH-2.0-OpenSSH_9.6\r\n", ""],
     ["headers without an end", "HTTP/1.1 200 OK\r\n", `X: ${"x".repeat(1000)}\r\n`],
