@@ -50,6 +50,23 @@ suite(`on a terminal${noTerminal === undefined ? "" : ` (skipped: ${noTerminal})
     })
   )
 
+  it.scopedLive("list --live leaves out when a port was allocated where the row would not fit", () =>
+    Effect.gen(function* () {
+      const server = yield* startServerOnFreePorts(1)
+      yield* allocate(server, "shop", "main", "web")
+      yield* listen("127.0.0.1", server.first)
+      const headings = (columns: number) =>
+        Effect.map(onTerminal([bin.portctl, "list", "--live"], { env: at(server), columns }), ({ stdout }) => {
+          const lines = unstyled(stdout).trimEnd().split("\n")
+          expect(lines[1]).toContain("127.0.0.1")
+          for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns)
+          return lines[0]
+        })
+      expect(yield* headings(110)).toMatch(/^ID +APP +INSTANCE +SERVICE +PORT +CREATED +LISTENING$/)
+      expect(yield* headings(80)).toMatch(/^ID +APP +INSTANCE +SERVICE +PORT +LISTENING$/)
+    })
+  )
+
   it.scopedLive("a table's long names are shortened so that a row fits, and nowhere else", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

@@ -11,13 +11,12 @@ export const formatTime = (text: string): string => text.replace("T", " ").repla
 /** What a table of allocations shows of each. */
 type Row = Pick<Allocation, "id" | "app" | "instance" | "service" | "port" | "created_at" | "path">
 
-const columns: ReadonlyArray<Table.Column<Row>> = [
+const owner: ReadonlyArray<Table.Column<Row>> = [
   { heading: "ID", cell: ({ id }) => String(id) },
   { heading: "APP", cell: ({ app }) => app, shorten: "end" },
   { heading: "INSTANCE", cell: ({ instance }) => instance, shorten: "end" },
   { heading: "SERVICE", cell: ({ service }) => service, shorten: "end" },
-  { heading: "PORT", cell: ({ port }) => String(port), style: "cyan" },
-  { heading: "CREATED", cell: ({ created_at }) => formatTime(created_at), style: "dim" }
+  { heading: "PORT", cell: ({ port }) => String(port), style: "cyan" }
 ]
 
 /** From this width on a terminal shows the folders too, where there are any. */
@@ -30,9 +29,15 @@ export const table = <A extends Row>(
   further: ReadonlyArray<Table.Column<A>> = [],
   hasFolder = false
 ): string => {
+  const created: Table.Column<Row> = {
+    heading: "CREATED",
+    cell: ({ created_at }) => formatTime(created_at),
+    style: "dim",
+    isOptional: further.length > 0
+  }
   const folder: Table.Column<Row> = { heading: "FOLDER", cell: ({ path = "-" }) => path, shorten: "start" }
   const isShown = hasFolder || ((terminal.columns ?? 0) >= wide && allocations.some(({ path }) => path !== undefined))
   return allocations.length === 0
     ? "no allocations"
-    : Table.table([...columns, ...further, ...(isShown ? [folder] : [])], allocations, terminal)
+    : Table.table([...owner, created, ...further, ...(isShown ? [folder] : [])], allocations, terminal)
 }

@@ -12,6 +12,8 @@ export interface Column<A> {
   readonly style?: Style | ((row: A) => Style)
   /** The end at which a long cell may be shortened so that the row fits the terminal; by default it never is. */
   readonly shorten?: "start" | "end"
+  /** Left out on a terminal that the rows would not fit with it. */
+  readonly isOptional?: boolean
 }
 
 const gap = 2
@@ -39,7 +41,8 @@ const fitted = (
 
 /**
  * Rows under headings, every column as wide as its widest cell. On a terminal the headings are bold and long cells of
- * columns that allow it are shortened with `…` to fit its width; elsewhere everything is plain and whole.
+ * columns that allow it are shortened with `…` to fit its width, and optional columns left out; elsewhere everything is
+ * plain and whole.
  */
 export const table = <A>(
   columns: ReadonlyArray<Column<A>>,
@@ -53,8 +56,15 @@ export const table = <A>(
   const floors = columns.map(({ heading, shorten }, column) =>
     shorten === undefined ? (natural[column] ?? 0) : Math.max(heading.length, narrowest)
   )
-  const widths =
-    available === undefined ? natural : fitted(natural, floors, available - gap * Math.max(0, columns.length - 1))
+  const left = available === undefined ? Number.POSITIVE_INFINITY : available - gap * Math.max(0, columns.length - 1)
+  if (floors.reduce((sum, width) => sum + width, 0) > left && columns.some(({ isOptional }) => isOptional)) {
+    return table(
+      columns.filter(({ isOptional }) => !isOptional),
+      rows,
+      { columns: available, paint }
+    )
+  }
+  const widths = fitted(natural, floors, left)
   const line = (cells: ReadonlyArray<string>, style: (column: Column<A>) => Style | undefined): string =>
     columns
       .map((column, index) => {
