@@ -235,7 +235,10 @@ describe.concurrent("scan", () => {
         const process = { pid, command: "browser", cwd: "/home/me", user: "me" }
         return { port, addresses: ["10.0.0.1"], listener: process, listeners: [{ ...place, ...process }] }
       }
-      const listening = [...[40001, 40002, 40003, 40005].map((port) => connected(port, 7)), connected(40006, 8)]
+      const listening = [
+        ...[40001, 40002, 40003, 40005].map((port) => connected(port, 7)),
+        ...[40006, 40007, 40008].map((port) => connected(port, 8))
+      ]
       const { address } = yield* answeringByPath({
         "/v1/listeners": listening,
         "/v1/server": {
@@ -247,7 +250,9 @@ describe.concurrent("scan", () => {
       expect((yield* onTerminal([bin.portctl, "scan"], { env, columns: 100 })).stdout.split("\n")).toEqual([
         "PORT              PROTOCOL  ADDRESS   STATE      COMMAND  PID  USER  FOLDER",
         "40001 and 3 more  tcp       10.0.0.1  connected  browser  7    me    /home/me",
-        "40006             tcp       10.0.0.1  connected  browser  8    me    /home/me",
+        ...[40006, 40007, 40008].map(
+          (port) => `${port}             tcp       10.0.0.1  connected  browser  8    me    /home/me`
+        ),
         ""
       ])
       const piped = yield* portctl(["scan"], { env })
