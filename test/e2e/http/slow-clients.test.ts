@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { allocate, expectError, listed } from "../../support/Api.ts"
 import { startServer } from "../../support/Programs.ts"
+import { connected } from "../../support/Sockets.ts"
 import { call, exchange, parseAnswer } from "../../support/Wire.ts"
 
 // These wait for limits of the server's own, side by side; nothing here measures how long they are. The longest go first.
@@ -120,3 +121,27 @@ describe("uploads that come slowly", () => {
     )
   }
 })
+
+it.scopedLive("bodies of clients that have gone away leave their room to others", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startServer()
+    const body = JSON.stringify({ app: "shop", instance: "dev", service: "web" })
+    const head = (length: number) => `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\n`
+    /** Sends less of a body than it has promised, closes its half of the connection, and waits for the other half. */
+    const gone = Effect.async<void>((resume) => {
+      const socket = connect({ port, host: "127.0.0.1" }, () => socket.end(head(65_000) + " ".repeat(60_000)))
+      socket.on("error", () => {}).on("close", () => resume(Effect.void))
+      socket.resume()
+    })
+    // Together more than the bodies that may be received at a time.
+    yield* Effect.all(
+      Array.from({ length: 300 }, () => gone),
+      { concurrency: 16 }
+    )
+    const { received, send } = yield* connected(port)
+    yield* send(head(60_000 + body.length) + " ".repeat(60_000))
+    yield* call(port, "GET", "/healthz")
+    yield* send(body)
+    expect(yield* received(/^HTTP\/1\.1 \d+ /)).toMatch(/^HTTP\/1\.1 201 /)
+  })
+)

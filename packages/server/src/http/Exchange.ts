@@ -13,6 +13,8 @@ export class Exchange {
   readonly #unsent: ByteBudget
   #response: ServerResponse | undefined
   #bytes = 0
+  #isClosed = false
+  #onClose: (() => void) | undefined
 
   /** @param onClose the response is sent, or its connection is closed */
   constructor(request: IncomingMessage, response: ServerResponse, unsent: ByteBudget, onClose: () => void) {
@@ -24,7 +26,9 @@ export class Exchange {
     response.on("error", () => {})
     response.once("close", () => {
       this.#response = undefined
+      this.#isClosed = true
       unsent.remove(this.#bytes)
+      this.#onClose?.()
       onClose()
     })
   }
@@ -37,6 +41,15 @@ export class Exchange {
   /** Whether no response has been taken, and the client is still there. */
   get isPending(): boolean {
     return this.#response !== undefined
+  }
+
+  /**
+   * Call back once the response is sent, or its connection closed; at once where it is already. Node tells a request that it
+   * is cut off only as long as that has no response.
+   */
+  whenClosed(onClose: () => void): void {
+    if (this.#isClosed) onClose()
+    else this.#onClose = onClose
   }
 
   /** The response, to be written by the caller; nothing when another one has taken it, or when the client has gone. */

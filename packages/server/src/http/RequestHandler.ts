@@ -98,9 +98,9 @@ export const make = ({ access, app, pending, routes, runtime, stopping }: Option
         release()
         connection.fail(exchange, body)
       })
-    if (decision.maxBody > 0) readBody(request, decision.maxBody, pending.received, begin)
+    if (decision.maxBody > 0) readBody(exchange, decision.maxBody, pending.received, begin)
     // Nothing is changed for a request that may turn out not to be one.
-    else if (!isReadOnly(request) && hasBody(request)) dropBody(request, (refused) => begin(refused ?? [], noRelease))
+    else if (!isReadOnly(request) && hasBody(request)) dropBody(exchange, (refused) => begin(refused ?? [], noRelease))
     else begin([], noRelease)
   }
 }
