@@ -119,6 +119,9 @@ describe.concurrent("a block in portctl.json", () => {
         yield* run("remove", "workers+1"),
         `${file} has no service workers+1, but the block workers that it is a port of`
       )
+      // A name that every object has.
+      expectAnswer(yield* run("add", "constructor"), `added constructor to ${file}\n`)
+      expect((yield* run("remove", "constructor")).code).toBe(0)
       expectUsageError(yield* run("add", "x", "x"), /service "x" is asked for twice/, "portctl add")
       expectUsageError(yield* run("add", "a=3000", "b=3000"), /port 3000 is asked for twice/, "portctl add")
       expectUsageError(yield* run("add", "--size", "0", "x"), /size must be an integer from 1 to 256/, "portctl add")

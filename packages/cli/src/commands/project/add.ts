@@ -6,6 +6,7 @@ import { ProjectFile } from "@port-server/domain/ProjectFile"
 import { projectFileName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
@@ -53,7 +54,7 @@ export const add = Command.make(
       if (reserved !== undefined) return yield* CliError.make(reservedKeyMessage(reserved, projectFileName))
       const block = Option.match(size, { onNone: () => ({}), onSome: (size) => ({ size }) })
       const changes = service.flatMap((each): ReadonlyArray<Change> => {
-        const before = project.contents.services[each.service]
+        const before = Option.getOrUndefined(Record.get(project.contents.services, each.service))
         if (before === undefined) return [{ path: ["services", each.service], value: settings(each, block) }]
         const after = { ...before, ...block, ...(each.port ? { prefer: each.port } : {}) }
         return (["prefer", "size"] as const)
