@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { firstDuplicate } from "./FirstDuplicate.ts"
 import { maxNameLength } from "./Name.ts"
 import { isIntegerBetween } from "./Port.ts"
 
@@ -44,6 +45,16 @@ export const namesOf = (service: string, { size = 1 }: Block = {}): ReadonlyArra
 /** The ports of a block, from its first one on. */
 export const portsFrom = (first: number, { size = 1 }: Block): ReadonlyArray<number> =>
   Array.from({ length: size }, (_, index) => first + index)
+
+/** Which name or wanted port is there twice among services and the ports of their blocks, as a sentence; if one is. */
+export const askedTwice = (
+  services: ReadonlyArray<Block & { readonly service: string; readonly port?: number | undefined }>
+): string | undefined => {
+  const name = firstDuplicate(services.flatMap(({ service, ...block }) => namesOf(service, block)))
+  if (name !== undefined) return `service ${JSON.stringify(name)} is asked for twice`
+  const port = firstDuplicate(services.flatMap(({ port, ...block }) => (port ? portsFrom(port, block) : [])))
+  return port === undefined ? undefined : `port ${port} is asked for twice`
+}
 
 /** What is wrong with a block whose first port is given or preferred, if anything. */
 export const blockProblem = (

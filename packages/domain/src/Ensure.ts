@@ -1,7 +1,6 @@
 import * as Schema from "effect/Schema"
 import { Allocation, exact } from "./Allocation.ts"
-import { blockFields, blockProblem, maxPorts, namesOf, portsFrom } from "./Block.ts"
-import { firstDuplicate } from "./FirstDuplicate.ts"
+import { askedTwice, blockFields, blockProblem, maxPorts } from "./Block.ts"
 import { isWellFormed, NameField } from "./Name.ts"
 import { Port, RequestedPort } from "./Port.ts"
 import { maxPathLength, ProjectPath } from "./ProjectPath.ts"
@@ -94,11 +93,7 @@ export const EnsureRequest = Schema.Struct({
     .pipe(
       Schema.filter((services) => {
         const ports = portCount(services)
-        if (ports > maxPorts) return `services must be at most ${maxPorts}, not ${ports}`
-        const name = firstDuplicate(services.flatMap(({ service, ...block }) => namesOf(service, block)))
-        if (name !== undefined) return `service ${JSON.stringify(name)} is asked for twice`
-        const port = firstDuplicate(services.flatMap(({ port, ...block }) => (port ? portsFrom(port, block) : [])))
-        return port === undefined ? undefined : `port ${port} is asked for twice`
+        return ports > maxPorts ? `services must be at most ${maxPorts}, not ${ports}` : askedTwice(services)
       })
     ),
   path: Schema.optionalWith(ProjectPath, { exact: true }),

@@ -2,9 +2,8 @@ import * as Argument from "@port-server/command-line/command/Argument"
 import * as Flag from "@port-server/command-line/command/Flag"
 import * as Parameter from "@port-server/command-line/command/Parameter"
 import { AllocationIdFromDigits } from "@port-server/domain/Allocation"
-import { BlockSize } from "@port-server/domain/Block"
+import { askedTwice, BlockSize } from "@port-server/domain/Block"
 import type { RequestedService } from "@port-server/domain/Ensure"
-import { firstDuplicate } from "@port-server/domain/FirstDuplicate"
 import { escapeControls, Name } from "@port-server/domain/Name"
 import { NumberFromDigits, PortFromDigits, RequestedPortFromDigits } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
@@ -66,18 +65,10 @@ const Service = Schema.Struct({
 
 const decodeService = ParseResult.decode(Service)
 
-/** What is in the list twice, if anything is. */
-const repeated = (services: ReadonlyArray<typeof Service.Type>): string | undefined => {
-  const name = firstDuplicate(services.map(({ service }) => service))
-  if (name !== undefined) return `service ${JSON.stringify(name)} is asked for twice`
-  const port = firstDuplicate(services.flatMap(({ port }) => port || []))
-  return port === undefined ? undefined : `port ${port} is asked for twice`
-}
-
 /** Services as the command line names them: `web`, or `db=5432` with its exact port. */
 export const ServicesFromText = Schema.transformOrFail(
   Schema.Array(Schema.String),
-  Schema.Array(Schema.typeSchema(Service)).pipe(Schema.filter(repeated)),
+  Schema.Array(Schema.typeSchema(Service)).pipe(Schema.filter(askedTwice)),
   {
     strict: true,
     // One by one: the message on a bad one does not depend on its place.

@@ -1,9 +1,9 @@
 import { join, relative } from "node:path"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
+import { askedTwice } from "@port-server/domain/Block"
 import { InvalidRequest } from "@port-server/domain/CommonErrors"
 import type { RequestedService } from "@port-server/domain/Ensure"
-import { firstDuplicate } from "@port-server/domain/FirstDuplicate"
 import { escapeControls } from "@port-server/domain/Name"
 import { ProjectFile, projectFileSchemaUrl } from "@port-server/domain/ProjectFile"
 import { projectFileName } from "@port-server/domain/ServiceSettings"
@@ -91,8 +91,8 @@ export const init = Command.make(
       const strange = asked.map((each) => each.service).find(isReservedKey)
       if (strange !== undefined) return yield* CliError.make(reservedKeyMessage(strange, projectFileName))
       // Two services of a Compose file may publish the same port at two addresses.
-      const port = firstDuplicate(asked.flatMap((each) => each.port || []))
-      if (port !== undefined) return yield* CliError.make(`port ${port} is asked for twice`)
+      const twice = askedTwice(asked.map(({ port, service }) => ({ port, service })))
+      if (twice !== undefined) return yield* CliError.make(twice)
       const file = join(folder, projectFileName)
       const contents = yield* Effect.mapError(Schema.decode(ProjectFile)(wanted), InvalidRequest.fromParseError)
       yield* write(file, contents)
