@@ -110,17 +110,17 @@ export const make = Effect.sync(() => {
   const scans = new Set<Set<number>>()
   /** The attempts that wait for the one that goes on; `undefined` when none does. */
   let waiting: Array<() => void> | undefined
-  /** Called at the end of the attempt that goes on. */
-  let onEnd: Array<() => void> = []
+  /** The scans that wait for the end of the attempt that goes on. */
+  let waitingScans: Array<() => void> = []
 
   const attempt = (port: number, onFound: OnFound): void =>
     trySteps(steps, port, (found) => {
       if (found === "free") for (const freed of scans) freed.add(port)
-      const ended = onEnd
-      onEnd = []
+      const resumed = waitingScans
+      waitingScans = []
       const next = waiting?.shift()
       if (next === undefined) waiting = undefined
-      for (const done of ended) done()
+      for (const resume of resumed) resume()
       onFound(found)
       next?.()
     })
@@ -134,7 +134,7 @@ export const make = Effect.sync(() => {
         Effect.zipLeft(
           Effect.async<void>((resume) => {
             if (waiting === undefined) resume(Effect.void)
-            else onEnd.push(() => resume(Effect.void))
+            else waitingScans.push(() => resume(Effect.void))
           })
         ),
         Effect.map((found) => [found, freed] as const),
