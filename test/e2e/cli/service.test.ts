@@ -80,7 +80,7 @@ const execStart = (unit: string) => {
   )
 }
 
-// One after the other: each is a dozen processes.
+// Without `--format` it is systemd's only on Linux. One after the other: each is a dozen processes.
 const linux = process.platform === "linux" ? describe : describe.skip
 
 linux("portctl service install", () => {

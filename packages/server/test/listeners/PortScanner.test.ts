@@ -21,6 +21,7 @@ import * as WildcardBind from "../../src/listeners/WildcardBind.ts"
 const range = Schema.decodeSync(PortRangeFromText)
 const promise = <A>(run: () => Promise<A>) => Effect.promise(run)
 
+/** The sources that this machine does not have, whose tests are skipped; CI's has both. */
 const missing: Readonly<Record<string, boolean>> = {
   "/proc/net/tcp": process.platform !== "linux",
   lsof: spawnSync("lsof", ["-v"]).error !== undefined
