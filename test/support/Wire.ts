@@ -7,7 +7,12 @@ import type * as Scope from "effect/Scope"
 export const exchange = (
   port: number,
   bytes: string | Uint8Array,
-  options: { readonly enough?: (received: string) => boolean; readonly timeout?: number } = {}
+  options: {
+    readonly enough?: (received: string) => boolean
+    readonly timeout?: number
+    /** Whether to close one's own half behind the bytes. */
+    readonly isLast?: boolean
+  } = {}
 ): Effect.Effect<string> =>
   Effect.async((resume) => {
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true })
@@ -26,7 +31,8 @@ export const exchange = (
       if (options.enough?.(received)) done()
     })
     socket.on("end", done).on("error", done)
-    socket.write(bytes)
+    if (options.isLast) socket.end(bytes)
+    else socket.write(bytes)
   })
 
 /** One answer, taken apart. */

@@ -242,6 +242,14 @@ describe(`GET ${path}`, () => {
     })
   )
 
+  it.scopedLive("ends for a client that closes its half of the connection: it has gone, for all that is known", () =>
+    Effect.gen(function* () {
+      const { port } = yield* startServer()
+      const head = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+      expect(yield* exchange(port, head, { isLast: true })).toMatch(/^HTTP\/1\.1 200 /)
+    })
+  )
+
   it.scopedLive("refuses more streams than 128 until one is closed", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

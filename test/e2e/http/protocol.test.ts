@@ -343,6 +343,23 @@ sharedServer()("HTTP", (it) => {
       })
     )
 
+    it.effect("whose client closes its half gets the responses to its requests, and its end", () =>
+      Effect.gen(function* () {
+        const { port } = yield* Server
+        const body = JSON.stringify({ app: "half-closed", instance: "dev", service: "web" })
+        const allocation = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+        const list = `GET ${path}?app=half-closed HTTP/1.1\r\nHost: localhost\r\n\r\n`
+        const last = { isLast: true }
+        expect(created(parseAnswer(yield* exchange(port, allocation, last))).app).toBe("half-closed")
+        const received = yield* exchange(port, `${list}${allocation}${list}`, last)
+        expect(received.match(/HTTP\/1\.1 \d+|"id":/g)).toEqual([
+          ...["HTTP/1.1 200", '"id":'],
+          ...["HTTP/1.1 201", '"id":'],
+          ...["HTTP/1.1 200", '"id":', '"id":']
+        ])
+      })
+    )
+
     it.effect("does not take the body of a GET for another request", () =>
       Effect.gen(function* () {
         const { port } = yield* Server

@@ -81,7 +81,8 @@ export const layer: Layer.Layer<HttpServer.HttpServer, StartError, ServerConfig 
       const pending = yield* PendingBytes
       const tokens = yield* tokenAccess(config.allowHosts)
       const server = yield* Effect.acquireRelease(
-        Effect.sync(() => createServer(limits)),
+        // A client that closes its half of the connection behind a request (`nc -N`) still reads the response.
+        Effect.sync(() => Object.assign(createServer(limits), { httpAllowHalfOpen: true })),
         close
       )
       server.maxHeadersCount = maxHeadersCount

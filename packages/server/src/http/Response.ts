@@ -53,7 +53,19 @@ const finish = (response: ServerResponse, isOpenEnded: boolean): void => {
   if (isOpenEnded && response.writableLength > 0) response.destroy()
 }
 
-/** Write a response chunk by chunk, until its client goes away, or, when its length is not known, until `stopping`. */
+/** When a client says that it sends no more: one that only listens has gone then. */
+const endOfRequests = ({ request: { socket } }: Exchange): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const done = () => resume(Effect.void)
+    if (socket.readableEnded) done()
+    else socket.once("end", done)
+    return Effect.sync(() => socket.off("end", done))
+  })
+
+/**
+ * Write a response chunk by chunk, until its client goes away, or, when its length is not known, until `stopping` or
+ * {@link endOfRequests}.
+ */
 const writeStream = (
   exchange: Exchange,
   answer: HttpServerResponse,
@@ -75,7 +87,7 @@ const writeStream = (
         : writeChunk(response, bytes, batch)
     )
     return written.pipe(
-      (work) => (isOpenEnded ? Effect.raceFirst(work, stopping) : work),
+      (work) => (isOpenEnded ? Effect.raceFirst(work, Effect.raceFirst(stopping, endOfRequests(exchange))) : work),
       Effect.raceFirst(onceOf(response, "close")),
       // The fiber of a request is not interruptible.
       Effect.interruptible,
