@@ -1,10 +1,11 @@
-// `{NAME}` in a text stands for a value, where NAME is known; `{{NAME}` is the text `{NAME}`. All else is itself.
-const placeholder = /\{?\{([^{}]*)\}/g
+// `{NAME}` in a text stands for a value, where NAME is known; `{{NAME}` is the text `{NAME}`. All else is itself, also a
+// shell's `${NAME}`.
+const placeholder = /\$\{+|\{?\{([^{}]*)\}/g
 
 /** The text with the value of each placeholder whose name is known. */
 export const fill = (text: string, values: ReadonlyMap<string, string>): string =>
-  text.replace(placeholder, (found: string, name: string) => {
-    const value = values.get(name)
+  text.replace(placeholder, (found: string, name: string | undefined) => {
+    const value = name === undefined ? undefined : values.get(name)
     if (value === undefined) return found
     return found.startsWith("{{") ? found.slice(1) : value
   })
@@ -12,7 +13,7 @@ export const fill = (text: string, values: ReadonlyMap<string, string>): string 
 /** The known names that a text has placeholders of. */
 export const namesIn = (text: string, known: Iterable<string>): ReadonlyArray<string> => {
   const names = new Set(known)
-  return [...text.matchAll(placeholder)].flatMap(([found, name = ""]) =>
-    names.has(name) && !found.startsWith("{{") ? [name] : []
+  return [...text.matchAll(placeholder)].flatMap(([found, name]) =>
+    name !== undefined && names.has(name) && !found.startsWith("{{") ? [name] : []
   )
 }

@@ -228,6 +228,9 @@ describe.concurrent("portctl run: placeholders in arguments", () => {
         "{DB}",
         "{db",
         "$db",
+        `\${db}`,
+        `\${web:-{}`,
+        `$\${{db}}`,
         "{a,b}",
         '"{',
         "",
@@ -257,6 +260,14 @@ describe.concurrent("portctl run: placeholders in arguments", () => {
       expectAnswer(yield* run(server, top, words("{{PORT}")), "[{PORT}]")
       const fresh = yield* temporaryRepository("fresh")
       expectAnswer(yield* run(server, fresh, words("{PORT}", "{web}")), "[3001][3001]")
+    })
+  )
+
+  it.scopedLive("leave the variables of a shell to it", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      const script = `PORT=5; web=6; echo \${PORT} \${web} \${PORT:-{web}}`
+      expectAnswer(yield* run(server, top, ["--quiet", "--", "sh", "-c", script]), "5 6 5\n")
     })
   )
 
