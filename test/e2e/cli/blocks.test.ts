@@ -109,7 +109,10 @@ describe.concurrent("a block in portctl.json", () => {
       const contents = () => JSON.parse(readFileSync(file, "utf8")).services
       expectAnswer(yield* run("add", "--size", "8", "workers=4000"), `added workers to ${file}\n`)
       expect(contents()).toEqual({ web: {}, workers: { env: "WORKERS_PORT", prefer: 4000, size: 8 } })
-      expectAnswer(yield* run("add", "--size", "2", "workers"), `added workers to ${file}\n`)
+      expectAnswer(
+        yield* run("add", "--size", "2", "workers"),
+        `changed workers in ${file}; it keeps the port that it has until portctl release --here --service workers\n`
+      )
       expect(contents().workers).toEqual({ env: "WORKERS_PORT", prefer: 4000, size: 2 })
       expectError(
         yield* run("add", "workers+1"),

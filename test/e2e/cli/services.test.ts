@@ -24,7 +24,10 @@ describe.concurrent("the services of a project", () => {
         const before = layout('{\n  "services": {\n    "web": { "env":   "PORT" }\n  },\n\n  "app": "shop"\n}\n')
         const file = written(folder, before)
         const run = (...args: ReadonlyArray<string>) => portctl(args, { cwd: folder })
-        expectAnswer(yield* run("add", "web=3000", "db"), `added web, db to ${file}\n`)
+        expectAnswer(
+          yield* run("add", "web=3000", "db"),
+          `added db to ${file}\nchanged web in ${file}; it keeps the port that it has until portctl release --here --service web\n`
+        )
         const after = readFileSync(file, "utf8")
         expect(JSON.parse(after)).toEqual({
           app: "shop",
@@ -33,7 +36,7 @@ describe.concurrent("the services of a project", () => {
         expect(after).toContain(layout('\n  },\n\n  "app": "shop"\n}\n'))
         expect(after.includes("\r\n")).toBe(name === "CRLF")
         for (const words of [["db"], ["web,db"], ["web, db"]]) {
-          expectAnswer(yield* run("add", ...words), `${file} has them already\n`)
+          expectAnswer(yield* run("add", ...words), `${file} needs no change\n`)
         }
         expect(readFileSync(file, "utf8")).toBe(after)
         expectAnswer(
@@ -62,6 +65,40 @@ describe.concurrent("the services of a project", () => {
       }
       expectAnswer(yield* portctl(["get", " web "], { server, cwd }), "3000\n")
       expectAnswer(yield* portctl(["get", "web"], { server, cwd }), "3000\n")
+    })
+  )
+
+  it.scopedLive("are all in portctl.json after several that add and remove at once", () =>
+    Effect.gen(function* () {
+      const cwd = yield* realFolder
+      const file = written(cwd, '{"services":{"web":{},"old":{}}}')
+      const names = ["a", "b", "c", "d", "e", "f", "g", "h"]
+      const ended = yield* Effect.all(
+        [["remove", "old"], ...names.map((name) => ["add", name])].map((args) => portctl(args, { cwd })),
+        { concurrency: "unbounded" }
+      )
+      expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0))
+      expect(Object.keys(JSON.parse(readFileSync(file, "utf8")).services).sort()).toEqual([...names, "web"])
+    })
+  )
+
+  it.scopedLive("that are there get another port to prefer, and keep the one that they have", () =>
+    Effect.gen(function* () {
+      const cwd = yield* realFolder
+      const file = written(cwd, '{"services":{"web":{},"db":{}}}')
+      const run = (...args: ReadonlyArray<string>) => portctl(args, { cwd })
+      expectAnswer(
+        yield* run("add", "web=3001", "api", "db"),
+        `added api to ${file}\nchanged web in ${file}; it keeps the port that it has until portctl release --here --service web\n`
+      )
+      expectAnswer(
+        yield* run("add", "--size", "2", "web", "db"),
+        `changed web, db in ${file}; they keep the ports that they have until portctl release --here --service web,db\n`
+      )
+      expectAnswer(
+        yield* run("remove", "web", "db"),
+        `removed web, db from ${file}; portctl release --here --service web,db gives back their ports\n`
+      )
     })
   )
 

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto"
+import { realpathSync } from "node:fs"
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Parameter from "@port-server/command-line/command/Parameter"
@@ -11,6 +13,7 @@ import * as Schema from "effect/Schema"
 import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import { isReservedKey, reservedKeyMessage } from "../../platform/JsonFile.ts"
+import * as ProcessLock from "../../platform/ProcessLock.ts"
 import { settings } from "../../project/NewService.ts"
 import { located } from "../../project/ProjectContext.ts"
 import { type Change, edit } from "../../project/ProjectFileEditor.ts"
@@ -24,11 +27,41 @@ export const Changed = Schema.Struct({
   contents: ProjectFile
 })
 
-/** The project file of the current folder, which must have one. */
-export const requiredFile = Effect.gen(function* () {
+const required = Effect.gen(function* () {
   const { cwd, project } = yield* located
   return project ?? (yield* CliError.make(`there is no ${projectFileName} for ${cwd}; portctl init writes one`))
 })
+
+/**
+ * The project file of the current folder, which must have one. Until the scope ends, no other `add` or `remove` changes
+ * it.
+ */
+export const requiredFile = Effect.gen(function* () {
+  const { file } = yield* required
+  const name = createHash("sha256").update(realpathSync(file)).digest("hex")
+  yield* ProcessLock.hold(`${projectFileName}-${name}`, "10 seconds", () =>
+    CliError.make(`another portctl is changing ${file}`)
+  )
+  // As the one before has left it.
+  return yield* required
+})
+
+/** The same, with those of the services that were not in it. */
+const Added = Schema.Struct({ ...Changed.fields, added: Schema.Array(Schema.String) })
+
+const sentence = ({ added, changed, file }: typeof Added.Type): string => {
+  const altered = changed.filter((name) => !added.includes(name))
+  const keep = altered.length === 1 ? "it keeps the port that it has" : "they keep the ports that they have"
+  const lines = [
+    ...(added.length === 0 ? [] : [`added ${added.join(", ")} to ${file}`]),
+    ...(altered.length === 0
+      ? []
+      : [
+          `changed ${altered.join(", ")} in ${file}; ${keep} until portctl release --here --service ${altered.join(",")}`
+        ])
+  ]
+  return (lines.length === 0 ? [`${file} needs no change`] : lines).map(escapeControls).join("\n")
+}
 
 /** `portctl add` */
 export const add = Command.make(
@@ -62,10 +95,10 @@ export const add = Command.make(
           .map((field) => ({ path: ["services", each.service, field], value: after[field] }))
       })
       const contents = yield* edit(project, changes)
-      return { file: project.file, changed: [...new Set(changes.map(({ path }) => path[1] ?? ""))], contents }
-    })
-    yield* Output.print(Changed, { json, indent: 2 })(adding, ({ changed, file }) =>
-      escapeControls(changed.length === 0 ? `${file} has them already` : `added ${changed.join(", ")} to ${file}`)
-    )
+      const changed = [...new Set(changes.map(({ path }) => path[1] ?? ""))]
+      const added = changed.filter((name) => !Object.hasOwn(project.contents.services, name))
+      return { file: project.file, changed, added, contents }
+    }).pipe(Effect.scoped)
+    yield* Output.print(Added, { json, indent: 2 })(adding, sentence)
   })
 )

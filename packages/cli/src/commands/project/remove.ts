@@ -42,10 +42,10 @@ export const remove = Command.make(
         [...new Set(service)].map((name) => ({ path: ["services", name], value: undefined }))
       )
       return { file: project.file, changed: [...new Set(service)], contents }
-    })
+    }).pipe(Effect.scoped)
     yield* Output.print(Changed, { json, indent: 2 })(removing, ({ changed, file }) =>
       escapeControls(
-        `removed ${changed.join(", ")} from ${file}; portctl release --here --service ${changed[0]} gives back its port`
+        `removed ${changed.join(", ")} from ${file}; portctl release --here --service ${changed.join(",")} gives back ${changed.length === 1 ? "its port" : "their ports"}`
       )
     )
   })
