@@ -29,8 +29,8 @@ if [ "${1-}" = run ] || { [ "${1-}" = compose ] && [ "${2-}" != plan ]; }; then
   }
   work_out() {
     unset @HIDDEN@
-    PORTCTL_EXEC_FD=9
-    export PORTCTL_EXEC_FD
+    PORTCTL_EXEC_FD=9 PORTCTL_EXEC_PID=$$
+    export PORTCTL_EXEC_FD PORTCTL_EXEC_PID
     exec "$node" @FLAGS@ "$folder/@NAME@.cjs" "$@"
   }
   scratch=$(mktemp -d "${TMPDIR:-/tmp}/portctl-XXXXXX" 2> /dev/null) || {

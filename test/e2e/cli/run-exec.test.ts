@@ -266,7 +266,7 @@ for (const shell of shells) {
       ],
       [
         "has what the script has a use of its own for",
-        "file=1 folder=2 node=3 target=4 pid=5 status=6 script=7 scratch=8 name=9 mask=10 signal=11 PORTCTL_EXEC_FD=12"
+        "file=1 folder=2 node=3 target=4 pid=5 status=6 script=7 scratch=8 name=9 mask=10 signal=11 PORTCTL_EXEC_FD=12 PORTCTL_EXEC_PID=13"
       ],
       [
         "has every byte",

@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
+import { type AddressInfo, connect, createServer, type Server as NetServer } from "node:net"
 import { join } from "node:path"
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -19,19 +20,39 @@ for (const port of ports) createServer().listen(port, "127.0.0.1", () => --left 
 process.on("SIGUSR2", () => createServer().listen(ports.at(-1) + 1, "127.0.0.1"))
 `
 
-/** What is there of a watcher is found by the process that it watches. */
-const watcherOf = (pid: number): number | undefined =>
+/** The watcher that has this word among its arguments. */
+const watcherWith = (word: string): number | undefined =>
   readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .find((other) => {
       try {
-        const [, program = "", watched] = readFileSync(`/proc/${other}/cmdline`, "utf8").split("\0")
-        return program.endsWith("portctl-watch.cjs") && watched === String(pid)
+        const [, program = "", ...words] = readFileSync(`/proc/${other}/cmdline`, "utf8").split("\0")
+        return program.endsWith("portctl-watch.cjs") && words.includes(word)
       } catch {
         return false
       }
     })
+
+/** What is there of a watcher is found by the process that it watches. */
+const watcherOf = (pid: number): number | undefined => watcherWith(String(pid))
+
+/** A relay to a server whose first connection waits until `onFirst` has run. */
+const gate = (server: { readonly port: number }, onFirst: () => void) => {
+  let isOpen = false
+  return Effect.acquireRelease(
+    Effect.async<NetServer>((resume) => {
+      const gate = createServer((from) => {
+        if (!isOpen) onFirst()
+        isOpen = true
+        const to = connect({ port: server.port, host: "127.0.0.1" })
+        for (const each of [from, to]) each.on("error", () => each.destroy())
+        from.pipe(to).pipe(from)
+      }).listen(0, "127.0.0.1", () => resume(Effect.succeed(gate)))
+    }),
+    (gate) => Effect.sync(() => gate.close())
+  )
+}
 
 const eventually = <A>(look: () => A | undefined): Effect.Effect<A> =>
   Effect.suspend(() => {
@@ -106,6 +127,25 @@ sharedServer({ probe: false })("portctl run: the watcher", (it) => {
       process.kill(Number(parent))
       process.kill(Number(child), "SIGUSR2")
       expect(yield* notes(running, 2)).toEqual([note(first + 2), note(first + 3)])
+    })
+  )
+
+  linuxOnly("is not there where portctl was killed before it became the command", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project("killed-early")
+      let pid = 0
+      const { address } = yield* Effect.map(
+        gate(server, () => process.kill(pid, "SIGKILL")),
+        (opened) => ({ address: `127.0.0.1:${(opened.address() as AddressInfo).port}` })
+      )
+      const running = yield* start(bin.portctl, ["run", "--", "sleep", "60"], {
+        cwd: top,
+        env: { PORT_SERVER_ADDR: address }
+      })
+      pid = running.pid
+      // What works out the variables has the outputs as long as it runs.
+      expect((yield* running.ended).signal).toBe("SIGKILL")
+      expect(watcherWith("killed-early/main")).toBeUndefined()
     })
   )
 

@@ -13,6 +13,15 @@ export const toText = (bytes: string): string => Buffer.from(bytes, "latin1").to
 /** The descriptor that the stub reads its commands from; the stub sets it for this program alone. */
 export const descriptorVariable = "PORTCTL_EXEC_FD"
 
+/** The process that becomes the command; the stub sets it, too. Its child has another parent once it has been killed. */
+const processVariable = "PORTCTL_EXEC_PID"
+
+/** The process that becomes the command, or that would have if it had not been killed; none without the stub. */
+export const commandPid = (): number | undefined => {
+  const pid = process.env[processVariable]
+  return pid === undefined ? undefined : Number(pid)
+}
+
 // Shells set these for themselves, or anew for each program that they start.
 const shellsOwn = ["_", "OLDPWD", "PWD", "SHLVL"]
 
@@ -29,16 +38,13 @@ const read = (pid: number): Bytes => {
     }
   } catch {
     for (const [name, value = ""] of Object.entries(process.env)) add(toBytes(name), toBytes(value))
-    variables.delete(descriptorVariable)
+    for (const name of [descriptorVariable, processVariable]) variables.delete(name)
   }
   return variables
 }
 
-/**
- * What this program was started with. Where the stub is this process's parent, that is what the stub was: a shell drops
- * names that it cannot hold.
- */
-export const inherited = (): Bytes => read(process.env[descriptorVariable] === undefined ? process.pid : process.ppid)
+/** What this program was started with. Under the stub, that is what the stub was: a shell drops names that it cannot hold. */
+export const inherited = (): Bytes => read(commandPid() ?? process.pid)
 
 /** Variables as text. */
 export const textOf = (variables: Bytes): Readonly<Record<string, string>> =>

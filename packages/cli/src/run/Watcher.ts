@@ -13,6 +13,7 @@ import {
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import { attempt, startOf } from "../platform/Process.ts"
+import { commandPid } from "./CommandEnvironment.ts"
 
 /** What is watched. */
 export interface Watched {
@@ -45,7 +46,8 @@ const isNull = ({ rdev }: Stats): boolean => rdev !== 0 && rdev === statSync("/d
 export const watch = ({ given, label, marker }: Watched): Effect.Effect<void> =>
   Effect.sync(() => {
     const program = join(dirname(realpathSync(process.argv[1] ?? "")), "portctl-watch.cjs")
-    const start = startOf(process.ppid)
+    const pid = commandPid() ?? 0
+    const start = startOf(pid)
     const stderr = fstatSync(2)
     if (start === undefined || !existsSync(program) || isNull(stderr)) return
     // Who reads a pipe to its end would wait for all that have it open.
@@ -53,7 +55,7 @@ export const watch = ({ given, label, marker }: Watched): Effect.Effect<void> =>
     const nothing = openSync("/dev/null", "r+")
     const passed = passedOn()
     const pairs = [...given].map(([port, variable]) => `${port}=${variable}`)
-    const child = spawn(process.execPath, [program, String(process.ppid), start, pipe, label, ...marker, ...pairs], {
+    const child = spawn(process.execPath, [program, String(pid), start, pipe, label, ...marker, ...pairs], {
       cwd: "/",
       detached: true,
       env: {},
