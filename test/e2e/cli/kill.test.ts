@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { symlinkSync } from "node:fs"
+import { symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -69,6 +69,50 @@ describe("portctl kill", { concurrent: true }, () => {
       )
       expect(yield* program.ended).toMatchObject({ signal: "SIGTERM" })
       expectAnswer(yield* kill(server, project, "--service", "web"), `nothing is listening on port ${port}\n`)
+    })
+  )
+
+  it.scopedLive("ends the processes on all ports of a block", () =>
+    Effect.gen(function* () {
+      const { project, server } = yield* shop
+      const first = yield* freePorts(3)
+      const [second, third] = [first + 1, first + 2]
+      writeFileSync(join(project, "portctl.json"), '{"services":{"jobs":{"size":3}}}')
+      yield* portctl(["ensure", "--service", `jobs=${first}`], { server, cwd: project })
+      expectAnswer(
+        yield* kill(server, project, "--service", "jobs"),
+        `nothing is listening on port ${first}, ${second}, ${third}\n`
+      )
+      const one = yield* listeningProgram({ cwd: project, port: second })
+      const other = yield* listeningProgram({ cwd: project, port: third })
+      expectAnswer(
+        yield* kill(server, project, "--service", "jobs"),
+        `ended node (pid ${one.pid}) on port ${second}\nended node (pid ${other.pid}) on port ${third}\n`
+      )
+      const again = yield* listeningProgram({ cwd: project, port: third })
+      const { stdout: json } = yield* kill(server, project, "--service", "jobs", "--json")
+      expect(JSON.parse(json)).toEqual({
+        port: first,
+        ports: [first, second, third],
+        ended: [{ pid: again.pid, command: "node", signal: "SIGTERM" }],
+        kept: []
+      })
+    })
+  )
+
+  it.scopedLive("sends no SIGKILL to a process that has gone to another folder meanwhile", () =>
+    Effect.gen(function* () {
+      const { linked, port, project, server } = yield* shop
+      const file = join(project, "leaves.cjs")
+      writeFileSync(
+        file,
+        `process.on("SIGTERM", () => process.chdir(${JSON.stringify(linked)}))
+        require("node:net").createServer().listen(${port}, "127.0.0.1", () => console.log("listens"))`
+      )
+      const program = yield* start(process.execPath, [file], { cwd: project })
+      yield* program.printed(/listens/)
+      expectKept(yield* kill(server, project, "--service", "web"), program.pid, port, `runs in ${linked}`)
+      expect(isAlive(program.pid)).toBe(true)
     })
   )
 

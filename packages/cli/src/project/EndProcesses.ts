@@ -68,7 +68,7 @@ const holders = Effect.fnUntraced(function* (folder: string, port: number) {
 })
 
 /** Which of the processes on a port may be ended by the working copy in a folder. */
-export const plan = Effect.fnUntraced(function* (folder: string, port: number) {
+const plan = Effect.fnUntraced(function* (folder: string, port: number) {
   const client = yield* PortServerClient
   const { pid: server } = yield* client.server()
   const before = yield* holders(folder, port)
@@ -106,17 +106,50 @@ const gone = (found: Process.Process) =>
     Effect.map(Option.isSome)
   )
 
-/** End a process: with SIGTERM, and where it is still there after 5 s, with SIGKILL. */
-export const end = Effect.fnUntraced(function* ({ process, socket }: Plan["toEnd"][number]) {
+/** End a process: with SIGTERM, and where it is still there after 5 s and nothing speaks against it then, with SIGKILL. */
+const end = Effect.fnUntraced(function* (
+  { process, socket }: Plan["toEnd"][number],
+  objectionNow: Effect.Effect<Kept | undefined, Effect.Effect.Error<ReturnType<typeof plan>>, PortServerClient>
+) {
   const ended = (signal: (typeof Ended.Type)["signal"]): typeof Ended.Type => {
     const { pid } = process
     return socket.command === undefined ? { pid, signal } : { pid, command: socket.command, signal }
   }
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    const kept = signal === "SIGKILL" ? yield* objectionNow : undefined
+    if (kept !== undefined) return kept
     yield* Effect.mapError(send(process, signal), (code) =>
       CliError.make(`${listenerName(socket)} cannot be ended: ${code}`)
     )
     if (yield* gone(process)) return ended(signal)
   }
   return yield* CliError.make(`${listenerName(socket)} was sent SIGKILL and still runs`)
+})
+
+/** What was done about the processes on a port. */
+export interface Outcome {
+  readonly port: number
+  readonly ended: ReadonlyArray<typeof Ended.Type>
+  readonly kept: ReadonlyArray<Kept>
+}
+
+/** End the processes on a port that the working copy in a folder may end. */
+export const endOn = Effect.fnUntraced(function* (folder: string, port: number) {
+  const { kept, toEnd } = yield* plan(folder, port)
+  const results = yield* Effect.forEach(
+    toEnd,
+    (each) =>
+      end(
+        each,
+        // It may have gone to another folder, or to another user, since.
+        Effect.map(plan(folder, port), (now) => now.kept.find(({ socket }) => socket.pid === each.process.pid))
+      ),
+    { concurrency: "unbounded" }
+  )
+  const outcome: Outcome = {
+    port,
+    ended: results.flatMap((each) => ("signal" in each ? [each] : [])),
+    kept: [...kept, ...results.flatMap((each) => ("signal" in each ? [] : [each]))]
+  }
+  return outcome
 })

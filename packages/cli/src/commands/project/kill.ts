@@ -17,30 +17,35 @@ import * as SchemaOptions from "../SchemaOptions.ts"
 
 const foreign = 3
 
-/** What was ended on a port, and what was left alone. */
+/** What was ended on a port, or on those of a block, and what was left alone. */
 const Result = Schema.Struct({
   port: Schema.Int,
+  ports: Schema.optionalWith(Schema.Array(Schema.Int), { exact: true }),
   ended: Schema.Array(EndProcesses.Ended),
   kept: Schema.Array(PortSocket)
 })
 
-const portOf = Effect.fnUntraced(function* (place: Here, service: string) {
-  const [state] = yield* serviceStates(place, [service])
-  return state?.port ?? (yield* CliError.make(`${service} has no port yet; portctl ensure gives it one`))
+/** The port of a service, and the others of its block. */
+const portsOf = Effect.fnUntraced(function* (place: Here, service: string) {
+  const [first, ...others] = (yield* serviceStates(place, [service])).flatMap(({ port }) => port ?? [])
+  if (first === undefined) return yield* CliError.make(`${service} has no port yet; portctl ensure gives it one`)
+  return [first, ...others] as const
 })
 
-const lines = ({ ended, port }: typeof Result.Type): string =>
-  ended
-    .map((each) => {
+const lines = (outcomes: ReadonlyArray<EndProcesses.Outcome>): ReadonlyArray<string> =>
+  outcomes.flatMap(({ ended, port }) =>
+    ended.map((each) => {
       const how = each.signal === "SIGKILL" ? " with SIGKILL, for it did not end on SIGTERM" : ""
       return `ended ${listenerName(each)} on port ${port}${how}`
     })
-    .join("\n")
+  )
 
 /** The error on the processes that are left alone. */
-const refusal = (result: typeof Result.Type, kept: ReadonlyArray<EndProcesses.Kept>) => {
-  const each = kept.map(({ reason, socket }) => `${holds({ first: socket }, `port ${result.port}`)} and ${reason}`)
-  const message = `${each.join(", ")}; ${kept.length === 1 ? "it is" : "they are"} not ended`
+const refusal = (result: typeof Result.Type, outcomes: ReadonlyArray<EndProcesses.Outcome>) => {
+  const each = outcomes.flatMap(({ kept, port }) =>
+    kept.map(({ reason, socket }) => `${holds({ first: socket }, `port ${port}`)} and ${reason}`)
+  )
+  const message = `${each.join(", ")}; ${each.length === 1 ? "it is" : "they are"} not ended`
   return new CliError({ message, body: { error: message, ...result }, exitCode: foreign })
 }
 
@@ -65,9 +70,9 @@ export const kill = Command.make(
     }
     const ending = Effect.gen(function* () {
       const place = yield* here({ app: Option.none(), instance: Option.none() })
-      const port = Option.isSome(given)
-        ? given.value
-        : yield* portOf(
+      const [port, ...others] = Option.isSome(given)
+        ? ([given.value] as const)
+        : yield* portsOf(
             place,
             Option.getOrElse(service, () => "")
           )
@@ -76,15 +81,23 @@ export const kill = Command.make(
           `port-server runs in another network and does not see what is on port ${port} in here; portctl kill works where port-server runs`
         )
       }
-      const { kept, toEnd } = yield* EndProcesses.plan(place.folder, port)
-      const ended = yield* Effect.forEach(toEnd, EndProcesses.end, { concurrency: "unbounded" })
-      const result: typeof Result.Type = { port, ended, kept: kept.map(({ socket }) => socket) }
-      if (kept.length === 0) return result
-      if (ended.length > 0 && !json) yield* Console.log(lines(result))
-      return yield* refusal(result, kept)
+      const ports = [port, ...others]
+      // One after the other: a process may be on several of them.
+      const outcomes = yield* Effect.forEach(ports, (each) => EndProcesses.endOn(place.folder, each))
+      const kept = outcomes.flatMap((each) => each.kept.map(({ socket }) => socket))
+      const result: typeof Result.Type = {
+        port,
+        ...(others.length === 0 ? {} : { ports }),
+        ended: outcomes.flatMap((each) => each.ended),
+        kept
+      }
+      const text = lines(outcomes).join("\n")
+      if (kept.length === 0) return { ...result, text }
+      if (text !== "" && !json) yield* Console.log(text)
+      return yield* refusal(result, outcomes)
     })
-    yield* Output.print(Result, { json })(ending, (result) =>
-      result.ended.length === 0 ? `nothing is listening on port ${result.port}` : lines(result)
+    yield* Output.print(Result, { json })(ending, ({ port, ports = [port], text }) =>
+      text === "" ? `nothing is listening on port ${ports.join(", ")}` : text
     )
   })
 )
