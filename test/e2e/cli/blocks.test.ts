@@ -70,6 +70,27 @@ describe.concurrent("a block in portctl.json", () => {
     })
   )
 
+  it.scopedLive("of which some were released: the note names those that are left", () =>
+    Effect.gen(function* () {
+      const { run } = yield* project({ services: { workers: { size: 4 } } })
+      yield* run("ensure")
+      yield* run("release", "--port", "3001")
+      expect((yield* run("ensure", "--service", "workers=4000")).stderr).toBe(
+        "note: shop/main/workers has ports 3000, 3002, 3003 too; portctl release --service workers --port 3000 gives them back\n"
+      )
+    })
+  )
+
+  it.scopedLive("that cannot begin at the port that it prefers: the note names the one that is in its way", () =>
+    Effect.gen(function* () {
+      const { run } = yield* project({ services: { workers: { size: 3, prefer: 4000 } } })
+      yield* run("allocate", "--app", "other", "--instance", "dev", "--service", "web", "--port", "4002")
+      expect((yield* run("ensure")).stderr).toBe(
+        "note: workers prefers port 4000 and has 3000: 4002 belongs to other/dev/web (id=1)\n"
+      )
+    })
+  )
+
   it.scopedLive("is released as a whole by its first name", () =>
     Effect.gen(function* () {
       const { run, top } = yield* project({ services })

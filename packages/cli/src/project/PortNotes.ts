@@ -1,6 +1,7 @@
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import type { PortStatus } from "@port-server/domain/api/Results"
+import { portsFrom } from "@port-server/domain/Block"
 import type { EnsureResult, ServiceRequest } from "@port-server/domain/Ensure"
 import type { PortSocket } from "@port-server/domain/Listener"
 import { socketsOf } from "@port-server/domain/ListenerSockets"
@@ -19,20 +20,24 @@ import { socketsOn } from "./PortSockets.ts"
 
 /** Note the other ports of services that were given a new one now because exactly that one was asked for. */
 export const noteOtherPorts = ({ also_held = [] }: EnsureResult) => {
-  const blocks: Array<{ readonly first: Allocation; size: number }> = []
+  const blocks: Array<{ readonly first: Allocation; readonly ports: Array<number> }> = []
   for (const each of also_held) {
     const block = blocks.find(({ first }) => each.service === `${first.service}+${each.port - first.port}`)
-    if (block === undefined) blocks.push({ first: each, size: 1 })
-    else block.size++
+    if (block === undefined) blocks.push({ first: each, ports: [each.port] })
+    else block.ports.push(each.port)
   }
   return Effect.forEach(
     blocks,
-    ({ first: { id, owner, port, service }, size }) =>
-      Console.error(
-        size === 1
+    ({ first: { id, owner, port, service }, ports }) => {
+      const last = Math.max(...ports)
+      // Some of a block may have been released.
+      const shown = last - port === ports.length - 1 ? `${port}-${last}` : ports.join(", ")
+      return Console.error(
+        ports.length === 1
           ? `note: ${owner} has port ${port} (id=${id}) too; portctl release --id ${id} gives it back`
-          : `note: ${owner} has ports ${port}-${port + size - 1} too; portctl release --service ${escapeControls(service)} --port ${port} gives them back`
-      ),
+          : `note: ${owner} has ports ${shown} too; portctl release --service ${escapeControls(service)} --port ${port} gives them back`
+      )
+    },
     { discard: true }
   )
 }
@@ -49,24 +54,36 @@ export const notePrivileged = (asked: ReadonlyArray<ServiceRequest>, allocations
     { discard: true }
   )
 
-/** Why a port was not given: the rest of a sentence about it. */
-const occupation = (status: PortStatus): string => {
+/** Why a port was not given, if anything speaks against it: the rest of a sentence about it. */
+const occupation = (status: PortStatus): string | undefined => {
   const { holder, port, reserved } = status
   if (holder !== undefined) return `${port} belongs to ${ownerAndId(holder)}`
   const groups = byProcess(socketsOf(status))
   if (groups.length > 0) return groups.map((group) => holds(group, String(port))).join(", ")
-  return reserved === undefined ? `${port} cannot be had` : reserves(reserved, String(port))
+  return reserved === undefined ? undefined : reserves(reserved, String(port))
 }
+
+/** The same of the first of the ports that was not to be had. */
+const occupationOf = Effect.fnUntraced(function* (ports: ReadonlyArray<number>) {
+  const client = yield* PortServerClient
+  for (const port of ports) {
+    const status = yield* Effect.option(Effect.flatMap(Schema.decodeUnknown(Port)(port), client.check))
+    const reason = Option.getOrUndefined(Option.map(status, occupation))
+    if (reason !== undefined) return reason
+  }
+  return `${ports[0]} cannot be had`
+})
 
 /** Note why services were given other ports now than those that they prefer. */
 export const noteNotPreferred = ({ allocations, not_preferred = [] }: EnsureResult) =>
   Effect.forEach(
     not_preferred,
     Effect.fnUntraced(function* ({ prefer, service }) {
-      const client = yield* PortServerClient
-      const status = yield* Effect.option(Effect.flatMap(Schema.decodeUnknown(Port)(prefer), client.check))
-      const reason = Option.match(status, { onNone: () => `${prefer} cannot be had`, onSome: occupation })
-      const port = allocations.find((each) => each.service === service)?.port
+      const port = allocations.find((each) => each.service === service)?.port ?? 0
+      const size = allocations.filter((each) =>
+        [service, `${service}+${each.port - port}`].includes(each.service)
+      ).length
+      const reason = yield* occupationOf(portsFrom(prefer, { size }))
       yield* Console.error(`note: ${escapeControls(service)} prefers port ${prefer} and has ${port}: ${reason}`)
     }),
     { discard: true }
