@@ -3,11 +3,27 @@ import * as Schema from "effect/Schema"
 
 // A project file comes with a cloned repository: it must not change which programs run, how they load code, or which
 // server portctl asks.
-const shells = ["PATH", "HOME", "SHELL", "ENV", "BASH_ENV", "PROMPT_COMMAND", "IFS", "CDPATH", "FPATH", "ZDOTDIR"]
-const shellOptions = ["SHELLOPTS", "BASHOPTS", "PS0", "PS1", "PS2", "PS3", "PS4"]
-const runtimes = ["NODE_OPTIONS", "NODE_PATH", "RUBYOPT", "RUBYLIB", "CLASSPATH", "DOTNET_STARTUP_HOOKS", "PHPRC"]
+const shells = ["PATH", "HOME", "SHELL", "ENV", "IFS", "CDPATH", "FPATH", "ZDOTDIR", "SHELLOPTS", "INPUTRC", "TERMINFO"]
+// The names of zsh in lower case are those in upper case; what prompts and mail paths contain is expanded.
+const zsh = ["path", "fpath", "cdpath", "mailpath", "module_path", "MODULE_PATH", "prompt", "NULLCMD", "READNULLCMD"]
+const prompts = ["PS0", "PS1", "PS2", "PS3", "PS4", "RPS1", "RPS2", "MAIL", "MAILPATH", "MAILCHECK"]
+// bash writes to the first one when it ends, and cannot set the last ones.
+const states = ["HISTFILE", "TMOUT", "UID", "EUID", "PPID"]
+const runtimes = ["NODE_OPTIONS", "NODE_PATH", "CLASSPATH", "PHPRC", "PHP_INI_SCAN_DIR", "DOTNET_STARTUP_HOOKS"]
+const dotnet = ["DOTNET_ADDITIONAL_DEPS", "DOTNET_SHARED_STORE", "DOTNET_ROOT"]
 const java = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"]
-const started = ["PAGER", "MANPAGER", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL", "BROWSER", "VIMINIT", "EXINIT"]
+const started = [
+  "PAGER",
+  "MANPAGER",
+  "LESSOPEN",
+  "LESSCLOSE",
+  "EDITOR",
+  "VISUAL",
+  "FCEDIT",
+  "BROWSER",
+  "VIMINIT",
+  "EXINIT"
+]
 const javaBuilds = ["JAVA_HOME", "JAVA_OPTS", "MAVEN_OPTS", "MAVEN_ARGS", "GRADLE_OPTS", "SBT_OPTS", "ANT_OPTS"]
 const nodes = ["NODE_EXTRA_CA_CERTS", "NODE_REPL_EXTERNAL_MODULE", "NODE_TLS_REJECT_UNAUTHORIZED", "BUN_OPTIONS"]
 const go = ["GOENV", "GOFLAGS", "GOPROXY", "GOROOT", "GOTOOLCHAIN"]
@@ -16,26 +32,37 @@ const erlang = ["ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS"]
 // Docker's configuration has plugins, and others name programs that give credentials.
 const docker = ["DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST", "CONTAINERS_CONF", "CONTAINER_HOST"]
 const clouds = ["KUBECONFIG", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "GNUPGHOME"]
-const others = ["MAKEFLAGS", "MAKEFILES", "SSH_ASKPASS", "SUDO_ASKPASS", "GCONV_PATH", "OPENSSL_CONF"]
-const programs = [...shells, ...shellOptions, ...runtimes, ...java, ...started, ...others]
-const reserved = [...programs, ...javaBuilds, ...nodes, ...go, ...compilers, ...erlang, ...docker, ...clouds]
-const libraries = ["LD_", "DYLD_", "PYTHON", "PERL5", "LUA_", "R_PROFILE", "R_ENVIRON"]
-const settings = [
-  "GIT_",
-  "PORTCTL_",
-  "PORT_SERVER_",
-  "NPM_CONFIG_",
-  "npm_config_",
-  "CARGO_",
-  "RUSTC_",
-  "RUSTUP_",
-  "PIP_",
-  "XDG_"
+const tools = [
+  "TAR_OPTIONS",
+  "RSYNC_RSH",
+  "CVS_RSH",
+  "SVN_SSH",
+  "HGRCPATH",
+  "PSQLRC",
+  "MYSQL_HOME",
+  "WGETRC",
+  "CURL_HOME"
 ]
-const reservedPrefixes = [...libraries, ...settings]
+const networks = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
+const certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE"]
+const others = ["MAKEFLAGS", "MAKEFILES", "SSH_ASKPASS", "SUDO_ASKPASS", "GCONV_PATH", "LOCPATH", "GLIBC_TUNABLES"]
+const reserved = [
+  ...[...shells, ...zsh, ...prompts, ...states, ...runtimes, ...dotnet, ...java, ...started, ...javaBuilds, ...nodes],
+  ...[...go, ...compilers, ...erlang, ...docker, ...clouds, ...tools, ...networks, ...certificates, ...others]
+]
+const libraries = ["LD_", "DYLD_", "PYTHON", "PERL", "RUBY", "LUA_", "R_PROFILE", "R_ENVIRON", "OPENSSL_"]
+const shellPrefixes = ["BASH", "PROMPT", "RPROMPT", "SPROMPT"]
+const settings = [
+  ...["GIT_", "PORTCTL_", "PORT_SERVER_", "COMPOSE_", "NPM_CONFIG_", "npm_config_", "YARN_", "COREPACK_"],
+  ...["CARGO_", "RUSTC_", "RUSTUP_", "PIP_", "UV_", "BUNDLE_", "GEM_", "COMPOSER_", "XDG_"]
+]
+const reservedPrefixes = [...libraries, ...shellPrefixes, ...settings]
 
-const refused = `(?:${reserved.join("|")})$|${reservedPrefixes.join("|")}`
-const refusedName = new RegExp(`^(?:${refused})`)
+// What a service called ruby or git gets.
+const ofService = "(?!PORTCTL_)[A-Z0-9]+_PORT$"
+
+const refused = `(?!${ofService})(?:(?:${reserved.join("|")})$|${reservedPrefixes.join("|")})`
+const refusedName = new RegExp(`^${refused}`)
 
 /** What is wrong with the name of a variable that a project file sets, if anything. */
 export const nameProblem = (name: string): string | undefined => {

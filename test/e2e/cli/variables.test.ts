@@ -25,6 +25,13 @@ const project = Effect.fnUntraced(function* (name: string, contents: object) {
 const services = { web: { env: ["PORT", "VITE_API_PORT"] }, db: {} }
 
 sharedServer()("portctl.json: variables", (it) => {
+  it.scoped("of services that have the name of a program", () =>
+    Effect.gen(function* () {
+      const { call } = yield* project("named", { services: { ruby: {}, git: { env: "GIT_PORT" } } })
+      expect((yield* call("env")).stdout).toMatch(/^# named\/main\nRUBY_PORT=\d+\nGIT_PORT=\d+\n$/)
+    })
+  )
+
   it.scoped("one port is in each variable of a list", () =>
     Effect.gen(function* () {
       const { call, db, web } = yield* project("lists", { services })
@@ -126,6 +133,9 @@ const refused = [
   ..."LUA_INIT npm_config_script_shell NPM_CONFIG_USERCONFIG RUSTC_WRAPPER XDG_CONFIG_HOME".split(" "),
   ..."DOCKER_CONFIG DOCKER_HOST CONTAINERS_CONF KUBECONFIG AWS_CONFIG_FILE".split(" "),
   ..."CC GOFLAGS RUSTFLAGS GRADLE_OPTS NODE_REPL_EXTERNAL_MODULE R_PROFILE_USER PIP_INDEX_URL".split(" "),
+  ..."MAILPATH PROMPT RPS1 path HISTFILE UID PERLLIB TAR_OPTIONS PSQLRC RSYNC_RSH https_proxy BUNDLE_GEMFILE".split(
+    " "
+  ),
   ..."PORTCTL_RUN PORT_SERVER_ADDR".split(" ")
 ]
 
