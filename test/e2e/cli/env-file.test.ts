@@ -1,10 +1,20 @@
 import { spawnSync } from "node:child_process"
-import { chmodSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
+import { dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { listed } from "../../support/Api.ts"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
+import { git, realFolder, temporaryRepository } from "../../support/Git.ts"
 import { bin, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 
 const here = ["env", "--app", "proj", "--instance", "main"]
@@ -53,6 +63,41 @@ describe.concurrent("the file of portctl env --write", () => {
         ])
       }),
     120_000
+  )
+
+  it.scopedLive("is not where a link leads that came with a working copy, out of it or into .git", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const cwd = yield* temporaryRepository("cloned")
+      const outside = join(yield* realFolder, "bashrc")
+      writeFileSync(outside, "")
+      const config = readFileSync(join(cwd, ".git", "config"), "utf8")
+      mkdirSync(join(cwd, "packages"))
+      for (const [name, to] of [
+        ["out", outside],
+        ["new", join(cwd, "..", "none")],
+        ["git", ".git/config"],
+        ["folder", dirname(outside)],
+        ["packages/.env", "../.env"]
+      ] as const) {
+        symlinkSync(to, join(cwd, name))
+      }
+      git(cwd, "add", ".")
+      // Not the repository's, but somebody's own.
+      symlinkSync(join(dirname(outside), "own"), join(cwd, "own"))
+      const write = (file: string) => portctl(["env", "--write", file], { server, cwd })
+      const refused = (file: string, path: string) =>
+        `${file} is a link that leads to ${path}; nothing was written: --write ${path} writes there on purpose`
+      expectError(yield* write("out"), refused("out", outside))
+      expectError(yield* write("new"), refused("new", join(cwd, "..", "none")))
+      expectError(yield* write("git"), refused("git", join(cwd, ".git", "config")))
+      expectError(yield* write("folder/bashrc"), refused("folder/bashrc", outside))
+      expect(readFileSync(outside, "utf8")).toBe("")
+      expect(readFileSync(join(cwd, ".git", "config"), "utf8")).toBe(config)
+      expect((yield* write("packages/.env")).code).toBe(0)
+      expect(readFileSync(join(cwd, ".env"), "utf8")).toContain("WEB_PORT=3000")
+      for (const file of [outside, "own"]) expect((yield* write(file)).code).toBe(0)
+    })
   )
 
   it.scopedLive("keeps its hard links, mode and extended attributes", () =>

@@ -1,10 +1,11 @@
-import { accessSync, constants, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs"
+import { accessSync, constants, lstatSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { codedError } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { CliError } from "../errors/CliError.ts"
 import { cannotRead, cannotWrite, codeOf } from "../errors/FileError.ts"
+import * as BoundedFile from "../platform/BoundedFile.ts"
 import * as SharedFile from "../platform/SharedFile.ts"
 import * as ManagedBlock from "./ManagedBlock.ts"
 
@@ -25,17 +26,28 @@ const read = (file: string): Uint8Array | undefined => {
   const status = statSync(file, { throwIfNoEntry: false })
   if (status === undefined) return undefined
   if (!status.isFile()) throw codedError(status.isDirectory() ? "EISDIR" : "ENOTFILE", file)
-  return readFileSync(file)
+  return BoundedFile.read(file)
 }
 
-const target = (file: string) =>
-  Effect.try({ try: () => targetOf(resolve(file)), catch: (error) => CliError.make(cannotWrite(file, error)) })
+/** The file that is written: the one that the path leads to, which may have another name for people. */
+export interface Target {
+  /** As it was asked for. */
+  readonly file: string
+  /** Without symbolic links. */
+  readonly path: string
+}
+
+/** The file that is written. */
+export const target = (file: string): Effect.Effect<Target, CliError> =>
+  Effect.try({
+    try: () => ({ file, path: targetOf(resolve(file)) }),
+    catch: (error) => CliError.make(cannotWrite(file, error))
+  })
 
 const unfit = (file: string) => (wrong: string) => CliError.make(`${file} ${wrong}; it was left as it is`)
 
 /** Whether a file can carry a block of variables: fails with what is wrong with it, and changes nothing. */
-export const check = Effect.fnUntraced(function* (file: string) {
-  const path = yield* target(file)
+export const check = Effect.fnUntraced(function* ({ file, path }: Target) {
   const bytes = yield* Effect.try({
     try: () => read(path),
     catch: (error) => CliError.make(cannotRead(file, error))
@@ -55,8 +67,11 @@ export interface Written {
 }
 
 /** Give the block of a file a title, and the lines that set the variables. */
-export const write = Effect.fnUntraced(function* (file: string, title: string, variables: ReadonlyMap<string, string>) {
-  const path = yield* target(file)
+export const write = Effect.fnUntraced(function* (
+  { file, path }: Target,
+  title: string,
+  variables: ReadonlyMap<string, string>
+) {
   let setters: Written["setters"] = []
   const changed = yield* SharedFile.edit(path, (text) =>
     Either.map(ManagedBlock.find(text), (found) => {

@@ -65,6 +65,12 @@ const git = (cwd: string, args: ReadonlyArray<string>): Effect.Effect<Ended> =>
     })
   })
 
+/** Whether any of the paths in a worktree is a file of the repository, and not only of this folder. */
+export const tracksAny = (cwd: string, paths: ReadonlyArray<string>): Effect.Effect<boolean> =>
+  paths.length === 0
+    ? Effect.succeed(false)
+    : Effect.map(git(cwd, ["--literal-pathspecs", "ls-files", "--", ...paths]), ({ stdout }) => stdout !== "")
+
 // git repeats options that it does not know, which tells its answers apart, whatever is in a folder's name.
 const mark = "--portctl"
 

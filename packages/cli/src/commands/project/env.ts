@@ -10,8 +10,9 @@ import { projectEnvironment } from "../../compose/ProjectEnvironment.ts"
 import * as EnvFile from "../../dotenv/EnvFile.ts"
 import { assignment } from "../../dotenv/Quoting.ts"
 import * as Output from "../../output/Output.ts"
-import { currentFolder, here } from "../../project/ProjectContext.ts"
+import { here, located } from "../../project/ProjectContext.ts"
 import { instanceLabel } from "../../project/ProjectPorts.ts"
+import { refuseLedAway } from "../../project/RepositoryLinks.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
 const formats = ["dotenv", "export", "json"] as const
@@ -67,10 +68,12 @@ export const env = Command.make(
       return yield* new UsageError({ message: "--write needs the name of a file; without it they are printed" })
     }
     const writing = Effect.gen(function* () {
-      yield* currentFolder
-      yield* EnvFile.check(write.value)
+      const { top } = yield* located
+      const target = yield* EnvFile.target(write.value)
+      yield* refuseLedAway(target.file, target.path, top)
+      yield* EnvFile.check(target)
       const found = yield* answer
-      const { changed, setters } = yield* EnvFile.write(write.value, instanceLabel(found), lines(found))
+      const { changed, setters } = yield* EnvFile.write(target, instanceLabel(found), lines(found))
       const name = escapeControls(write.value)
       yield* Console.log(
         changed
