@@ -22,6 +22,7 @@ import { Events } from "./registry/Events.ts"
 import { Imports } from "./registry/Imports.ts"
 import { ListenerChanges } from "./registry/ListenerChanges.ts"
 import { MovedFolders } from "./registry/MovedFolders.ts"
+import { MovedWorktrees } from "./registry/MovedWorktrees.ts"
 import { OwnPorts } from "./registry/OwnPorts.ts"
 import { PortAllocator } from "./registry/PortAllocator.ts"
 import { Projects } from "./registry/Projects.ts"
@@ -92,6 +93,7 @@ const registry = http.pipe(
   Effect.provide(WorkingCopies.Default),
   Effect.provide(EnsuredFolders.Default),
   Effect.provide(MovedFolders.Default),
+  Effect.provide(MovedWorktrees.Default),
   Effect.provide(FolderProbe.Default),
   Effect.provide(EventRepository.Default),
   Effect.provide(AllocationRepository.Default),

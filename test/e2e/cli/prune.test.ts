@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -143,6 +143,40 @@ describe.concurrent("portctl prune", () => {
       expect(ensured.stderr).toBe(
         `warning: node (pid ${web.pid}) is listening on port ${server.first} (web) and runs in ${linked} (deleted)\n`
       )
+    })
+  )
+
+  it.scopedLive("keeps the ports of a worktree that git has moved, whose processes are its own as before", () =>
+    Effect.gen(function* () {
+      const server = yield* startServerOnFreePorts(2)
+      const project = repository(join(yield* realFolder, "shop"))
+      const linked = worktree(project, `${project}-feature`)
+      mkdirSync(join(linked, "packages"))
+      writeFileSync(join(linked, "packages", "portctl.json"), '{"services":{"api":{}}}')
+      yield* portctl(["ensure", "--service", "web"], { server, cwd: linked })
+      yield* portctl(["ensure"], { server, cwd: join(linked, "packages") })
+      const { pid } = yield* listeningProgram({ cwd: linked, port: server.first })
+      git(project, "worktree", "move", linked, `${linked}-2`)
+      expectAnswer(yield* portctl(["prune", "--yes"], { server }), "nothing is stale\n")
+      const { stdout } = yield* portctl(["why", "--port", String(server.first)], { server })
+      expect(stdout).toContain(`node (pid ${pid})`)
+      expect(stdout).toContain("belongs to the allocation's project: yes")
+    })
+  )
+
+  it.scopedLive("first tells the server where the current folder is now", () =>
+    Effect.gen(function* () {
+      const server = yield* startServerOnFreePorts(2)
+      const project = repository(join(yield* realFolder, "shop"))
+      yield* portctl(["ensure", "--service", "web"], { server, cwd: project })
+      renameSync(project, `${project}-2`)
+      const pruned = yield* portctl(["prune", "--yes"], { server, cwd: `${project}-2` })
+      expect(pruned).toMatchObject({
+        code: 0,
+        stdout: "nothing is stale\n",
+        stderr: `note: ${project} was moved here; it keeps shop/main and its ports\n`
+      })
+      expect(yield* count(server)).toBe(1)
     })
   )
 

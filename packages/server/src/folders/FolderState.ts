@@ -11,7 +11,9 @@ const Present = Schema.TaggedStruct("Present", {
   /** Of a path to a `.git`: that it is a submodule's. */
   isSubmodule: Schema.optionalWith(Schema.Boolean, { exact: true }),
   /** Of a path to the `HEAD` of a git directory: its branch. */
-  branch: Schema.optionalWith(Schema.String, { exact: true })
+  branch: Schema.optionalWith(Schema.String, { exact: true }),
+  /** Of a path to the `gitdir` of a linked worktree's git directory: the worktree's folder. */
+  worktree: Schema.optionalWith(Schema.String, { exact: true })
 })
 
 /** The folder is not there. */

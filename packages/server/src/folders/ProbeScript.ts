@@ -71,6 +71,12 @@ const probeFolders = (patience: number): void => {
     return branch === undefined || branch === ".invalid" ? {} : { branch }
   }
 
+  /** The folder of the linked worktree whose git directory has this `gitdir`. */
+  const worktreeOf = async (path: string) => {
+    const [, folder] = /^([^\n]+)\/\.git\n?$/.exec(await textOf(path)) ?? []
+    return folder === undefined ? {} : { worktree: resolve(dirname(path), folder) }
+  }
+
   /** The number of an inode is given again to another folder; together with its time of birth it is not. */
   const identify = async (path: string) => {
     const { birthtimeNs, ino } = await stat(path, { bigint: true })
@@ -86,6 +92,7 @@ const probeFolders = (patience: number): void => {
       if (real === undefined) return { _tag: "Absent", ...parent }
       const found = { _tag: "Present", real, device: parent.device, id: await identify(real) }
       if (basename(path) === "HEAD") return { ...found, ...(await branchOf(path)) }
+      if (basename(path) === "gitdir") return { ...found, ...(await worktreeOf(path)) }
       return basename(path) === ".git" ? { ...found, isSubmodule: await isSubmodule(path) } : found
     } catch (error) {
       return { _tag: "Unknown", reason: codeOf(error) }

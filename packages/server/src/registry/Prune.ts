@@ -8,6 +8,7 @@ import { Listeners } from "../listeners/Listeners.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 import { EnsuredFolders } from "./EnsuredFolders.ts"
 import { statusOf } from "./FolderStatus.ts"
+import { MovedWorktrees } from "./MovedWorktrees.ts"
 
 /** Most allocations that are released in one transaction: other writes get their turn in between. */
 const sliceSize = 250
@@ -28,6 +29,7 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
     const ensured = yield* EnsuredFolders
     const { probe } = yield* FolderProbe
     const listeners = yield* Listeners
+    const worktrees = yield* MovedWorktrees
 
     /** Every allocation whose project folder is not known to be there. */
     const candidates = Effect.fnUntraced(function* (ids: ReadonlySet<number> | undefined) {
@@ -35,6 +37,8 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
         page.filter(({ id, path }) => path !== undefined && (ids === undefined || ids.has(id)))
       )
       const states = yield* probe(pages.flatMap((page) => page.map(({ path = "" }) => path)))
+      const absent = [...states].flatMap(([path, { _tag }]) => (_tag === "Absent" ? [path] : []))
+      const moved = yield* worktrees.among(absent)
       const { listens } = yield* listeners.snapshot
       const found = yield* Effect.forEach(pages, (page) =>
         Effect.flatMap(store.devices(page.map(({ id }) => id)), (devices) =>
@@ -42,7 +46,7 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
             page,
             Effect.fnUntraced(function* (allocation) {
               const status = statusOf(states.get(allocation.path ?? ""), devices.get(allocation.id))
-              if (status === "present") return []
+              if (status === "present" || moved.has(allocation.path ?? "")) return []
               const isBusy = status === "gone" && (yield* listens(allocation.port))
               const candidate: Candidate = {
                 allocation,
@@ -73,8 +77,8 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
 
     return {
       /**
-       * Release the stale allocations, of the ids where some are given: those whose project folder is gone while its parent
-       * is there, on the device on which it was, and whose port nothing listens on. With `dry_run`, only return them.
+       * Release the stale allocations, of the ids where some are given: those whose project folder is gone, and not moved
+       * by git, while its parent is there, on the device on which it was, and whose port nothing listens on. With `dry_run`, only return them.
        */
       prune: ({ dry_run = false, ids }: PruneRequest) =>
         Effect.gen(function* () {

@@ -53,9 +53,14 @@ export const containersOf = (ports: ReadonlyArray<HeldPort>): ReadonlyArray<Cont
   ])
 
 /** The folders of processes and containers, and the projects that they are compared with. */
-export const placesOf = (ports: ReadonlyArray<HeldPort>, path: string | undefined, moved: Moved) =>
-  ports.flatMap(({ holder, listeners = [], reserving = [] }) => {
-    const project = path ?? holder?.path
+export const placesOf = (
+  ports: ReadonlyArray<HeldPort>,
+  projectOf: (port: HeldPort) => string | undefined,
+  moved: Moved
+) =>
+  ports.flatMap((port) => {
+    const { listeners = [], reserving = [] } = port
+    const project = projectOf(port)
     if (project === undefined) return []
     const sockets: ReadonlyArray<Socket> = [...listeners, ...reserving.map((container) => ({ container }))]
     return sockets.flatMap((socket) => {

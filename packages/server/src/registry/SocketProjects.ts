@@ -7,6 +7,7 @@ import { FolderProbe } from "../folders/FolderProbe.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 import { type Belongs, belongs, foldersBelow, foldersUp, markersOf, mayBeDeleted } from "./Belonging.ts"
 import { MovedFolders } from "./MovedFolders.ts"
+import { MovedWorktrees } from "./MovedWorktrees.ts"
 import {
   containersOf,
   folderOf,
@@ -46,9 +47,14 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
     const store = yield* AllocationRepository
     const { probe } = yield* FolderProbe
     const movedFolders = yield* MovedFolders
+    const worktrees = yield* MovedWorktrees
 
-    const judge = Effect.fnUntraced(function* (ports: ReadonlyArray<HeldPort>, path: string | undefined, moved: Moved) {
-      const places = placesOf(ports, path, moved)
+    const judge = Effect.fnUntraced(function* (
+      ports: ReadonlyArray<HeldPort>,
+      projectOf: (port: HeldPort) => string | undefined,
+      moved: Moved
+    ) {
+      const places = placesOf(ports, projectOf, moved)
       const ends: States = yield* probe(
         places.flatMap(({ folder, isContainer, project }) => [
           project,
@@ -61,7 +67,7 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
       const known = between.size === 0 ? noFolders : yield* store.projectFolders([...between])
       const states: States = yield* probe([...between].flatMap(markersOf))
 
-      return (project: string, socket: Socket): Belongs => {
+      const belongsTo = (project: string, socket: Socket): Belongs => {
         const { command, container } = socket
         const folder = folderOf(socket, moved)
         if (folder === undefined || (container === undefined && isEngineProgram(command))) return "unknown"
@@ -76,6 +82,8 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
         const isUnknown = [project, folder].some((each) => ends.get(each)?._tag === "Unknown")
         return verdict === "no" && isUnknown ? "unknown" : verdict
       }
+      const projects = new Set(places.map(({ project }) => project))
+      return { belongsTo, gone: [...projects].filter((project) => ends.get(project)?._tag === "Absent") }
     })
 
     /** The project of each folder that a process runs in, where the registry knows it. */
@@ -126,9 +134,13 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
       ): Effect.Effect<ReadonlyArray<JudgedPort<Port>>, StorageError> =>
         Effect.gen(function* () {
           const moved = yield* movedFolders.among(containersOf(ports).flatMap(({ folder }) => folder ?? []))
-          const belongsTo = yield* judge(ports, path, moved)
+          const before = (port: HeldPort) => path ?? port.holder?.path
+          const first = yield* judge(ports, before, moved)
+          const places = yield* worktrees.among(first.gone)
+          const projectOf = (port: HeldPort) => places.get(before(port) ?? "") ?? before(port)
+          const { belongsTo } = places.size === 0 ? first : yield* judge(ports, projectOf, moved)
           const all = ports.map((port) => {
-            const project = path ?? port.holder?.path
+            const project = projectOf(port)
             const judged = project === undefined ? undefined : (socket: Socket) => belongsTo(project, socket)
             const listeners =
               judged === undefined

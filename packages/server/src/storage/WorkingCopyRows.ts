@@ -52,6 +52,14 @@ export const withPorts = (connection: Connection) =>
       WHERE EXISTS (SELECT 1 FROM allocations WHERE app = copy.app AND instance = copy.instance) ORDER BY id`
   )
 
+/** The rows of the folders. */
+export const withFolders = (connection: Connection, folders: ReadonlyArray<string>) =>
+  rows(
+    connection,
+    `SELECT ${columns} FROM working_copies WHERE folder IN (SELECT value FROM json_each(?)) ORDER BY id`,
+    [JSON.stringify(folders)]
+  )
+
 /** The rows whose git directory, or folder outside git, is this one in the file system. */
 const withFile = (connection: Connection, file: string) =>
   rows(connection, `SELECT ${columns} FROM working_copies WHERE home_file = ? AND home_file <> '' ORDER BY id`, [file])
