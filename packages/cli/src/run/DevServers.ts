@@ -62,8 +62,20 @@ const devServers: ReadonlyArray<DevServer> = [
     variable: "UVICORN_PORT",
     flags: port
   },
-  { names: ["hugo"], commands: ["server", "serve"], own: ["--port", "-p"], flags: port },
-  { names: ["jekyll"], commands: ["serve", "server", "s"], own: ["--port", "-P"], flags: port }
+  {
+    names: ["hugo"],
+    commands: ["server", "serve"],
+    valued: ["--source", "-s", "--config", "--environment", "-e", "--contentDir", "-c", "--destination", "-d"],
+    own: ["--port", "-p"],
+    flags: port
+  },
+  {
+    names: ["jekyll"],
+    commands: ["serve", "server", "s"],
+    valued: ["--source", "-s", "--destination", "-d", "--config"],
+    own: ["--port", "-P"],
+    flags: port
+  }
 ]
 
 /** The flags that take a value, of those servers whose port is an argument. */
@@ -114,15 +126,27 @@ const php = (args: ReadonlyArray<string>, port: string): Splice | undefined => {
   return /:\d+$/.test(address) ? undefined : { at, replaced: 1, words: [`${address.replace(/:$/, "")}:${port}`] }
 }
 
-/** What a development server needs in its arguments so that it listens on a port; nothing where it needs nothing. */
-export const portArguments = (name: string, args: ReadonlyArray<string>, port: string): Splice | undefined => {
+/**
+ * What a development server needs in its arguments so that it listens on a port; nothing where it needs nothing.
+ *
+ * @param assigned the variables that are set for it in the command line, like `FLASK_RUN_PORT=5000`
+ */
+export const portArguments = (
+  name: string,
+  args: ReadonlyArray<string>,
+  port: string,
+  assigned: ReadonlyArray<string>
+): Splice | undefined => {
   if (args.includes("--help") || args.includes("--version")) return undefined
   if (name === "php") return php(args, port)
   const end = args.includes("--") ? args.indexOf("--") : args.length
   const server = devServers.find(({ names }) => names.includes(name))
   if (server !== undefined) {
+    const { own, variable = "" } = server
     const isOwn =
-      Boolean(process.env[server.variable ?? ""]) || args.some((word) => server.own.some((flag) => isGiven(flag, word)))
+      Boolean(process.env[variable]) ||
+      (variable !== "" && assigned.some((word) => word.startsWith(`${variable}=`) && word !== `${variable}=`)) ||
+      args.some((word) => own.some((flag) => isGiven(flag, word)))
     const words = server.flags(port).filter((word) => !args.includes(word))
     return serves(server, args) && !isOwn ? { at: end, replaced: 0, words } : undefined
   }

@@ -20,13 +20,15 @@ export const scriptNamed = (name: string, start: string = process.cwd()): string
   }
 }
 
-/** The words of a script that is one simple command, without variables that it sets before; nothing for any other. */
+/** A variable that is set before a command, in the same line. */
+export const isAssignment = (word: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*=/.test(word)
+
+/** The words of a script that is one simple command, behind variables that it sets; nothing for any other. */
 export const simpleWords = (script: string): ReadonlyArray<string> | undefined => {
   if (/[&|;<>()`#$\\\n*?~]/.test(script)) return undefined
   const quoted = /"[^"]*"|'[^']*'/g
   if (/["']/.test(script.replace(quoted, ""))) return undefined
   const words = script.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []
   const plain = words.map((word) => word.replace(quoted, (text) => text.slice(1, -1)))
-  const first = plain.findIndex((word) => !/^[A-Za-z_][A-Za-z0-9_]*=/.test(word))
-  return first === -1 ? undefined : plain.slice(first)
+  return plain.every(isAssignment) ? undefined : plain
 }

@@ -1,6 +1,6 @@
 import { basename } from "node:path"
 import { portArguments, type Splice } from "./DevServers.ts"
-import { scriptNamed, simpleWords } from "./PackageScripts.ts"
+import { isAssignment, scriptNamed, simpleWords } from "./PackageScripts.ts"
 
 /** What a command line needs so that the development server that it starts listens on a port. */
 export interface Injection extends Splice {
@@ -10,14 +10,25 @@ export interface Injection extends Splice {
 
 type Words = ReadonlyArray<string>
 
+/** What holds for a command line, whichever programs are in it. */
+interface Given {
+  readonly port: string
+  /** The variables that are set in it so far. */
+  readonly assigned: Words
+}
+
 /** The same, for words that come after that many others. */
 const after = (count: number, injection: Injection | undefined): Injection | undefined =>
   injection && { ...injection, at: injection.at + count }
 
-const indexOfFirst = (words: Words, from: number, isMeant: (word: string) => boolean): number => {
-  const index = words.findIndex((word, index) => index >= from && isMeant(word))
+const indexOfFirst = (words: Words, from: number, isMeant: (word: string, index: number) => boolean): number => {
+  const index = words.findIndex((word, index) => index >= from && isMeant(word, index))
   return index === -1 ? words.length : index
 }
+
+/** Whether a word is one of these flags, or the value of one. */
+const isValueOf = (flags: Words, words: Words, index: number): boolean =>
+  flags.includes(words[index] ?? "") || flags.includes(words[index - 1] ?? "")
 
 /** Programs that run another one, by their first words. */
 const wrappers: ReadonlyArray<Words> = [
@@ -39,27 +50,28 @@ const nameOf = (word: string): string => {
   return /(^|\/)(\.bin|s?bin)\/[^/]+$/.test(word) ? basename(word) : ""
 }
 
-const direct = (words: Words, port: string): Injection | undefined => {
+const direct = (words: Words, { assigned, port }: Given): Injection | undefined => {
   const [program = "", ...args] = words
   const tool = nameOf(program)
-  const splice = portArguments(tool, args, port)
+  const splice = portArguments(tool, args, port, assigned)
   return splice && { ...splice, at: splice.at + 1, tool }
 }
 
 /** `python -m flask run`, `python manage.py runserver` */
-const python = (words: Words, port: string): Injection | undefined => {
-  const at = indexOfFirst(words, 1, (word) => !/^-[bBdEiIOPqsSuvx]+$/.test(word))
+const python = (words: Words, given: Given): Injection | undefined => {
+  const isFlag = (word: string) => /^-[bBdEiIOPqsSuvx]+$|^-[WX]./.test(word)
+  const at = indexOfFirst(words, 1, (word, index) => !isFlag(word) && !isValueOf(["-W", "-X"], words, index))
   return words[at] === "-m"
-    ? after(at + 1, direct(words.slice(at + 1), port))
-    : after(at, direct(words.slice(at), port))
+    ? after(at + 1, direct(words.slice(at + 1), given))
+    : after(at, direct(words.slice(at), given))
 }
 
 /** `node node_modules/vite/bin/vite.js` */
-const node = (words: Words, port: string): Injection | undefined => {
+const node = (words: Words, { assigned, port }: Given): Injection | undefined => {
   const [, file = "", ...args] = words
   if (!file.includes("node_modules/")) return undefined
   const tool = basename(file).replace(/\.[cm]?js$/, "")
-  const splice = portArguments(tool, args, port)
+  const splice = portArguments(tool, args, port, assigned)
   return splice && { ...splice, at: splice.at + 2, tool }
 }
 
@@ -76,68 +88,81 @@ const atEnd = (
 }
 
 /** A script of package.json with further arguments; `separator`: what stands before those on the command line. */
-const script = (name: string, words: Words, at: number, separator: Words, port: string): Injection | undefined => {
+const script = (name: string, words: Words, at: number, separator: Words, given: Given): Injection | undefined => {
   const own = simpleWords(scriptNamed(name) ?? "")
   if (own === undefined) return undefined
-  const all = [...own, ...words.slice(at).filter((word) => !separator.includes(word))]
-  return atEnd(injectionFor(all, port, false), all.length, words, separator)
+  const rest = words.slice(at)
+  const [first = rest.length] = separator.map((word) => rest.indexOf(word)).filter((index) => index !== -1)
+  const all = [...own, ...rest.filter((_, index) => index !== first)]
+  return atEnd(injectionIn(all, given, false), all.length, words, separator)
 }
 
 const isNoFlag = (word: string): boolean => !word.startsWith("-")
 
 /** `npx vite`, `pnpm dlx vite`, `bun x vite`: a program at the first word that is no flag. */
-const executor = (words: Words, from: number, port: string): Injection | undefined => {
+const executor = (words: Words, from: number, given: Given): Injection | undefined => {
   const at = indexOfFirst(words, from, isNoFlag)
   // Another flag names the package, and what follows is a line for a shell.
   const known = ["-y", "--yes", "--no", "--no-install", "-q", "--quiet", "--bun", "--"]
   return words.slice(from, at).every((flag) => known.includes(flag))
-    ? after(at, injectionFor(words.slice(at), port, false))
+    ? after(at, injectionIn(words.slice(at), given, false))
     : undefined
 }
 
-const npm = (words: Words, port: string): Injection | undefined => {
-  const [, verb = "", first = ""] = words
+/** What npm prints, which changes nothing of what it runs. */
+const isLoudness = (word: string): boolean => /^(-s|-q|-d+|--silent|--quiet|--verbose|--loglevel=\w+)$/.test(word)
+
+const npm = (words: Words, given: Given): Injection | undefined => {
+  const at = indexOfFirst(words, 1, (word) => !isLoudness(word))
+  const [verb = "", first = ""] = words.slice(at)
   if (["exec", "x"].includes(verb)) {
-    if (first === "--") return executor(words, 2, port)
+    if (first === "--") return executor(words, at + 1, given)
     // npm takes the flags before its own `--` for its own.
     const all = words.filter((word) => word !== "--")
-    return atEnd(executor(all, 2, port), all.length, words, ["--"])
+    return atEnd(executor(all, at + 1, given), all.length, words, ["--"])
   }
-  if (["run", "run-script"].includes(verb)) return script(first, words, 3, ["--"], port)
-  return verb === "start" ? script("start", words, 2, ["--"], port) : undefined
+  const named = indexOfFirst(words, at + 1, (word) => !isLoudness(word))
+  if (["run", "run-script"].includes(verb)) return script(words[named] ?? "", words, named + 1, ["--"], given)
+  return verb === "start" ? script("start", words, at + 1, ["--"], given) : undefined
 }
 
-const others = (words: Words, port: string): Injection | undefined => {
+const others = (words: Words, given: Given): Injection | undefined => {
   const at = indexOfFirst(words, 1, (word) => word !== "--bun" && word !== "-b")
   const verb = words[at] ?? ""
-  if (["exec", "dlx", "x"].includes(verb)) return executor(words, at + 1, port)
+  if (["exec", "dlx", "x"].includes(verb)) return executor(words, at + 1, given)
   const named = verb === "run" ? at + 1 : at
   const name = words[named] ?? ""
   return scriptNamed(name) === undefined
-    ? after(named, direct(words.slice(named), port))
-    : script(name, words, named + 1, [], port)
+    ? after(named, direct(words.slice(named), given))
+    : script(name, words, named + 1, [], given)
 }
 
-/**
- * What a command line needs so that the development server that it starts listens on a port; nothing where it starts none
- * or its user has chosen where that listens.
- *
- * @param hasScripts whether it may be a script of package.json: one in a script would get its arguments otherwise
- */
-export const injectionFor = (words: Words, port: string, hasScripts = true): Injection | undefined => {
+const injectionIn = (words: Words, given: Given, hasScripts: boolean): Injection | undefined => {
+  const own = indexOfFirst(words, 0, (word) => !isAssignment(word))
+  if (own > 0) {
+    const assigned = [...given.assigned, ...words.slice(0, own)]
+    return after(own, injectionIn(words.slice(own), { ...given, assigned }, hasScripts))
+  }
   const [program = ""] = words
   const name = basename(program)
   const wrapper = wrappers.find((wrapper) =>
     wrapper.every((word, index) => word === (index === 0 ? name : words[index]))
   )
   if (wrapper !== undefined) {
-    const at = indexOfFirst(words, wrapper.length, (word) => !/^[A-Za-z_][A-Za-z0-9_]*=/.test(word))
-    return after(at, injectionFor(words.slice(at), port, hasScripts))
+    return after(wrapper.length, injectionIn(words.slice(wrapper.length), given, hasScripts))
   }
-  if (/^python[0-9.]*$/.test(name)) return python(words, port)
-  if (name === "node") return node(words, port)
-  if (name === "npx" || name === "bunx") return executor(words, 1, port)
-  if (name === "npm") return hasScripts ? npm(words, port) : undefined
-  if (["pnpm", "yarn", "bun"].includes(name)) return hasScripts ? others(words, port) : undefined
-  return direct(words, port)
+  if (/^python[0-9.]*$/.test(name)) return python(words, given)
+  if (name === "node") return node(words, given)
+  if (name === "npx" || name === "bunx") return executor(words, 1, given)
+  if (name === "npm") return hasScripts ? npm(words, given) : undefined
+  if (["pnpm", "yarn", "bun"].includes(name)) return hasScripts ? others(words, given) : undefined
+  return direct(words, given)
 }
+
+/**
+ * What a command line needs so that the development server that it starts listens on a port; nothing where it starts none
+ * or its user has chosen where that listens. Scripts of package.json are looked into, but not into scripts that those run:
+ * one would get its arguments otherwise.
+ */
+export const injectionFor = (words: Words, port: string): Injection | undefined =>
+  injectionIn(words, { port, assigned: [] }, true)
