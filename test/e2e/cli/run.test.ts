@@ -212,6 +212,19 @@ describe.concurrent("portctl run: a variable with a port of another working copy
   )
 })
 
+it.scopedLive(
+  "portctl run --service keeps the port of the service that has PORT otherwise, in its usual variable",
+  () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project
+      writeFileSync(join(top, "portctl.json"), JSON.stringify({ services: { web: { env: "PORT" }, db: {} } }))
+      const print = ["--", "sh", "-c", 'echo "$PORT $WEB_PORT $DB_PORT"']
+      expectAnswer(yield* run(server, top, ["--quiet", "--service", "db", ...print]), "3001 3000 3001\n")
+      expectAnswer(yield* run(server, top, ["--quiet", "--service", "web", ...print]), "3000  3001\n")
+      expectAnswer(yield* run(server, top, ["--quiet", ...print]), "3000  3001\n")
+    })
+)
+
 describe.concurrent("portctl run: placeholders in arguments", () => {
   const words = (...args: ReadonlyArray<string>) => ["--quiet", "--", "printf", "[%s]", ...args]
 

@@ -42,14 +42,21 @@ const withoutMain = (service: string, variables: ReadonlyArray<string>): Readonl
   return others.length === 0 && variables.length > 0 ? [variableOf(service)] : others
 }
 
-const variablesIn = (here: Here, asked: ReadonlyArray<RequestedService>, main: string | undefined, isOuter: boolean) =>
+/** Whose PORT is: of the service of the current folder, which gets it, or of one that is named and has it anyway. */
+interface Main {
+  readonly main?: string | undefined
+  readonly named?: string | undefined
+}
+
+const variablesIn = (here: Here, asked: ReadonlyArray<RequestedService>, { main, named }: Main, isOuter: boolean) =>
   Effect.map(
     variablesOf(asked.map(({ service }) => [service, settingsOf(here).get(service)] as const)),
     (all) =>
       new Map(
         [...all].map(([service, variables]) => {
           if (service === main) return [service, [...new Set([...variables, mainVariable])]] as const
-          return [service, main === undefined && !isOuter ? variables : withoutMain(service, variables)] as const
+          const keeps = service === named || ((main ?? named) === undefined && !isOuter)
+          return [service, keeps ? variables : withoutMain(service, variables)] as const
         })
       )
   )
@@ -58,6 +65,8 @@ const variablesIn = (here: Here, asked: ReadonlyArray<RequestedService>, main: s
 interface EnsureOptions {
   /** PORT is of the service that the project file places in the current folder. */
   readonly isMain: boolean
+  /** PORT is of this service. */
+  readonly named?: string | undefined
   /** The services of the projects above are ensured too. */
   readonly isWhole: boolean
   /** Nothing is allocated: the ports are those that services would get. */
@@ -70,7 +79,7 @@ interface EnsureOptions {
 const ensureProject = Effect.fnUntraced(function* (
   here: Here,
   asked: ReadonlyArray<RequestedService>,
-  main: string | undefined,
+  main: Main,
   isOuter: boolean,
   { held, isDryRun = false }: Pick<EnsureOptions, "held" | "isDryRun">
 ) {
@@ -105,19 +114,19 @@ const ensureProject = Effect.fnUntraced(function* (
 export const ensureVariables = Effect.fnUntraced(function* (
   here: Here,
   asked: ReadonlyArray<RequestedService>,
-  { held, isDryRun = false, isMain, isWhole }: EnsureOptions
+  { held, isDryRun = false, isMain, isWhole, named }: EnsureOptions
 ) {
   const main = isMain ? here.service : undefined
   const outer = yield* Effect.forEach(isWhole ? here.above.toReversed() : [], (project) =>
     ensureProject(
       project,
       [...settingsOf(project).keys()].map((service) => ({ service })),
-      undefined,
+      {},
       true,
       { isDryRun }
     )
   )
-  const own = yield* ensureProject(here, asked, main, false, { held, isDryRun })
+  const own = yield* ensureProject(here, asked, { main, named }, false, { held, isDryRun })
   const result: Variables = {
     ensured: own.ensured,
     services: own.services,

@@ -85,7 +85,11 @@ export const run = Command.make(
         const more = others.filter((name) => !named.includes(name)).map((name) => ({ service: name }))
         const composed = yield* ComposeEnvironment.heldServices(place, [...others, ...named])
         const asked = [...more, ...composed, ...service]
-        const variables = yield* ensureVariables(place, asked, { isMain: named.length === 0, isWhole: true })
+        const variables = yield* ensureVariables(place, asked, {
+          isMain: named.length === 0,
+          named: named.length === 1 ? named[0] : undefined,
+          isWhole: true
+        })
         const project = yield* ComposeEnvironment.projectOf(place, variables.ensured, textOf(environment))
         return { others, project, variables }
       })
