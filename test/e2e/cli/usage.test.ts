@@ -61,6 +61,20 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
   [["env", "--json"], /unknown option --json, did you mean --format json\?$/, "portctl env"],
   [["run", "npm", "run", "dev"], /the command goes after --: portctl run -- npm run dev$/, "portctl run"],
   [
+    ["run", "--quiet", "npm", "run", "dev", "--", "--host"],
+    /the command goes after --: portctl run --quiet -- npm run dev -- --host$/,
+    "portctl run"
+  ],
+  [["check", ":3000"], /unexpected argument ":3000", did you mean --port 3000\?$/, "portctl check"],
+  [["why", "localhost:3000"], /unexpected argument "localhost:3000", did you mean --port 3000\?$/, "portctl why"],
+  [["release", "web"], /unexpected argument "web", did you mean --here --service web\?$/, "portctl release"],
+  [
+    ["release", "shop/main/web"],
+    /unexpected argument "shop\/main\/web", did you mean --app shop --instance main --service web\?$/,
+    "portctl release"
+  ],
+  [["list", "shop/main"], /did you mean --app shop --instance main\?$/, "portctl list"],
+  [
     ["run", "--service", "web", "--quiet", "npx", "vite", "--host", "a b"],
     /: portctl run --service web --quiet -- npx vite --host 'a b'$/,
     "portctl run"

@@ -126,9 +126,11 @@ export const normalize = (
   const [own, after] = split(rest, argv)
   // Whatever else they say.
   if (own.some((arg) => help.test(arg))) return Either.right(["--help"])
-  const start = rest === undefined || argv.includes("--") ? -1 : firstWord(flags, own)
+  // Behind a `--` of the other command, there are flags of what that starts.
+  const isOthers = !argv.includes("--") || after[0]?.startsWith("-") === true
+  const start = rest !== undefined && isOthers ? firstWord(flags, own) : -1
   if (start !== -1) {
-    return Either.left(`the command goes after --: ${withDashes(path, own.slice(0, start), own.slice(start))}`)
+    return Either.left(`the command goes after --: ${withDashes(path, own.slice(0, start), argv.slice(start))}`)
   }
   const given = new Map<string, ReadonlyArray<string>>()
   const words: Array<string> = []

@@ -29,13 +29,24 @@ export const meantFlag = (
     const value = named.kind._tag === "Switch" ? [] : [next === undefined ? named.placeholder : quoted(next)]
     return [`--${word}`, ...value].join(" ")
   }
-  if (/^[0-9]+$/.test(word)) {
+  const [, digits] = /^(?:[\w.-]*:)?([0-9]+)$/.exec(word) ?? []
+  if (digits !== undefined) {
     const [number] = flags
       .filter(({ kind }) => kind._tag === "Number")
       .sort((one, other) => Number(other.isRequired) - Number(one.isRequired))
-    return number === undefined ? undefined : `--${number.name} ${word}`
+    return number === undefined ? undefined : `--${number.name} ${digits}`
   }
   const names = flags.filter(({ completes, kind }) => kind._tag === "Text" && completes !== undefined)
+  const owners = ["app", "instance", "service"].map((kind) => names.find(({ completes }) => completes === kind))
+  const parts = word.split("/")
+  // As answers name them: shop/main/web.
+  if (parts.length > 1 && !parts.includes("") && parts.every((_, index) => owners[index] !== undefined)) {
+    return parts.map((part, index) => `--${owners[index]?.name} ${quoted(part)}`).join(" ")
+  }
+  const here = flags.find(({ kind, name }) => kind._tag === "Switch" && name === "here")
+  const last = names.at(-1)
+  // What is one's own comes before what has that name anywhere.
+  if (here !== undefined && last !== undefined) return `--${here.name} --${last.name} ${quoted(word)}`
   const flag = names.find(({ isList }) => isList) ?? names[0]
   if (flag === undefined) return undefined
   const values = flag.isList ? [...(given.get(flag.name) ?? []), ...words].join(",") : word
