@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -68,6 +68,10 @@ const cases: Readonly<Record<string, (given: Given) => Effect.Effect<void>>> = {
       expect(yield* ask(join(folder, "fix"))).toBe("shop/feature 3001")
       renameSync(top, join(folder, "store"))
       expect(yield* ask(join(folder, "store"))).toBe(`shop/main 3000${moved("shop", "shop/main")}`)
+      renameSync(join(folder, "store"), join(folder, "vault"))
+      symlinkSync("vault", join(folder, "store"))
+      expect(yield* ask(join(folder, "store"))).toBe(`shop/main 3000${moved("store", "shop/main")}`)
+      expect(yield* ask(join(folder, "vault"))).toBe("shop/main 3000")
       expect(yield* ask(plain(join(folder, "notes")))).toBe("notes/main 3002")
       renameSync(join(folder, "notes"), join(folder, "papers"))
       expect(yield* ask(join(folder, "papers"))).toBe(`notes/main 3002${moved("notes", "notes/main")}`)

@@ -56,7 +56,11 @@ const rowsOf = Effect.fnUntraced(function* (
   if (moved.length > 0) return moved
   const file = probed.idOf(home)
   const carried = (yield* write.workingCopies.withFile(file)).filter(
-    (row) => row.project === project && row.home !== home && probed.idOf(row.home) !== file
+    (row) =>
+      row.project === project &&
+      row.home !== home &&
+      // Two mounts of it have one path each; a link that was left at the old one leads to the new one.
+      (probed.idOf(row.home) !== file || probed.isSame(row.home, home))
   )
   if (carried.length > 0) return carried
   return ofFolder.filter((row) => isLost(statusOf(probed.stateOf(row.home), undefined)))
