@@ -90,7 +90,8 @@ const parse = (file: string, text: string): Effect.Effect<unknown, JsonFileInval
         ? Effect.succeed(value)
         : failed(`${file}: ${reservedKeyMessage(reserved, basename(file))}`)
     } catch (error) {
-      return failed(`${file}:${notJson(text, error)}`)
+      // The parser calls itself for each level.
+      return failed(error instanceof RangeError ? `${file} is nested too deeply` : `${file}:${notJson(text, error)}`)
     }
   })
 
