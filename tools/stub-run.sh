@@ -4,9 +4,10 @@ if [ "${1-}" = run ] || { [ "${1-}" = compose ] && [ "${2-}" != plan ]; }; then
   # Node works out the variables beside it and writes shell commands into a file that has no name any more. In the
   # background, because only then does a shell act on a signal at once.
   unset mask name pid scratch script status
-  pid=
+  pid= scratch=
   finish() {
     [ -z "$pid" ] || { kill "$pid"; wait "$pid"; } 2> /dev/null || :
+    [ -z "$scratch" ] || rm -rf "$scratch"
     trap - "$1"
     kill -s "$1" "$$"
     # Some shells live on after a QUIT.
