@@ -37,6 +37,15 @@ it.scopedLive("check exits with 0 for a free port and with 1 for an allocated on
   })
 )
 
+it.scopedLive.skipIf(process.platform !== "linux")("check knows the server itself on its port", () =>
+  Effect.gen(function* () {
+    const server = yield* startServer()
+    const { code, stdout } = yield* portctl(["check", "--port", String(server.port)], { server })
+    expect(code).toBe(1)
+    expect(stdout).toContain(`\n  port-server (pid ${server.pid}) is listening on it (tcp 127.0.0.1)\n`)
+  })
+)
+
 it.scopedLive.skipIf(!existsSync("/dev/full"))("an answer that cannot be written is an error, also a no", () =>
   Effect.gen(function* () {
     const server = yield* startServer()

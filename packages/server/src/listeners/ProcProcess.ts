@@ -27,8 +27,9 @@ const commLength = 15
 /** What Node calls its first thread, and thereby its process: the second from version 26 on. */
 const nodeThreads = ["MainThread", "node-MainThread"]
 
-/** The name of a process's program. */
+/** The name of a process's program; of this one, which Node runs, what it is. */
 const commandOf = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure) {
+  if (pid === process.pid) return "port-server"
   const comm = (yield* text(() => readFile(`/proc/${pid}/comm`, "utf8"), onFailure))?.replace(/\n$/, "")
   const isThread = nodeThreads.includes(comm ?? "")
   if (comm === undefined || (!isThread && Buffer.byteLength(comm) < commLength)) return comm || undefined
