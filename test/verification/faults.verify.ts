@@ -181,6 +181,20 @@ describe("a disk that gets full", () => {
     })
   )
 
+  needs(canMount)("at the start of a database that is there: the line says that the disk is full", () =>
+    Effect.gen(function* () {
+      const folder = yield* smallDisk(300)
+      yield* stop(yield* startServer({ folder }))
+      spawnSync("dd", ["if=/dev/zero", `of=${join(folder, "ballast")}`, "bs=1k"])
+      const database = join(folder, "ports.db")
+      const running = yield* start(bin.portServer, ["--port", "0", "--db", database])
+      expect(yield* running.ended).toMatchObject({
+        code: 1,
+        stderr: `error: cannot open the database ${database}: it has no room: the disk is full\n`
+      })
+    })
+  )
+
   it.scopedLive("by a limit on file sizes (ulimit -f): 507 or 503, and nothing acknowledged is lost", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

@@ -83,7 +83,7 @@ export const toDatabaseUnusable =
       case "ForeignDatabase":
         return unusable(filename, `it ${error.message}`)
       case "SqlError":
-        return unusable(filename, openingReason(error))
+        return unusable(filename, openingReason(error, filename))
     }
   }
 

@@ -1,3 +1,5 @@
+import { statfsSync } from "node:fs"
+import { dirname } from "node:path"
 import { SqlError } from "@effect/sql/SqlError"
 import { type StorageError, StorageFull, StorageUnavailable } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
@@ -40,8 +42,18 @@ export const storageError = (error: SqlError): Effect.Effect<never, StorageError
   return new StorageUnavailable({ message, ...(isLocked(error) ? { retryAfter: 1 } : {}) })
 }
 
-/** Why the database cannot be opened, as the rest of a sentence. */
-export const openingReason = (error: SqlError): string => {
+/** Whether no more can be written beside the file; SQLite does not tell it of the shared memory that it makes there. */
+const isFull = (filename: string): boolean => {
+  try {
+    return statfsSync(dirname(filename)).bavail === 0
+  } catch {
+    return false
+  }
+}
+
+/** Why the database at the path cannot be opened, as the rest of a sentence. */
+export const openingReason = (error: SqlError, filename: string): string => {
+  if (sqliteCode(error)?.startsWith("SQLITE_IOERR_SHM") && isFull(filename)) return "it has no room: the disk is full"
   const state = stateOf(error)
   if (state !== undefined) return `it ${state}`
   return error.cause instanceof Error ? error.cause.message : error.message
