@@ -27,8 +27,12 @@ const services = { web: { env: ["PORT", "VITE_API_PORT"] }, db: {} }
 sharedServer()("portctl.json: variables", (it) => {
   it.scoped("of services that have the name of a program", () =>
     Effect.gen(function* () {
-      const { call } = yield* project("named", { services: { ruby: {}, git: { env: "GIT_PORT" } } })
-      expect((yield* call("env")).stdout).toMatch(/^# named\/main\nRUBY_PORT=\d+\nGIT_PORT=\d+\n$/)
+      const { call } = yield* project("named", {
+        services: { ruby: {}, git: { env: ["GIT_SERVER_PORT", "PROMPTS_URL"] } }
+      })
+      expect((yield* call("env")).stdout).toMatch(
+        /^# named\/main\nRUBY_PORT=\d+\nGIT_SERVER_PORT=\d+\nPROMPTS_URL=\d+\n$/
+      )
     })
   )
 
@@ -133,9 +137,8 @@ const refused = [
   ..."LUA_INIT npm_config_script_shell NPM_CONFIG_USERCONFIG RUSTC_WRAPPER XDG_CONFIG_HOME".split(" "),
   ..."DOCKER_CONFIG DOCKER_HOST CONTAINERS_CONF KUBECONFIG AWS_CONFIG_FILE".split(" "),
   ..."CC GOFLAGS RUSTFLAGS GRADLE_OPTS NODE_REPL_EXTERNAL_MODULE R_PROFILE_USER PIP_INDEX_URL".split(" "),
-  ..."MAILPATH PROMPT RPS1 path HISTFILE UID PERLLIB TAR_OPTIONS PSQLRC RSYNC_RSH https_proxy BUNDLE_GEMFILE".split(
-    " "
-  ),
+  ..."MAILPATH PROMPT RPS1 path RANDOM HISTFILE UID PERLLIB TAR_OPTIONS PSQLRC RSYNC_RSH".split(" "),
+  ..."https_proxy Https_Proxy Npm_Config_script_shell yarn_yarn_path AWS_PAGER BUNDLE_GEMFILE".split(" "),
   ..."PORTCTL_RUN PORT_SERVER_ADDR".split(" ")
 ]
 
