@@ -83,15 +83,21 @@ describe.concurrent("the file of portctl env --write", () => {
         symlinkSync(to, join(cwd, name))
       }
       git(cwd, "add", ".")
-      // Not the repository's, but somebody's own.
+      // Not the repository's, but somebody's own; one of them leads on to one of the repository's.
       symlinkSync(join(dirname(outside), "own"), join(cwd, "own"))
+      symlinkSync("out", join(cwd, "own-out"))
+      const other = join(dirname(outside), "other-name")
+      symlinkSync(cwd, other)
       const write = (file: string) => portctl(["env", "--write", file], { server, cwd })
       const refused = (file: string, path: string) =>
-        `${file} is a link that leads to ${path}; nothing was written: --write ${path} writes there on purpose`
+        `${file} leads to ${path} by a link of the repository; nothing was written`
       expectError(yield* write("out"), refused("out", outside))
       expectError(yield* write("new"), refused("new", join(cwd, "..", "none")))
       expectError(yield* write("git"), refused("git", join(cwd, ".git", "config")))
       expectError(yield* write("folder/bashrc"), refused("folder/bashrc", outside))
+      expectError(yield* portctl(["compose", "override", "--write", "out"], { server, cwd }), refused("out", outside))
+      expectError(yield* write("own-out"), refused("own-out", outside))
+      expectError(yield* write(join(other, "out")), refused(join(other, "out"), outside))
       expect(readFileSync(outside, "utf8")).toBe("")
       expect(readFileSync(join(cwd, ".git", "config"), "utf8")).toBe(config)
       expect((yield* write("packages/.env")).code).toBe(0)

@@ -65,11 +65,12 @@ const git = (cwd: string, args: ReadonlyArray<string>): Effect.Effect<Ended> =>
     })
   })
 
-/** Whether any of the paths in a worktree is a file of the repository, and not only of this folder. */
-export const tracksAny = (cwd: string, paths: ReadonlyArray<string>): Effect.Effect<boolean> =>
-  paths.length === 0
-    ? Effect.succeed(false)
-    : Effect.map(git(cwd, ["--literal-pathspecs", "ls-files", "--", ...paths]), ({ stdout }) => stdout !== "")
+/** Whether git has a symbolic link among its files; also where it does not say. */
+export const tracksLink = (path: string): Effect.Effect<boolean> =>
+  Effect.map(
+    git(dirname(path), ["--literal-pathspecs", "ls-files", "--stage", "--", basename(path)]),
+    ({ status, stdout }) => status !== 0 || stdout.startsWith("120000 ")
+  )
 
 // git repeats options that it does not know, which tells its answers apart, whatever is in a folder's name.
 const mark = "--portctl"

@@ -1,34 +1,53 @@
-import { lstatSync } from "node:fs"
-import { join, relative, resolve, sep } from "node:path"
+import { lstatSync, readlinkSync, realpathSync } from "node:fs"
+import { join, parse, resolve, sep } from "node:path"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
 import * as GitLocation from "./GitLocation.ts"
 import { isWithin } from "./ProjectFileLoader.ts"
 
-const isInGit = (path: string): boolean => path.split(sep).includes(".git")
+/** Folders in which version control systems keep what is theirs. */
+const systems = [".git", ".jj", ".hg", ".sl", ".svn"]
 
-/** The links that a path in a folder goes through. */
-const linksIn = (path: string, folder: string): ReadonlyArray<string> => {
-  const parts = relative(folder, path).split(sep)
-  const steps = parts.map((_, index) => join(folder, ...parts.slice(0, index + 1)))
-  return steps.filter((step) => lstatSync(step, { throwIfNoEntry: false })?.isSymbolicLink())
+const isSystems = (path: string): boolean => path.split(sep).some((part) => systems.includes(part.toLowerCase()))
+
+/** As many links as Linux follows in one path. */
+const mostLinks = 40
+
+/** What a path leads to, and the links on the way, also those behind the first one, each by its real path. */
+const followed = (path: string): { readonly path: string; readonly links: ReadonlyArray<string> } => {
+  const links: Array<string> = []
+  let rest = resolve(path).split(sep).slice(1)
+  let folder = parse(resolve(path)).root
+  while (rest.length > 0 && links.length < mostLinks) {
+    const [part = "", ...others] = rest
+    const step = join(folder, part)
+    if (lstatSync(step, { throwIfNoEntry: false })?.isSymbolicLink()) {
+      links.push(step)
+      const to = resolve(folder, readlinkSync(step))
+      folder = parse(to).root
+      rest = [...to.split(sep).slice(1), ...others]
+    } else {
+      folder = step
+      rest = others
+    }
+  }
+  return { path: folder, links }
 }
 
 /**
- * Refuse to write where a link leads that came with a repository: out of its working copy, or to git's own files. Other
- * links are somebody's own.
+ * Refuse to write where a link leads that came with a repository: out of its working copy, or to the files of its version
+ * control system. Other links are somebody's own.
  *
- * @param path what the file leads to
  * @param top the top of the working copy that the current folder is in, where it is in one
  */
-export const refuseLedAway = Effect.fnUntraced(function* (file: string, path: string, top: string | undefined) {
-  const asked = resolve(file)
-  if (top === undefined || !isWithin(asked, top)) return
-  const isLed = isWithin(path, top)
-    ? isInGit(path) && !isInGit(asked)
-    : yield* GitLocation.tracksAny(top, linksIn(asked, top))
+export const refuseLedAway = Effect.fnUntraced(function* (file: string, top: string | undefined) {
+  if (top === undefined) return
+  const real = realpathSync(top)
+  const { links: all, path } = followed(file)
+  const links = all.filter((link) => isWithin(link, real))
+  const isLed = isWithin(path, real)
+    ? links.length > 0 && isSystems(path)
+    : yield* Effect.exists(links, GitLocation.tracksLink)
   if (!isLed) return
-  return yield* CliError.make(
-    `${file} is a link that leads to ${path}; nothing was written: --write ${path} writes there on purpose`
-  )
+  return yield* CliError.make(`${file} leads to ${path} by a link of the repository; nothing was written`)
 })

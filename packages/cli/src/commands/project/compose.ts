@@ -23,6 +23,8 @@ import * as OverrideFile from "../../compose/OverrideFile.ts"
 import { PlannedPort, planOf } from "../../compose/PortPlan.ts"
 import * as Output from "../../output/Output.ts"
 import { type Column, table } from "../../output/Table.ts"
+import { located } from "../../project/ProjectContext.ts"
+import { refuseLedAway } from "../../project/RepositoryLinks.ts"
 import { type Changes, inherited, textOf, toBytes } from "../../run/CommandEnvironment.ts"
 import { handOver } from "../../run/Handover.ts"
 
@@ -94,6 +96,7 @@ const override = (args: ComposeArguments) =>
           message: "--write needs the name of a file; without it the override is printed"
         })
       }
+      if (Option.isSome(write)) yield* refuseLedAway(write.value, (yield* located).top)
       const run = yield* Output.toCliError(ComposeRun.resolve(args, "ensure"))
       yield* OverrideFile.write(run)
       if (Option.isNone(write)) return yield* Console.log(run.override.trimEnd())

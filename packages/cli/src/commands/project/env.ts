@@ -70,7 +70,7 @@ export const env = Command.make(
     const writing = Effect.gen(function* () {
       const { top } = yield* located
       const target = yield* EnvFile.target(write.value)
-      yield* refuseLedAway(target.file, target.path, top)
+      yield* refuseLedAway(write.value, top)
       yield* EnvFile.check(target)
       const found = yield* answer
       const { changed, setters } = yield* EnvFile.write(target, instanceLabel(found), lines(found))
