@@ -81,7 +81,7 @@ describe("portctl kill", { concurrent: true }, () => {
       yield* portctl(["ensure", "--service", `jobs=${first}`], { server, cwd: project })
       expectAnswer(
         yield* kill(server, project, "--service", "jobs"),
-        `nothing is listening on port ${first}, ${second}, ${third}\n`
+        `nothing is listening on ports ${first}-${third}\n`
       )
       const one = yield* listeningProgram({ cwd: project, port: second })
       const other = yield* listeningProgram({ cwd: project, port: third })

@@ -59,6 +59,10 @@ const objection = (
   return isElsewhere(socket) ? "cannot be found on this machine" : undefined
 }
 
+/** Whether a process that was this working copy's has gone to another folder or user; it may have no socket any more. */
+const hasLeft = ({ process, socket }: Plan["toEnd"][number]): boolean =>
+  Process.isAlive(process) && (isElsewhere(socket) || Process.find(process.pid)?.uids.join() !== process.uids.join())
+
 /** The sockets on a port by which something can come in, one for each process or container. */
 const holders = Effect.fnUntraced(function* (folder: string, port: number) {
   const sockets = (yield* socketsOn(folder, [port])).get(port) ?? []
@@ -141,8 +145,12 @@ export const endOn = Effect.fnUntraced(function* (folder: string, port: number) 
     (each) =>
       end(
         each,
-        // It may have gone to another folder, or to another user, since.
-        Effect.map(plan(folder, port), (now) => now.kept.find(({ socket }) => socket.pid === each.process.pid))
+        Effect.map(plan(folder, port), (now) => {
+          const kept = now.kept.find(({ socket }) => socket.pid === each.process.pid)
+          return (
+            kept ?? (hasLeft(each) ? { socket: each.socket, reason: "has left this working copy since" } : undefined)
+          )
+        })
       ),
     { concurrency: "unbounded" }
   )

@@ -32,6 +32,10 @@ const portsOf = Effect.fnUntraced(function* (place: Here, service: string) {
   return [first, ...others] as const
 })
 
+/** The ports of a service, which are one after the other where it is a block. */
+const portsText = (ports: ReadonlyArray<number>): string =>
+  ports.length === 1 ? `port ${ports[0]}` : `ports ${ports[0]}-${ports.at(-1)}`
+
 const lines = (outcomes: ReadonlyArray<EndProcesses.Outcome>): ReadonlyArray<string> =>
   outcomes.flatMap(({ ended, port }) =>
     ended.map((each) => {
@@ -97,7 +101,7 @@ export const kill = Command.make(
       return yield* refusal(result, outcomes)
     })
     yield* Output.print(Result, { json })(ending, ({ port, ports = [port], text }) =>
-      text === "" ? `nothing is listening on port ${ports.join(", ")}` : text
+      text === "" ? `nothing is listening on ${portsText(ports)}` : text
     )
   })
 )
