@@ -132,7 +132,7 @@ describe.concurrent("a block in portctl.json", () => {
       expect(contents()).toEqual({ web: {}, workers: { env: "WORKERS_PORT", prefer: 4000, size: 8 } })
       expectAnswer(
         yield* run("add", "--size", "2", "workers"),
-        `changed workers in ${file}; it keeps the port that it has until portctl release --here --service workers\n`
+        `changed workers in ${file}; a port that is allocated already stays until portctl release --here --service workers\n`
       )
       expect(contents().workers).toEqual({ env: "WORKERS_PORT", prefer: 4000, size: 2 })
       expectError(

@@ -26,7 +26,7 @@ describe.concurrent("the services of a project", () => {
         const run = (...args: ReadonlyArray<string>) => portctl(args, { cwd: folder })
         expectAnswer(
           yield* run("add", "web=3000", "db"),
-          `added db to ${file}\nchanged web in ${file}; it keeps the port that it has until portctl release --here --service web\n`
+          `added db to ${file}\nchanged web in ${file}; a port that is allocated already stays until portctl release --here --service web\n`
         )
         const after = readFileSync(file, "utf8")
         expect(JSON.parse(after)).toEqual({
@@ -89,11 +89,11 @@ describe.concurrent("the services of a project", () => {
       const run = (...args: ReadonlyArray<string>) => portctl(args, { cwd })
       expectAnswer(
         yield* run("add", "web=3001", "api", "db"),
-        `added api to ${file}\nchanged web in ${file}; it keeps the port that it has until portctl release --here --service web\n`
+        `added api to ${file}\nchanged web in ${file}; a port that is allocated already stays until portctl release --here --service web\n`
       )
       expectAnswer(
         yield* run("add", "--size", "2", "web", "db"),
-        `changed web, db in ${file}; they keep the ports that they have until portctl release --here --service web,db\n`
+        `changed web, db in ${file}; a port that is allocated already stays until portctl release --here --service web,db\n`
       )
       expectAnswer(
         yield* run("remove", "web", "db"),

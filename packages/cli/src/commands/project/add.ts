@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto"
-import { realpathSync } from "node:fs"
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Parameter from "@port-server/command-line/command/Parameter"
@@ -36,9 +35,9 @@ const required = Effect.gen(function* () {
  * The project file of the current folder, which must have one. Until the scope ends, no other `add` or `remove` changes
  * it.
  */
-export const requiredFile = Effect.gen(function* () {
+export const fileToChange = Effect.gen(function* () {
   const { file } = yield* required
-  const name = createHash("sha256").update(realpathSync(file)).digest("hex")
+  const name = createHash("sha256").update(file).digest("hex")
   yield* ProcessLock.hold(`${projectFileName}-${name}`, "10 seconds", () =>
     CliError.make(`another portctl is changing ${file}`)
   )
@@ -51,13 +50,12 @@ const Added = Schema.Struct({ ...Changed.fields, added: Schema.Array(Schema.Stri
 
 const sentence = ({ added, changed, file }: typeof Added.Type): string => {
   const altered = changed.filter((name) => !added.includes(name))
-  const keep = altered.length === 1 ? "it keeps the port that it has" : "they keep the ports that they have"
   const lines = [
     ...(added.length === 0 ? [] : [`added ${added.join(", ")} to ${file}`]),
     ...(altered.length === 0
       ? []
       : [
-          `changed ${altered.join(", ")} in ${file}; ${keep} until portctl release --here --service ${altered.join(",")}`
+          `changed ${altered.join(", ")} in ${file}; a port that is allocated already stays until portctl release --here --service ${altered.join(",")}`
         ])
   ]
   return (lines.length === 0 ? [`${file} needs no change`] : lines).map(escapeControls).join("\n")
@@ -68,7 +66,9 @@ export const add = Command.make(
   "add",
   {
     summary: `Add services to ${projectFileName}`,
-    details: ["The rest of the file stays as it is. A service that is in it already gets the port that is given."],
+    details: [
+      "The rest of the file stays as it is. A service that is in it prefers the port that is given from then on; a port that it has already stays until portctl release --here --service NAME."
+    ],
     examples: ["portctl add web=3000 db", "portctl add --size 8 workers"],
     parameters: {
       service: Argument.list({
@@ -82,7 +82,7 @@ export const add = Command.make(
   },
   Effect.fnUntraced(function* ({ json, service, size }) {
     const adding = Effect.gen(function* () {
-      const project = yield* requiredFile
+      const project = yield* fileToChange
       const reserved = service.map((each) => each.service).find(isReservedKey)
       if (reserved !== undefined) return yield* CliError.make(reservedKeyMessage(reserved, projectFileName))
       const block = Option.match(size, { onNone: () => ({}), onSome: (size) => ({ size }) })

@@ -9,7 +9,7 @@ import * as Output from "../../output/Output.ts"
 import { edit } from "../../project/ProjectFileEditor.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
-import { Changed, requiredFile } from "./add.ts"
+import { Changed, fileToChange } from "./add.ts"
 
 /** `portctl remove` */
 export const remove = Command.make(
@@ -30,7 +30,7 @@ export const remove = Command.make(
   },
   Effect.fnUntraced(function* ({ json, service }) {
     const removing = Effect.gen(function* () {
-      const project = yield* requiredFile
+      const project = yield* fileToChange
       const unknown = service.find((name) => !Object.hasOwn(project.contents.services, name))
       if (unknown !== undefined) {
         const block = servicesByName(project.contents.services).get(unknown)
