@@ -73,6 +73,9 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
     /unexpected argument "shop\/main\/web", did you mean --app shop --instance main --service web\?$/,
     "portctl release"
   ],
+  [["release", "--here", "web"], /did you mean --service web\?$/, "portctl release"],
+  [["release", "--app", "shop", "main"], /did you mean --instance main\?$/, "portctl release"],
+  [["release", ":3000"], /did you mean --port 3000\?$/, "portctl release"],
   [["list", "shop/main"], /did you mean --app shop --instance main\?$/, "portctl list"],
   [
     ["run", "--service", "web", "--quiet", "npx", "vite", "--host", "a b"],

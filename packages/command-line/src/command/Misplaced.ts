@@ -29,10 +29,10 @@ export const meantFlag = (
     const value = named.kind._tag === "Switch" ? [] : [next === undefined ? named.placeholder : quoted(next)]
     return [`--${word}`, ...value].join(" ")
   }
-  const [, digits] = /^(?:[\w.-]*:)?([0-9]+)$/.exec(word) ?? []
+  const [, host, digits] = /^([\w.-]*:)?([0-9]+)$/.exec(word) ?? []
   if (digits !== undefined) {
     const [number] = flags
-      .filter(({ kind }) => kind._tag === "Number")
+      .filter(({ kind, name }) => kind._tag === "Number" && (host === undefined || name === "port"))
       .sort((one, other) => Number(other.isRequired) - Number(one.isRequired))
     return number === undefined ? undefined : `--${number.name} ${digits}`
   }
@@ -43,10 +43,12 @@ export const meantFlag = (
   if (parts.length > 1 && !parts.includes("") && parts.every((_, index) => owners[index] !== undefined)) {
     return parts.map((part, index) => `--${owners[index]?.name} ${quoted(part)}`).join(" ")
   }
-  const here = flags.find(({ kind, name }) => kind._tag === "Switch" && name === "here")
+  const here = specs.find(({ kind, name }) => kind._tag === "Switch" && name === "here")
   const last = names.at(-1)
   // What is one's own comes before what has that name anywhere.
-  if (here !== undefined && last !== undefined) return `--${here.name} --${last.name} ${quoted(word)}`
+  if (here !== undefined && last !== undefined && !["app", "instance", "service"].some((name) => given.has(name))) {
+    return [...(given.has(here.name) ? [] : [`--${here.name}`]), `--${last.name} ${quoted(words.join(","))}`].join(" ")
+  }
   const flag = names.find(({ isList }) => isList) ?? names[0]
   if (flag === undefined) return undefined
   const values = flag.isList ? [...(given.get(flag.name) ?? []), ...words].join(",") : word
