@@ -135,7 +135,9 @@ sharedServer({ probe: false })("portctl run: the watcher", (it) => {
       const { server, top } = yield* project("killed-early")
       let pid = 0
       const { address } = yield* Effect.map(
-        gate(server, () => process.kill(pid, "SIGKILL")),
+        gate(server, () => {
+          if (pid > 0) process.kill(pid, "SIGKILL")
+        }),
         (opened) => ({ address: `127.0.0.1:${(opened.address() as AddressInfo).port}` })
       )
       const running = yield* start(bin.portctl, ["run", "--", "sleep", "60"], {

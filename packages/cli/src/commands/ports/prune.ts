@@ -70,7 +70,7 @@ export const prune = Command.make(
   {
     summary: "Release the ports of folders that are gone, and of former services",
     details: [
-      "An allocation is stale if nothing listens on its port, and if its folder is gone while the parent folder is there, or the portctl.json of its folder no longer names its service. Nothing is pruned without this command."
+      "An allocation is stale if nothing listens on its port, and if its folder is gone while the parent folder is there, or the portctl.json of its folder no longer names its service. Nothing is pruned without this command. It first tells the server where the current folder is, if that was moved."
     ],
     examples: ["portctl prune --dry-run"],
     exitCodes: { 1: "The answer was not yes, or another error is on stderr" },
