@@ -124,12 +124,22 @@ describe.concurrent("the services of a project", () => {
     })
   )
 
+  it.scopedLive("are not read from a file that is nested too deeply", () =>
+    Effect.gen(function* () {
+      const cwd = yield* realFolder
+      const file = written(cwd, `${"[".repeat(400_000)}${"]".repeat(400_000)}`)
+      expectError(yield* portctl(["add", "db"], { cwd }), `${file} is nested too deeply`)
+    })
+  )
+
   it.scopedLive("may be beyond the end of a block, which is noted", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
       const cwd = yield* realFolder
       written(cwd, '{"services": {"web": {"size": 3}}}')
       expectAnswer(yield* portctl(["get", "web+2"], { server, cwd }), "3002\n")
+      const swapped = yield* portctl(["get", "wbe"], { server, cwd })
+      expect(swapped.stderr).toContain("note: portctl.json has no service wbe, did you mean web?")
       const beyond = yield* portctl(["get", "web+3"], { server, cwd })
       expect(beyond.stderr).toContain("note: portctl.json has no service web+3, did you mean ")
     })

@@ -42,9 +42,11 @@ const withoutMain = (service: string, variables: ReadonlyArray<string>): Readonl
   return others.length === 0 && variables.length > 0 ? [variableOf(service)] : others
 }
 
-/** Whose PORT is: of the service of the current folder, which gets it, or of one that is named and has it anyway. */
+/** The service whose port is PORT: that of the current folder, or one that is named. */
 interface Main {
+  /** PORT is added to its variables. */
   readonly main?: string | undefined
+  /** Whoever names it sets PORT. */
   readonly named?: string | undefined
 }
 
