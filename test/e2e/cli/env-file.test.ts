@@ -96,6 +96,12 @@ describe.concurrent("the file of portctl env --write", () => {
       expectError(yield* write("git"), refused("git", join(cwd, ".git", "config")))
       expectError(yield* write("folder/bashrc"), refused("folder/bashrc", outside))
       expectError(yield* portctl(["compose", "override", "--write", "out"], { server, cwd }), refused("out", outside))
+      const long = "x".repeat(300)
+      for (const command of [["env"], ["compose", "override"]]) {
+        const ended = yield* portctl([...command, "--write", long], { server, cwd })
+        expect(ended).toMatchObject({ code: 1, stdout: "" })
+        expect(ended.stderr).toMatch(new RegExp(`^error: cannot write "${long}": .+\\n$`))
+      }
       expectError(yield* write("own-out"), refused("own-out", outside))
       expectError(yield* write(join(other, "out")), refused(join(other, "out"), outside))
       expect(readFileSync(outside, "utf8")).toBe("")

@@ -2,6 +2,7 @@ import { lstatSync, readlinkSync, realpathSync } from "node:fs"
 import { join, parse, resolve, sep } from "node:path"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
+import { cannotWrite } from "../errors/FileError.ts"
 import * as GitLocation from "./GitLocation.ts"
 import { isWithin } from "./ProjectFileLoader.ts"
 
@@ -43,7 +44,10 @@ const followed = (path: string): { readonly path: string; readonly links: Readon
 export const refuseLedAway = Effect.fnUntraced(function* (file: string, top: string | undefined) {
   if (top === undefined) return
   const real = realpathSync(top)
-  const { links: all, path } = followed(file)
+  const { links: all, path } = yield* Effect.try({
+    try: () => followed(file),
+    catch: (error) => CliError.make(cannotWrite(file, error))
+  })
   const links = all.filter((link) => isWithin(link, real))
   const isLed = isWithin(path, real)
     ? links.length > 0 && isSystems(path)
