@@ -8,7 +8,7 @@ import { assignment } from "../dotenv/Quoting.ts"
 import { CliError } from "../errors/CliError.ts"
 import { cannotWrite } from "../errors/FileError.ts"
 import * as Notes from "../output/Notes.ts"
-import { here, isInProject } from "../project/ProjectContext.ts"
+import { here, isInProject, nothingGiven } from "../project/ProjectContext.ts"
 import { heldPorts } from "../project/ProjectPorts.ts"
 import type { CodingAgent } from "./CodingAgents.ts"
 import { format } from "./ContextFormat.ts"
@@ -73,9 +73,8 @@ const outputFor = (agent: CodingAgent, { hook_event_name = "SessionStart" }: Inp
 export const runHook = Effect.fnUntraced(function* (agent: CodingAgent) {
   const input = Option.getOrElse(Schema.decodeOption(Input)(yield* stdin), (): Input => ({}))
   yield* goThere(input)
-  const nothing = { app: Option.none(), instance: Option.none() }
-  if (!(yield* isInProject(nothing))) return
-  const place = yield* here(nothing)
+  if (!(yield* isInProject(nothingGiven))) return
+  const place = yield* here(nothingGiven)
   const [found, notes] = yield* Notes.collect(
     Effect.gen(function* () {
       // A session that only passes by allocates nothing.

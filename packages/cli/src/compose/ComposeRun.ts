@@ -2,11 +2,10 @@ import type { EnsureResult } from "@port-server/domain/Ensure"
 import { variableOf } from "@port-server/domain/ServiceVariable"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import { CliError } from "../errors/CliError.ts"
 import { ownerElsewhere } from "../project/PortOwner.ts"
 import { ensureVariables } from "../project/PortVariables.ts"
-import { type Here, here } from "../project/ProjectContext.ts"
+import { type Here, here, nothingGiven } from "../project/ProjectContext.ts"
 import { ensureWished, heldPorts, instanceLabel, settingsOf } from "../project/ProjectPorts.ts"
 import { type Changes, inherited, textOf } from "../run/CommandEnvironment.ts"
 import { type Prepared, prepare } from "../run/RunVariables.ts"
@@ -120,7 +119,7 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   const projects = ComposeProjects.seenFrom(folder)
   const likely = changed(said.env, ComposeProjects.lastChanges(projects, folder))
   const readModel = yield* ModelReading.begin(found, { args, folder, env: likely })
-  const place = yield* here({ app: Option.none(), instance: Option.none() })
+  const place = yield* here(nothingGiven)
   const copy = topOf(place)
   const { held, named } = yield* servicesBefore(place)
   const text = ComposeFiles.textOf(files)

@@ -2,7 +2,6 @@ import { EnsureResult } from "@port-server/domain/Ensure"
 import { Name } from "@port-server/domain/Name"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { contextOf, WorkingCopyContext } from "../agents/WorkingCopyContext.ts"
 import { parse } from "../compose/ComposeArguments.ts"
@@ -27,7 +26,7 @@ export const services = (description: string) =>
 const folder = Schema.String.annotations({ description: "the project's folder" })
 
 /** Where a call is about: the working copy of the current folder. */
-export const here = ProjectContext.here({ app: Option.none(), instance: Option.none() })
+export const here = ProjectContext.here(ProjectContext.nothingGiven)
 
 /** The tools that work on one working copy. */
 export const projectTools = (inFolder: Folder.InFolder): ReadonlyArray<Tool.Tool> => [

@@ -37,6 +37,9 @@ export interface Given {
   readonly instance: Option.Option<string>
 }
 
+/** A command line that gives neither. */
+export const nothingGiven: Given = { app: Option.none(), instance: Option.none() }
+
 /** The real path of the folder that the program was started in. */
 export const currentFolder = Effect.suspend(() => {
   let told = ""

@@ -1,13 +1,12 @@
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { format } from "../../agents/ContextFormat.ts"
 import { contextOf, WorkingCopyContext } from "../../agents/WorkingCopyContext.ts"
 import * as Notes from "../../output/Notes.ts"
 import * as Output from "../../output/Output.ts"
-import { here } from "../../project/ProjectContext.ts"
+import { here, nothingGiven } from "../../project/ProjectContext.ts"
 
 const Noted = Schema.Struct({ ...WorkingCopyContext.fields, notes: Schema.Array(Schema.String) })
 
@@ -24,7 +23,7 @@ export const context = Command.make(
   },
   ({ json }) =>
     Output.print(Noted, { json, indent: 2 })(
-      Effect.flatMap(here({ app: Option.none(), instance: Option.none() }), contextOf).pipe(
+      Effect.flatMap(here(nothingGiven), contextOf).pipe(
         Notes.collect,
         // The states show what is foreign.
         Effect.map(([found, lines]) => ({ ...found, notes: lines.filter((line) => !line.startsWith("warning: ")) }))

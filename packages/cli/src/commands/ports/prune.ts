@@ -8,7 +8,6 @@ import { escapeControls } from "@port-server/domain/Name"
 import { PruneResult } from "@port-server/domain/Prune"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { notingReleased, pruneInParts } from "../../client/PruneParts.ts"
 import * as ComposeProjects from "../../compose/ComposeProjects.ts"
@@ -16,7 +15,7 @@ import * as AllocationTable from "../../output/AllocationTable.ts"
 import * as Output from "../../output/Output.ts"
 import * as Progress from "../../output/Progress.ts"
 import { keptNotes } from "../../output/PruneNotes.ts"
-import { here, isInProject } from "../../project/ProjectContext.ts"
+import { here, isInProject, nothingGiven } from "../../project/ProjectContext.ts"
 import { heldPorts } from "../../project/ProjectPorts.ts"
 import { unnamedServices } from "../../project/UnnamedServices.ts"
 import * as Options from "../Options.ts"
@@ -87,9 +86,8 @@ export const prune = Command.make(
     }
     const client = yield* PortServerClient
     // A folder that was moved has its ports until it is told where it is now.
-    const nowhere = { app: Option.none(), instance: Option.none() }
-    if (yield* Effect.orElseSucceed(isInProject(nowhere), () => false)) {
-      yield* Effect.ignore(Effect.flatMap(here(nowhere), heldPorts))
+    if (yield* Effect.orElseSucceed(isInProject(nothingGiven), () => false)) {
+      yield* Effect.ignore(Effect.flatMap(here(nothingGiven), heldPorts))
     }
     const prune = (dry_run: boolean, ids: ReadonlyArray<Allocation["id"]>) =>
       pruneInParts(client, { dry_run, ids }, (total) =>

@@ -17,10 +17,10 @@ const blockOf = (service: string) => (service === "" ? {} : { block: true })
 /** Release what was ensured for the current worktree, of services or of all. */
 const releaseHere = Effect.fnUntraced(function* (services: ReadonlyArray<string> | undefined) {
   // Loaded only when it is asked for.
-  const [{ here }, { releaseOwn }] = yield* Effect.promise(() =>
+  const [{ here, nothingGiven }, { releaseOwn }] = yield* Effect.promise(() =>
     Promise.all([import("../../project/ProjectContext.ts"), import("../../project/ReleaseOwn.ts")])
   )
-  return yield* releaseOwn(yield* here({ app: Option.none(), instance: Option.none() }), services)
+  return yield* releaseOwn(yield* here(nothingGiven), services)
 })
 
 /** The services of a list like `web,db`. */

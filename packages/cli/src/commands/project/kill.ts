@@ -11,7 +11,7 @@ import { holds, listenerName } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import * as EndProcesses from "../../project/EndProcesses.ts"
 import { serviceStates } from "../../project/PortStates.ts"
-import { type Here, here } from "../../project/ProjectContext.ts"
+import { type Here, here, nothingGiven } from "../../project/ProjectContext.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
@@ -73,7 +73,7 @@ export const kill = Command.make(
       return yield* new UsageError({ message: "either --service or --port is required" })
     }
     const ending = Effect.gen(function* () {
-      const place = yield* here({ app: Option.none(), instance: Option.none() })
+      const place = yield* here(nothingGiven)
       const [port, ...others] = Option.isSome(given)
         ? ([given.value] as const)
         : yield* portsOf(

@@ -2,13 +2,12 @@ import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
 import { NonZeroExit } from "@port-server/command-line/UsageError"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { summary } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import { type Column, table } from "../../output/Table.ts"
 import { ServiceState, serviceStates } from "../../project/PortStates.ts"
-import { here } from "../../project/ProjectContext.ts"
+import { here, nothingGiven } from "../../project/ProjectContext.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
@@ -48,7 +47,7 @@ export const verify = Command.make(
   },
   Effect.fnUntraced(function* ({ json, listening, service }) {
     const states = yield* Output.print(Schema.Array(ServiceState), { json, indent: 2 })(
-      Effect.flatMap(here({ app: Option.none(), instance: Option.none() }), (place) => serviceStates(place, service)),
+      Effect.flatMap(here(nothingGiven), (place) => serviceStates(place, service)),
       (states, terminal) => (states.length === 0 ? "no services" : table(columns, states, terminal))
     )
     const has = (state: ServiceState["state"]) => states.some((each) => each.state === state)
