@@ -78,7 +78,8 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
     return {
       /**
        * Release the stale allocations, of the ids where some are given: those whose project folder is gone, and not moved
-       * by git, while its parent is there, on the device on which it was, and whose port nothing listens on. With `dry_run`, only return them.
+       * by git, while its parent is there, on the device on which it was, and whose port nothing listens on. With
+       * `dry_run`, only return them.
        */
       prune: ({ dry_run = false, ids }: PruneRequest) =>
         Effect.gen(function* () {
