@@ -16,6 +16,7 @@ import * as ProcessLock from "../../platform/ProcessLock.ts"
 import { settings } from "../../project/NewService.ts"
 import { located } from "../../project/ProjectContext.ts"
 import { type Change, edit } from "../../project/ProjectFileEditor.ts"
+import * as ProjectFileLoader from "../../project/ProjectFileLoader.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
@@ -26,23 +27,21 @@ export const Changed = Schema.Struct({
   contents: ProjectFile
 })
 
-const required = Effect.gen(function* () {
-  const { cwd, project } = yield* located
-  return project ?? (yield* CliError.make(`there is no ${projectFileName} for ${cwd}; portctl init writes one`))
-})
-
 /**
  * The project file of the current folder, which must have one. Until the scope ends, no other `add` or `remove` changes
  * it.
  */
 export const fileToChange = Effect.gen(function* () {
-  const { file } = yield* required
+  const { cwd, project, top = cwd } = yield* located
+  const missing = CliError.make(`there is no ${projectFileName} for ${cwd}; portctl init writes one`)
+  if (project === undefined) return yield* missing
+  const { file, folder } = project
   const name = createHash("sha256").update(file).digest("hex")
   yield* ProcessLock.hold(`${projectFileName}-${name}`, "10 seconds", () =>
     CliError.make(`another portctl is changing ${file}`)
   )
   // As the one before has left it.
-  return yield* required
+  return (yield* ProjectFileLoader.find(folder, top, folder)) ?? (yield* missing)
 })
 
 /** The same, with those of the services that were not in it. */
