@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from "node:fs"
+import { copyFileSync, renameSync, rmSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { allocate, expectError } from "../../support/Api.ts"
@@ -131,6 +131,35 @@ describe(`GET ${path}`, () => {
       expect(told(blocks)).toEqual(["reset"])
       const again = yield* resume(server, id)
       expect(told(yield* again.until(({ event }) => event !== undefined))[0]).toBe("reset")
+    })
+  )
+
+  it.scopedLive("says reset to those who saw what a backup that was put back does not have", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const run = Effect.fnUntraced(function* (...names: ReadonlyArray<string>) {
+        const server = yield* startServer({ folder })
+        yield* services(server, ...names)
+        const id = yield* newestId(server)
+        server.process.kill("SIGTERM")
+        yield* server.ended
+        return { id, database: server.database }
+      })
+      const { database, id: saved } = yield* run("a", "b")
+      copyFileSync(database, `${database}.backup`)
+      const { id: lost } = yield* run("c", "d")
+      renameSync(`${database}.backup`, database)
+      const server = yield* startServer({ folder })
+      yield* services(server, "w", "x", "y", "z")
+      const followed = yield* resume(server, lost)
+      expect(told(yield* followed.until(({ event }) => event !== undefined))).toEqual(["reset"])
+      const continued = yield* resume(server, saved)
+      expect(told(yield* continued.until(isOf("allocated", "z")))).toEqual([
+        "allocated w",
+        "allocated x",
+        "allocated y",
+        "allocated z"
+      ])
     })
   )
 

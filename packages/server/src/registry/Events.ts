@@ -95,8 +95,8 @@ export class Events extends Effect.Service<Events>()("@port-server/server/regist
             const change = changeOf(seen, now)
             seen = now
             if (change !== undefined) return { _tag: "Listeners", change }
-            const { events, last, oldest } = yield* after(position, filter)
-            if (!(position >= oldest - 1 && position <= last)) {
+            const { events, isKnown, last } = yield* after(position, filter)
+            if (!isKnown) {
               position = last
               return { _tag: "Reset", last }
             }

@@ -29,29 +29,37 @@ const slicesPerTurn = 8
 
 type Row = ReadonlyArray<Parameter>
 
-// Another program may have let them grow beyond what is exact: they are only compared.
-const idsOf = query(Schema.Struct({ id: Schema.Number }))
+const counts = query(Schema.Struct({ count: Schema.Int }))
 
-/** The last id that was given. */
-const insert = (connection: Connection, rows: ReadonlyArray<Row>): Effect.Effect<number, SqlError> => {
+const insert = (connection: Connection, rows: ReadonlyArray<Row>): Effect.Effect<void, SqlError> => {
   const placeholders = rows.map((row) => `(${row.map(() => "?").join(", ")})`).join(", ")
-  return Effect.map(
-    idsOf(connection, `INSERT INTO events (${columns}) VALUES ${placeholders} RETURNING id`, rows.flat()),
-    (inserted) => Math.max(...inserted.map(({ id }) => id))
-  )
+  return run(connection, `INSERT INTO events (${columns}) VALUES ${placeholders}`, rows.flat())
 }
+
+/**
+ * Before the first event after the database was opened; returns how many there are. The ids that follow are larger than
+ * all that were given until now, also where a backup was put back: who saw what it does not have notices that.
+ */
+const begin = Effect.fnUntraced(function* (connection: Connection) {
+  const [{ count } = { count: 0 }] = yield* counts(connection, "SELECT count(*) AS count FROM events")
+  if (count > 0) {
+    const now = yield* Clock.currentTimeMillis
+    yield* run(connection, "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'events'", [now])
+  }
+  return count
+})
 
 /** The events of the transaction that runs: written at its end, so that they are durable exactly when their changes are. */
 export class EventLog {
-  /** No event in the database has a lower id; unknown at first. */
-  #oldest: number | undefined
+  /** How many events the database has; unknown at first. */
+  #count: number | undefined
   #rows: Array<Row> = []
   /** How many older events of the transaction are not written, because newer ones alone are as many as are kept. */
   #skipped = 0
 
   /** The database may have changed without this log. */
   invalidate(): void {
-    this.#oldest = undefined
+    this.#count = undefined
   }
 
   /** A transaction begins. */
@@ -87,26 +95,16 @@ export class EventLog {
       // Whoever reads from an event on must notice that some are missing.
       if (skipped > 0)
         yield* run(connection, "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'events'", [skipped])
-      let last = 0
+      const count = this.#count ?? (yield* begin(connection))
       for (let slice = 0; slice * rowsPerInsert < rows.length; slice++) {
-        last = yield* insert(connection, rows.slice(slice * rowsPerInsert, (slice + 1) * rowsPerInsert))
+        yield* insert(connection, rows.slice(slice * rowsPerInsert, (slice + 1) * rowsPerInsert))
         if (slice % slicesPerTurn === slicesPerTurn - 1) yield* EventLoop.yieldToIO
       }
-      yield* this.#removeOld(connection, last - keptEvents)
+      const excess = count + rows.length - keptEvents
+      if (excess > 0)
+        yield* run(connection, "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ?)", [excess])
+      this.#count = Math.min(count + rows.length, keptEvents)
       return true
     })
-  }
-
-  /** Remove the events up to this one. */
-  #removeOld(connection: Connection, end: number): Effect.Effect<void, SqlError> {
-    if (this.#oldest === undefined) {
-      return Effect.flatMap(idsOf(connection, "SELECT min(id) AS id FROM events"), ([row]) => {
-        this.#oldest = row?.id ?? 0
-        return this.#removeOld(connection, end)
-      })
-    }
-    if (this.#oldest > end) return Effect.void
-    this.#oldest = end + 1
-    return run(connection, "DELETE FROM events WHERE id <= ?", [end])
   }
 }

@@ -42,9 +42,15 @@ const boundsOf = query(Bounds)
 const bounds = `SELECT last, coalesce((SELECT min(id) FROM events), last + 1) AS oldest
   FROM (SELECT coalesce(max(seq), 0) AS last FROM sqlite_sequence WHERE name = 'events')`
 
-/** The first events after a position, and where the events that are kept begin and end: all of one moment. */
-export interface EventPage extends Schema.Schema.Type<typeof Bounds> {
+const Start = Schema.Struct({ ...Bounds.fields, isEvent: Schema.Int })
+
+/** The first events after a position, and what is known of the position: all of one moment. */
+export interface EventPage {
   readonly events: ReadonlyArray<RegistryEvent>
+  /** The last id that was given. */
+  readonly last: number
+  /** Whether all that has happened after the position is kept. */
+  readonly isKnown: boolean
 }
 
 const eventOf = (row: typeof Row.Type): RegistryEvent => {
@@ -98,7 +104,7 @@ export const matching = (
 export const range = (connection: Connection) =>
   Effect.map(boundsOf(connection, bounds), ([found]) => found ?? { last: 0, oldest: 1 })
 
-const decodeBounds = Schema.decodeUnknownSync(Schema.Array(Bounds))
+const decodeStart = Schema.decodeUnknownSync(Schema.NonEmptyArray(Start))
 const decodeRows = Schema.decodeUnknownSync(Schema.Array(Row))
 const isEvent = (row: unknown) => Predicate.hasProperty(row, "id") && row.id !== null
 
@@ -110,11 +116,16 @@ export const after = (
   limit: number
 ): Effect.Effect<EventPage, SqlError> => {
   const conditions = conditionsOf(filter)
-  const sql = `SELECT last, oldest, ${columns} FROM (${bounds}) LEFT JOIN events ON id > ? ${textOf(conditions)}
-    ORDER BY id LIMIT ?`
-  const found = connection.execute(sql, [position, ...valuesOf(conditions), limit], undefined)
-  return Effect.map(found, (rows) => {
-    const { last, oldest } = decodeBounds(rows.slice(0, 1))[0] ?? { last: 0, oldest: 1 }
-    return { last, oldest, events: decodeRows(rows.filter(isEvent)).map(eventOf) }
+  const sql = `SELECT last, oldest, EXISTS (SELECT 1 FROM events WHERE id = ?) AS isEvent, ${columns}
+    FROM (${bounds}) LEFT JOIN events ON id > ? ${textOf(conditions)} ORDER BY id LIMIT ?`
+  const values = [position, position, ...valuesOf(conditions), limit]
+  return Effect.map(connection.execute(sql, values, undefined), (rows) => {
+    const [{ isEvent: isPositionOfEvent, last, oldest }] = decodeStart(rows.slice(0, 1))
+    return {
+      last,
+      // An id within the range that no event has was given before a backup was put back.
+      isKnown: position === last || position === oldest - 1 || isPositionOfEvent === 1,
+      events: decodeRows(rows.filter(isEvent)).map(eventOf)
+    }
   })
 }
