@@ -106,7 +106,7 @@ describe.concurrent("portctl ensure", () => {
       expect(yield* ensure(server, clone, "--service", "web")).toMatchObject({
         code: 0,
         stdout: "proj/main-2\nweb  3001\n",
-        stderr: `note: proj/main belongs to ${top}, so this folder is proj/main-2; --instance gives it another one\n`
+        stderr: `note: proj/main belongs to ${top}, so this folder is proj/main-2; portctl ensure --instance NAME gives it another one\n`
       })
       expectAnswer(yield* ensure(server, clone, "--service", "web,db"), "proj/main-2\nweb  3001\ndb   3002\n")
       const env = { PORTCTL_INSTANCE: "" }
@@ -131,7 +131,8 @@ describe.concurrent("portctl ensure", () => {
       expect(changed).toMatchObject({
         code: 0,
         stdout: "proj/clone2\nweb  3002\n",
-        stderr: "note: this folder was proj/main, and is proj/clone2 from now on; --instance main makes it that again\n"
+        stderr:
+          "note: this folder was proj/main, and is proj/clone2 from now on; portctl ensure --instance main makes it that again\n"
       })
       expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/clone2\nweb  3002\n")
       expectAnswer(yield* ensure(server, clone, "--service", "web", "--app", "other"), "other/main\nweb  3003\n")
@@ -140,7 +141,7 @@ describe.concurrent("portctl ensure", () => {
       expect(yield* portctl(["env"], { server, cwd: clone, env })).toMatchObject({
         stdout: "# proj/main\nWEB_PORT=3000\nDB_PORT=3001\n",
         stderr:
-          "note: this folder was proj/clone2, and is proj/main from now on; --instance clone2 makes it that again\n"
+          "note: this folder was proj/clone2, and is proj/main from now on; portctl ensure --instance clone2 makes it that again\n"
       })
       expectAnswer(yield* ensure(server, clone, "--service", "web"), "proj/main\nweb  3000\n")
     })
@@ -153,7 +154,7 @@ describe.concurrent("portctl ensure", () => {
       expectAnswer(yield* ensure(server, tree, "--service", "web"), "proj/main\nweb  3000\n")
       expect(yield* ensure(server, top, "--service", "web")).toMatchObject({
         stdout: "proj/main-2\nweb  3001\n",
-        stderr: `note: proj/main belongs to ${tree}, so this folder is proj/main-2; --instance gives it another one\n`
+        stderr: `note: proj/main belongs to ${tree}, so this folder is proj/main-2; portctl ensure --instance NAME gives it another one\n`
       })
     })
   )

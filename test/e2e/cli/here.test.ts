@@ -124,6 +124,23 @@ sharedServer()("where a command runs", (it) => {
     })
   )
 
+  it.scoped("commands without --app and --instance name the variables that they take", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const folder = yield* realFolder
+      git(folder, "clone", "--quiet", "--bare", repository(join(folder, "source")), "mast/.bare")
+      const cwd = join(folder, "mast")
+      writeFileSync(join(cwd, ".git"), "gitdir: ./.bare\n")
+      for (const args of [["verify"], ["kill", "--service", "web"], ["release", "--here"], ["context"]]) {
+        const refused = yield* portctl(args, { server, cwd })
+        expect(refused).toMatchObject({ code: 1, stdout: "" })
+        expect(refused.stderr).toMatch(/; go to one, or set PORTCTL_INSTANCE\n$/)
+      }
+      const verified = yield* portctl(["verify"], { server, cwd, env: { PORTCTL_INSTANCE: "ci" } })
+      expect(verified).toMatchObject({ code: 0, stderr: "" })
+    })
+  )
+
   it.scoped("inside .git there is no instance either", () =>
     Effect.gen(function* () {
       const top = yield* temporaryRepository("dotted")
@@ -277,17 +294,13 @@ done
     Effect.gen(function* () {
       const top = repository(join(yield* realFolder, "bad\nname"))
       expect(yield* refusal(top)).toMatch(
-        /^the name of the folder .*bad\\u\{a\}name cannot be the app's: app must not contain control .*; give --app or PORTCTL_APP$/
+        /^the name of the folder .*bad\\u\{a\}name cannot be the app's: app must not contain control .*; give --app$/
       )
       expect(yield* place(top, { args: ["--app", "good"] })).toEqual(["good/main", top])
       const tree = join(top, "..", "bad\ttree")
       worktree(top, tree)
-      expect(yield* refusal(tree, { args: ["--app", "good"] })).toMatch(
-        /cannot be the instance's.*; give --instance or PORTCTL_INSTANCE$/
-      )
-      expect(yield* refusal("/")).toBe(
-        "the name of the folder / cannot be the app's: it has none; give --app or PORTCTL_APP"
-      )
+      expect(yield* refusal(tree, { args: ["--app", "good"] })).toMatch(/cannot be the instance's.*; give --instance$/)
+      expect(yield* refusal("/")).toBe("the name of the folder / cannot be the app's: it has none; give --app")
     })
   )
 

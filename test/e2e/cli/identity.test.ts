@@ -50,7 +50,7 @@ const plain = (folder: string) => {
 const moved = (from: string, label: string) => `\nnote: ${from} was moved here; it keeps ${label} and its ports`
 
 const instead = (label: string, owner: string, own: string) =>
-  `\nnote: ${label} belongs to ${owner}, so this folder is ${own}; --instance gives it another one`
+  `\nnote: ${label} belongs to ${owner}, so this folder is ${own}; portctl ensure --instance NAME gives it another one`
 
 const cases: Readonly<Record<string, (given: Given) => Effect.Effect<void>>> = {
   "a branch is switched": ({ ask, top }) =>
@@ -141,7 +141,7 @@ const cases: Readonly<Record<string, (given: Given) => Effect.Effect<void>>> = {
       expect(yield* ask(second, ["--instance", "main"])).toBe("shop/main 3000")
       expect(yield* ask(second)).toBe("shop/main 3000")
       expect(yield* ask(second, [], { PORTCTL_INSTANCE: "two" })).toBe(
-        "shop/two 3001\nnote: this folder was shop/main, and is shop/two from now on; --instance main makes it that again"
+        "shop/two 3001\nnote: this folder was shop/main, and is shop/two from now on; portctl ensure --instance main makes it that again"
       )
       expect(yield* ask(second)).toBe("shop/two 3001")
       expect(yield* ask(top)).toBe("shop/main 3000")

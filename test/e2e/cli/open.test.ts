@@ -94,7 +94,7 @@ describe.skipIf(process.platform !== "linux")("portctl open", { concurrent: true
       expectOpened(yield* open(), first + 1, "proj/main ui")
       // From here on the folder belongs to that instance.
       const note =
-        "note: this folder was proj/main, and is proj/other from now on; --instance main makes it that again\n"
+        "note: this folder was proj/main, and is proj/other from now on; portctl ensure --instance main makes it that again\n"
       expectOpened(yield* open("--instance", "other"), first, "proj/other web", note)
       expectOpened(yield* open(), first, "proj/other web")
     })

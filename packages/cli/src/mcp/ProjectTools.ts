@@ -8,6 +8,7 @@ import { parse } from "../compose/ComposeArguments.ts"
 import * as ComposeRun from "../compose/ComposeRun.ts"
 import { PlannedPort, planOf } from "../compose/PortPlan.ts"
 import { projectEnvironment } from "../compose/ProjectEnvironment.ts"
+import { nothingGiven } from "../project/Given.ts"
 import { ServiceState, serviceStates } from "../project/PortStates.ts"
 import * as ProjectContext from "../project/ProjectContext.ts"
 import { releaseOwn } from "../project/ReleaseOwn.ts"
@@ -26,7 +27,7 @@ export const services = (description: string) =>
 const folder = Schema.String.annotations({ description: "the project's folder" })
 
 /** Where a call is about: the working copy of the current folder. */
-export const here = ProjectContext.here(ProjectContext.nothingGiven)
+export const here = ProjectContext.here(nothingGiven)
 
 /** The tools that work on one working copy. */
 export const projectTools = (inFolder: Folder.InFolder): ReadonlyArray<Tool.Tool> => [

@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
 import { attempt } from "../platform/Process.ts"
 import * as GitLocation from "./GitLocation.ts"
+import { type Advice, adviceFor, type Field, type Given, variableOf } from "./Given.ts"
 import * as ProjectFileLoader from "./ProjectFileLoader.ts"
 
 /** Where a command runs: the app, the instance and the folder. */
@@ -31,15 +32,6 @@ export interface Here {
   readonly above: ReadonlyArray<Here>
 }
 
-/** What the command line gives of it. */
-export interface Given {
-  readonly app: Option.Option<string>
-  readonly instance: Option.Option<string>
-}
-
-/** A command line that gives neither. */
-export const nothingGiven: Given = { app: Option.none(), instance: Option.none() }
-
 /** The real path of the folder that the program was started in. */
 export const currentFolder = Effect.suspend(() => {
   let told = ""
@@ -56,16 +48,14 @@ export const currentFolder = Effect.suspend(() => {
   }
 })
 
-const fromEnvironment = (name: string, field: "app" | "instance") =>
-  Effect.mapError(variable(name, Name(field), ""), (error) => CliError.make(sentenceOf(error)))
+const fromEnvironment = (field: Field) =>
+  Effect.mapError(variable(variableOf(field), Name(field), ""), (error) => CliError.make(sentenceOf(error)))
 
 /** The name that a folder gives. */
-const nameOf = (field: "app" | "instance", folder: string, name: string) =>
+const nameOf = (advice: Advice, field: Field, folder: string, name: string) =>
   Effect.mapError(Schema.validate(Name(field))(name), (error) => {
     const problem = name === "" ? "it has none" : InvalidRequest.fromParseError(error).message
-    return CliError.make(
-      `the name of the folder ${folder} cannot be the ${field}'s: ${problem}; give --${field} or PORTCTL_${field.toUpperCase()}`
-    )
+    return CliError.make(`the name of the folder ${folder} cannot be the ${field}'s: ${problem}; ${advice(field)}`)
   })
 
 /**
@@ -79,24 +69,24 @@ const projectName = (app: string, project: string): string =>
   project === "" ? app : [app, ...project.split(sep)].join(separator)
 
 /** What the folder says where nobody else does: its repository, or, outside git, its name. */
-const appOf = (folder: string, git: GitLocation.Answer, project: string) => {
-  if (git._tag === "Refused") return CliError.make(`${git.reason}; give --app and --instance, or ${git.remedy}`)
-  if (git._tag === "Outside") return nameOf("app", folder, basename(folder))
+const appOf = (advice: Advice, folder: string, git: GitLocation.Answer, project: string) => {
+  if (git._tag === "Refused") return CliError.make(`${git.reason}; ${advice("app", "instance")}, or ${git.remedy}`)
+  if (git._tag === "Outside") return nameOf(advice, "app", folder, basename(folder))
   return git.app === ""
-    ? CliError.make(`nothing in ${git.repository} says where its main worktree is; give --app`)
-    : nameOf("app", git._tag === "Worktree" ? folder : git.repository, projectName(git.app, project))
+    ? CliError.make(`nothing in ${git.repository} says where its main worktree is; ${advice("app")}`)
+    : nameOf(advice, "app", git._tag === "Worktree" ? folder : git.repository, projectName(git.app, project))
 }
 
-const instanceOf = (folder: string, git: GitLocation.Answer) => {
+const instanceOf = (advice: Advice, folder: string, git: GitLocation.Answer) => {
   switch (git._tag) {
     case "Refused":
-      return CliError.make(`${git.reason}; give --app and --instance, or ${git.remedy}`)
+      return CliError.make(`${git.reason}; ${advice("app", "instance")}, or ${git.remedy}`)
     case "Repository":
-      return CliError.make(`${git.reason}; go to one, or give --instance`)
+      return CliError.make(`${git.reason}; go to one, or ${advice("instance")}`)
     case "Outside":
       return Effect.succeed("main")
     case "Worktree":
-      return nameOf("instance", folder, git.instance)
+      return nameOf(advice, "instance", folder, git.instance)
   }
 }
 
@@ -137,13 +127,14 @@ const placed = Effect.fnUntraced(function* (
   cwd: string,
   git: GitLocation.Answer,
   project: ProjectFileLoader.Project | undefined,
-  said: { readonly app: string; readonly instance: string }
+  said: { readonly app: string; readonly instance: string },
+  advice: Advice
 ) {
   const saidApp = said.app || (project?.contents.app ?? "")
   const folder = projectFolder(cwd, git, project)
   const inner = git._tag === "Worktree" ? relative(git.folder, folder) : ""
-  const app = saidApp || (yield* appOf(folder, git, inner))
-  const instance = said.instance || (yield* instanceOf(folder, git))
+  const app = saidApp || (yield* appOf(advice, folder, git, inner))
+  const instance = said.instance || (yield* instanceOf(advice, folder, git))
   const workingCopy: WorkingCopy = {
     folder,
     ...("gitDir" in git ? { git_dir: git.gitDir } : {}),
@@ -165,7 +156,7 @@ export const located = Effect.gen(function* () {
 /** Whether a command runs in a project: one was given, there is a project file, or the folder is in a working copy. */
 export const isInProject = Effect.fnUntraced(function* (given: Given) {
   const said = [given.app, given.instance].map(Option.getOrElse(() => "")).join("")
-  const set = `${yield* fromEnvironment("PORTCTL_APP", "app")}${yield* fromEnvironment("PORTCTL_INSTANCE", "instance")}`
+  const set = `${yield* fromEnvironment("app")}${yield* fromEnvironment("instance")}`
   if (said !== "" || set !== "") return true
   const { git, project } = yield* located
   return project !== undefined || git._tag !== "Outside" || git.folder !== undefined
@@ -174,16 +165,16 @@ export const isInProject = Effect.fnUntraced(function* (given: Given) {
 /** Where a command runs: by the command line, else the environment, else the project file, else the repository. */
 export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUntraced(function* (given) {
   const { cwd, git, project, top } = yield* located
-  const app = Option.getOrElse(given.app, () => "") || (yield* fromEnvironment("PORTCTL_APP", "app"))
-  const instance =
-    Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("PORTCTL_INSTANCE", "instance"))
-  const place = yield* placed(cwd, git, project, { app, instance })
+  const app = Option.getOrElse(given.app, () => "") || (yield* fromEnvironment("app"))
+  const instance = Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("instance"))
+  const advice = adviceFor(given)
+  const place = yield* placed(cwd, git, project, { app, instance }, advice)
   const outer =
     project !== undefined && top !== undefined && ProjectFileLoader.isWithin(project.folder, top)
       ? yield* ProjectFileLoader.above(project, top)
       : []
   // An app that is said is that of the nearest project alone.
-  const above = yield* Effect.forEach(outer, (each) => placed(each.folder, git, each, { app: "", instance }))
+  const above = yield* Effect.forEach(outer, (each) => placed(each.folder, git, each, { app: "", instance }, advice))
   return {
     ...place,
     service: serviceIn(cwd, project),

@@ -69,13 +69,13 @@ const notePlace = ({ app, instance, instance_before, instead_of, moved_from, too
     if (instance_before !== undefined) {
       const before = instanceLabel({ app, instance: instance_before })
       yield* Console.error(
-        `note: this folder was ${before}, and is ${label} from now on; --instance ${escapeControls(instance_before)} makes it that again`
+        `note: this folder was ${before}, and is ${label} from now on; portctl ensure --instance ${escapeControls(instance_before)} makes it that again`
       )
     }
     if (instead_of !== undefined) {
       const wished = instanceLabel({ app, instance: instead_of.instance })
       yield* Console.error(
-        `note: ${wished} belongs to ${escapeControls(instead_of.folder)}, so this folder is ${label}; --instance gives it another one`
+        `note: ${wished} belongs to ${escapeControls(instead_of.folder)}, so this folder is ${label}; portctl ensure --instance NAME gives it another one`
       )
     }
   })

@@ -6,7 +6,8 @@ import { format } from "../../agents/ContextFormat.ts"
 import { contextOf, WorkingCopyContext } from "../../agents/WorkingCopyContext.ts"
 import * as Notes from "../../output/Notes.ts"
 import * as Output from "../../output/Output.ts"
-import { here, nothingGiven } from "../../project/ProjectContext.ts"
+import { nothingGiven } from "../../project/Given.ts"
+import { here } from "../../project/ProjectContext.ts"
 
 const Noted = Schema.Struct({ ...WorkingCopyContext.fields, notes: Schema.Array(Schema.String) })
 

@@ -17,8 +17,12 @@ const blockOf = (service: string) => (service === "" ? {} : { block: true })
 /** Release what was ensured for the current worktree, of services or of all. */
 const releaseHere = Effect.fnUntraced(function* (services: ReadonlyArray<string> | undefined) {
   // Loaded only when it is asked for.
-  const [{ here, nothingGiven }, { releaseOwn }] = yield* Effect.promise(() =>
-    Promise.all([import("../../project/ProjectContext.ts"), import("../../project/ReleaseOwn.ts")])
+  const [{ nothingGiven }, { here }, { releaseOwn }] = yield* Effect.promise(() =>
+    Promise.all([
+      import("../../project/Given.ts"),
+      import("../../project/ProjectContext.ts"),
+      import("../../project/ReleaseOwn.ts")
+    ])
   )
   return yield* releaseOwn(yield* here(nothingGiven), services)
 })
