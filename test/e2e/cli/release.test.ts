@@ -133,6 +133,12 @@ describe.concurrent("portctl release --here", () => {
       expectAnswer(yield* run("release", "--here", "--service", "web, db"), told(2))
       expectAnswer(yield* run("release", "--here", "--service", "mail,"), told(1))
       expectUsageError(yield* run("release", "--here", "--service", ","), /names no service/, "portctl release")
+      expect(yield* run("release", "--here", "--service", "qeue,db")).toEqual({
+        code: 0,
+        signal: null,
+        stdout: told(0),
+        stderr: "note: this working copy had no port for qeue, db, but for queue\n"
+      })
       expect(yield* listed(server.port, "shop")).toMatchObject([{ service: "queue" }])
       expect(yield* run("release", "--app", "shop", "--service", "queue,web")).toMatchObject({
         code: 0,

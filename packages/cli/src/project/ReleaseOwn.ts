@@ -5,22 +5,34 @@ import { heldPorts, instanceLabel } from "./ProjectPorts.ts"
 
 /**
  * Release what was ensured for a working copy: of services, or where none is named of all; `other` is another folder with
- * ports of the same instance, which stay.
+ * ports of the same instance, which stay, and `missing` are the services that had no port, `held` those that had one.
  */
 export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: ReadonlyArray<string>) {
   const { folder } = here
   const client = yield* PortServerClient
   const { app, instance } = yield* heldPorts(here)
   const filters = services?.map((service) => ({ path: folder, service })) ?? [{ path: folder }]
-  const own = yield* Effect.forEach(filters, (filter) => client.list(filter))
+  const held = yield* client.list({ path: folder })
   const [other] = (yield* client.list({ app, instance })).flatMap(({ path = folder }) =>
     path === folder ? [] : [path]
   )
   const block = services === undefined ? {} : { block: true }
   // Nothing is asked afterwards: if that failed, nobody would learn what was released.
   const released = yield* Effect.forEach(filters, (filter) => client.releaseMatching({ ...filter, ...block }))
-  const places = [...new Set(own.flat().map(instanceLabel))]
+  const own = held.filter(({ service }) => services?.includes(service) ?? true)
+  const places = [...new Set((own.length === 0 ? held : own).map(instanceLabel))]
   const place = instanceLabel({ app, instance })
   const deleted = released.reduce((sum, { deleted }) => sum + deleted, 0)
-  return { deleted, folder, places: places.length === 0 ? [place] : places, place, other }
+  return {
+    deleted,
+    folder,
+    places: places.length === 0 ? [place] : places,
+    place,
+    other,
+    missing:
+      services?.filter(
+        (name, index) => released[index]?.deleted === 0 && own.every(({ service }) => service !== name)
+      ) ?? [],
+    held: held.map(({ service }) => service)
+  }
 })
