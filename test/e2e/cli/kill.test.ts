@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
+import { noFaultInjection } from "../../support/FaultInjection.ts"
 import { realFolder, repository, worktree } from "../../support/Git.ts"
 import { freePorts, hasIpv6, listeningProgram } from "../../support/Listening.ts"
 import {
@@ -15,6 +16,9 @@ import {
   startServer,
   temporaryFolder
 } from "../../support/Programs.ts"
+
+/** A test that needs something that this machine may lack. */
+const needs = (missing: string | undefined) => (missing === undefined ? it.scopedLive : it.scopedLive.skip)
 
 /** A repository called shop with a port for web, and a linked worktree. */
 const shop = Effect.gen(function* () {
@@ -96,6 +100,28 @@ describe("portctl kill", { concurrent: true }, () => {
         ports: [first, second, third],
         ended: [{ pid: again.pid, command: "node", signal: "SIGTERM" }],
         kept: []
+      })
+    })
+  )
+
+  needs(noFaultInjection)("tells what it has ended also where the system refuses a signal to another one", () =>
+    Effect.gen(function* () {
+      const { project, server } = yield* shop
+      const first = yield* freePorts(2)
+      writeFileSync(join(project, "portctl.json"), '{"services":{"jobs":{"size":2}}}')
+      yield* portctl(["ensure", "--service", `jobs=${first}`], { server, cwd: project })
+      const one = yield* listeningProgram({ cwd: project, port: first })
+      const other = yield* listeningProgram({ cwd: project, port: first + 1 })
+      const refused = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "inject=kill:error=EPERM:when=2+"]
+      const running = yield* start("strace", [...refused, bin.portctl, "kill", "--service", "jobs"], {
+        cwd: project,
+        env: { PORT_SERVER_ADDR: server.address }
+      })
+      expect(yield* running.ended).toEqual({
+        code: 3,
+        signal: null,
+        stdout: `ended node (pid ${one.pid}) on port ${first}\n`,
+        stderr: `error: node (pid ${other.pid}) is listening on port ${first + 1} and takes no signal of yours (EPERM); it is not ended\n`
       })
     })
   )

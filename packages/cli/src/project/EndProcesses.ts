@@ -7,10 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { CliError } from "../errors/CliError.ts"
 import { codeOf } from "../errors/FileError.ts"
 import { stopCommand } from "../output/ContainerFormat.ts"
-import { listenerName, whose } from "../output/ListenerFormat.ts"
+import { whose } from "../output/ListenerFormat.ts"
 import * as Process from "../platform/Process.ts"
 import { socketsOn } from "./PortSockets.ts"
 
@@ -91,17 +90,20 @@ const plan = Effect.fnUntraced(function* (folder: string, port: number) {
   return done
 })
 
-/** Send a signal to that very process; not when it has ended, and its number may be another one's. */
+/**
+ * Send a signal to that very process; not when it has ended, and its number may be another one's. Returns the code of the
+ * error that prevented it.
+ */
 const send = (found: Process.Process, signal: NodeJS.Signals) =>
-  Effect.try({
-    try: () => (Process.isAlive(found) ? process.kill(found.pid, signal) : true),
-    catch: codeOf
-  }).pipe(
-    Effect.catchIf(
-      (code) => code === "ESRCH",
-      () => Effect.void
-    )
-  )
+  Effect.sync(() => {
+    try {
+      if (Process.isAlive(found)) process.kill(found.pid, signal)
+      return undefined
+    } catch (error) {
+      const code = codeOf(error)
+      return code === "ESRCH" ? undefined : code
+    }
+  })
 
 const gone = (found: Process.Process) =>
   Effect.sync(() => Process.isAlive(found)).pipe(
@@ -122,12 +124,11 @@ const end = Effect.fnUntraced(function* (
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     const kept = signal === "SIGKILL" ? yield* objectionNow : undefined
     if (kept !== undefined) return kept
-    yield* Effect.mapError(send(process, signal), (code) =>
-      CliError.make(`${listenerName(socket)} cannot be ended: ${code}`)
-    )
+    const code = yield* send(process, signal)
+    if (code !== undefined) return { socket, reason: `takes no signal of yours (${code})` }
     if (yield* gone(process)) return ended(signal)
   }
-  return yield* CliError.make(`${listenerName(socket)} was sent SIGKILL and still runs`)
+  return { socket, reason: "still runs after SIGKILL" }
 })
 
 /** What was done about the processes on a port. */

@@ -65,7 +65,7 @@ export const kill = Command.make(
     examples: ["portctl kill --service web", "portctl kill --port 3000"],
     exitCodes: {
       0: "They have ended, or there was none",
-      [foreign]: "A process on the port is not this working copy's, or must not be ended"
+      [foreign]: "A process on the port is not this working copy's, or must not or cannot be ended"
     },
     parameters: { service: SchemaOptions.killedService, port: SchemaOptions.killedPort, json: Options.json }
   },
