@@ -14,6 +14,7 @@ import {
   servicesByName,
   variablesOf
 } from "./ServiceSettings.ts"
+import { variableOf } from "./ServiceVariable.ts"
 import { nameJsonSchema, nameProblem } from "./VariableName.ts"
 
 /**
@@ -39,6 +40,10 @@ const Services = Schema.Record({ key: Schema.String, value: ServiceSettings })
         if (bad !== undefined) return InvalidRequest.fromParseError(bad.left).message
         const problem = blocksProblem(services) ?? foldersProblem(services)
         if (problem !== undefined) return problem
+        const steering = names.find((name) => services[name]?.env === undefined && nameProblem(variableOf(name)))
+        if (steering !== undefined) {
+          return `the variable of the service ${JSON.stringify(steering)} ${nameProblem(variableOf(steering))}; give it an "env"`
+        }
         const variables = variablesOf(Object.entries(services))
         return Either.isLeft(variables) ? variables.left : undefined
       },

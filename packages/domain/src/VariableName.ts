@@ -3,89 +3,72 @@ import * as Schema from "effect/Schema"
 
 // A project file comes with a cloned repository: it must not change which programs run, how they load code, or which
 // server portctl asks.
-const shells = ["PATH", "HOME", "SHELL", "ENV", "IFS", "CDPATH", "FPATH", "ZDOTDIR", "SHELLOPTS", "INPUTRC", "TERMCAP"]
+const words = (text: string): ReadonlyArray<string> => text.split(" ")
+const shells = words(
+  "PATH HOME SHELL ENV IFS CDPATH FPATH ZDOTDIR SHELLOPTS INPUTRC TERMCAP TMPDIR NULLCMD READNULLCMD"
+)
 // zsh ties each name in lower case to the one in upper case.
-const zsh = ["path", "fpath", "cdpath", "mailpath", "module_path", "MODULE_PATH", "prompt", "NULLCMD", "READNULLCMD"]
+const zsh = words("path fpath cdpath mailpath module_path MODULE_PATH prompt")
 // What they contain is expanded.
-const prompts = [
-  "PS0",
-  "PS1",
-  "PS2",
-  "PS3",
-  "PS4",
-  "PROMPT",
-  "PROMPT2",
-  "PROMPT3",
-  "PROMPT4",
-  "RPS1",
-  "RPS2",
-  "MAIL",
-  "MAILPATH",
-  "MAILCHECK"
+const prompts = words("PS0 PS1 PS2 PS3 PS4 PROMPT PROMPT2 PROMPT3 PROMPT4 RPS1 RPS2 MAIL MAILPATH")
+// bash and zsh compute the values of these, with the commands in them, or cannot set them; they write HISTFILE.
+const numbers = [
+  ...words(
+    "RANDOM SRANDOM HISTCMD OPTIND TMOUT UID EUID GID EGID PPID MAILCHECK SECONDS HISTSIZE SAVEHIST COLUMNS LINES"
+  ),
+  ...words(
+    "SHLVL LISTMAX KEYTIMEOUT FUNCNEST ERRNO LINENO TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT BAUD DIRSTACKSIZE LOGCHECK"
+  ),
+  "HISTFILE"
 ]
-// bash computes the values of the first four, with the commands in them; it writes HISTFILE, and cannot set the last three.
-const states = ["RANDOM", "SRANDOM", "HISTCMD", "OPTIND", "HISTFILE", "TMOUT", "UID", "EUID", "PPID"]
-const runtimes = ["NODE_OPTIONS", "NODE_PATH", "CLASSPATH", "PHPRC", "PHP_INI_SCAN_DIR", "DOTNET_STARTUP_HOOKS"]
-const dotnet = ["DOTNET_ADDITIONAL_DEPS", "DOTNET_SHARED_STORE", "DOTNET_ROOT"]
-const java = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"]
+const runtimes = [
+  ...words("NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_REPL_EXTERNAL_MODULE NODE_TLS_REJECT_UNAUTHORIZED"),
+  ...words("BUN_OPTIONS CLASSPATH JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS JAVACMD PHPRC PHP_INI_SCAN_DIR"),
+  ...words(
+    "DOTNET_STARTUP_HOOKS DOTNET_ADDITIONAL_DEPS DOTNET_SHARED_STORE DOTNET_ROOT ERL_FLAGS ERL_AFLAGS ERL_ZFLAGS"
+  ),
+  ...words("IPYTHONDIR JUPYTER_PATH JUPYTER_CONFIG_DIR JUPYTER_CONFIG_PATH GUILE_LOAD_PATH TCLLIBPATH EMACSLOADPATH")
+]
 const started = [
-  "PAGER",
-  "MANPAGER",
-  "LESSOPEN",
-  "LESSCLOSE",
-  "EDITOR",
-  "VISUAL",
-  "FCEDIT",
-  "BROWSER",
-  "VIMINIT",
-  "EXINIT"
+  ...words("PAGER MANPAGER MANOPT SYSTEMD_LESS EDITOR VISUAL FCEDIT BROWSER VIM VIMINIT VIMRUNTIME EXINIT MAKEFLAGS"),
+  ...words(
+    "MAKEFILES SSH_ASKPASS SUDO_ASKPASS SSH_AUTH_SOCK SSH_SK_HELPER SSH_SK_PROVIDER SSH_PKCS11_HELPER TAR_OPTIONS"
+  ),
+  ...words(
+    "TAR_RSH TAPE ZIPOPT CVS_RSH SVN_SSH PSQLRC MYSQL_HOME RIPGREP_CONFIG_PATH WGETRC CURL_HOME JJ_CONFIG SCREENRC"
+  ),
+  ...words(
+    "HGRCPATH HGEDITOR HGMERGE STARSHIP_CONFIG GCONV_PATH LOCPATH GLIBC_TUNABLES GTK_MODULES GTK_PATH GIO_EXTRA_MODULES QT_PLUGIN_PATH"
+  )
 ]
-const javaBuilds = ["JAVA_HOME", "JAVA_OPTS", "MAVEN_OPTS", "MAVEN_ARGS", "GRADLE_OPTS", "SBT_OPTS", "ANT_OPTS"]
-const nodes = ["NODE_EXTRA_CA_CERTS", "NODE_REPL_EXTERNAL_MODULE", "NODE_TLS_REJECT_UNAUTHORIZED", "BUN_OPTIONS"]
-const go = ["GOENV", "GOFLAGS", "GOPROXY", "GOROOT", "GOTOOLCHAIN"]
-const compilers = ["CC", "CXX", "CPP", "LD", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "RUSTFLAGS", "RUSTDOCFLAGS"]
-const erlang = ["ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS"]
+const managers = words(
+  "ZSH ZSH_CUSTOM NVM_DIR PYENV_ROOT RBENV_ROOT ASDF_DIR ASDF_DATA_DIR SDKMAN_DIR VOLTA_HOME PNPM_HOME"
+)
+const builds = [
+  ...words("JAVA_HOME JAVA_OPTS MAVEN_OPTS MAVEN_ARGS GRADLE_OPTS SBT_OPTS ANT_OPTS GOENV GOFLAGS GOPROXY GOROOT"),
+  ...words("GOTOOLCHAIN CC CXX CPP LD CFLAGS CXXFLAGS CPPFLAGS LDFLAGS RUSTFLAGS RUSTDOCFLAGS GCC_EXEC_PREFIX CPATH"),
+  ...words("COMPILER_PATH LIBRARY_PATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH")
+]
 // Docker's configuration has plugins, and others name programs that give credentials.
-const docker = ["DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST", "CONTAINERS_CONF", "CONTAINER_HOST"]
-const clouds = ["KUBECONFIG", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "GNUPGHOME"]
-const tools = [
-  "TAR_OPTIONS",
-  "RSYNC_RSH",
-  "CVS_RSH",
-  "SVN_SSH",
-  "HGRCPATH",
-  "PSQLRC",
-  "MYSQL_HOME",
-  "RIPGREP_CONFIG_PATH",
-  "WGETRC",
-  "CURL_HOME"
+const clouds = [
+  ...words("DOCKER_CONFIG DOCKER_CONTEXT DOCKER_HOST CONTAINERS_CONF CONTAINER_HOST KUBECONFIG AWS_CONFIG_FILE"),
+  ...words("AWS_SHARED_CREDENTIALS_FILE GNUPGHOME TF_CLI_CONFIG_FILE HELM_PLUGINS")
 ]
-const certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE"]
-const others = ["MAKEFLAGS", "MAKEFILES", "SSH_ASKPASS", "SUDO_ASKPASS", "GCONV_PATH", "LOCPATH", "GLIBC_TUNABLES"]
+const certificates = words("SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSLKEYLOGFILE")
 const reserved = [
-  ...[...shells, ...zsh, ...prompts, ...states, ...runtimes, ...dotnet, ...java, ...started, ...javaBuilds, ...nodes],
-  ...[...go, ...compilers, ...erlang, ...docker, ...clouds, ...tools, ...certificates, ...others]
+  ...[...shells, ...zsh, ...prompts, ...numbers, ...runtimes, ...started, ...managers, ...builds, ...clouds],
+  ...certificates
 ]
 const libraries = [
-  "LD_",
-  "DYLD_",
-  "PYTHON",
-  "PERL5",
-  "PERLLIB",
-  "PERLIO",
-  "RUBYOPT",
-  "RUBYLIB",
-  "RUBYPATH",
-  "RUBYSHELL",
-  "LUA_",
-  "R_PROFILE",
-  "R_ENVIRON",
-  "OPENSSL_"
+  ...words(
+    "LD_ DYLD_ PYTHON PERL5 PERLLIB PERLIO RUBYOPT RUBYLIB RUBYPATH RUBYSHELL LUA_ R_PROFILE R_ENVIRON OPENSSL_"
+  ),
+  "DBUS_"
 ]
-const shellPrefixes = ["BASH_", "BASHOPTS", "PROMPT_", "RPROMPT", "SPROMPT", "TERMINFO", "FZF_"]
+const shellPrefixes = words("BASH_ BASHOPTS PROMPT_ RPROMPT SPROMPT TERMINFO FZF_ LESS fish_")
 const settings = [
-  ...["GIT_", "PORTCTL_", "PORT_SERVER_", "COMPOSE_", "COREPACK_"],
-  ...["CARGO_", "RUSTC_", "RUSTUP_", "PIP_", "UV_", "BUNDLE_", "GEM_", "COMPOSER_", "XDG_"]
+  ...words("GIT_ RSYNC_ PORTCTL_ PORT_SERVER_ COMPOSE_ COREPACK_ CARGO_ RUSTC_ RUSTUP_ PIP_ UV_ BUNDLE_ GEM_"),
+  ...words("COMPOSER_ ANSIBLE_ XDG_")
 ]
 const reservedPrefixes = [...libraries, ...shellPrefixes, ...settings]
 
@@ -93,13 +76,22 @@ const reservedPrefixes = [...libraries, ...shellPrefixes, ...settings]
 const inAnyCase = (text: string): string => text.replace(/[a-z]/g, (letter) => `[${letter.toUpperCase()}${letter}]`)
 
 // npm, Yarn and Python take these in any case.
-const anyCase = ["npm_config_", "yarn_", "http_proxy$", "https_proxy$", "all_proxy$", "ftp_proxy$", "no_proxy$"]
+const anyCase = [
+  "npm_config_",
+  "pnpm_config_",
+  "yarn_",
+  "http_proxy$",
+  "https_proxy$",
+  "all_proxy$",
+  "ftp_proxy$",
+  "no_proxy$"
+]
 
 /** Names of programs that others start: `AWS_PAGER`, `PSQL_EDITOR`. */
-const startedBy = "[A-Z]+_(?:PAGER|EDITOR|BROWSER|ASKPASS)$"
+const startedBy = "[A-Z0-9_]+_(?:PAGER|EDITOR|BROWSER|ASKPASS)$"
 
 // What a service called ruby or git-server gets, which is a number.
-const ofService = "(?!PORTCTL_|PORT_SERVER_|NPM_CONFIG_)(?:[A-Z0-9]+_)+PORT$"
+const ofService = "(?!PORTCTL_|PORT_SERVER_|P?NPM_CONFIG_)(?:[A-Z0-9]+_)+PORT$"
 
 const refusedPatterns = [`(?:${reserved.join("|")})$`, ...reservedPrefixes, ...anyCase.map(inAnyCase), startedBy]
 const refused = `(?!${ofService})(?:${refusedPatterns.join("|")})`

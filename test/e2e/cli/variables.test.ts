@@ -139,7 +139,9 @@ const refused = [
   ..."CC GOFLAGS RUSTFLAGS GRADLE_OPTS NODE_REPL_EXTERNAL_MODULE R_PROFILE_USER PIP_INDEX_URL".split(" "),
   ..."MAILPATH PROMPT RPS1 path RANDOM HISTFILE UID PERLLIB TAR_OPTIONS PSQLRC RSYNC_RSH".split(" "),
   ..."https_proxy Https_Proxy Npm_Config_script_shell yarn_yarn_path AWS_PAGER BUNDLE_GEMFILE".split(" "),
-  ..."PORTCTL_RUN PORT_SERVER_ADDR".split(" ")
+  ..."HISTSIZE SECONDS COLUMNS SHLVL ERRNO LESS DBUS_SESSION_BUS_ADDRESS fish_user_paths TMPDIR".split(" "),
+  ..."K9S_EDITOR A_B_PAGER HGMERGE JAVACMD RSYNC_CONNECT_PROG pnpm_config_script_shell STARSHIP_CONFIG".split(" "),
+  ..."PORTCTL_RUN PORT_SERVER_ADDR PORT_SERVER_PORT".split(" ")
 ]
 
 const bad: ReadonlyArray<readonly [name: string, contents: object, wrong: string]> = [
@@ -184,6 +186,11 @@ const bad: ReadonlyArray<readonly [name: string, contents: object, wrong: string
         "variables.A must not contain control or text-direction characters"
       ] as const
   ),
+  [
+    "a service whose variable port-server reads",
+    { services: { "port-server": {} } },
+    'the variable of the service "port-server" must not be PORT_SERVER_PORT: a project file cannot set that variable; give it an "env"'
+  ],
   ["a number for a value", { variables: { A: 1 } }, "variables.A: must be a string"],
   [
     "a list of variables",
