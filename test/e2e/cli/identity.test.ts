@@ -91,6 +91,22 @@ const cases: Readonly<Record<string, (given: Given) => Effect.Effect<void>>> = {
       expect(yield* ask(join(folder, "c"))).toBe(`shop/main-2 3002${moved("b/shop", "shop/main-2")}`)
     }),
 
+  "it is removed, and another repository or folder is made there": ({ ask, folder, top }) =>
+    Effect.gen(function* () {
+      const slot = join(folder, "slot")
+      const remove = (from: string) => git(from, "worktree", "remove", slot)
+      expect(yield* ask(worktree(top, slot))).toBe("shop/slot 3001")
+      remove(top)
+      const blog = repository(join(folder, "blog"))
+      expect(yield* ask(worktree(blog, slot))).toBe("blog/slot 3002")
+      remove(blog)
+      expect(yield* ask(plain(slot))).toBe("slot/main 3003")
+      rmSync(slot, { recursive: true })
+      expect(yield* ask(worktree(top, slot))).toBe("shop/slot 3001")
+      remove(top)
+      expect(yield* ask(clone(blog, slot))).toBe("slot/main 3003")
+    }),
+
   "a second clone of the same name": ({ ask, folder, top }) =>
     Effect.gen(function* () {
       const [second, third] = [clone(top, join(folder, "b/shop")), clone(top, join(folder, "c/shop"))]

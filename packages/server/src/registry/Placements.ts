@@ -25,11 +25,19 @@ export interface Placement {
   readonly notes: Pick<EnsureResult, "instance_before" | "moved_from" | "instead_of">
 }
 
-/** Whether the folder is no longer where it was: nothing is there, or another one. */
-const hasLeft = ({ device, folder, folder_file }: WorkingCopyRow, probed: ProbedFolders): boolean => {
-  const status = statusOf(probed.stateOf(folder), device ?? undefined)
+/** A request for the ports of a working copy. */
+type Asked = Pick<EnsureRequest, "app"> & { readonly working_copy: WorkingCopy }
+
+/** Whether another folder is at the path than the one that was there. */
+const isRemade = ({ folder, folder_file }: WorkingCopyRow, probed: ProbedFolders): boolean => {
   const file = probed.idOf(folder)
-  return status === "present" ? ![file, ""].includes(folder_file) && file !== "" : status !== "unknown"
+  return file !== "" && ![file, ""].includes(folder_file)
+}
+
+/** Whether the folder is no longer where it was: nothing is there, or another one. */
+const hasLeft = (row: WorkingCopyRow, probed: ProbedFolders): boolean => {
+  const status = statusOf(probed.stateOf(row.folder), row.device ?? undefined)
+  return status === "present" ? isRemade(row, probed) : status !== "unknown"
 }
 
 /**
@@ -39,10 +47,12 @@ const hasLeft = ({ device, folder, folder_file }: WorkingCopyRow, probed: Probed
  * 3. the same git directory, whose folder is no longer where it was: it was moved;
  * 4. a git directory (outside git: folder) that is the same one in the file system, at another path now: moved too;
  * 5. the same folder, whose former git directory no longer exists.
+ * In 2 and 5, where another folder has been made at the path since, it must be of the same app: it is one that was made
+ * again, and not another repository's.
  */
 const rowsOf = Effect.fnUntraced(function* (
   write: TransactionOps,
-  { folder, git_dir: home = folder, project = "" }: WorkingCopy,
+  { app, working_copy: { folder, git_dir: home = folder, project = "" } }: Asked,
   probed: ProbedFolders
 ) {
   const found = yield* write.workingCopies.find(home, folder)
@@ -50,7 +60,11 @@ const rowsOf = Effect.fnUntraced(function* (
   const ofFolder = found.filter((row) => row.folder === folder)
   const known = ofHome.filter((row) => row.folder === folder)
   if (known.length > 0) return known
-  const bare = ofFolder.filter((row) => row.home === folder || home === folder)
+  const isSuccessor = (row: WorkingCopyRow) => row.app === app || !isRemade(row, probed)
+  const isHomeLost = (row: WorkingCopyRow) => isLost(statusOf(probed.stateOf(row.home), undefined))
+  const bare = ofFolder.filter(
+    (row) => (row.home === folder || (home === folder && !isHomeLost(row))) && isSuccessor(row)
+  )
   if (bare.length > 0) return bare
   const moved = ofHome.filter((row) => hasLeft(row, probed) || probed.isSame(row.folder, folder))
   if (moved.length > 0) return moved
@@ -63,7 +77,7 @@ const rowsOf = Effect.fnUntraced(function* (
       (probed.idOf(row.home) !== file || probed.isSame(row.home, home))
   )
   if (carried.length > 0) return carried
-  return ofFolder.filter((row) => isLost(statusOf(probed.stateOf(row.home), undefined)))
+  return ofFolder.filter((row) => isHomeLost(row) && isSuccessor(row))
 })
 
 /** The row to use: of the app, or of one that is named after a folder; with the wished instance, or else the last one. */
@@ -116,7 +130,7 @@ export const place: (
 ) => Effect.Effect<Placement, SqlError> = Effect.fnUntraced(function* (write, request, copy, probed) {
   const { folder, git_dir = folder, project = "" } = copy
   const isNamed = copy.app_from_folder === true
-  const rows = yield* rowsOf(write, copy, probed)
+  const rows = yield* rowsOf(write, { app: request.app, working_copy: copy }, probed)
   const row = chosenRow(rows, request)
   const app = row?.app ?? request.app
   const at = rows[0]
