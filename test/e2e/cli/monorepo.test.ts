@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { describe, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
 import { git, realFolder, temporaryRepository, worktree } from "../../support/Git.ts"
@@ -117,6 +117,31 @@ describe.concurrent("a portctl.json below another one", () => {
       expectAnswer(yield* run("", "env"), "# shop/main\nPORT=3000\nDB_PORT=3001\nDATABASE_URL=pg:3001\n")
       expectAnswer(yield* run("packages/api", "ensure"), "shop:packages:api/main\ndev  3002\n")
       expectAnswer(yield* run("packages/api", "env", "--service", "dev"), "# shop:packages:api/main\nDEV_PORT=3002\n")
+    })
+  )
+
+  it.scopedLive("has a PORT of its own in a shell with the variables of the top, as direnv leaves them", () =>
+    Effect.gen(function* () {
+      const { run, server, top } = yield* project({
+        services: { web: { env: "PORT" }, api: { folder: "packages/api" } }
+      })
+      yield* run("", "env")
+      written(join(top, "packages/dev"), { services: { dev: {} } })
+      mkdirSync(join(top, "packages/api"))
+      const inShell = (folder: string, ...args: ReadonlyArray<string>) =>
+        portctl(["run", ...args, "--", "sh", "-c", "echo $PORT"], {
+          server,
+          cwd: join(top, folder),
+          env: { PORT: "3000" }
+        })
+      const note = "note: PORT was set to 3000, the port 3000 of shop/main/web, and is replaced\n"
+      for (const [folder, port] of [
+        ["packages/api", 3001],
+        ["packages/dev", 3002]
+      ] as const) {
+        expect(yield* inShell(folder)).toMatchObject({ stdout: `${port}\n`, stderr: expect.stringContaining(note) })
+      }
+      expect(yield* inShell("")).toMatchObject({ stdout: "3000\n", stderr: expect.not.stringContaining("note") })
     })
   )
 

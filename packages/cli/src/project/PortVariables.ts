@@ -34,7 +34,7 @@ export interface Variables {
 }
 
 /** The variable of the port that a command listens on. */
-const mainVariable = "PORT"
+export const mainVariable = "PORT"
 
 /** The variables of a service where PORT is another one's: its usual one in place of that. */
 const withoutMain = (service: string, variables: ReadonlyArray<string>): ReadonlyArray<string> => {

@@ -39,8 +39,8 @@ const portsIn = (value: string, { template }: Wanted): ReadonlyArray<number> => 
   return ports.map(Number)
 }
 
-/** The owner of a port, where it belongs to another working copy. */
-export type ForeignOwner<E, R> = (port: number) => Effect.Effect<string | undefined, E, R>
+/** The owner of a port that a variable has, where the user may not have chosen it. */
+export type ForeignOwner<E, R> = (port: number, variable: string) => Effect.Effect<string | undefined, E, R>
 
 /** The variables of a command, and the lines on them. */
 export interface Prepared {
@@ -53,8 +53,8 @@ export interface Prepared {
 }
 
 /**
- * What changes in the environment of a command. What the user has set stays, unless its value is a port of another
- * working copy, which comes with a folder's set-up and not from the user.
+ * What changes in the environment of a command. What the user has set stays, unless its value is somebody
+ * else's port, which comes with a folder's set-up and not from the user.
  */
 export const prepare = Effect.fnUntraced(function* <E, R>(
   wanted: ReadonlyMap<string, Wanted>,
@@ -63,9 +63,9 @@ export const prepare = Effect.fnUntraced(function* <E, R>(
   foreignOwner: ForeignOwner<E, R>
 ) {
   const outer = inheritedFromRun(env)
-  const ownerOf = Effect.fnUntraced(function* (ports: ReadonlyArray<number>) {
+  const ownerOf = Effect.fnUntraced(function* (name: string, ports: ReadonlyArray<number>) {
     for (const port of ports) {
-      const owner = yield* foreignOwner(port)
+      const owner = yield* foreignOwner(port, name)
       if (owner !== undefined) return `the port ${port} of ${owner}`
     }
     return undefined
@@ -80,7 +80,7 @@ export const prepare = Effect.fnUntraced(function* <E, R>(
     const { value } = variable
     const present = outer.has(name) ? "" : (env[name] ?? "")
     if (present !== "" && present !== value) {
-      const owner = yield* ownerOf(portsIn(present, variable))
+      const owner = yield* ownerOf(name, portsIn(present, variable))
       const shown = escapeControls(present)
       if (owner === undefined) {
         notes.push(`note: ${name} is set to ${shown} already and stays (${label} has ${value})`)
@@ -97,7 +97,7 @@ export const prepare = Effect.fnUntraced(function* <E, R>(
   const { PORT: port = "" } = env
   const others = [...wanted.values()].every(({ value }) => value !== port)
   const removed = !wanted.has("PORT") && others && isPort(port)
-  const owner = removed && !outer.has("PORT") ? yield* ownerOf([Number(port)]) : undefined
+  const owner = removed && !outer.has("PORT") ? yield* ownerOf("PORT", [Number(port)]) : undefined
   if (owner !== undefined) notes.push(`note: PORT was set to ${port}, ${owner}, and is removed`)
   const isRemoved = removed && (outer.has("PORT") || owner !== undefined)
   if (isRemoved) listed.delete("PORT")
