@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { chownSync, writeFileSync } from "node:fs"
+import { chownSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -45,6 +45,23 @@ describe("a port with another folder's process on it", { concurrent: true }, () 
         expect(yield* run(...args)).toEqual({ code: 0, signal: null, stdout, stderr })
       }
       expect(yield* run("ensure", "--json")).toMatchObject({ code: 0, stderr })
+    })
+  )
+
+  it.scopedLive("is not the project's below in which the command runs, on a port of the files above", () =>
+    Effect.gen(function* () {
+      const { port, project, run, server } = yield* shop
+      const inner = join(project, "packages/api")
+      mkdirSync(inner, { recursive: true })
+      writeFileSync(join(inner, "portctl.json"), '{"services":{"api":{}}}')
+      const there = (...args: ReadonlyArray<string>) => portctl(args, { server, cwd: inner })
+      yield* there("env")
+      const { pid } = yield* listeningProgram({ cwd: inner, port })
+      expect(yield* there("run", "--quiet", "--no-watch", "--", "true")).toMatchObject({ code: 0, stderr: "" })
+      expectAnswer(yield* there("get", "web"), `${port}\n`)
+      expect((yield* run("ensure")).stderr).toBe(
+        `warning: node (pid ${pid}) is listening on port ${port} (web) and belongs to shop:packages:api/main (${inner})\n`
+      )
     })
   )
 

@@ -109,15 +109,25 @@ const isStranger = ({ belongs = "unknown", container, cwd, state, user }: PortSo
   user !== undefined &&
   !User.isOwnName(user)
 
-/** Warn of what is on ports and does not belong to the project in a folder, or may not, in one line for each port. */
-export const warnOfForeign = (folder: string, allocations: ReadonlyArray<Allocation>) =>
+const isSameSocket = (one: PortSocket, other: PortSocket): boolean =>
+  one.pid === other.pid && one.protocol === other.protocol && one.address === other.address
+
+/**
+ * Warn of what is on ports and does not belong to the project that has them, or may not, in one line for each port. What
+ * belongs to the project below, in which the command runs, is none of it.
+ */
+export const warnOfForeign = (
+  { below, folder }: { readonly folder: string; readonly below: string | undefined },
+  allocations: ReadonlyArray<Allocation>
+) =>
   Effect.gen(function* () {
-    const sockets = yield* socketsOn(
-      folder,
-      allocations.map(({ port }) => port)
-    )
+    const ports = allocations.map(({ port }) => port)
+    const judged = yield* socketsOn(folder, ports)
+    const doubtful = ports.filter((port) => judged.get(port)?.some(({ belongs }) => belongs !== "yes"))
+    const inside = below === undefined || doubtful.length === 0 ? undefined : yield* socketsOn(below, doubtful)
     for (const { port, service } of allocations) {
-      const all = sockets.get(port) ?? []
+      const own = inside?.get(port)?.filter(({ belongs }) => belongs === "yes") ?? []
+      const all = judged.get(port)?.filter((socket) => !own.some((each) => isSameSocket(each, socket))) ?? []
       const place = `port ${port} (${escapeControls(service)})`
       const foreign = byProcess(all.filter(({ belongs }) => belongs === "no"))
       const [stranger] = byProcess(all.filter(isStranger))

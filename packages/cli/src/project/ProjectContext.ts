@@ -28,6 +28,8 @@ export interface Here {
   readonly project: ProjectFileLoader.Project | undefined
   /** The service that the project file places in the current folder. */
   readonly service: string | undefined
+  /** The folder of the project below, where the command runs in that one: its processes are no strangers here. */
+  readonly below: string | undefined
   /** The projects in the folders above, from the nearest: a command also gets the variables of their services. */
   readonly above: ReadonlyArray<Here>
 }
@@ -178,6 +180,7 @@ export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUn
   return {
     ...place,
     service: serviceIn(cwd, project),
-    above: above.map((each) => ({ ...each, service: undefined, above: [] }))
+    below: undefined,
+    above: above.map((each) => ({ ...each, service: undefined, below: place.folder, above: [] }))
   }
 })

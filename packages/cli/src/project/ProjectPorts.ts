@@ -171,7 +171,7 @@ export const ensureServices = Effect.fnUntraced(function* (
   const names = new Set(asked.flatMap(({ service }) => namesOf(service, settings.get(service))))
   const allocations = ensured.allocations.filter(({ service }) => names.has(service))
   if (isDryRun) return { ...ensured, allocations }
-  yield* warnOfForeign(here.folder, allocations)
+  yield* warnOfForeign(here, allocations)
   yield* noteReserved(
     asked.flatMap(({ port, service }) => (port ? portsFrom(port, { size: settings.get(service)?.size ?? 1 }) : []))
   )
