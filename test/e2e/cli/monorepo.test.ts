@@ -145,6 +145,28 @@ describe.concurrent("a portctl.json below another one", () => {
     })
   )
 
+  it.scopedLive("notes that a service which it is asked for is one of the file above, when that gets a port", () =>
+    Effect.gen(function* () {
+      const { file, run, top } = yield* project(outer)
+      written(join(top, "packages/api"), { services: { dev: {} } })
+      yield* run("packages/api", "env")
+      const note = `note: portctl.json has no service db, ${file} has it, and portctl get db prints that port; portctl release --here --service db gives this one back\n`
+      const label = "shop:packages:api/main"
+      expect(yield* run("packages/api", "env", "--service", "db")).toEqual({
+        code: 0,
+        signal: null,
+        stdout: `# ${label}\nDB_PORT=3003\n`,
+        stderr: note
+      })
+      expectAnswer(yield* run("packages/api", "ensure", "--service", "db"), `${label}\ndb  3003\n`)
+      expectAnswer(yield* run("packages/api", "get", "db"), "3001\n")
+      expectAnswer(
+        yield* run("packages/api", "release", "--here", "--service", "db"),
+        `released 1 allocation(s) of ${join(top, "packages/api")} (${label})\n`
+      )
+    })
+  )
+
   it.scopedLive("wins over those above, and has none of those above a root", () =>
     Effect.gen(function* () {
       const { run, top } = yield* project(outer)

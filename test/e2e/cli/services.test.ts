@@ -151,7 +151,7 @@ describe.concurrent("the services of a project", () => {
       const cwd = yield* realFolder
       written(cwd, '{"services": {"web": {}, "database": {}}}')
       const note =
-        "note: portctl.json has no service wbb, did you mean web? portctl release --here --service wbb gives its port back\n"
+        "note: portctl.json has no service wbb, did you mean web? portctl release --here --service wbb gives this one back\n"
       expect(yield* portctl(["get", "wbb"], { server, cwd })).toMatchObject({ code: 0, stderr: note })
       for (const service of ["wbb", "web", "mail"]) {
         expect(yield* portctl(["get", service], { server, cwd })).toMatchObject({ code: 0, stderr: "" })

@@ -15,9 +15,9 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
-import { CliError } from "../errors/CliError.ts"
 import { noteNotPreferred, noteOtherPorts, notePrivileged, noteReserved, warnOfForeign } from "./PortNotes.ts"
 import type { Here } from "./ProjectContext.ts"
+import { withWholeBlocks } from "./WholeBlocks.ts"
 
 const decode = Schema.decodeUnknown(EnsureRequest)
 
@@ -105,11 +105,22 @@ const request = (here: Here, services: ReadonlyArray<unknown>, isDryRun = false)
 /** The app and instance that the folder really has, and the ports of its services. Nothing is allocated. */
 export const heldPorts = (here: Here) => request(here, [])
 
-/** Notes about the services without a port so far whose names may be misspelt ones of the project file. */
-const misspeltNotes = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
+/** What a service that the project file does not name may be meant to be: the middle of a note. */
+const meantBy = (here: Here, service: string): string | undefined => {
   const names = namedServices(here)
+  if (names.has(service)) return undefined
+  const { folder, project } = placeOf(here, service)
+  if (project !== undefined && folder !== here.folder) {
+    return `${escapeControls(project.file)} has it, and portctl get ${escapeControls(service)} prints that port;`
+  }
+  const meant = suggest(service, names)
+  return meant === undefined ? undefined : `did you mean ${escapeControls(meant)}?`
+}
+
+/** Notes about the services without a port so far that may be meant to be others. */
+const doubtNotes = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
   const doubtful = asked.flatMap(({ service }) => {
-    const meant = names.has(service) ? undefined : suggest(service, names)
+    const meant = meantBy(here, service)
     return meant === undefined ? [] : [{ service, meant }]
   })
   if (doubtful.length === 0) return []
@@ -117,28 +128,9 @@ const misspeltNotes = Effect.fnUntraced(function* (here: Here, asked: ReadonlyAr
   return doubtful
     .filter(({ service }) => !held.has(service))
     .map(({ meant, service }) => {
-      const [name, other] = [escapeControls(service), escapeControls(meant)]
-      return `note: portctl.json has no service ${name}, did you mean ${other}? portctl release --here --service ${name} gives its port back`
+      const name = escapeControls(service)
+      return `note: portctl.json has no service ${name}, ${meant} portctl release --here --service ${name} gives this one back`
     })
-})
-
-/** What to ask for: a block in place of one of its ports. */
-const withWholeBlocks = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray<RequestedService>) {
-  const blocks = servicesByName(here.project?.contents.services ?? {})
-  const added = new Set<string>()
-  const services: Array<RequestedService> = []
-  for (const each of asked) {
-    const block = blocks.get(each.service) ?? each.service
-    if (block === each.service) services.push(each)
-    else if (each.port !== undefined) {
-      const [name, whole] = [escapeControls(each.service), escapeControls(block)]
-      return yield* CliError.make(`${name} is a port of the block ${whole}; name a port for ${whole}`)
-    } else if (!added.has(block) && asked.every(({ service }) => service !== block)) {
-      added.add(block)
-      services.push({ service: block })
-    }
-  }
-  return services
 })
 
 /**
@@ -162,7 +154,7 @@ export const ensureServices = Effect.fnUntraced(function* (
       ...block
     }
   })
-  const notes = isDryRun ? [] : yield* misspeltNotes(here, services)
+  const notes = isDryRun ? [] : yield* doubtNotes(here, services)
   const ensured = yield* request(here, services, isDryRun)
   yield* Effect.forEach(notes, (note) => Console.error(note), { discard: true })
   yield* noteOtherPorts(ensured)
