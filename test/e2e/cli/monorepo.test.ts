@@ -145,6 +145,27 @@ describe.concurrent("a portctl.json below another one", () => {
     })
   )
 
+  it.scopedLive("has the instance of the worktree around it, whatever that is called", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project(outer)
+      const second = join(top, "../b/shop")
+      git(top, "clone", "--quiet", top, second)
+      const label = (folder: string, ...args: ReadonlyArray<string>) =>
+        Effect.map(portctl(["ensure", ...args], { server, cwd: folder }), ({ stdout }) => stdout.split("\n")[0])
+      const inner = (folder: string) => {
+        written(join(folder, "packages/api"), { services: { dev: {} } })
+        return join(folder, "packages/api")
+      }
+      expect(yield* label(top)).toBe("shop/main")
+      expect(yield* label(second)).toBe("shop/main-2")
+      expect(yield* label(inner(second))).toBe("shop:packages:api/main-2")
+      expect(yield* label(inner(top))).toBe("shop:packages:api/main")
+      const feature = worktree(top, join(top, "../feature"))
+      expect(yield* label(feature, "--instance", "red")).toBe("shop/red")
+      expect(yield* label(inner(feature))).toBe("shop:packages:api/red")
+    })
+  )
+
   it.scopedLive("notes that a service which it is asked for is one of the file above, when that gets a port", () =>
     Effect.gen(function* () {
       const { file, run, top } = yield* project(outer)

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type { InstanceOps, PlacedRow } from "../storage/InstanceRows.ts"
 import type { TransactionOps } from "../storage/TransactionOps.ts"
 import type { WorkingCopyRow } from "../storage/WorkingCopyRows.ts"
+import { topOf } from "./Belonging.ts"
 import { isLost, statusOf } from "./FolderStatus.ts"
 import type { ProbedFolders } from "./ProbedFolders.ts"
 
@@ -65,6 +66,19 @@ const numbered = (name: string, number: number): string => {
   return `${[...name].slice(0, maxNameLength - suffix.length).join("")}${suffix}`
 }
 
+/** The instance of the working copy that a project is in, or else of another project in that. */
+export const instanceAround = Effect.fnUntraced(function* (
+  write: TransactionOps,
+  { folder, home, project }: Pick<WorkingCopyRow, "folder" | "home" | "project">
+) {
+  if (project === "") return undefined
+  const top = topOf(folder, project)
+  const beside = (yield* write.workingCopies.find(home, folder)).filter(
+    (row) => row.home === home && top !== undefined && topOf(row.folder, row.project) === top
+  )
+  return (beside.find((row) => row.project === "") ?? beside.at(-1))?.instance
+})
+
 /** An instance for a working copy that has none of the app. */
 export interface NewInstance {
   readonly instance: string
@@ -73,20 +87,24 @@ export interface NewInstance {
   readonly instead_of?: NonNullable<EnsureResult["instead_of"]>
 }
 
-/** The instance wished for, or the first one with a number behind its name that belongs to no other folder. */
+/**
+ * The instance wished for, or the first one with a number behind its name that belongs to no other folder.
+ *
+ * @param around the instance of the working copy that a project is in, which is the best one for it
+ */
 export const newInstance: (
   write: TransactionOps,
-  wished: Instance,
+  wished: Instance & { readonly around: string | undefined },
   folder: string,
   probed: ProbedFolders
 ) => Effect.Effect<NewInstance, SqlError> = Effect.fnUntraced(function* (
   write,
-  { app, instance: wish },
+  { app, around, instance: wish },
   folder,
   probed
 ) {
   // What came with a backup, or was ensured by a client that sends no working copy.
-  const first = (yield* write.instances.ofFolder({ app, instance: wish }, folder)) ?? wish
+  const first = (yield* write.instances.ofFolder({ app, instance: wish }, folder)) ?? around ?? wish
   let instead_of: NewInstance["instead_of"]
   for (let number = 1; ; number++) {
     const instance = number === 1 ? first : numbered(wish, number)
@@ -95,7 +113,8 @@ export const newInstance: (
       rows.find((row) => !isRowLost(row, probed))?.folder ??
       (yield* ownerByPorts(write.instances, { app, instance }, folder, probed))
     // What was allocated for the very name that is wished for is meant for it; for another name it is not.
-    const isFree = number === 1 || !(yield* write.instances.hasUnplaced({ app, instance }))
+    const isWished = number === 1 && (instance === wish || instance !== around)
+    const isFree = isWished || !(yield* write.instances.hasUnplaced({ app, instance }))
     if (owner === undefined && isFree) {
       return instead_of === undefined ? { instance, lost: rows } : { instance, lost: rows, instead_of }
     }

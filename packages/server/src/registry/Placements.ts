@@ -5,7 +5,7 @@ import type { TransactionOps } from "../storage/TransactionOps.ts"
 import type { WorkingCopyRow } from "../storage/WorkingCopyRows.ts"
 import { topOf } from "./Belonging.ts"
 import { isLost, statusOf } from "./FolderStatus.ts"
-import { newInstance } from "./InstanceNames.ts"
+import { instanceAround, newInstance } from "./InstanceNames.ts"
 import type { ProbedFolders } from "./ProbedFolders.ts"
 
 /** Which instance of which app a working copy has. Nothing of it is written yet. */
@@ -80,14 +80,14 @@ const rowsOf = Effect.fnUntraced(function* (
   return ofFolder.filter((row) => isHomeLost(row) && isSuccessor(row))
 })
 
+type Place = Pick<WorkingCopyRow, "home" | "home_file" | "project" | "folder" | "folder_file" | "device">
+
 /** The row to use: of the app, or of one that is named after a folder; with the wished instance, or else the last one. */
 const chosenRow = (rows: ReadonlyArray<WorkingCopyRow>, { app, instance, working_copy }: EnsureRequest) => {
   const named = working_copy?.app_from_folder === true ? rows.filter((row) => row.app_from_folder === 1) : []
   const ofApp = named.length > 0 ? named : rows.filter((row) => row.app === app)
   return ofApp.find((row) => row.instance === instance) ?? ofApp.at(-1)
 }
-
-type Place = Pick<WorkingCopyRow, "home" | "home_file" | "project" | "folder" | "folder_file" | "device">
 
 /** The rows of a working copy and of the other projects in it, where the first of them is found in another place. */
 const relocated = Effect.fnUntraced(function* (
@@ -150,7 +150,12 @@ export const place: (
   const named =
     request.share || row !== undefined
       ? { instance: request.share ? request.instance : (row?.instance ?? ""), lost: [] }
-      : yield* newInstance(write, { app, instance: request.instance }, folder, probed)
+      : yield* newInstance(
+          write,
+          { app, instance: request.instance, around: yield* instanceAround(write, here) },
+          folder,
+          probed
+        )
   const moved = yield* relocated(write, rows, here)
   const kept = moved.find(({ from }) => from.id === row?.id)?.to ?? row
   const now =
