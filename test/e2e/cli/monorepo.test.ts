@@ -166,6 +166,24 @@ describe.concurrent("a portctl.json below another one", () => {
     })
   )
 
+  it.scopedLive("keeps its ports when those of the top are released, which a note says", () =>
+    Effect.gen(function* () {
+      const { run, server, top } = yield* project(outer)
+      const inner = join(top, "packages/api")
+      written(inner, { services: { dev: {} } })
+      yield* run("packages/api", "env")
+      yield* portctl(["ensure"], { server, cwd: worktree(top, join(top, "agents/one")) })
+      expect(yield* run("", "release", "--here")).toMatchObject({
+        stdout: `released 2 allocation(s) of ${top} (shop/main)\n`,
+        stderr: `note: ${inner} has ports of its own, which stay; portctl release --here in it gives them back\n`
+      })
+      expectAnswer(
+        yield* run("packages/api", "release", "--here"),
+        `released 1 allocation(s) of ${inner} (shop:packages:api/main)\n`
+      )
+    })
+  )
+
   it.scopedLive("notes that a service which it is asked for is one of the file above, when that gets a port", () =>
     Effect.gen(function* () {
       const { file, run, top } = yield* project(outer)

@@ -3,9 +3,23 @@ import * as Effect from "effect/Effect"
 import type { Here } from "./ProjectContext.ts"
 import { heldPorts, instanceLabel } from "./ProjectPorts.ts"
 
+/** The folders of the projects below that have ports of their own: packages of a monorepo, and not worktrees in it. */
+const projectsBelow = Effect.fnUntraced(function* ({
+  app,
+  folder,
+  instance
+}: Pick<Here, "app" | "folder" | "instance">) {
+  const all = yield* (yield* PortServerClient).list()
+  const inside = all.filter(
+    (each) =>
+      each.app.startsWith(`${app}:`) && each.instance === instance && each.path?.startsWith(`${folder}/`) === true
+  )
+  return [...new Set(inside.flatMap(({ path }) => path ?? []))]
+})
+
 /**
  * Release what was ensured for a working copy: of services, or where none is named of all; `other` is another folder with
- * ports of the same instance, which stay, and `missing` are the services that had no port, `held` those that had one.
+ * ports of the same instance, which stay, and so do those of projects `below`. `missing` are the services that had no port, `held` those that had one.
  */
 export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: ReadonlyArray<string>) {
   const { folder } = here
@@ -16,6 +30,7 @@ export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: Re
   const [other] = (yield* client.list({ app, instance })).flatMap(({ path = folder }) =>
     path === folder ? [] : [path]
   )
+  const below = services === undefined ? yield* projectsBelow({ app, folder, instance }) : []
   const block = services === undefined ? {} : { block: true }
   // Nothing is asked afterwards: if that failed, nobody would learn what was released.
   const released = yield* Effect.forEach(filters, (filter) => client.releaseMatching({ ...filter, ...block }))
@@ -29,6 +44,7 @@ export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: Re
     places: places.length === 0 ? [place] : places,
     place,
     other,
+    below,
     missing:
       services?.filter(
         (name, index) => released[index]?.deleted === 0 && own.every(({ service }) => service !== name)

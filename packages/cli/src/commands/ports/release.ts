@@ -66,7 +66,7 @@ export const release = Command.make(
       }
       const services = selector.service === "" ? undefined : namesIn(selector.service)
       if (services?.length === 0) return yield* new UsageError({ message: "--service names no service" })
-      const { held, missing, other, place } = yield* Output.print(ReleaseManyResult, { json })(
+      const { below, held, missing, other, place } = yield* Output.print(ReleaseManyResult, { json })(
         releaseHere(services),
         ({ deleted, folder, places }) =>
           `released ${deleted} allocation(s) of ${escapeControls(folder)} (${places.join(", ")})`
@@ -77,6 +77,12 @@ export const release = Command.make(
       }
       if (other !== undefined)
         yield* Console.error(`note: ${place} has ports of ${escapeControls(other)} too; they stay`)
+      if (below.length > 0) {
+        const [their, each] = below.length === 1 ? ["has ports of its", "it"] : ["have ports of their", "each"]
+        yield* Console.error(
+          `note: ${escapeControls(below.join(", "))} ${their} own, which stay; portctl release --here in ${each} gives them back`
+        )
+      }
       return
     }
     if (Option.isSome(id)) {
