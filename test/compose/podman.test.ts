@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { contentAt, image, noPodman, serving, startPodman } from "../support/Engine.ts"
-import { freePorts } from "../support/Listening.ts"
-import { portctl, startServer } from "../support/Programs.ts"
+import { freePorts, hasIpv6 } from "../support/Listening.ts"
+import { portctl, start, startServer } from "../support/Programs.ts"
 import { call } from "../support/Wire.ts"
 
 describe.skipIf(noPodman !== undefined)("Podman", () => {
@@ -42,6 +42,15 @@ describe.skipIf(noPodman !== undefined)("Podman", () => {
       expect(yield* why(first)).toContain("  stop it:  podman stop web\n")
       expect(yield* why(first + 2)).toContain("is stopped and publishes it\n  remove:   podman rm idle\n")
       expect(yield* why(first + 4)).toContain(`range (localhost/${image}:latest) is listening on it`)
+      if (hasIpv6) {
+        // Podman has it at IPv4 alone.
+        const script = `require("node:net").createServer().listen(${first}, "::1", () => console.log("listens"))`
+        const stranger = yield* start(process.execPath, ["-e", script], { cwd: "/" })
+        yield* stranger.printed(/listens/)
+        const told = yield* why(first)
+        expect(told).toContain(`web (localhost/${image}:latest, Compose project shop) is listening on it`)
+        expect(told).toContain(`node (pid ${stranger.pid}) is listening on it (tcp ::1)`)
+      }
       const body = { app: "shop", instance: "main", service: "db" }
       expect((yield* call(server.port, "POST", "/v1/allocations", body)).json).toMatchObject({ port: first + 5 })
 

@@ -1,3 +1,4 @@
+import { isEngineProgram } from "@port-server/domain/EngineProgram"
 import type { PortSocket } from "@port-server/domain/Listener"
 import type { ContainerView, Publication } from "./ContainerView.ts"
 
@@ -17,9 +18,9 @@ const socketsOf = (
   const possible = sockets.filter(
     (socket) => socket.protocol === protocol && socket.state !== "connected" && socket.containerId === undefined
   )
-  const exact = possible.filter(
-    (socket) => address === undefined || socket.address === undefined || socket.address === address
-  )
+  // Podman does not say the address: another program can have the port at another one.
+  if (address === undefined) return possible.filter(({ command }) => command === undefined || isEngineProgram(command))
+  const exact = possible.filter((socket) => socket.address === undefined || socket.address === address)
   if (exact.length > 0 || !isWildcard(address)) return exact
   // Some engines have one socket for both families.
   return possible.filter((socket) => isWildcard(socket.address))
