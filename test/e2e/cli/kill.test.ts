@@ -7,6 +7,7 @@ import { expectAnswer, expectError, expectUsageError } from "../../support/Expec
 import { noFaultInjection } from "../../support/FaultInjection.ts"
 import { realFolder, repository, worktree } from "../../support/Git.ts"
 import { freePorts, hasIpv6, listeningProgram } from "../../support/Listening.ts"
+import { canMount } from "../../support/Mount.ts"
 import {
   bin,
   type Ended,
@@ -139,6 +140,17 @@ describe("portctl kill", { concurrent: true }, () => {
       yield* program.printed(/listens/)
       expectKept(yield* kill(server, project, "--service", "web"), program.pid, port, `runs in ${linked}`)
       expect(isAlive(program.pid)).toBe(true)
+    })
+  )
+
+  it.scopedLive.skipIf(!canMount)("leaves the process of a folder alone that another one is mounted over", () =>
+    Effect.gen(function* () {
+      const { port, project, server } = yield* shop
+      const { pid } = yield* listeningProgram({ cwd: project, port })
+      spawnSync("mount", ["--bind", repository(join(yield* realFolder, "shop")), project])
+      yield* Effect.addFinalizer(() => Effect.sync(() => spawnSync("umount", ["--lazy", project])))
+      expectKept(yield* kill(server, project, "--port", String(port)), pid, port, "cannot be found on this machine")
+      expect(isAlive(pid)).toBe(true)
     })
   )
 

@@ -1,4 +1,4 @@
-import { readlinkSync } from "node:fs"
+import { readlinkSync, statSync } from "node:fs"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { isEngineProgram } from "@port-server/domain/EngineProgram"
 import type { PortSocket } from "@port-server/domain/Listener"
@@ -35,9 +35,20 @@ interface Plan {
   readonly kept: ReadonlyArray<Kept>
 }
 
-/** Why the process is not the one of this machine that the server means: its number can be one of a container. */
-const isElsewhere = ({ cwd, pid }: PortSocket): boolean =>
-  process.platform === "linux" && Process.attempt(() => readlinkSync(`/proc/${pid}/cwd`)) !== cwd
+const isSameFolder = (one: string, other: string): boolean =>
+  Process.attempt(() => {
+    const [first, second] = [statSync(one, { bigint: true }), statSync(other, { bigint: true })]
+    return first.dev === second.dev && first.ino === second.ino
+  }) === true
+
+/**
+ * Whether the process is not the one of this machine that the server means, for its number can be one of a container; or
+ * its folder is hidden, as by a mount, and another one is at that path.
+ */
+const isElsewhere = ({ cwd = "", pid }: PortSocket): boolean => {
+  const link = `/proc/${pid}/cwd`
+  return process.platform === "linux" && (Process.attempt(() => readlinkSync(link)) !== cwd || !isSameFolder(link, cwd))
+}
 
 /** Why a process must not be ended, if anything speaks against it. */
 const objection = (
