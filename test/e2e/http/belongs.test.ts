@@ -169,6 +169,20 @@ describe("a process on a port that a project holds", { concurrent: true }, () =>
   )
 
   const ownMounts = spawnSync("unshare", ["--mount", "true"]).status === 0
+  it.scopedLive("in a folder inside it whose name is not UTF-8, and so cannot be looked for: unknown", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const project = repository(join(yield* realFolder, "shop"))
+      const port = yield* freePorts(1)
+      yield* ensure(server, project, port)
+      const script = `require("node:net").createServer().listen(${port}, "127.0.0.1", () => console.log("listens"))`
+      const inside = 'mkdir "$(printf "caf\\351")" && cd "$(printf "caf\\351")" && exec "$0" -e "$1"'
+      const program = yield* start("sh", ["-c", inside, process.execPath, script], { cwd: project })
+      yield* program.printed(/listens/)
+      expect(yield* belongs(server, port)).toEqual(["unknown"])
+    })
+  )
+
   it.scopedLive.skipIf(!ownMounts)("in another mount namespace: unknown, and without a folder", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

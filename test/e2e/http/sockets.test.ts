@@ -1,4 +1,7 @@
+import { spawnSync } from "node:child_process"
 import { createSocket } from "node:dgram"
+import { symlinkSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { freePorts, hasIpv6, listen, listeningProgram } from "../../support/Listening.ts"
@@ -95,6 +98,45 @@ describe("the sockets on a port", { concurrent: true }, () => {
       expect(listeners.map(({ pid }: { readonly pid: number }) => pid).sort()).toEqual(
         [parent.pid, Number(child)].sort()
       )
+    })
+  )
+
+  it.scopedLive("have names of at most 255 characters, however long a program calls itself", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const port = yield* freePorts(1)
+      const program = "a".repeat(15)
+      const cwd = yield* temporaryFolder
+      symlinkSync(process.execPath, join(cwd, program))
+      const named = 'exec -a "$(head -c 100000 /dev/zero | tr "\\0" a)" "$0" -e "$1" "$2"'
+      const running = yield* start("bash", ["-c", named, join(cwd, program), reusing, String(port)], { cwd })
+      yield* running.printed(/listens/)
+      expect(yield* check(server.port, port)).toMatchObject({ listener: { command: "a".repeat(255) } })
+    })
+  )
+
+  it.scopedLive("are known beside a process whose paths are too long to be read", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const cwd = yield* temporaryFolder
+      yield* Effect.addFinalizer(() => Effect.sync(() => spawnSync("rm", ["-rf", join(cwd, "d".repeat(200))])))
+      const [deep, other] = [yield* freePorts(2), yield* freePorts(2)]
+      const descend = `
+        const { mkdirSync, openSync } = require("node:fs")
+        for (let depth = 0; depth < 25; depth++) {
+          mkdirSync("d".repeat(200))
+          process.chdir("d".repeat(200))
+        }
+        openSync("file", "w")`
+      const program = yield* start(process.execPath, ["-e", `${descend}\n${reusing}`, String(deep)], { cwd })
+      yield* program.printed(/listens/)
+      const { pid } = yield* listeningProgram({ cwd, port: other })
+      const found = yield* check(server.port, deep)
+      expect(found).toMatchObject({ listener: { pid: program.pid, command: "node" } })
+      expect(found).not.toHaveProperty("listener.cwd")
+      const status = yield* check(server.port, other)
+      expect(status).toMatchObject({ listener: { pid, cwd } })
+      expect(status).not.toHaveProperty("listener_error")
     })
   )
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer"
 import { readFile, readlink } from "node:fs/promises"
 import { basename } from "node:path"
 import type { Listener } from "@port-server/domain/Listener"
@@ -8,21 +9,27 @@ import * as SystemError from "../runtime/SystemError.ts"
 /** Called with an error that is not due to the process that is read, such as too many open files. */
 export type OnFailure = (error: unknown) => void
 
-/** The process has ended, or this user may not inspect it: expected of any process. */
-export const isGoneOrForbidden = (error: unknown): boolean =>
-  ["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(SystemError.errorCode(error) ?? "")
+/** The process has ended, this user may not inspect it, or the path is too long to be told: expected of any process. */
+export const isExpected = (error: unknown): boolean =>
+  ["ENOENT", "ESRCH", "EACCES", "EPERM", "ENAMETOOLONG"].includes(SystemError.errorCode(error) ?? "")
+
+/** A path, unless it is not UTF-8: as text it could be another one's. */
+const utf8Of = (path: Buffer): string | undefined => (isUtf8(path) ? path.toString() : undefined)
 
 /** What is read, or undefined if that failed. Unexpected errors go to `onFailure`. */
-const text = (read: () => Promise<string>, onFailure: OnFailure): Effect.Effect<string | undefined> =>
+const text = (read: () => Promise<string | undefined>, onFailure: OnFailure): Effect.Effect<string | undefined> =>
   Effect.promise(() =>
     read().catch((error: unknown) => {
-      if (!isGoneOrForbidden(error)) onFailure(error)
+      if (!isExpected(error)) onFailure(error)
       return undefined
     })
   )
 
 /** Most characters of a program's name that the kernel keeps. */
 const commLength = 15
+
+/** Most characters of a name that is shown: a program can give itself one of 2 MB. */
+const mostCharacters = 255
 
 /** What Node calls its first thread, and thereby its process: the second from version 26 on. */
 const nodeThreads = ["MainThread", "node-MainThread"]
@@ -36,21 +43,24 @@ const commandOf = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure
   const [argument = ""] = ((yield* text(() => readFile(`/proc/${pid}/cmdline`, "utf8"), onFailure)) ?? "").split("\0")
   const name = basename(argument)
   // A name that does not start the argument was chosen on purpose.
-  return name !== "" && (isThread || name.startsWith(comm)) ? name : comm
+  return name !== "" && (isThread || name.startsWith(comm))
+    ? [...name.slice(0, 2 * mostCharacters)].slice(0, mostCharacters).join("")
+    : comm
 })
 
-/** The id of a container in the name of its control group. */
-const containerId = /[0-9a-f]{64}/
+/** The ids in the name of a container's control group: its own is the last, behind that of its pod. */
+const containerIds = /[0-9a-f]{64}/g
 
 /** Where it runs: its working folder, or in another mount namespace, where a path leads elsewhere, its container. */
 const placeOf = Effect.fnUntraced(function* (pid: number, onFailure: OnFailure) {
   const namespace = yield* text(() => readlink(`/proc/${pid}/ns/mnt`), onFailure)
   const own = yield* text(() => readlink("/proc/self/ns/mnt"), onFailure)
   if (namespace === own) {
-    const cwd = yield* text(() => readlink(`/proc/${pid}/cwd`), onFailure)
+    const cwd = yield* text(() => readlink(`/proc/${pid}/cwd`, "buffer").then(utf8Of), onFailure)
     return cwd === undefined ? {} : { cwd }
   }
-  const [id] = containerId.exec((yield* text(() => readFile(`/proc/${pid}/cgroup`, "utf8"), onFailure)) ?? "") ?? []
+  const groups = (yield* text(() => readFile(`/proc/${pid}/cgroup`, "utf8"), onFailure)) ?? ""
+  const id = groups.match(containerIds)?.at(-1)
   return id === undefined ? {} : { containerId: id }
 })
 

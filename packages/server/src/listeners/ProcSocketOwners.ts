@@ -28,7 +28,7 @@ const entriesOf = (folder: string, onFailure: ProcProcess.OnFailure): ReadonlyAr
   try {
     return readdirSync(folder)
   } catch (error) {
-    if (!ProcProcess.isGoneOrForbidden(error)) onFailure(error)
+    if (!ProcProcess.isExpected(error)) onFailure(error)
     return []
   }
 }
@@ -49,7 +49,7 @@ function* socketsOf(
     } catch (error) {
       // Permission was denied: skip the rest of this process.
       if (isForbidden(error)) return
-      if (!ProcProcess.isGoneOrForbidden(error)) onFailure(error)
+      if (!ProcProcess.isExpected(error)) onFailure(error)
     }
   }
 }
@@ -92,6 +92,9 @@ const pidsOf = (holders: Holders, { inode }: TableSocket): ReadonlyArray<number>
   const current = found.length > 1 ? found.filter(([, link]) => leadsTo(link, inode)) : found
   return (current.length === 0 ? found : current).map(([pid]) => pid)
 }
+
+/** How long a new child may take until it execs, and has its parent's sockets no more. */
+const untilExec = "20 millis"
 
 /** The ends of many connections that one process has at one address are shown as one. */
 const withoutRepeated = (sockets: ReadonlyArray<FoundSocket>): ReadonlyArray<FoundSocket> => {
@@ -150,6 +153,12 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => ({
           ),
         { concurrency: 8, discard: true }
       )
+      // A child that has changed its folder on the way to its exec would be a stranger on the port.
+      const isDoubtful = [...ports.values()].flat().some((each) => {
+        const holding = pidsOf(owners.holders, each)
+        return holding.length > 1 && new Set(holding.map((pid) => owners.processes.get(pid)?.cwd)).size > 1
+      })
+      if (isDoubtful) yield* Effect.sleep(untilExec)
       const listenersOf = (found: TableSocket): ReadonlyArray<FoundSocket> => {
         const { address, inode: _inode, protocol, state, uid } = found
         const user = owners.users.get(String(uid)) || String(uid)
