@@ -2,7 +2,9 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { startServer, temporaryFolder } from "../../support/Programs.ts"
+import { expectAnswer } from "../../support/Expectations.ts"
+import { freePorts } from "../../support/Listening.ts"
+import { portctl, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { call } from "../../support/Wire.ts"
 
 /** The socket of an engine that accepts, and answers each connection with these bytes or never. */
@@ -29,7 +31,8 @@ describe.concurrent("an engine that gives no list of containers", () => {
     it.scopedLive(`because it ${what}, is unknown, and ports are given out all the same`, () =>
       Effect.gen(function* () {
         const socket = yield* engine(bytes)
-        const { port } = yield* startServer({ probe: true, args: ["--engine", `unix://${socket}`] })
+        const server = yield* startServer({ probe: true, args: ["--engine", `unix://${socket}`] })
+        const { port } = server
         const body = { app: "shop", instance: "main", service: "web" }
         expect((yield* call(port, "POST", "/v1/allocations", body)).status).toBe(201)
         const { json } = yield* call(port, "GET", "/v1/containers")
@@ -37,6 +40,11 @@ describe.concurrent("an engine that gives no list of containers", () => {
           engine: { status: "unknown", socket, error: `${socket}: ${reason}` },
           containers: []
         })
+        // No table of the kernel has it, and no engine says that a container needs it.
+        const free = String(yield* freePorts(1))
+        const doubt = `whether a stopped container publishes it is unknown: ${socket}: ${reason} (see portctl doctor)`
+        expectAnswer(yield* portctl(["check", "--port", free], { server }), `port ${free} is available\n  ${doubt}\n`)
+        expect((yield* portctl(["why", "--port", free], { server })).stdout).toContain(`\n${doubt}\n`)
       })
     )
   }

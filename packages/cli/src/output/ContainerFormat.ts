@@ -1,3 +1,4 @@
+import type { PortStatus } from "@port-server/domain/api/Results"
 import type { Container } from "@port-server/domain/Container"
 import { isEngineProgram } from "@port-server/domain/EngineProgram"
 import type { Listener, Reservation } from "@port-server/domain/Listener"
@@ -39,3 +40,9 @@ export const unknownContainer = (
   container === undefined && container_error !== undefined && (command === undefined || isEngineProgram(command))
     ? `${escapeControls(container_error)} (see portctl doctor)`
     : undefined
+
+/** That it is not known whether a stopped container publishes a port on which nothing is. */
+export const unknownReservation = ({ container_error, listeners, reserved }: PortStatus): string | undefined =>
+  container_error === undefined || reserved !== undefined || listeners !== undefined
+    ? undefined
+    : `whether a stopped container publishes it is unknown: ${escapeControls(container_error)} (see portctl doctor)`

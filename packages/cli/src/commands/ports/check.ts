@@ -25,7 +25,7 @@ const holderLines = (status: PortStatus): ReadonlyArray<string> => {
     reserved === undefined
       ? []
       : [`${ContainerFormat.reserves(reserved, "it")}${reserved.belongs === "no" ? foreign : ""}`]
-  return [...lines, ...reservation].map((line) => `  ${line}`)
+  return [...lines, ...reservation, ContainerFormat.unknownReservation(status) ?? []].flat().map((line) => `  ${line}`)
 }
 
 /** `portctl check` */

@@ -114,6 +114,7 @@ const story = (status: PortStory): string => {
     ...lines(),
     ...listened(groups, status),
     ...reservedLines(status),
+    ...[ContainerFormat.unknownReservation(status) ?? []].flat(),
     ...conclusion(),
     ...history(status.events)
   ].join("\n")
