@@ -141,6 +141,21 @@ sharedServer()("where a command runs", (it) => {
     })
   )
 
+  it.scoped("a linked worktree whose main one was moved is told of with the command that finds it again", () =>
+    Effect.gen(function* () {
+      const folder = yield* realFolder
+      const top = repository(join(folder, "harbour"))
+      const tree = worktree(top, join(folder, "pier"))
+      mkdirSync(join(tree, "src"))
+      renameSync(top, join(folder, "haven"))
+      expect(yield* refusal(join(tree, "src"))).toMatch(
+        `; give --app and --instance, or run git worktree repair ${tree} in its main worktree`
+      )
+      git(join(folder, "haven"), "worktree", "repair", tree)
+      expect(yield* place(tree)).toEqual(["haven/pier", tree])
+    })
+  )
+
   it.scoped("inside .git there is no instance either", () =>
     Effect.gen(function* () {
       const top = yield* temporaryRepository("dotted")

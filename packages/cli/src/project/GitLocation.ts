@@ -20,9 +20,9 @@ export type Answer =
   | ({ readonly _tag: "Worktree"; readonly instance: string; readonly folder: string } & Repository)
   | ({ readonly _tag: "Repository"; readonly reason: string } & Repository)
   | { readonly _tag: "Outside" /** The top of another system's working copy. */; readonly folder?: string }
-  | { readonly _tag: "Refused"; readonly reason: string; readonly remedy: "mend it" | "install git" }
+  | { readonly _tag: "Refused"; readonly reason: string; readonly remedy: string }
 
-const refused = (reason: string): Answer => ({ _tag: "Refused", reason, remedy: "mend it" })
+const refused = (reason: string, remedy = "mend it"): Answer => ({ _tag: "Refused", reason, remedy })
 
 // Set inside hooks and by `git -C … alias`: they would answer for another folder than the current one.
 const misleading = [
@@ -95,12 +95,14 @@ const dotGit = (folder: string): string | undefined => {
 /** Why there is no answer: nothing to ask about, or something that git does not read. */
 const silence = (cwd: string, { fatal, status }: Ended): Answer => {
   if (status !== "ENOENT" && !fatal.startsWith("not a git repository (or any ")) {
-    return refused(`git cannot read the repository of ${cwd}: ${fatal || `it ended with ${status}`}`)
+    const file = /^not a git repository: .*\/worktrees\/[^/]+$/.test(fatal) ? dotGit(cwd) : undefined
+    const remedy = file === undefined ? undefined : `run git worktree repair ${dirname(file)} in its main worktree`
+    return refused(`git cannot read the repository of ${cwd}: ${fatal || `it ended with ${status}`}`, remedy)
   }
   const found = fatal.includes("mount point") ? undefined : dotGit(cwd)
   if (found === undefined) return { _tag: "Outside" }
   return status === "ENOENT"
-    ? { _tag: "Refused", reason: `there is ${found}, but no git to read it`, remedy: "install git" }
+    ? refused(`there is ${found}, but no git to read it`, "install git")
     : refused(`git cannot read ${found} as a repository`)
 }
 
