@@ -93,7 +93,10 @@ export const EnsureRequest = Schema.Struct({
     .pipe(
       Schema.filter((services) => {
         const ports = portCount(services)
-        return ports > maxPorts ? `services must be at most ${maxPorts}, not ${ports}` : askedTwice(services)
+        if (ports <= maxPorts) return askedTwice(services)
+        return services.length > maxPorts
+          ? `services must be at most ${maxPorts}, not ${services.length}`
+          : `services must have at most ${maxPorts} ports in all, not ${ports}`
       })
     ),
   path: Schema.optionalWith(ProjectPath, { exact: true }),

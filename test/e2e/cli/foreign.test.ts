@@ -48,6 +48,21 @@ describe("a port with another folder's process on it", { concurrent: true }, () 
     })
   )
 
+  it.scopedLive("is warned of with three of many workers, and how many more there are", () =>
+    Effect.gen(function* () {
+      const { linked, port, run } = yield* shop
+      yield* run("ensure")
+      const script = `require("node:net").createServer().listen(
+        { host: "127.0.0.1", port: ${port}, reusePort: true }, () => console.log("listens"))`
+      for (let worker = 0; worker < 5; worker++) {
+        const program = yield* start(process.execPath, ["-e", script], { cwd: linked })
+        yield* program.printed(/listens/)
+      }
+      const each = `node \\(pid \\d+\\) is listening on port ${port} \\(web\\) and runs in ${linked}; `
+      expect((yield* run("ensure")).stderr).toMatch(new RegExp(`^warning: (${each}){3}and 2 more\\n$`))
+    })
+  )
+
   it.scopedLive("is not the project's below in which the command runs, on a port of the files above", () =>
     Effect.gen(function* () {
       const { port, project, run, server } = yield* shop

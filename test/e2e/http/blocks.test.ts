@@ -201,7 +201,7 @@ describe("a block that cannot be", () => {
             { ...workers, size: 200 },
             { service: "web", size: 57 }
           ],
-          "services must be at most 256, not 257"
+          "services must have at most 256 ports in all, not 257"
         ],
         [[workers, { service: "workers+2" }], 'service "workers+2" is asked for twice'],
         [

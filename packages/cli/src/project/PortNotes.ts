@@ -109,6 +109,9 @@ const isStranger = ({ belongs = "unknown", container, cwd, state, user }: PortSo
   user !== undefined &&
   !User.isOwnName(user)
 
+/** Most processes that one warning names: a server can have hundreds of workers. */
+const mostNamed = 3
+
 const isSameSocket = (one: PortSocket, other: PortSocket): boolean =>
   one.pid === other.pid && one.protocol === other.protocol && one.address === other.address
 
@@ -135,8 +138,9 @@ export const warnOfForeign = (
         yield* Console.error(`warning: ${holds(stranger, place)}, whose project cannot be read`)
       }
       if (foreign.length === 0) continue
-      const each = foreign.map((group) => `${holds(group, place)} and ${whose(group.first)}`)
-      yield* Console.error(`warning: ${each.join("; ")}`)
+      const each = foreign.slice(0, mostNamed).map((group) => `${holds(group, place)} and ${whose(group.first)}`)
+      const more = foreign.length > mostNamed ? `; and ${foreign.length - mostNamed} more` : ""
+      yield* Console.error(`warning: ${each.join("; ")}${more}`)
     }
     // The ports are given all the same where it cannot be read what is on them.
   }).pipe(Effect.ignore)
