@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram"
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -83,6 +84,17 @@ describe.skipIf(process.platform !== "linux")("portctl open", { concurrent: true
       expect(stdout).toBe(`${JSON.stringify({ url, app: "proj", instance: "main", service: "web", port: first })}\n`)
       const error = `there is no browser to open ${url} in (proj/main web)`
       expectError(yield* openWith({}, "--json"), error, `${JSON.stringify({ error })}\n`)
+    })
+  )
+
+  it.scopedLive("says that nothing listens yet where only a socket of UDP is on the port", () =>
+    Effect.gen(function* () {
+      const { first, open } = yield* project(["web"], "exit 0")
+      yield* open()
+      const socket = createSocket("udp4")
+      yield* Effect.addFinalizer(() => Effect.sync(() => socket.close()))
+      yield* Effect.async<void>((resume) => void socket.bind(first, "127.0.0.1", () => resume(Effect.void)))
+      expect((yield* open()).stderr).toContain(`note: nothing listens on port ${first} yet\n`)
     })
   )
 

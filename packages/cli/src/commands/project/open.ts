@@ -1,5 +1,6 @@
 import * as Command from "@port-server/command-line/command/Command"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { socketsOf } from "@port-server/domain/ListenerSockets"
 import { escapeControls } from "@port-server/domain/Name"
 import { Port } from "@port-server/domain/Port"
 import { servicesByName } from "@port-server/domain/ServiceSettings"
@@ -48,13 +49,15 @@ const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<s
   const port = yield* Effect.orDie(Schema.decodeUnknown(Port)(allocations[0]?.port))
   const answer = { url: `http://localhost:${port}`, app, instance, service, port }
   const client = yield* PortServerClient
-  const { listener, listener_error } = yield* client.check(port)
+  const status = yield* client.check(port)
+  const { listener_error } = status
+  const isServed = socketsOf(status).some(({ protocol, state }) => protocol === "tcp" && state !== "connected")
   const isElsewhere = yield* isServerElsewhere
   if (!(yield* Browser.open(answer.url))) {
     return yield* CliError.make(`there is no browser to open ${answer.url} in (${nameOf(answer)})`)
   }
   if (listener_error !== undefined) yield* Console.error(`note: ${escapeControls(listener_error)}`)
-  else if (listener === undefined && !isElsewhere) yield* Console.error(`note: nothing listens on port ${port} yet`)
+  else if (!isServed && !isElsewhere) yield* Console.error(`note: nothing listens on port ${port} yet`)
   return answer
 })
 
