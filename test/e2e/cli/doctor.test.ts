@@ -1,10 +1,11 @@
+import { spawnSync } from "node:child_process"
 import { chmodSync, mkdirSync, realpathSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { user } from "../../support/Daemon.ts"
-import { bin, type Ended } from "../../support/Programs.ts"
+import { bin, type Ended, start } from "../../support/Programs.ts"
 
 const Report = Schema.Struct({
   ok: Schema.Boolean,
@@ -123,6 +124,22 @@ describe.concurrent("portctl doctor", () => {
         status: "error",
         message: `${join(data, "config.json")}: unknown field "server", did you mean "servers"?`
       })
+    })
+  )
+
+  const ownMounts = spawnSync("unshare", ["--mount", "true"]).status === 0
+  it.scopedLive.skipIf(!ownMounts)("warns of a server that was started in another mount namespace", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const started = yield* start("unshare", ["--mount", bin.portctl, "start"], { env: me.env })
+      expect(yield* started.ended).toMatchObject({ code: 0 })
+      expect(reportOf(yield* me.portctl("doctor --json")).checks["server"]).toMatchObject({
+        status: "warning",
+        message: expect.stringContaining("in another mount namespace"),
+        remedy: "portctl restart, outside of sandboxes"
+      })
+      yield* me.portctl("restart")
+      expect(reportOf(yield* me.portctl("doctor --json")).checks["server"]).toMatchObject({ status: "ok" })
     })
   )
 })

@@ -1,14 +1,21 @@
-import { statSync } from "node:fs"
+import { readlinkSync, statSync } from "node:fs"
 import { version } from "@port-server/domain/Defaults"
 import type { Address } from "@port-server/domain/ServerAddress"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
 import { isElsewhere } from "../client/OtherNetwork.ts"
+import { attempt } from "../platform/Process.ts"
 import type { EffectiveSetting } from "../server/EffectiveSettings.ts"
 import * as ServerOwner from "../server/ServerOwner.ts"
 import * as ServerPaths from "../server/ServerPaths.ts"
 import { locate, notRunning, type ServerStatus, toError } from "../server/ServerProbe.ts"
 import { type Check, error, ok, outputOf, warning } from "./Check.ts"
+
+/** Whether a process sees the same folders as this one; also where that is not known. */
+const hasSameMounts = (pid: number): boolean => {
+  const [own, other] = ["self", pid].map((each) => attempt(() => readlinkSync(`/proc/${each}/ns/mnt`)))
+  return own === undefined || other === undefined || own === other
+}
 
 const server = Effect.fnUntraced(function* (address: Address, status: ServerStatus) {
   if (status._tag === "NotRunning") return warning("server", notRunning(address), "portctl start")
@@ -20,9 +27,14 @@ const server = Effect.fnUntraced(function* (address: Address, status: ServerStat
   if (owner._tag === "Left") return error("server", owner.left.message, `portctl config set address ${address}`)
   const of = info.user === undefined ? "" : `, user ${info.user}`
   const text = `port-server ${info.version} runs at ${address} (pid ${info.pid}${of})`
-  return info.version === version
+  if (info.version !== version) return warning("server", `${text}, and portctl is ${version}`, "portctl restart")
+  return isElsewhere(address, info) || hasSameMounts(info.pid)
     ? ok("server", text)
-    : warning("server", `${text}, and portctl is ${version}`, "portctl restart")
+    : warning(
+        "server",
+        `${text} in another mount namespace, as of a sandbox: whose the processes out here are is unknown`,
+        "portctl restart, outside of sandboxes"
+      )
 })
 
 /** The Unix socket of the running server, by which sandboxes and containers reach it. */
