@@ -393,6 +393,21 @@ describe.concurrent("portctl.json", () => {
       '{"services": {"__proto__": {}}}',
       /"__proto__" cannot be a name in portctl\.json$/m
     ],
+    [
+      "with a service twice, as a merge leaves it",
+      '{\n  "services": {\n    "web": {"prefer": 3000},\n    "w\\u0065b": {"prefer": 4000}\n  }\n}',
+      /json:4:5 has the key "web" for the second time; keep one of them$/m
+    ],
+    [
+      "with its services twice",
+      '{"services": {"web": {}},\r\n "services": {"api": {}}}',
+      /json:2:2 has the key "services" for the second time; keep one of them$/m
+    ],
+    [
+      "with a field of a service twice",
+      '{"services": {"web": {"env": ["{\\":", "A"], "env": "B"}}}',
+      /json:1:45 has the key "env" for the second time; keep one of them$/m
+    ],
     ["with a byte order mark", '\ufeff{"services": {"web": {}}}', /byte order mark/],
     ["not UTF-8", new Uint8Array([0x7b, 0xff, 0x7d]), /is not UTF-8 text/],
     ["a list", "[]", /must be an object/],

@@ -124,6 +124,32 @@ describe.concurrent("the services of a project", () => {
     })
   )
 
+  it.scopedLive("are not changed in a file that has a key twice, of which one counts", () =>
+    Effect.gen(function* () {
+      const cwd = yield* realFolder
+      for (const [text, place, key] of [
+        ['{"services":{"web":{"prefer":3000},"web":{"prefer":4000}}}', "1:36", "web"],
+        ['{"services":{"web":{}},\n"services":{"web":{}}}', "2:1", "services"],
+        ['{"services":{"web":{},"db":{"env":"A","prefer":1,"env":"B"}}}', "1:50", "env"]
+      ] as const) {
+        const file = written(cwd, text)
+        for (const args of [["add", "web=5000"], ["add", "api"], ["remove", "web"], ["ensure"], ["env"], ["init"]]) {
+          const ended = yield* portctl(args, { cwd })
+          expectError(
+            ended,
+            args[0] === "init"
+              ? `${file} is there already; portctl add adds services to it`
+              : `${file}:${place} has the key "${key}" for the second time; keep one of them`
+          )
+        }
+        expect(readFileSync(file, "utf8")).toBe(text)
+      }
+      // The same key in two objects, and braces, colons and quotes in strings, are not that.
+      written(cwd, '{"services":{"web":{"env":"A"},"db":{"env":"B"}},"variables":{"C":"\\"{db}\\":{web}:{{"}}')
+      expect(yield* portctl(["add", "api"], { cwd })).toMatchObject({ code: 0, stderr: "" })
+    })
+  )
+
   it.scopedLive("are not read from a file that is nested too deeply", () =>
     Effect.gen(function* () {
       const cwd = yield* realFolder

@@ -199,6 +199,10 @@ describe.concurrent("config.json", () => {
   const invalid: ReadonlyArray<readonly [text: string, message: (file: string) => string]> = [
     ["", (file) => `${file}:1:1 is not JSON: Unexpected end of JSON input`],
     ['{\n  "servers": x\n}', (file) => `${file}:2:14 is not JSON: Unexpected token 'x'`],
+    [
+      '{"servers": {},\n"servers": {}}',
+      (file) => `${file}:2:1 has the key "servers" for the second time; keep one of them`
+    ],
     ["[]", (file) => `${file}: must be an object like {"servers": {"127.0.0.1:51234": {}}}`],
     ['{"server": {}}', (file) => `${file}: unknown field "server", did you mean "servers"?`],
     ['{"address": "nowhere"}', (file) => `${file}: the address must be host:port like 127.0.0.1:51234, not "nowhere"`],

@@ -2,6 +2,7 @@ import { lstatSync, statSync } from "node:fs"
 import { basename } from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import { cannotRead, codeOf } from "../errors/FileError.ts"
 import * as BoundedFile from "./BoundedFile.ts"
 
@@ -67,13 +68,33 @@ const errorOffset = (text: string, message: string): number => {
   return without
 }
 
+/** Line and column of an offset: `3:5`. */
+const placeOf = (text: string, offset: number): string => {
+  const lines = text.slice(0, offset).split("\n")
+  return `${lines.length}:${(lines.at(-1)?.length ?? 0) + 1}`
+}
+
 /** What is wrong with a JSON text, and in which line and column: `3:5 is not JSON: Unexpected token 'x'`. */
 const notJson = (text: string, error: unknown): string => {
   const message = error instanceof Error ? error.message : String(error)
-  const lines = text.slice(0, errorOffset(text, message)).split("\n")
   const reason = message.replace(/(, (\.\.\.)?"|( in JSON)? at position ).*$/s, "")
-  return `${lines.length}:${(lines.at(-1)?.length ?? 0) + 1} is not JSON: ${reason}`
+  return `${placeOf(text, errorOffset(text, message))} is not JSON: ${reason}`
 }
+
+/** How many keys a JSON text has: each has the only colon that is not in a string. */
+const countKeys = (text: string): number => text.replace(/"(?:[^"\\]+|\\.)*"/g, "").split(":").length - 1
+
+/** Refuse the text in which an object has a key twice, of which the parser keeps the last one. */
+const refuseRepeated = (file: string, text: string) =>
+  // Loaded only then: that takes milliseconds, and hardly any file has one.
+  Effect.flatMap(
+    Effect.promise(() => import("./RepeatedKey.ts")),
+    (RepeatedKey) => {
+      const { key = "", offset = 0 } = RepeatedKey.find(text) ?? {}
+      const place = `${file}:${placeOf(text, offset)}`
+      return failed(`${place} has the key ${JSON.stringify(key)} for the second time; keep one of them`)
+    }
+  )
 
 const parse = (file: string, text: string): Effect.Effect<unknown, JsonFileInvalid> =>
   Effect.suspend(() => {
@@ -81,14 +102,15 @@ const parse = (file: string, text: string): Effect.Effect<unknown, JsonFileInval
       return failed(`${file} starts with a byte order mark; save it as UTF-8 without one`)
     }
     let reserved: string | undefined
+    let keys = 0
     try {
       const value: unknown = JSON.parse(text, (name, value: unknown) => {
         if (isReservedKey(name)) reserved = name
+        if (Predicate.isRecord(value)) keys += Object.keys(value).length
         return value
       })
-      return reserved === undefined
-        ? Effect.succeed(value)
-        : failed(`${file}: ${reservedKeyMessage(reserved, basename(file))}`)
+      if (reserved !== undefined) return failed(`${file}: ${reservedKeyMessage(reserved, basename(file))}`)
+      return keys < countKeys(text) ? refuseRepeated(file, text) : Effect.succeed(value)
     } catch (error) {
       // The parser calls itself for each level.
       return failed(error instanceof RangeError ? `${file} is nested too deeply` : `${file}:${notJson(text, error)}`)
