@@ -51,6 +51,32 @@ describe.concurrent("the services of a project", () => {
     )
   }
 
+  const docs =
+    '{\n  "services": {\n    "web": { "env": ["PORT", "VITE_PORT"], "prefer": 3000 },\n    "db": { "env": "PGPORT" }\n  },\n  "app": "shop"\n}\n'
+  const [web, db] = ['    "web": { "env": ["PORT", "VITE_PORT"], "prefer": 3000 }', '    "db": { "env": "PGPORT" }']
+  const line = '{"services":{"web":{"env":"PORT"},"db":{}},"variables":{"A":"{web}"}}'
+  for (const [before, args, after] of [
+    [docs, "add q", docs.replace(db, `${db},\n    "q": { "env": "Q_PORT" }`)],
+    [docs, "add --size 4 q=80", docs.replace(db, `${db},\n    "q": { "env": "Q_PORT", "prefer": 80, "size": 4 }`)],
+    [docs, "add db=5", docs.replace('"PGPORT"', '"PGPORT", "prefer": 5')],
+    [docs, "add web=5", docs.replace("3000", "5")],
+    [docs, "remove web", docs.replace(`${web},\n`, "")],
+    [docs, "remove db", docs.replace(`,\n${db}`, "")],
+    [docs, "remove zz", docs],
+    [line, "add q=5", line.replace('"db":{}', '"db":{},"q":{"env":"Q_PORT","prefer":5}')],
+    [line, "add --size 2 db=5", line.replace('"db":{}', '"db":{"prefer":5,"size":2}')],
+    [line, "remove db", line.replace(',"db":{}', "")]
+  ] as const) {
+    it.scopedLive(`stay in their lines: ${args} in ${before.split("\n").length} lines`, () =>
+      Effect.gen(function* () {
+        const cwd = yield* realFolder
+        const file = written(cwd, before)
+        expect((yield* portctl(args.split(" "), { cwd })).code).toBe(before === after ? 1 : 0)
+        expect(readFileSync(file, "utf8")).toBe(after)
+      })
+    )
+  }
+
   it.scopedLive("are told apart by commas, and one is one", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

@@ -1,6 +1,6 @@
 import * as Either from "effect/Either"
 import { getNodeValue, type Node, type ParseError, parseTree } from "jsonc-parser"
-import { indentationOf } from "../project/ProjectFileEditor.ts"
+import { endOf, memberOf } from "../platform/JsonText.ts"
 import type { FileText, Piece } from "./Piece.ts"
 
 // Own code beside jsonc-parser's `modify`, which formats what is around a change: here one piece of text goes in, and the
@@ -13,9 +13,6 @@ interface Place {
   /** The containers above it, from the root. */
   readonly above: ReadonlyArray<Node>
 }
-
-const memberOf = (object: Node, key: string): Node | undefined =>
-  object.children?.find(({ children: [name] = [] }) => name?.value === key)
 
 const follow = (root: Node, path: ReadonlyArray<string>): Place => {
   let container = root
@@ -31,15 +28,15 @@ const follow = (root: Node, path: ReadonlyArray<string>): Place => {
   return { container, rest: [], above }
 }
 
-const endOf = ({ length, offset }: Node): number => offset + length
+/** How the lines of a file are indented; by two spaces where none is. */
+const indentationOf = (text: string): string => /^([ \t]+)\S/m.exec(text)?.[1] ?? "  "
 
 /** The white space that the line of an offset begins with. */
 const indentAt = (text: string, offset: number): string =>
   /^[ \t]*/.exec(text.slice(text.lastIndexOf("\n", offset - 1) + 1))?.[0] ?? ""
 
 const inserted = (text: string, { container, rest }: Place, value: unknown): string => {
-  const { insertSpaces, tabSize } = indentationOf(text)
-  const unit = insertSpaces ? " ".repeat(tabSize) : "\t"
+  const unit = indentationOf(text)
   const lineBreak = text.includes("\r\n") ? "\r\n" : "\n"
   const outer = indentAt(text, container.offset)
   const [key, ...inner] = rest
