@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
-import { realFolder, temporaryRepository } from "../../support/Git.ts"
+import { git, realFolder, temporaryRepository } from "../../support/Git.ts"
 import { portctl, startServer } from "../../support/Programs.ts"
 
 const written = (folder: string, text: string) => {
@@ -105,6 +105,40 @@ describe.concurrent("the services of a project", () => {
       )
       expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0))
       expect(Object.keys(JSON.parse(readFileSync(file, "utf8")).services).sort()).toEqual([...names, "web"])
+    })
+  )
+
+  it.scopedLive("are not changed where a link leads that came with a repository, out of it or into .git", () =>
+    Effect.gen(function* () {
+      const cwd = yield* temporaryRepository("cloned")
+      const text = '{"services":{"web":{},"db":{}}}'
+      const outside = written(yield* realFolder, text)
+      const inGit = written(join(cwd, ".git"), text)
+      const file = join(cwd, "portctl.json")
+      mkdirSync(join(cwd, "packages"))
+      symlinkSync(outside, file)
+      symlinkSync("../.git/portctl.json", join(cwd, "packages", "portctl.json"))
+      git(cwd, "add", ".")
+      for (const [folder, to] of [
+        [cwd, outside],
+        [join(cwd, "packages"), inGit]
+      ] as const) {
+        for (const args of [
+          ["add", "api"],
+          ["add", "web=5"],
+          ["remove", "db"]
+        ]) {
+          expectError(
+            yield* portctl(args, { cwd: folder }),
+            `${join(folder, "portctl.json")} leads to ${to} by a link of the repository; nothing was written`
+          )
+        }
+        expect(readFileSync(to, "utf8")).toBe(text)
+      }
+      git(cwd, "rm", "--cached", "--quiet", "portctl.json")
+      expectAnswer(yield* portctl(["add", "api"], { cwd }), `added api to ${file}\n`)
+      expect(lstatSync(file).isSymbolicLink()).toBe(true)
+      expect(readFileSync(outside, "utf8")).toContain('"api"')
     })
   )
 

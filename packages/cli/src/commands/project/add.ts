@@ -18,6 +18,7 @@ import { settings } from "../../project/NewService.ts"
 import { located } from "../../project/ProjectContext.ts"
 import { edit } from "../../project/ProjectFileEditor.ts"
 import * as ProjectFileLoader from "../../project/ProjectFileLoader.ts"
+import { refuseLedAway } from "../../project/RepositoryLinks.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
@@ -29,20 +30,21 @@ export const Changed = Schema.Struct({
 })
 
 /**
- * The project file of the current folder, which must have one. Until the scope ends, no other `add` or `remove` changes
- * it.
+ * The project file of the current folder, which must have one that is not a repository's way out of it. Until the scope
+ * ends, no other `add` or `remove` changes it.
  */
 export const fileToChange = Effect.gen(function* () {
-  const { cwd, project, top = cwd } = yield* located
+  const { cwd, project, top } = yield* located
   const missing = CliError.make(`there is no ${projectFileName} for ${cwd}; portctl init writes one`)
   if (project === undefined) return yield* missing
   const { file, folder } = project
+  yield* refuseLedAway(file, top)
   const name = createHash("sha256").update(file).digest("hex")
   yield* ProcessLock.hold(`${projectFileName}-${name}`, "10 seconds", () =>
     CliError.make(`another portctl is changing ${file}`)
   )
   // As the one before has left it.
-  return (yield* ProjectFileLoader.find(folder, top, folder)) ?? (yield* missing)
+  return (yield* ProjectFileLoader.find(folder, top ?? cwd, folder)) ?? (yield* missing)
 })
 
 /** The same, with those of the services that were not in it. */
