@@ -108,6 +108,21 @@ describe.concurrent("the services of a project", () => {
     })
   )
 
+  it.scopedLive("are all there when two folders that link to one portctl.json add at once", () =>
+    Effect.gen(function* () {
+      const shared = written(yield* realFolder, '{"services":{"web":{}}}')
+      const folders = [yield* realFolder, yield* realFolder]
+      for (const folder of folders) symlinkSync(shared, join(folder, "portctl.json"))
+      const names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
+      const ended = yield* Effect.all(
+        names.map((name, index) => portctl(["add", name], { cwd: folders[index % 2] ?? "" })),
+        { concurrency: "unbounded" }
+      )
+      expect(ended.map(({ stderr }) => stderr)).toEqual(names.map(() => ""))
+      expect(Object.keys(JSON.parse(readFileSync(shared, "utf8")).services).sort()).toEqual([...names, "web"])
+    })
+  )
+
   it.scopedLive("are not changed where a link leads that came with a repository, out of it or into .git", () =>
     Effect.gen(function* () {
       const cwd = yield* temporaryRepository("cloned")

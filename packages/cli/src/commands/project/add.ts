@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { realpathSync } from "node:fs"
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Parameter from "@port-server/command-line/command/Parameter"
@@ -10,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { CliError } from "../../errors/CliError.ts"
+import { cannotRead } from "../../errors/FileError.ts"
 import * as Output from "../../output/Output.ts"
 import { isReservedKey, reservedKeyMessage } from "../../platform/JsonFile.ts"
 import type { Change } from "../../platform/JsonText.ts"
@@ -39,7 +41,12 @@ export const fileToChange = Effect.gen(function* () {
   if (project === undefined) return yield* missing
   const { file, folder } = project
   yield* refuseLedAway(file, top)
-  const name = createHash("sha256").update(file).digest("hex")
+  // By links, it can be the project file of several folders.
+  const real = yield* Effect.try({
+    try: () => realpathSync(file),
+    catch: (error) => CliError.make(cannotRead(file, error))
+  })
+  const name = createHash("sha256").update(real).digest("hex")
   yield* ProcessLock.hold(`${projectFileName}-${name}`, "10 seconds", () =>
     CliError.make(`another portctl is changing ${file}`)
   )
