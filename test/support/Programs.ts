@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { chownSync, readdirSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -157,3 +158,28 @@ export const portctl = (
     Effect.flatMap((running) => running.ended),
     Effect.scoped
   )
+
+/**
+ * Run the built portctl in a folder as a user to whom its modes apply, and whose folder it is: where root runs the
+ * tests, as nobody.
+ */
+export const portctlAsNormalUser = (
+  args: ReadonlyArray<string>,
+  folder: string,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Ended> => {
+  const isRoot = process.getuid?.() === 0
+  const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", bin.portctl]
+  if (isRoot) {
+    for (const path of [".", ...readdirSync(folder, { recursive: true, encoding: "utf8" })]) {
+      chownSync(join(folder, path), 65_534, 65_534)
+    }
+  }
+  return start(isRoot ? "setpriv" : bin.portctl, isRoot ? [...nobody, ...args] : args, {
+    cwd: folder,
+    env
+  }).pipe(
+    Effect.flatMap((running) => running.ended),
+    Effect.scoped
+  )
+}

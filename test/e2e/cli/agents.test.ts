@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
 import { realFolder, temporaryRepository } from "../../support/Git.ts"
-import { portctl, temporaryFolder } from "../../support/Programs.ts"
+import { portctl, portctlAsNormalUser, temporaryFolder } from "../../support/Programs.ts"
 
 const tools = ["claude", "codex", "cursor", "copilot", "agents-md"]
 
@@ -248,6 +248,29 @@ describe.concurrent("portctl agents install", () => {
         `${home} is your home folder, where files are for all projects: go to a project first`
       )
       expect(readdirSync(home)).toEqual([])
+    })
+  )
+
+  it.scopedLive("writes nothing where its user may not write one of the files", () =>
+    Effect.gen(function* () {
+      const folder = yield* realFolder
+      put(folder, { ".mcp.json": "{}", "CLAUDE.md": "# Shop\n" })
+      chmodSync(join(folder, "CLAUDE.md"), 0o444)
+      const run = (...args: ReadonlyArray<string>) => portctlAsNormalUser(["agents", ...args, "--claude"], folder)
+      const sentence = `cannot write ${JSON.stringify(join(folder, "CLAUDE.md"))}: permission denied`
+      expectError(yield* run("install"), sentence)
+      const files = ({ ".mcp.json": mcp, "CLAUDE.md": text, ".claude": claude }: ReturnType<typeof tree>) => [
+        mcp,
+        text,
+        claude
+      ]
+      expect(files(tree(folder))).toEqual(["{}", "# Shop\n", undefined])
+      chmodSync(join(folder, "CLAUDE.md"), 0o644)
+      expect((yield* run("install")).code).toBe(0)
+      chmodSync(join(folder, "CLAUDE.md"), 0o444)
+      const installed = tree(folder)
+      expectError(yield* run("uninstall"), sentence)
+      expect(tree(folder)).toEqual(installed)
     })
   )
 

@@ -5,6 +5,8 @@ import { settingsSchemaText } from "@port-server/domain/SettingsJsonSchema"
 import * as Effect from "effect/Effect"
 import { type User, user } from "../../support/Daemon.ts"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
+import { realFolder } from "../../support/Git.ts"
+import { portctlAsNormalUser } from "../../support/Programs.ts"
 
 const fileOf = ({ home }: User) => join(home, ".port_server/config.json")
 const settingsOf = (me: User): unknown => JSON.parse(readFileSync(fileOf(me), "utf8"))
@@ -47,6 +49,20 @@ describe.concurrent("portctl config", () => {
       const defaults = { range: "3000-9999", probe: true, database: join(me.home, ".port_server/ports.db") }
       expect(json(yield* me.portctl("status --json"))).toMatchObject(defaults)
       expect(settingsOf(me)).toEqual({})
+    })
+  )
+
+  it.scopedLive("set leaves a file alone that its user may not write", () =>
+    Effect.gen(function* () {
+      const home = yield* realFolder
+      const file = join(home, ".port_server/config.json")
+      mkdirSync(join(home, ".port_server"), { mode: 0o700 })
+      writeFileSync(file, "{}", { mode: 0o444 })
+      expectError(
+        yield* portctlAsNormalUser(["config", "set", "range", "4000-5000"], home, { HOME: home }),
+        `cannot write ${JSON.stringify(file)}: permission denied`
+      )
+      expect(readFileSync(file, "utf8")).toBe("{}")
     })
   )
 

@@ -1,10 +1,10 @@
-import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
 import { git, realFolder, temporaryRepository } from "../../support/Git.ts"
-import { portctl, startServer } from "../../support/Programs.ts"
+import { portctl, portctlAsNormalUser, startServer } from "../../support/Programs.ts"
 
 const written = (folder: string, text: string) => {
   const file = join(folder, "portctl.json")
@@ -154,6 +154,28 @@ describe.concurrent("the services of a project", () => {
       expectAnswer(yield* portctl(["add", "api"], { cwd }), `added api to ${file}\n`)
       expect(lstatSync(file).isSymbolicLink()).toBe(true)
       expect(readFileSync(outside, "utf8")).toContain('"api"')
+    })
+  )
+
+  it.scopedLive("are not changed in a file that its user may not write", () =>
+    Effect.gen(function* () {
+      const cwd = yield* realFolder
+      const text = '{"services":{"web":{},"db":{}}}'
+      const file = written(cwd, text)
+      chmodSync(file, 0o444)
+      const run = (...args: ReadonlyArray<string>) => portctlAsNormalUser(args, cwd)
+      const { ino } = statSync(file)
+      for (const args of [
+        ["add", "api"],
+        ["add", "web=5"],
+        ["remove", "db"]
+      ]) {
+        expectError(yield* run(...args), `cannot write ${JSON.stringify(file)}: permission denied`)
+      }
+      expect(readFileSync(file, "utf8")).toBe(text)
+      expect(statSync(file).ino).toBe(ino)
+      chmodSync(file, 0o644)
+      expectAnswer(yield* run("add", "api"), `added api to ${file}\n`)
     })
   )
 

@@ -66,10 +66,9 @@ export const plan = Effect.fnUntraced(function* (
   return [...before].map(([file, text]): Change => ({ file, before: text, after: after.get(file) }))
 })
 
-/** Make the changes of a plan. */
-export const carryOut = (top: string, changes: ReadonlyArray<Change>) =>
-  Effect.forEach(
-    changes.filter(({ after, before }) => after !== before),
-    ({ after, file }) => ProjectFiles.put(top, file, after),
-    { discard: true }
-  )
+/** Make the changes of a plan: none where one of the files may not be written. */
+export const carryOut = Effect.fnUntraced(function* (top: string, changes: ReadonlyArray<Change>) {
+  const real = changes.filter(({ after, before }) => after !== before)
+  yield* Effect.forEach(real, ({ file }) => ProjectFiles.checkWritable(top, file), { discard: true })
+  yield* Effect.forEach(real, ({ after, file }) => ProjectFiles.put(top, file, after), { discard: true })
+})

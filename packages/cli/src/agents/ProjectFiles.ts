@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs"
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
@@ -53,6 +53,17 @@ const remove = (top: string, file: string): void => {
       throw error
     }
   }
+}
+
+/** Fail for a file that is there and that this user may not write. */
+export const checkWritable = (top: string, file: string): Effect.Effect<void, CliError> => {
+  const path = join(top, file)
+  return Effect.try({
+    try: () => {
+      if (existsSync(path)) accessSync(path, constants.W_OK)
+    },
+    catch: (error) => CliError.make(cannotWrite(path, error))
+  })
 }
 
 /** Give a file its text, or remove it. */

@@ -1,7 +1,9 @@
 import {
+  accessSync,
   chmodSync,
   chownSync,
   closeSync,
+  constants,
   fsyncSync,
   linkSync,
   lstatSync,
@@ -50,8 +52,13 @@ const withStaged = (beside: string, bytes: Uint8Array, mode: number, use: (tempo
 export const create = (file: string, bytes: Uint8Array, mode = 0o666): void =>
   withStaged(file, bytes, mode, (temporary) => linkSync(temporary, file))
 
-/** Give a file these bytes, at once; its mode, and where that is allowed its owner, stay. */
+/**
+ * Give a file these bytes, at once; its mode, and where that is allowed its owner, stay, and its other hard links keep
+ * the old bytes. Fails for a file that this user may not write.
+ */
 export const replace = (file: string, bytes: Uint8Array): void => {
+  // A rename asks only for the right to write the folder.
+  accessSync(file, constants.W_OK)
   const { gid, mode, uid } = statSync(file)
   withStaged(file, bytes, 0o600, (temporary) => {
     try {
