@@ -1,10 +1,16 @@
 import { readFileSync } from "node:fs"
 import { fill } from "@port-server/domain/Placeholders"
 import { toBytes, toText } from "./CommandEnvironment.ts"
-import type { Splice } from "./DevServers.ts"
 
 /** A word of the command: one as it was given, by its place from 0, or a new one, as bytes. */
 export type Word = number | string
+
+/** Words that replace that many arguments of a program. */
+export interface Splice {
+  readonly at: number
+  readonly replaced: number
+  readonly words: ReadonlyArray<string>
+}
 
 /** The words of the command as bytes, one character each. Node replaces those of its own copy that are not UTF-8. */
 const wordsAsBytes = (command: ReadonlyArray<string>): ReadonlyArray<string> => {

@@ -1,103 +1,5 @@
-// The development servers that take their port from the command line and not from PORT. Nuxt and Next.js read PORT.
-
-/** How a development server gets its port. */
-interface DevServer {
-  /** What the program, its npm package or its Python module is called. */
-  readonly names: ReadonlyArray<string>
-  /** The subcommands that serve. */
-  readonly commands?: ReadonlyArray<string>
-  /** It serves without a subcommand, too, unless one of these words is there. */
-  readonly otherCommands?: ReadonlyArray<string>
-  /** Flags before the subcommand that take a value. */
-  readonly valued?: ReadonlyArray<string>
-  /** The flags by which its user chooses where it listens. */
-  readonly own: ReadonlyArray<string>
-  /** The variable of its own by which they do. */
-  readonly variable?: string
-  /** What is added; those that are there already are not. */
-  readonly flags: (port: string) => ReadonlyArray<string>
-}
-
-const port = (port: string) => ["--port", port]
-
-const devServers: ReadonlyArray<DevServer> = [
-  {
-    names: ["vite"],
-    otherCommands: ["build", "optimize"],
-    own: ["--port"],
-    flags: (p) => ["--port", p, "--strictPort"]
-  },
-  { names: ["astro"], commands: ["dev", "preview"], valued: ["--root", "--config"], own: ["--port"], flags: port },
-  {
-    names: ["react-router", "@react-router/dev"],
-    commands: ["dev"],
-    own: ["--port"],
-    flags: (p) => ["--port", p, "--strictPort"]
-  },
-  { names: ["ng", "@angular/cli"], commands: ["serve", "s", "dev"], own: ["--port"], flags: port },
-  {
-    names: ["storybook"],
-    commands: ["dev"],
-    own: ["--port", "-p"],
-    // Without the second, it asks on a terminal whether another port is right.
-    flags: (p) => ["--port", p, "--exact-port"]
-  },
-  { names: ["wrangler"], commands: ["dev", "pages dev"], own: ["--port"], flags: port },
-  { names: ["webpack", "webpack-cli"], commands: ["serve", "server", "s"], own: ["--port"], flags: port },
-  { names: ["webpack-dev-server"], otherCommands: [], own: ["--port"], flags: port },
-  { names: ["parcel"], otherCommands: ["build", "watch", "help"], own: ["--port", "-p"], flags: port },
-  { names: ["expo"], commands: ["", "start"], own: ["--port", "-p"], flags: port },
-  {
-    names: ["flask"],
-    commands: ["run"],
-    valued: ["--app", "-A", "--env-file", "-e"],
-    own: ["--port", "-p"],
-    variable: "FLASK_RUN_PORT",
-    flags: port
-  },
-  {
-    names: ["uvicorn"],
-    otherCommands: [],
-    own: ["--port", "--uds", "--fd"],
-    variable: "UVICORN_PORT",
-    flags: port
-  },
-  {
-    names: ["hugo"],
-    commands: ["server", "serve"],
-    valued: ["--source", "-s", "--config", "--environment", "-e", "--contentDir", "-c", "--destination", "-d"],
-    own: ["--port", "-p"],
-    flags: port
-  },
-  {
-    names: ["jekyll"],
-    commands: ["serve", "server", "s"],
-    valued: ["--source", "-s", "--destination", "-d", "--config"],
-    own: ["--port", "-P"],
-    flags: port
-  }
-]
-
-/** The flags that take a value, of those servers whose port is an argument. */
-const withArgument: ReadonlyArray<{
-  readonly names: ReadonlyArray<string>
-  readonly command: string
-  readonly valued: ReadonlyArray<string>
-}> = [
-  {
-    names: ["manage.py", "django-admin", "django"],
-    command: "runserver",
-    valued: ["--settings", "--pythonpath", "--verbosity", "-v"]
-  },
-  { names: ["http.server"], command: "", valued: ["--bind", "-b", "--directory", "-d", "--protocol", "-p"] }
-]
-
-/** Words that replace that many arguments of a program. */
-export interface Splice {
-  readonly at: number
-  readonly replaced: number
-  readonly words: ReadonlyArray<string>
-}
+import type { Splice } from "./Arguments.ts"
+import { type DevServer, devServers, withArgument } from "./KnownServers.ts"
 
 const isFlag = (word: string): boolean => word.startsWith("-")
 
@@ -111,10 +13,34 @@ const isGiven = (flag: string, word: string): boolean =>
 const argumentsIn = (args: ReadonlyArray<string>, valued: ReadonlyArray<string>): ReadonlyArray<string> =>
   args.filter((word, index) => !isFlag(word) && !valued.includes(args[index - 1] ?? ""))
 
-const serves = ({ commands = [], otherCommands, valued = [] }: DevServer, args: ReadonlyArray<string>): boolean => {
-  const [first = "", second = ""] = argumentsIn(args, valued)
-  if (commands.includes(first) || commands.includes(`${first} ${second}`)) return true
-  return otherCommands !== undefined && !args.some((word) => otherCommands.includes(word))
+/**
+ * The words that are certainly no flags and no values, and what follows the first flag of which it is not known whether
+ * the next word is its value.
+ */
+const split = (
+  args: ReadonlyArray<string>,
+  { bare = [], valued = [] }: DevServer
+): readonly [certain: ReadonlyArray<string>, rest: ReadonlyArray<string>] => {
+  const certain: Array<string> = []
+  for (let at = 0; at < args.length; at++) {
+    const [word = "", next = "-"] = args.slice(at, at + 2)
+    if (!isFlag(word)) certain.push(word)
+    else if (valued.includes(word) && !isFlag(next)) at++
+    else if (!bare.includes(word) && !valued.some((flag) => word.startsWith(`${flag}=`)))
+      return [certain, args.slice(at)]
+  }
+  return [certain, []]
+}
+
+const serves = (server: DevServer, args: ReadonlyArray<string>): boolean => {
+  const [certain, rest] = split(args, server)
+  const isOther = (words: string) =>
+    words.split(" ").every((word, at) => (at < certain.length ? certain[at] === word : rest.includes(word)))
+  const { commands, others = [] } = server
+  if (others.some(isOther)) return false
+  const [first, second = ""] = certain
+  if (first === undefined) return commands === undefined || (commands.includes("") && rest.length === 0)
+  return commands === undefined || commands.includes(first) || commands.includes(`${first} ${second}`)
 }
 
 /** The port of PHP's server is part of the address, without which it does not start. */
@@ -137,22 +63,24 @@ export const portArguments = (
   port: string,
   assigned: ReadonlyArray<string>
 ): Splice | undefined => {
-  if (args.includes("--help") || args.includes("--version")) return undefined
   if (name === "php") return php(args, port)
   const end = args.includes("--") ? args.indexOf("--") : args.length
   const server = devServers.find(({ names }) => names.includes(name))
+  const asks = ["--help", "--version", "-h"].filter((flag) => !server?.valued?.includes(flag))
+  if (args.some((word) => asks.some((flag) => isGiven(flag, word)))) return undefined
   if (server !== undefined) {
-    const { own, variable = "" } = server
+    const { exact, own, variable = "" } = server
+    const hasAny = (flags: ReadonlyArray<string>) => args.some((word) => flags.some((flag) => isGiven(flag, word)))
     const isOwn =
       Boolean(process.env[variable]) ||
       (variable !== "" && assigned.some((word) => word.startsWith(`${variable}=`) && word !== `${variable}=`)) ||
-      args.some((word) => own.some((flag) => isGiven(flag, word)))
-    const words = server.flags(port).filter((word) => !args.includes(word))
+      hasAny(own)
+    const words = ["--port", port, ...(exact === undefined || hasAny([exact]) ? [] : [exact])]
     return serves(server, args) && !isOwn ? { at: end, replaced: 0, words } : undefined
   }
   const other = withArgument.find(({ names }) => names.includes(name))
   if (other === undefined) return undefined
   const given = argumentsIn(args, other.valued)
-  const isMeant = other.command === "" ? given.length === 0 : given.length === 1 && given[0] === other.command
+  const isMeant = other.command === "" ? given.length === 0 : given.length === 1 && args[0] === other.command
   return isMeant ? { at: end, replaced: 0, words: [port] } : undefined
 }

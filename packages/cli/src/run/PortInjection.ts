@@ -1,5 +1,6 @@
 import { basename } from "node:path"
-import { portArguments, type Splice } from "./DevServers.ts"
+import type { Splice } from "./Arguments.ts"
+import { portArguments } from "./DevServers.ts"
 import { isAssignment, scriptNamed, simpleWords } from "./PackageScripts.ts"
 
 /** What a command line needs so that the development server that it starts listens on a port. */
