@@ -1,5 +1,6 @@
 import type { Splice } from "./Arguments.ts"
 import { type DevServer, devServers, withArgument } from "./KnownServers.ts"
+import { phpArguments } from "./PhpServer.ts"
 
 const isFlag = (word: string): boolean => word.startsWith("-")
 
@@ -43,15 +44,6 @@ const serves = (server: DevServer, args: ReadonlyArray<string>): boolean => {
   return commands === undefined || commands.includes(first) || commands.includes(`${first} ${second}`)
 }
 
-/** The port of PHP's server is part of the address, without which it does not start. */
-const php = (args: ReadonlyArray<string>, port: string): Splice | undefined => {
-  const at = args.indexOf("-S") + 1
-  if (at === 0) return undefined
-  const address = args[at]
-  if (address === undefined || isFlag(address)) return { at, replaced: 0, words: [`localhost:${port}`] }
-  return /:\d+$/.test(address) ? undefined : { at, replaced: 1, words: [`${address.replace(/:$/, "")}:${port}`] }
-}
-
 /**
  * What a development server needs in its arguments so that it listens on a port; nothing where it needs nothing.
  *
@@ -63,7 +55,7 @@ export const portArguments = (
   port: string,
   assigned: ReadonlyArray<string>
 ): Splice | undefined => {
-  if (name === "php") return php(args, port)
+  if (name === "php") return phpArguments(args, port)
   const end = args.includes("--") ? args.indexOf("--") : args.length
   const server = devServers.find(({ names }) => names.includes(name))
   const asks = ["--help", "--version", "-h"].filter((flag) => !server?.valued?.includes(flag))
