@@ -27,7 +27,8 @@ const scripts = {
   php: "php -S localhost",
   django: "python manage.py runserver",
   node: "node server.js",
-  unbalanced: "vite --base 'x"
+  unbalanced: "vite --base 'x",
+  broken: 1
 }
 
 const project = Effect.fnUntraced(function* (name: string) {
@@ -201,6 +202,9 @@ const cases: ReadonlyArray<readonly [given: string, becomes?: string]> = [
   ["pnpm exec vite", "pnpm exec vite --port P --strictPort"],
   ["pnpm dlx storybook@10 dev", "pnpm dlx storybook@10 dev --port P --exact-port"],
   ["pnpm build"],
+  ["yarn __proto__"],
+  ["npm run toString"],
+  ["npm run broken"],
   ["yarn dev", "yarn dev --port P --strictPort"],
   ["yarn run start", "yarn run start --port P"],
   ["yarn dlx vite", "yarn dlx vite --port P --strictPort"],

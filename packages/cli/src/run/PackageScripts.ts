@@ -4,7 +4,7 @@ import { codeOf } from "../errors/FileError.ts"
 import * as BoundedFile from "../platform/BoundedFile.ts"
 
 const Manifest = Schema.parseJson(
-  Schema.Struct({ scripts: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })) })
+  Schema.Struct({ scripts: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })) })
 )
 const decode = Schema.decodeUnknownSync(Manifest)
 
@@ -12,7 +12,10 @@ const decode = Schema.decodeUnknownSync(Manifest)
 export const scriptNamed = (name: string, start: string = process.cwd()): string | undefined => {
   for (let folder = start; ; folder = dirname(folder)) {
     try {
-      return decode(BoundedFile.read(join(folder, "package.json")).toString("utf8")).scripts?.[name]
+      const { scripts = {} } = decode(BoundedFile.read(join(folder, "package.json")).toString("utf8"))
+      const script = Object.hasOwn(scripts, name) ? scripts[name] : undefined
+      // Package managers leave out what is no text.
+      return typeof script === "string" ? script : undefined
     } catch (error) {
       // What is wrong with it, the package manager reports.
       if (codeOf(error) !== "ENOENT" || dirname(folder) === folder) return undefined
