@@ -195,6 +195,20 @@ const cases: ReadonlyArray<readonly [given: string, becomes?: string]> = [
   ...["chosen", "two", "chained", "variable", "build", "again", "php", "node", "unbalanced", "none"].map(
     (name) => [`npm run ${name}`] as const
   ),
+  ["npm run dev -s -- --host", "npm run dev -s -- --host --port P --strictPort"],
+  ["npm run dev app", "npm run dev app -- --port P --strictPort"],
+  ["npm run dev -- -w b", "npm run dev -- -w b --port P --strictPort"],
+  ...["-w b", "-w=b", "--workspace b", "--workspace=b", "--work=b", "--workspaces", "-ws", "-sw b", "-iwr"].flatMap(
+    (flag) => [[`npm run dev ${flag}`], [`npm ${flag} run dev`]] as const
+  ),
+  ...["--prefix web", "--prefix=web", "-C web", "-g"].flatMap(
+    (flag) => [[`npm run ${flag} dev`], [`npm start ${flag}`], [`npm exec ${flag} -- vite`]] as const
+  ),
+  ["npm run dev --prefix web -- --host"],
+  ["npm exec -w b vite"],
+  ["npm exec vite -w b"],
+  ["npm exec webpack --config-name serve"],
+  ["npm exec vite -- a -- b"],
   ["npm install vite"],
   ["pnpm run dev", "pnpm run dev --port P --strictPort"],
   ["pnpm dev --host", "pnpm dev --host --port P --strictPort"],
@@ -202,6 +216,17 @@ const cases: ReadonlyArray<readonly [given: string, becomes?: string]> = [
   ["pnpm exec vite", "pnpm exec vite --port P --strictPort"],
   ["pnpm dlx storybook@10 dev", "pnpm dlx storybook@10 dev --port P --exact-port"],
   ["pnpm build"],
+  ...["--filter b", "--filter=b", "-F b", "-C web", "--dir web", "-r", "-w"].flatMap(
+    (flag) => [[`pnpm ${flag} dev`], [`pnpm ${flag} run dev`], [`pnpm run ${flag} dev`]] as const
+  ),
+  ["yarn --cwd web dev"],
+  ["yarn workspace b dev"],
+  ["yarn workspaces run dev"],
+  ["yarn run -T dev"],
+  ["bun --cwd web dev"],
+  ["bun --cwd=web run dev"],
+  ["bun run --filter b dev"],
+  ["bun --filter b dev"],
   ["yarn __proto__"],
   ["npm run toString"],
   ["npm run broken"],

@@ -84,28 +84,27 @@ const atEnd = (
   separator: Words
 ): Injection | undefined => {
   if (injection === undefined || injection.replaced > 0 || injection.at < count) return undefined
-  const missing = separator.filter((word) => !words.includes(word))
-  return { ...injection, at: words.length, words: [...missing, ...injection.words] }
+  return { ...injection, at: words.length, words: [...separator, ...injection.words] }
 }
 
-/** A script of package.json with further arguments; `separator`: what stands before those on the command line. */
-const script = (name: string, words: Words, at: number, separator: Words, given: Given): Injection | undefined => {
+/** A script of package.json with further arguments; `separator`: what is missing before those in the command line. */
+const script = (name: string, args: Words, words: Words, separator: Words, given: Given): Injection | undefined => {
   const own = simpleWords(scriptNamed(name) ?? "")
   if (own === undefined) return undefined
-  const rest = words.slice(at)
-  const [first = rest.length] = separator.map((word) => rest.indexOf(word)).filter((index) => index !== -1)
-  const all = [...own, ...rest.filter((_, index) => index !== first)]
+  const all = [...own, ...args]
   return atEnd(injectionIn(all, given, false), all.length, words, separator)
 }
 
 const isNoFlag = (word: string): boolean => !word.startsWith("-")
 
+/** Flags of programs that run a package, which leave the package to the first word that is none. */
+const executorFlags = ["-y", "--yes", "--no", "--no-install", "-q", "--quiet", "--bun", "--"]
+
 /** `npx vite`, `pnpm dlx vite`, `bun x vite`: a program at the first word that is no flag. */
 const executor = (words: Words, from: number, given: Given): Injection | undefined => {
   const at = indexOfFirst(words, from, isNoFlag)
   // Another flag names the package, and what follows is a line for a shell.
-  const known = ["-y", "--yes", "--no", "--no-install", "-q", "--quiet", "--bun", "--"]
-  return words.slice(from, at).every((flag) => known.includes(flag))
+  return words.slice(from, at).every((flag) => executorFlags.includes(flag))
     ? after(at, injectionIn(words.slice(at), given, false))
     : undefined
 }
@@ -114,17 +113,22 @@ const executor = (words: Words, from: number, given: Given): Injection | undefin
 const isLoudness = (word: string): boolean => /^(-s|-q|-d+|--silent|--quiet|--verbose|--loglevel=\w+)$/.test(word)
 
 const npm = (words: Words, given: Given): Injection | undefined => {
-  const at = indexOfFirst(words, 1, (word) => !isLoudness(word))
-  const [verb = "", first = ""] = words.slice(at)
-  if (["exec", "x"].includes(verb)) {
-    if (first === "--") return executor(words, at + 1, given)
-    // npm takes the flags before its own `--` for its own.
-    const all = words.filter((word) => word !== "--")
-    return atEnd(executor(all, at + 1, given), all.length, words, ["--"])
+  const end = indexOfFirst(words, 1, (word) => word === "--")
+  const separator = end === words.length ? ["--"] : []
+  const args = words.slice(end + 1)
+  const [verb = "", ...rest] = words.slice(1, end).filter((word) => !isLoudness(word))
+  const isExec = verb === "exec" || verb === "x"
+  // npm takes all flags before `--`, and one may choose another folder or workspace.
+  if (rest.some((word) => !isNoFlag(word) && !(isExec && executorFlags.includes(word)))) return undefined
+  const named = rest.filter(isNoFlag)
+  if (isExec) {
+    if (named.length === 0) return after(end + 1, injectionIn(args, given, false))
+    const all = [...named, ...args]
+    return atEnd(injectionIn(all, given, false), all.length, words, separator)
   }
-  const named = indexOfFirst(words, at + 1, (word) => !isLoudness(word))
-  if (["run", "run-script"].includes(verb)) return script(words[named] ?? "", words, named + 1, ["--"], given)
-  return verb === "start" ? script("start", words, at + 1, ["--"], given) : undefined
+  if (verb === "start") return script("start", [...named, ...args], words, separator, given)
+  const [name = "", ...more] = named
+  return ["run", "run-script"].includes(verb) ? script(name, [...more, ...args], words, separator, given) : undefined
 }
 
 const others = (words: Words, given: Given): Injection | undefined => {
@@ -135,7 +139,7 @@ const others = (words: Words, given: Given): Injection | undefined => {
   const name = words[named] ?? ""
   return scriptNamed(name) === undefined
     ? after(named, direct(words.slice(named), given))
-    : script(name, words, named + 1, [], given)
+    : script(name, words.slice(named + 1), words, [], given)
 }
 
 const injectionIn = (words: Words, given: Given, hasScripts: boolean): Injection | undefined => {
