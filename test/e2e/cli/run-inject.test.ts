@@ -52,7 +52,8 @@ const project = Effect.fnUntraced(function* (name: string) {
     port,
     run: (args: ReadonlyArray<string>, cwd = top, own: Readonly<Record<string, string>> = {}) =>
       portctl(["run", ...args], { server, cwd, env: { ...env, ...own } }),
-    below: join(top, "src")
+    below: join(top, "src"),
+    top
   }
 })
 
@@ -198,12 +199,14 @@ const cases: ReadonlyArray<readonly [given: string, becomes?: string]> = [
   ["npm run dev -s -- --host", "npm run dev -s -- --host --port P --strictPort"],
   ["npm run dev app", "npm run dev app -- --port P --strictPort"],
   ["npm run dev -- -w b", "npm run dev -- -w b --port P --strictPort"],
-  ...["-w b", "-w=b", "--workspace b", "--workspace=b", "--work=b", "--workspaces", "-ws", "-sw b", "-iwr"].flatMap(
-    (flag) => [[`npm run dev ${flag}`], [`npm ${flag} run dev`]] as const
+  ...["-w b", "--workspace=b", "--work=b", "--workspaces", "-ws", "-sw b"].map(
+    (flag) => [`npm run dev ${flag}`] as const
   ),
-  ...["--prefix web", "--prefix=web", "-C web", "-g"].flatMap(
-    (flag) => [[`npm run ${flag} dev`], [`npm start ${flag}`], [`npm exec ${flag} -- vite`]] as const
-  ),
+  ["npm -w b run dev"],
+  ["npm run --prefix web dev"],
+  ["npm start --prefix=web"],
+  ["npm start -C web"],
+  ["npm exec --prefix web -- vite"],
   ["npm run dev --prefix web -- --host"],
   ["npm exec -w b vite"],
   ["npm exec vite -w b"],
@@ -216,9 +219,9 @@ const cases: ReadonlyArray<readonly [given: string, becomes?: string]> = [
   ["pnpm exec vite", "pnpm exec vite --port P --strictPort"],
   ["pnpm dlx storybook@10 dev", "pnpm dlx storybook@10 dev --port P --exact-port"],
   ["pnpm build"],
-  ...["--filter b", "--filter=b", "-F b", "-C web", "--dir web", "-r", "-w"].flatMap(
-    (flag) => [[`pnpm ${flag} dev`], [`pnpm ${flag} run dev`], [`pnpm run ${flag} dev`]] as const
-  ),
+  ["pnpm --filter b dev"],
+  ["pnpm -F b run dev"],
+  ["pnpm run -C web dev"],
   ["yarn --cwd web dev"],
   ["yarn workspace b dev"],
   ["yarn workspaces run dev"],
@@ -267,6 +270,24 @@ sharedServer()("portctl run: flags of development servers", (it) => {
       const own = { FLASK_RUN_PORT: "5678", UVICORN_PORT: "" }
       expectAnswer(yield* run(["--quiet", "--", "flask", "run"], below, own), "flask|run")
       expectAnswer(yield* run(["--quiet", "--", "uvicorn", "a:b"], below, own), `uvicorn|a:b|--port|${port}`)
+      expectAnswer(yield* run(["--quiet", "--", "uvicorn", "a:b"], below, { UVICORN_FD: "3" }), "uvicorn|a:b")
+      expectAnswer(
+        yield* run(["--quiet", "--", "env", "FLASK_RUN_PORT=", "flask", "run"], below, own),
+        `flask|run|--port|${port}`
+      )
+    })
+  )
+
+  it.scoped("are not added where portctl run itself sets the server's own variable", () =>
+    Effect.gen(function* () {
+      const { run, top } = yield* project("set")
+      const services = { web: { env: "PORT" }, api: { env: "FLASK_RUN_PORT" }, ui: { env: "SBCONFIG_PORT" } }
+      writeFileSync(join(top, "portctl.json"), JSON.stringify({ services }))
+      const given = ["--quiet", "--service", "web", "--"]
+      expectAnswer(yield* run([...given, "flask", "run"]), "flask|run")
+      expectAnswer(yield* run([...given, "storybook", "dev"]), "storybook|dev")
+      const { stdout } = yield* run([...given, "uvicorn", "a:b"])
+      expect(stdout).toMatch(/^uvicorn\|a:b\|--port\|\d+$/)
     })
   )
 

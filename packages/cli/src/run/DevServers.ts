@@ -2,6 +2,9 @@ import type { Splice } from "./Arguments.ts"
 import { type DevServer, devServers, withArgument } from "./KnownServers.ts"
 import { phpArguments } from "./PhpServer.ts"
 
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
 const isFlag = (word: string): boolean => word.startsWith("-")
 
 /** Whether a word is a flag or starts with it and its value: `--port=1`, `-p1`. */
@@ -47,13 +50,13 @@ const serves = (server: DevServer, args: ReadonlyArray<string>): boolean => {
 /**
  * What a development server needs in its arguments so that it listens on a port; nothing where it needs nothing.
  *
- * @param assigned the variables that are set for it in the command line, like `FLASK_RUN_PORT=5000`
+ * @param environment the variables that it will have
  */
 export const portArguments = (
   name: string,
   args: ReadonlyArray<string>,
   port: string,
-  assigned: ReadonlyArray<string>
+  environment: Environment
 ): Splice | undefined => {
   if (name === "php") return phpArguments(args, port)
   const end = args.includes("--") ? args.indexOf("--") : args.length
@@ -61,12 +64,9 @@ export const portArguments = (
   const asks = ["--help", "--version", "-h"].filter((flag) => !server?.valued?.includes(flag))
   if (args.some((word) => asks.some((flag) => isGiven(flag, word)))) return undefined
   if (server !== undefined) {
-    const { exact, own, variable = "" } = server
+    const { exact, own, variables = [] } = server
     const hasAny = (flags: ReadonlyArray<string>) => args.some((word) => flags.some((flag) => isGiven(flag, word)))
-    const isOwn =
-      Boolean(process.env[variable]) ||
-      (variable !== "" && assigned.some((word) => word.startsWith(`${variable}=`) && word !== `${variable}=`)) ||
-      hasAny(own)
+    const isOwn = hasAny(own) || variables.some((name) => Boolean(environment[name]))
     const words = ["--port", port, ...(exact === undefined || hasAny([exact]) ? [] : [exact])]
     return serves(server, args) && !isOwn ? { at: end, replaced: 0, words } : undefined
   }

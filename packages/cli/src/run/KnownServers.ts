@@ -14,8 +14,8 @@ export interface DevServer {
   readonly bare?: ReadonlyArray<string>
   /** The flags by which its user chooses where it listens. */
   readonly own: ReadonlyArray<string>
-  /** The variable of its own by which they do. */
-  readonly variable?: string
+  /** The variables of its own by which they do. */
+  readonly variables?: ReadonlyArray<string>
   /** The flag without which it may listen on another port than the one that it was told. */
   readonly exact?: string
 }
@@ -50,6 +50,7 @@ export const devServers: ReadonlyArray<DevServer> = [
     commands: ["dev"],
     valued: ["--host", "-h"],
     own: ["--port", "-p"],
+    variables: ["SBCONFIG_PORT"],
     // It asks on a terminal whether another port is right.
     exact: "--exact-port"
   },
@@ -73,7 +74,8 @@ export const devServers: ReadonlyArray<DevServer> = [
     commands: ["", "start"],
     valued: ["--host", "-m", "--max-workers", "--scheme"],
     bare: words("--android -a --ios -i --web -w --dev-client -d --go -g --clear -c --lan --localhost --offline"),
-    own: ["--port", "-p"]
+    own: ["--port", "-p"],
+    variables: ["RCT_METRO_PORT"]
   },
   {
     names: ["flask"],
@@ -81,12 +83,12 @@ export const devServers: ReadonlyArray<DevServer> = [
     valued: ["--app", "-A", "--env-file", "-e", "--host", "-h"],
     bare: ["--debug", "--no-debug"],
     own: ["--port", "-p"],
-    variable: "FLASK_RUN_PORT"
+    variables: ["FLASK_RUN_PORT"]
   },
   {
     names: ["uvicorn"],
     own: ["--port", "--uds", "--fd"],
-    variable: "UVICORN_PORT"
+    variables: ["UVICORN_PORT", "UVICORN_UDS", "UVICORN_FD"]
   },
   {
     names: ["hugo"],

@@ -1,6 +1,6 @@
 import { basename } from "node:path"
 import type { Splice } from "./Arguments.ts"
-import { portArguments } from "./DevServers.ts"
+import { type Environment, portArguments } from "./DevServers.ts"
 import { isAssignment, scriptNamed, simpleWords } from "./PackageScripts.ts"
 
 /** What a command line needs so that the development server that it starts listens on a port. */
@@ -14,8 +14,8 @@ type Words = ReadonlyArray<string>
 /** What holds for a command line, whichever programs are in it. */
 interface Given {
   readonly port: string
-  /** The variables that are set in it so far. */
-  readonly assigned: Words
+  /** The variables that its programs will have. */
+  readonly environment: Environment
 }
 
 /** The same, for words that come after that many others. */
@@ -51,10 +51,10 @@ const nameOf = (word: string): string => {
   return /(^|\/)(\.bin|s?bin)\/[^/]+$/.test(word) ? basename(word) : ""
 }
 
-const direct = (words: Words, { assigned, port }: Given): Injection | undefined => {
+const direct = (words: Words, { environment, port }: Given): Injection | undefined => {
   const [program = "", ...args] = words
   const tool = nameOf(program)
-  const splice = portArguments(tool, args, port, assigned)
+  const splice = portArguments(tool, args, port, environment)
   return splice && { ...splice, at: splice.at + 1, tool }
 }
 
@@ -68,11 +68,11 @@ const python = (words: Words, given: Given): Injection | undefined => {
 }
 
 /** `node node_modules/vite/bin/vite.js` */
-const node = (words: Words, { assigned, port }: Given): Injection | undefined => {
+const node = (words: Words, { environment, port }: Given): Injection | undefined => {
   const [, file = "", ...args] = words
   if (!file.includes("node_modules/")) return undefined
   const tool = basename(file).replace(/\.[cm]?js$/, "")
-  const splice = portArguments(tool, args, port, assigned)
+  const splice = portArguments(tool, args, port, environment)
   return splice && { ...splice, at: splice.at + 2, tool }
 }
 
@@ -145,8 +145,9 @@ const others = (words: Words, given: Given): Injection | undefined => {
 const injectionIn = (words: Words, given: Given, hasScripts: boolean): Injection | undefined => {
   const own = indexOfFirst(words, 0, (word) => !isAssignment(word))
   if (own > 0) {
-    const assigned = [...given.assigned, ...words.slice(0, own)]
-    return after(own, injectionIn(words.slice(own), { ...given, assigned }, hasScripts))
+    const assigned = words.slice(0, own).map((word) => [word.replace(/=.*/s, ""), word.replace(/^[^=]*=/, "")])
+    const environment = { ...given.environment, ...Object.fromEntries(assigned) }
+    return after(own, injectionIn(words.slice(own), { ...given, environment }, hasScripts))
   }
   const [program = ""] = words
   const name = basename(program)
@@ -168,6 +169,8 @@ const injectionIn = (words: Words, given: Given, hasScripts: boolean): Injection
  * What a command line needs so that the development server that it starts listens on a port; nothing where it starts none
  * or its user has chosen where that listens. Scripts of package.json are looked into, but not into scripts that those run:
  * one would get its arguments otherwise.
+ *
+ * @param environment the variables that the command will have
  */
-export const injectionFor = (words: Words, port: string): Injection | undefined =>
-  injectionIn(words, { port, assigned: [] }, true)
+export const injectionFor = (words: Words, port: string, environment: Environment): Injection | undefined =>
+  injectionIn(words, { port, environment }, true)

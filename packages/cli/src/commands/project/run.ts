@@ -120,7 +120,9 @@ export const run = Command.make(
     }
     const placed = filled(command, placeholdersOf(variables, port))
     const injection =
-      noInject || port === undefined || !isPort(port) ? undefined : injectionFor(textsOf(command, placed), port)
+      noInject || port === undefined || !isPort(port)
+        ? undefined
+        : injectionFor(textsOf(command, placed), port, { ...textOf(environment), ...Object.fromEntries(changes) })
     const words = injection === undefined ? placed : spliced(placed, injection)
     const done = [
       ...(set.length === 0 ? [] : [set.join(" ")]),
