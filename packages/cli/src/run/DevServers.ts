@@ -7,11 +7,20 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const isFlag = (word: string): boolean => word.startsWith("-")
 
-/** Whether a word is a flag or starts with it and its value: `--port=1`, `-p1`. */
-const isGiven = (flag: string, word: string): boolean =>
-  word === flag ||
-  word.startsWith(`${flag}=`) ||
-  (!flag.startsWith("--") && word.startsWith(flag) && /^\d/.test(word.slice(2)))
+const isShort = (word: string): boolean => /^-[^-]/.test(word)
+
+/**
+ * Whether a word is a flag or has it: `--port=1`, `-p1`, `-Dp1` behind the letters of others, or `--por`, as far as it
+ * may be shortened.
+ */
+const isGiven = (flag: string, word: string, letters: string): boolean => {
+  if (!flag.startsWith("--")) {
+    const first = [...word.slice(1)].find((letter) => !letters.includes(letter))
+    return isShort(word) && first === flag.slice(1)
+  }
+  const name = word.replace(/=.*/s, "")
+  return name.length > 2 && flag.startsWith(name)
+}
 
 /** The words that are no flags and no values of the flags that take one. */
 const argumentsIn = (args: ReadonlyArray<string>, valued: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -25,13 +34,14 @@ const split = (
   args: ReadonlyArray<string>,
   { bare = [], valued = [] }: DevServer
 ): readonly [certain: ReadonlyArray<string>, rest: ReadonlyArray<string>] => {
+  const isBare = (word: string) =>
+    bare.includes(word) || (isShort(word) && [...word.slice(1)].every((letter) => bare.includes(`-${letter}`)))
   const certain: Array<string> = []
   for (let at = 0; at < args.length; at++) {
     const [word = "", next = "-"] = args.slice(at, at + 2)
     if (!isFlag(word)) certain.push(word)
     else if (valued.includes(word) && !isFlag(next)) at++
-    else if (!bare.includes(word) && !valued.some((flag) => word.startsWith(`${flag}=`)))
-      return [certain, args.slice(at)]
+    else if (!isBare(word) && !valued.some((flag) => word.startsWith(`${flag}=`))) return [certain, args.slice(at)]
   }
   return [certain, []]
 }
@@ -61,11 +71,11 @@ export const portArguments = (
   if (name === "php") return phpArguments(args, port)
   const end = args.includes("--") ? args.indexOf("--") : args.length
   const server = devServers.find(({ names }) => names.includes(name))
-  const asks = ["--help", "--version", "-h"].filter((flag) => !server?.valued?.includes(flag))
-  if (args.some((word) => asks.some((flag) => isGiven(flag, word)))) return undefined
+  const { exact, letters = "", own = [], valued = [], variables = [] } = server ?? {}
+  const hasAny = (flags: ReadonlyArray<string>) =>
+    args.some((word) => flags.some((flag) => isGiven(flag, word, letters)))
+  if (hasAny(["--help", "--version", "-h"].filter((flag) => !valued.includes(flag)))) return undefined
   if (server !== undefined) {
-    const { exact, own, variables = [] } = server
-    const hasAny = (flags: ReadonlyArray<string>) => args.some((word) => flags.some((flag) => isGiven(flag, word)))
     const isOwn = hasAny(own) || variables.some((name) => Boolean(environment[name]))
     const words = ["--port", port, ...(exact === undefined || hasAny([exact]) ? [] : [exact])]
     return serves(server, args) && !isOwn ? { at: end, replaced: 0, words } : undefined

@@ -12,6 +12,8 @@ export interface DevServer {
   readonly valued?: ReadonlyArray<string>
   /** Flags that take none, and may stand before the subcommand. */
   readonly bare?: ReadonlyArray<string>
+  /** The letters of short flags that take none, so that another one may follow in the same word. */
+  readonly letters?: string
   /** The flags by which its user chooses where it listens. */
   readonly own: ReadonlyArray<string>
   /** The variables of its own by which they do. */
@@ -41,7 +43,7 @@ export const devServers: ReadonlyArray<DevServer> = [
   {
     names: ["react-router", "@react-router/dev"],
     commands: ["dev"],
-    own: ["--port"],
+    own: ["--port", "-p"],
     exact: "--strictPort"
   },
   { names: ["ng", "@angular/cli"], commands: ["serve", "s", "dev"], own: ["--port"] },
@@ -74,6 +76,7 @@ export const devServers: ReadonlyArray<DevServer> = [
     commands: ["", "start"],
     valued: ["--host", "-m", "--max-workers", "--scheme"],
     bare: words("--android -a --ios -i --web -w --dev-client -d --go -g --clear -c --lan --localhost --offline"),
+    letters: "acdgiw",
     own: ["--port", "-p"],
     variables: ["RCT_METRO_PORT"]
   },
@@ -98,12 +101,13 @@ export const devServers: ReadonlyArray<DevServer> = [
       "--source -s --config --configDir --environment -e --contentDir -c --destination -d --layoutDir -l --theme -t --themesDir --baseURL -b --cacheDir --clock --ignoreVendorPaths --logFile --logLevel --poll"
     ),
     bare: words(
-      "--buildDrafts -D --buildExpired -E --buildFuture -F -DE -DF -DEF --debug --verbose -v --quiet --minify --gc --ignoreCache --noBuildLock"
+      "--buildDrafts -D --buildExpired -E --buildFuture -F --debug --verbose -v --quiet --minify --gc --ignoreCache --noBuildLock"
     ),
+    letters: "DEFMNOvw",
     own: ["--port", "-p"]
   },
   // With any flag before its subcommand, jekyll knows none.
-  { names: ["jekyll"], commands: ["serve", "server", "s"], own: ["--port", "-P"] }
+  { names: ["jekyll"], commands: ["serve", "server", "s"], letters: "BDIVloqtvw", own: ["--port", "-P"] }
 ]
 
 /** Those whose port is an argument, with their flags that take a value. */
