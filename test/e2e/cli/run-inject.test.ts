@@ -28,6 +28,9 @@ const scripts = {
   django: "python manage.py runserver",
   node: "node server.js",
   unbalanced: "vite --base 'x",
+  server: "vite",
+  test: "vite",
+  workspace: "vite",
   broken: 1
 }
 
@@ -243,6 +246,11 @@ const cases: ReadonlyArray<readonly [given: string, becomes?: string]> = [
   ["bun --cwd=web run dev"],
   ["bun run --filter b dev"],
   ["bun --filter b dev"],
+  ["pnpm server"],
+  ["pnpm run server", "pnpm run server --port P --strictPort"],
+  ["yarn server", "yarn server --port P --strictPort"],
+  ["bun test"],
+  ["yarn workspace test"],
   ["yarn __proto__"],
   ["npm run toString"],
   ["npm run broken"],

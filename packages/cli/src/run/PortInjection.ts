@@ -1,7 +1,7 @@
 import { basename } from "node:path"
 import type { Splice } from "./Arguments.ts"
 import { type Environment, portArguments } from "./DevServers.ts"
-import { isAssignment, scriptNamed, simpleWords } from "./PackageScripts.ts"
+import { isAssignment, isOwnCommand, scriptNamed, simpleWords } from "./PackageScripts.ts"
 
 /** What a command line needs so that the development server that it starts listens on a port. */
 export interface Injection extends Splice {
@@ -135,6 +135,7 @@ const others = (words: Words, given: Given): Injection | undefined => {
   const at = indexOfFirst(words, 1, (word) => word !== "--bun" && word !== "-b")
   const verb = words[at] ?? ""
   if (["exec", "dlx", "x"].includes(verb)) return executor(words, at + 1, given)
+  if (isOwnCommand(basename(words[0] ?? ""), verb)) return undefined
   const named = verb === "run" ? at + 1 : at
   const name = words[named] ?? ""
   return scriptNamed(name) === undefined
