@@ -20,7 +20,7 @@ export const Client = Schema.Record({ key: Schema.String, value: Schema.Unknown 
 /** What a client says about itself. */
 export type Client = typeof Client.Type
 
-/** Number of an event: each is larger than those before it, also where a database was replaced by another one. */
+/** Number of an event: larger than those before it, also where a database was replaced by one that has events. */
 const EventId = Schema.Int.annotations({ description: "number of the event, larger than those of earlier ones" })
 
 /** A change of the registry, written together with it. */

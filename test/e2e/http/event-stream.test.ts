@@ -139,6 +139,14 @@ describe(`GET ${path}`, () => {
       const folder = yield* temporaryFolder
       const run = Effect.fnUntraced(function* (...names: ReadonlyArray<string>) {
         const server = yield* startServer({ folder })
+        // Ids that are far ahead of the clock.
+        const allocations = Array.from({ length: 20_000 }, (_, index) => ({
+          app: "old",
+          instance: "main",
+          service: `s${index}`,
+          port: 20_000 + index
+        }))
+        if (names.includes("a")) yield* call(server.port, "POST", "/v1/import", { version: 1, allocations })
         yield* services(server, ...names)
         const id = yield* newestId(server)
         server.process.kill("SIGTERM")
@@ -150,16 +158,12 @@ describe(`GET ${path}`, () => {
       const { id: lost } = yield* run("c", "d")
       renameSync(`${database}.backup`, database)
       const server = yield* startServer({ folder })
-      yield* services(server, "w", "x", "y", "z")
+      const names = ["w", "x", "y", "z"]
+      yield* services(server, ...names)
       const followed = yield* resume(server, lost)
       expect(told(yield* followed.until(({ event }) => event !== undefined))).toEqual(["reset"])
       const continued = yield* resume(server, saved)
-      expect(told(yield* continued.until(isOf("allocated", "z")))).toEqual([
-        "allocated w",
-        "allocated x",
-        "allocated y",
-        "allocated z"
-      ])
+      expect(told(yield* continued.until(isOf("allocated", "z")))).toEqual(names.map((name) => `allocated ${name}`))
     })
   )
 

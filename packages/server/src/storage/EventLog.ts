@@ -5,6 +5,7 @@ import { type EventKind, keptEvents } from "@port-server/domain/Event"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
+import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as EventLoop from "../runtime/EventLoop.ts"
 import { type Parameter, query, run } from "./Query.ts"
@@ -36,15 +37,19 @@ const insert = (connection: Connection, rows: ReadonlyArray<Row>): Effect.Effect
   return run(connection, `INSERT INTO events (${columns}) VALUES ${placeholders}`, rows.flat())
 }
 
+/** The ids leave out a random number below this one after a database was opened. */
+const largestGap = 1_000_000_000
+
 /**
  * Before the first event after the database was opened; returns how many there are. The ids that follow are larger than
- * all that were given until now, also where a backup was put back: who saw what it does not have notices that.
+ * all that were given until now, and others than those that followed on a backup that was put back: who saw what it does
+ * not have notices that. Where nothing has ever happened, whoever waits for the next id is right.
  */
 const begin = Effect.fnUntraced(function* (connection: Connection) {
   const [{ count } = { count: 0 }] = yield* counts(connection, "SELECT count(*) AS count FROM events")
   if (count > 0) {
-    const now = yield* Clock.currentTimeMillis
-    yield* run(connection, "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'events'", [now])
+    const [now, gap] = [yield* Clock.currentTimeMillis, yield* Random.nextIntBetween(1, largestGap)]
+    yield* run(connection, "UPDATE sqlite_sequence SET seq = max(seq, ?) + ? WHERE name = 'events'", [now, gap])
   }
   return count
 })

@@ -40,7 +40,7 @@ const Bounds = Schema.Struct({
 })
 const boundsOf = query(Bounds)
 const bounds = `SELECT last, coalesce((SELECT min(id) FROM events), last + 1) AS oldest
-  FROM (SELECT coalesce(max(seq), 0) AS last FROM sqlite_sequence WHERE name = 'events')`
+  FROM (SELECT coalesce((SELECT max(id) FROM events), max(seq), 0) AS last FROM sqlite_sequence WHERE name = 'events')`
 
 const Start = Schema.Struct({ ...Bounds.fields, isEvent: Schema.Int })
 
