@@ -83,6 +83,13 @@ const cases: Readonly<Record<string, (given: Given) => Effect.Effect<void>>> = {
       expect(yield* ask(feature)).toBe("shop/feature 3001")
       git(top, "worktree", "remove", feature)
       expect(yield* ask(worktree(top, feature))).toBe("shop/feature 3001")
+      git(top, "worktree", "remove", feature)
+      renameSync(top, join(folder, "store"))
+      expect(yield* ask(join(folder, "store"))).toBe(`shop/main 3000${moved("shop", "shop/main")}`)
+      expect(yield* ask(worktree(join(folder, "store"), feature))).toBe("shop/feature 3001")
+      git(join(folder, "store"), "worktree", "remove", feature)
+      renameSync(join(folder, "store"), top)
+      expect(yield* ask(top)).toBe(`shop/main 3000${moved("store", "shop/main")}`)
       const second = clone(top, join(folder, "b/shop"))
       expect(yield* ask(second)).toMatch("shop/main-2 3002")
       rmSync(second, { recursive: true })
@@ -91,7 +98,7 @@ const cases: Readonly<Record<string, (given: Given) => Effect.Effect<void>>> = {
       expect(yield* ask(join(folder, "c"))).toBe(`shop/main-2 3002${moved("b/shop", "shop/main-2")}`)
     }),
 
-  "it is removed, and another repository or folder is made there": ({ ask, folder, top }) =>
+  "a linked worktree is removed; another repository is made there": ({ ask, folder, top }) =>
     Effect.gen(function* () {
       const slot = join(folder, "slot")
       const remove = (from: string) => git(from, "worktree", "remove", slot)

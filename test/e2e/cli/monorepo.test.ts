@@ -4,7 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
 import { git, realFolder, temporaryRepository, worktree } from "../../support/Git.ts"
-import { portctl, startServer } from "../../support/Programs.ts"
+import { bin, portctl, startServer } from "../../support/Programs.ts"
 
 /** Write a project file; its path. */
 const written = (folder: string, contents: object) => {
@@ -142,6 +142,12 @@ describe.concurrent("a portctl.json below another one", () => {
         expect(yield* inShell(folder)).toMatchObject({ stdout: `${port}\n`, stderr: expect.stringContaining(note) })
       }
       expect(yield* inShell("")).toMatchObject({ stdout: "3000\n", stderr: expect.not.stringContaining("note") })
+      // It has several services and no PORT.
+      written(join(top, "packages/two"), { services: { x: {}, y: {} } })
+      const removed = "note: PORT was set to 3000, the port 3000 of shop/main/web, and is removed\n"
+      expect(yield* inShell("packages/two")).toMatchObject({ stdout: "\n", stderr: expect.stringContaining(removed) })
+      const inner = ["sh", "-c", 'cd packages/two; "$0" run --quiet -- sh -c "echo [\\$PORT]"', bin.portctl]
+      expectAnswer(yield* run("", "run", "--quiet", "--", ...inner), "[]\n")
     })
   )
 
@@ -162,6 +168,8 @@ describe.concurrent("a portctl.json below another one", () => {
       expect(yield* label(inner(top))).toBe("shop:packages:api/main")
       const feature = worktree(top, join(top, "../feature"))
       expect(yield* label(feature, "--instance", "red")).toBe("shop/red")
+      yield* label(feature, "--app", "tools", "--instance", "ci", "--service", "web")
+      yield* portctl(["allocate", "--app", "shop:packages:api", "--instance", "red", "--service", "extra"], { server })
       expect(yield* label(inner(feature))).toBe("shop:packages:api/red")
     })
   )

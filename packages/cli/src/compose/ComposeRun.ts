@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { CliError } from "../errors/CliError.ts"
 import { nothingGiven } from "../project/Given.ts"
-import { ownerElsewhere } from "../project/PortOwner.ts"
+import { portOwners } from "../project/PortOwner.ts"
 import { ensureVariables } from "../project/PortVariables.ts"
 import { type Here, here } from "../project/ProjectContext.ts"
 import { ensureWished, heldPorts, instanceLabel, settingsOf } from "../project/ProjectPorts.ts"
@@ -83,7 +83,7 @@ const variablesFor = Effect.fnUntraced(function* (
   const asked = withOwnVariables(services, settingsOf(place)).map((service) => ({ service }))
   const variables = yield* ensureVariables(place, asked, { isMain: true, isWhole: true, ...options })
   const { ensured, values } = variables
-  return { ensured, ...(yield* prepare(values, env, instanceLabel(ensured), ownerElsewhere(variables))) }
+  return { ensured, ...(yield* prepare(values, env, instanceLabel(ensured), portOwners(variables))) }
 })
 
 /** Refuse a name on the command line that is another working copy's: its containers would be replaced. */

@@ -39,8 +39,13 @@ const portsIn = (value: string, { template }: Wanted): ReadonlyArray<number> => 
   return ports.map(Number)
 }
 
-/** The owner of a port that a variable has, where the user may not have chosen it. */
-export type ForeignOwner<E, R> = (port: number, variable: string) => Effect.Effect<string | undefined, E, R>
+/** Whose the ports are that variables have already. */
+export interface PortOwners<E, R> {
+  /** Whether it is a port of the project that the command is of. */
+  readonly isOwn: (port: number) => boolean
+  /** The owner of a port that a variable has, where the user may not have chosen it. */
+  readonly ownerElsewhere: (port: number, variable: string) => Effect.Effect<string | undefined, E, R>
+}
 
 /** The variables of a command, and the lines on them. */
 export interface Prepared {
@@ -60,12 +65,12 @@ export const prepare = Effect.fnUntraced(function* <E, R>(
   wanted: ReadonlyMap<string, Wanted>,
   env: Environment,
   label: string,
-  foreignOwner: ForeignOwner<E, R>
+  { isOwn, ownerElsewhere }: PortOwners<E, R>
 ) {
   const outer = inheritedFromRun(env)
   const ownerOf = Effect.fnUntraced(function* (name: string, ports: ReadonlyArray<number>) {
     for (const port of ports) {
-      const owner = yield* foreignOwner(port, name)
+      const owner = yield* ownerElsewhere(port, name)
       if (owner !== undefined) return `the port ${port} of ${owner}`
     }
     return undefined
@@ -95,8 +100,7 @@ export const prepare = Effect.fnUntraced(function* <E, R>(
 
   // A command listens on PORT: that of another project's service is not for this one.
   const { PORT: port = "" } = env
-  const others = [...wanted.values()].every(({ value }) => value !== port)
-  const removed = !wanted.has("PORT") && others && isPort(port)
+  const removed = !wanted.has("PORT") && isPort(port) && !isOwn(Number(port))
   const owner = removed && !outer.has("PORT") ? yield* ownerOf("PORT", [Number(port)]) : undefined
   if (owner !== undefined) notes.push(`note: PORT was set to ${port}, ${owner}, and is removed`)
   const isRemoved = removed && (outer.has("PORT") || owner !== undefined)

@@ -66,17 +66,16 @@ const numbered = (name: string, number: number): string => {
   return `${[...name].slice(0, maxNameLength - suffix.length).join("")}${suffix}`
 }
 
-/** The instance of the working copy that a project is in, or else of another project in that. */
+/** The instance of the working copy that a project is in, of the app that the project's is a part of: `shop:api` of `shop`. */
 export const instanceAround = Effect.fnUntraced(function* (
   write: TransactionOps,
+  app: string,
   { folder, home, project }: Pick<WorkingCopyRow, "folder" | "home" | "project">
 ) {
-  if (project === "") return undefined
-  const top = topOf(folder, project)
-  const beside = (yield* write.workingCopies.find(home, folder)).filter(
-    (row) => row.home === home && top !== undefined && topOf(row.folder, row.project) === top
-  )
-  return (beside.find((row) => row.project === "") ?? beside.at(-1))?.instance
+  const top = project === "" ? undefined : topOf(folder, project)
+  if (top === undefined) return undefined
+  const tops = (yield* write.workingCopies.find(home, top)).filter((row) => row.home === home && row.folder === top)
+  return tops.findLast((row) => app.startsWith(`${row.app}:`))?.instance
 })
 
 /** An instance for a working copy that has none of the app. */
@@ -113,11 +112,10 @@ export const newInstance: (
       rows.find((row) => !isRowLost(row, probed))?.folder ??
       (yield* ownerByPorts(write.instances, { app, instance }, folder, probed))
     // What was allocated for the very name that is wished for is meant for it; for another name it is not.
-    const isWished = number === 1 && (instance === wish || instance !== around)
-    const isFree = isWished || !(yield* write.instances.hasUnplaced({ app, instance }))
+    const isFree = number === 1 || !(yield* write.instances.hasUnplaced({ app, instance }))
     if (owner === undefined && isFree) {
       return instead_of === undefined ? { instance, lost: rows } : { instance, lost: rows, instead_of }
     }
-    if (number === 1) instead_of = { instance, folder: owner ?? "" }
+    if (number === 1 && owner !== undefined) instead_of = { instance, folder: owner }
   }
 })

@@ -60,7 +60,11 @@ const rowsOf = Effect.fnUntraced(function* (
   const ofFolder = found.filter((row) => row.folder === folder)
   const known = ofHome.filter((row) => row.folder === folder)
   if (known.length > 0) return known
-  const isSuccessor = (row: WorkingCopyRow) => row.app === app || !isRemade(row, probed)
+  // That of the repository, which may have been renamed since.
+  const repository = home.replace(/\/worktrees\/[^/]+$/, "")
+  const main = ofFolder.length === 0 || repository === home ? [] : yield* write.workingCopies.find(repository, folder)
+  const apps = [app, ...main.flatMap((row) => (row.home === repository ? [row.app] : []))]
+  const isSuccessor = (row: WorkingCopyRow) => apps.includes(row.app) || !isRemade(row, probed)
   const isHomeLost = (row: WorkingCopyRow) => isLost(statusOf(probed.stateOf(row.home), undefined))
   const bare = ofFolder.filter(
     (row) => (row.home === folder || (home === folder && !isHomeLost(row))) && isSuccessor(row)
@@ -152,7 +156,7 @@ export const place: (
       ? { instance: request.share ? request.instance : (row?.instance ?? ""), lost: [] }
       : yield* newInstance(
           write,
-          { app, instance: request.instance, around: yield* instanceAround(write, here) },
+          { app, instance: request.instance, around: yield* instanceAround(write, app, here) },
           folder,
           probed
         )

@@ -10,7 +10,7 @@ import * as ComposeEnvironment from "../../compose/ComposeEnvironment.ts"
 import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import type { Given } from "../../project/Given.ts"
-import { ownerElsewhere } from "../../project/PortOwner.ts"
+import { portOwners } from "../../project/PortOwner.ts"
 import { ensureVariables, type Variables } from "../../project/PortVariables.ts"
 import { here } from "../../project/ProjectContext.ts"
 import { instanceLabel, knownServices, settingsOf } from "../../project/ProjectPorts.ts"
@@ -107,7 +107,7 @@ export const run = Command.make(
         new Map([...wantedOf(variables, named.length > 0 ? named : others), ...composed.wanted]),
         composed.env,
         label,
-        ownerElsewhere(variables)
+        portOwners(variables)
       )
     )
     if (port === undefined && command.some((word) => namesIn(word, ["PORT"]).length > 0)) {
