@@ -142,6 +142,12 @@ describe.concurrent("a portctl.json below another one", () => {
         expect(yield* inShell(folder)).toMatchObject({ stdout: `${port}\n`, stderr: expect.stringContaining(note) })
       }
       expect(yield* inShell("")).toMatchObject({ stdout: "3000\n", stderr: expect.not.stringContaining("note") })
+      // At the top, the port of another service can be the user's choice.
+      const chosen = ["run", "--", "sh", "-c", "echo $PORT"]
+      expect(yield* portctl(chosen, { server, cwd: top, env: { PORT: "3001" } })).toMatchObject({
+        stdout: "3001\n",
+        stderr: expect.stringContaining("note: PORT is set to 3001 already and stays (shop/main has 3000)\n")
+      })
       // It has several services and no PORT.
       written(join(top, "packages/two"), { services: { x: {}, y: {} } })
       const removed = "note: PORT was set to 3000, the port 3000 of shop/main/web, and is removed\n"

@@ -3,24 +3,21 @@ import * as Effect from "effect/Effect"
 import { mainVariable, type Variables } from "./PortVariables.ts"
 
 /** Whose the ports are that variables have already, seen from the project that a command runs in. */
-export const portOwners = ({ ensured: { app, instance }, outer, services }: Variables) => {
-  const main = services.find(({ variables }) => variables.includes(mainVariable))
-  return {
-    /** Whether it is a port of this very project. */
-    isOwn: (port: number): boolean => services.some((each) => each.port === port),
+export const portOwners = ({ ensured: { app, instance }, outer, placed, services }: Variables) => ({
+  /** Whether it is a port of this very project. */
+  isOwn: (port: number): boolean => services.some((each) => each.port === port),
 
-    /**
-     * Whose port a variable has that the user may not have chosen: that of another working copy, or, in PORT, that of
-     * another service of this one.
-     */
-    ownerElsewhere: Effect.fnUntraced(function* (port: number, variable: string) {
-      const client = yield* PortServerClient
-      const [other] = yield* client.list({ port })
-      if (other?.path === undefined) return undefined
-      const isOwn = other.app === app && other.instance === instance
-      if (!isOwn && !outer.some((each) => each.port === port)) return other.owner
-      const isMeant = isOwn && (main === undefined || other.service === main.service)
-      return variable !== mainVariable || isMeant ? undefined : other.owner
-    })
-  } as const
-}
+  /**
+   * Whose port a variable has that the user may not have chosen: that of another working copy, or, in PORT, one of the
+   * top in a folder below that has a PORT of its own.
+   */
+  ownerElsewhere: Effect.fnUntraced(function* (port: number, variable: string) {
+    const client = yield* PortServerClient
+    const [other] = yield* client.list({ port })
+    if (other?.path === undefined) return undefined
+    const isOwn = other.app === app && other.instance === instance
+    if (!isOwn && !outer.some((each) => each.port === port)) return other.owner
+    const isMeant = isOwn && (placed === undefined || other.service.replace(/\+\d+$/, "") === placed)
+    return variable !== mainVariable || isMeant ? undefined : other.owner
+  })
+})

@@ -26,6 +26,8 @@ export interface Value {
 /** The ports of a project's services, and the variables that are made of them. */
 export interface Variables {
   readonly ensured: EnsureResult
+  /** The service that the project file places in the current folder, where PORT is that one's. */
+  readonly placed: string | undefined
   readonly services: ReadonlyArray<ServiceVariables>
   /** Those of the projects above. */
   readonly outer: ReadonlyArray<ServiceVariables>
@@ -131,6 +133,7 @@ export const ensureVariables = Effect.fnUntraced(function* (
   const own = yield* ensureProject(here, asked, { main, named }, false, { held, isDryRun })
   const result: Variables = {
     ensured: own.ensured,
+    placed: main,
     services: own.services,
     outer: outer.flatMap(({ services }) => services),
     values: new Map([...outer, own].flatMap(({ values }) => [...values]))
