@@ -18,8 +18,11 @@ const socketsOf = (
   const possible = sockets.filter(
     (socket) => socket.protocol === protocol && socket.state !== "connected" && socket.containerId === undefined
   )
-  // Podman does not say the address: another program can have the port at another one.
-  if (address === undefined) return possible.filter(({ command }) => command === undefined || isEngineProgram(command))
+  if (address === undefined) {
+    // Podman does not say it: another program can have the port at another address.
+    const engines = possible.filter(({ command }) => command === undefined || isEngineProgram(command))
+    return engines.length === 0 ? possible : engines
+  }
   const exact = possible.filter((socket) => socket.address === undefined || socket.address === address)
   if (exact.length > 0 || !isWildcard(address)) return exact
   // Some engines have one socket for both families.
