@@ -66,6 +66,15 @@ sharedServer()("portctl.json: variables", (it) => {
     })
   )
 
+  it.scoped("may have names that only begin like refused ones", () =>
+    Effect.gen(function* () {
+      const names = ["LESSON_URL", "PATH_URL", "SSH_URL", "HG_URL", "HOST_URL", "ASSET_URL", "TERM_URL", "CC_URL"]
+      const variables = Object.fromEntries(names.map((name) => [name, "{db}"]))
+      const { call, db } = yield* project("alike", { services, variables })
+      expect((yield* call("env")).stdout).toContain(names.map((name) => `${name}=${db}\n`).join(""))
+    })
+  )
+
   it.scoped("that the user has set stay, and an outer run's are not the user's", () =>
     Effect.gen(function* () {
       const { db, server, top } = yield* project("kept", { services, variables: { URL: "x:{db} 100%20" } })
@@ -141,6 +150,7 @@ const refused = [
   ..."https_proxy Https_Proxy Npm_Config_script_shell yarn_yarn_path AWS_PAGER BUNDLE_GEMFILE".split(" "),
   ..."HISTSIZE SECONDS COLUMNS SHLVL ERRNO LESS DBUS_SESSION_BUS_ADDRESS fish_user_paths TMPDIR".split(" "),
   ..."K9S_EDITOR A_B_PAGER HGMERGE JAVACMD RSYNC_CONNECT_PROG pnpm_config_script_shell STARSHIP_CONFIG".split(" "),
+  ..."LESSKEYIN RUSTC GRADLE_USER_HOME TS_NODE_REQUIRE R_LIBS_USER".split(" "),
   ..."PORTCTL_RUN PORT_SERVER_ADDR PORT_SERVER_PORT".split(" ")
 ]
 
