@@ -1,3 +1,4 @@
+import { shellWord } from "@port-server/command-line/command/ShellWord"
 import type { PortStatus } from "@port-server/domain/api/Results"
 import type { Container } from "@port-server/domain/Container"
 import { isEngineProgram } from "@port-server/domain/EngineProgram"
@@ -16,7 +17,7 @@ export const whose = ({ folder }: Container): string =>
   folder === undefined ? "is not of a Compose project" : `is of the Compose project in ${escapeControls(folder)}`
 
 const command = ({ engine, name }: Container, verb: string): string =>
-  `${engine ?? "docker"} ${verb} ${/^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`}`
+  `${engine ?? "docker"} ${verb} ${shellWord(name)}`
 
 /** The command that stops a container. */
 export const stopCommand = (container: Container): string => command(container, "stop")

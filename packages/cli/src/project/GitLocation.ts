@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
+import { shellWord } from "@port-server/command-line/command/ShellWord"
 import * as Effect from "effect/Effect"
 
 interface Repository {
@@ -96,7 +97,7 @@ const dotGit = (folder: string): string | undefined => {
 const silence = (cwd: string, { fatal, status }: Ended): Answer => {
   if (status !== "ENOENT" && !fatal.startsWith("not a git repository (or any ")) {
     const file = /^not a git repository: .*\/worktrees\/[^/]+$/.test(fatal) ? dotGit(cwd) : undefined
-    const remedy = file === undefined ? undefined : `run git worktree repair ${dirname(file)} in its main worktree`
+    const remedy = file === undefined ? undefined : `run git worktree repair ${shellWord(dirname(file))} in its main worktree`
     return refused(`git cannot read the repository of ${cwd}: ${fatal || `it ended with ${status}`}`, remedy)
   }
   const found = fatal.includes("mount point") ? undefined : dotGit(cwd)

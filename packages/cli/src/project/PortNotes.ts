@@ -1,3 +1,4 @@
+import { shellWord } from "@port-server/command-line/command/ShellWord"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import type { PortStatus } from "@port-server/domain/api/Results"
@@ -35,7 +36,7 @@ export const noteOtherPorts = ({ also_held = [] }: EnsureResult) => {
       return Console.error(
         ports.length === 1
           ? `note: ${owner} has port ${port} (id=${id}) too; portctl release --id ${id} gives it back`
-          : `note: ${owner} has ports ${shown} too; portctl release --service ${escapeControls(service)} --port ${port} gives them back`
+          : `note: ${owner} has ports ${shown} too; portctl release --service ${shellWord(service)} --port ${port} gives them back`
       )
     },
     { discard: true }

@@ -1,3 +1,4 @@
+import { shellWord } from "@port-server/command-line/command/ShellWord"
 import { suggest } from "@port-server/command-line/command/Suggestion"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { namesOf, portsFrom } from "@port-server/domain/Block"
@@ -69,7 +70,7 @@ const notePlace = ({ app, instance, instance_before, instead_of, moved_from, too
     if (instance_before !== undefined) {
       const before = instanceLabel({ app, instance: instance_before })
       yield* Console.error(
-        `note: this folder was ${before}, and is ${label} from now on; portctl ensure --instance ${escapeControls(instance_before)} makes it that again`
+        `note: this folder was ${before}, and is ${label} from now on; portctl ensure --instance ${shellWord(instance_before)} makes it that again`
       )
     }
     if (instead_of !== undefined) {
@@ -111,7 +112,7 @@ const meantBy = (here: Here, service: string): string | undefined => {
   if (names.has(service)) return undefined
   const { folder, project } = placeOf(here, service)
   if (project !== undefined && folder !== here.folder) {
-    return `${escapeControls(project.file)} has it, and portctl get ${escapeControls(service)} prints that port;`
+    return `${escapeControls(project.file)} has it, and portctl get ${shellWord(service)} prints that port;`
   }
   const meant = suggest(service, names)
   return meant === undefined ? undefined : `did you mean ${escapeControls(meant)}?`
@@ -129,7 +130,7 @@ const doubtNotes = Effect.fnUntraced(function* (here: Here, asked: ReadonlyArray
     .filter(({ service }) => !held.has(service))
     .map(({ meant, service }) => {
       const name = escapeControls(service)
-      return `note: portctl.json has no service ${name}, ${meant} portctl release --here --service ${name} gives this one back`
+      return `note: portctl.json has no service ${name}, ${meant} portctl release --here --service ${shellWord(service)} gives this one back`
     })
 })
 

@@ -1,11 +1,9 @@
 import type { Spec } from "./Parameter.ts"
-
-/** A word as a shell takes it for one. */
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
+import { shellWord } from "./ShellWord.ts"
 
 /** A command line that another program's one stands in without `--`, as it should be. */
 export const withDashes = (path: string, own: ReadonlyArray<string>, other: ReadonlyArray<string>): string =>
-  [path, ...own.map(quoted), "--", ...other.map(quoted)].join(" ")
+  [path, ...own.map(shellWord), "--", ...other.map(shellWord)].join(" ")
 
 /** Words that nobody means by a value. */
 const answers = ["true", "false", "yes", "no"]
@@ -26,7 +24,7 @@ export const meantFlag = (
   const flags = specs.filter(({ isList, name, position }) => position === "flag" && (isList || !given.has(name)))
   const named = flags.find(({ name }) => name === word)
   if (named !== undefined) {
-    const value = named.kind._tag === "Switch" ? [] : [next === undefined ? named.placeholder : quoted(next)]
+    const value = named.kind._tag === "Switch" ? [] : [next === undefined ? named.placeholder : shellWord(next)]
     return [`--${word}`, ...value].join(" ")
   }
   const [, host, digits] = /^([\w.-]*:)?([0-9]+)$/.exec(word) ?? []
@@ -41,18 +39,20 @@ export const meantFlag = (
   const parts = word.split("/")
   // As answers name them: shop/main/web.
   if (parts.length > 1 && !parts.includes("") && parts.every((_, index) => owners[index] !== undefined)) {
-    return parts.map((part, index) => `--${owners[index]?.name} ${quoted(part)}`).join(" ")
+    return parts.map((part, index) => `--${owners[index]?.name} ${shellWord(part)}`).join(" ")
   }
   const here = specs.find(({ kind, name }) => kind._tag === "Switch" && name === "here")
   const last = names.at(-1)
   // What is one's own comes before what has that name anywhere.
   if (here !== undefined && last !== undefined && !["app", "instance", "service"].some((name) => given.has(name))) {
-    return [...(given.has(here.name) ? [] : [`--${here.name}`]), `--${last.name} ${quoted(words.join(","))}`].join(" ")
+    return [...(given.has(here.name) ? [] : [`--${here.name}`]), `--${last.name} ${shellWord(words.join(","))}`].join(
+      " "
+    )
   }
   const flag = names.find(({ isList }) => isList) ?? names[0]
   if (flag === undefined) return undefined
   const values = flag.isList ? [...(given.get(flag.name) ?? []), ...words].join(",") : word
-  return `--${flag.name} ${quoted(values)}`
+  return `--${flag.name} ${shellWord(values)}`
 }
 
 /** The flag that was probably meant by a name that is no flag but one of the words which a flag takes. */

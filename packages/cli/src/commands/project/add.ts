@@ -3,6 +3,7 @@ import { realpathSync } from "node:fs"
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Parameter from "@port-server/command-line/command/Parameter"
+import { shellWord } from "@port-server/command-line/command/ShellWord"
 import { escapeControls } from "@port-server/domain/Name"
 import { ProjectFile } from "@port-server/domain/ProjectFile"
 import { projectFileName } from "@port-server/domain/ServiceSettings"
@@ -64,7 +65,7 @@ const sentence = ({ added, changed, file }: typeof Added.Type): string => {
     ...(altered.length === 0
       ? []
       : [
-          `changed ${altered.join(", ")} in ${file}; a port that is allocated already stays until portctl release --here --service ${altered.join(",")}`
+          `changed ${altered.join(", ")} in ${file}; a port that is allocated already stays until portctl release --here --service ${shellWord(altered.join(","))}`
         ])
   ]
   return (lines.length === 0 ? [`${file} needs no change`] : lines).map(escapeControls).join("\n")

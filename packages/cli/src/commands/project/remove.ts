@@ -1,6 +1,7 @@
 import * as Argument from "@port-server/command-line/command/Argument"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Parameter from "@port-server/command-line/command/Parameter"
+import { shellWord } from "@port-server/command-line/command/ShellWord"
 import { escapeControls } from "@port-server/domain/Name"
 import { projectFileName, servicesByName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
@@ -45,7 +46,7 @@ export const remove = Command.make(
     }).pipe(Effect.scoped)
     yield* Output.print(Changed, { json, indent: 2 })(removing, ({ changed, file }) =>
       escapeControls(
-        `removed ${changed.join(", ")} from ${file}; portctl release --here --service ${changed.join(",")} gives back ${changed.length === 1 ? "its port" : "their ports"}`
+        `removed ${changed.join(", ")} from ${file}; portctl release --here --service ${shellWord(changed.join(","))} gives back ${changed.length === 1 ? "its port" : "their ports"}`
       )
     )
   })
