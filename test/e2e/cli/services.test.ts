@@ -199,6 +199,30 @@ describe.concurrent("the services of a project", () => {
     })
   )
 
+  it.scopedLive("stay while a variable is made of their port", () =>
+    Effect.gen(function* () {
+      const cwd = yield* realFolder
+      const contents = '{"services":{"web":{},"db":{"size":2}},"variables":{"URL":"{web}:{db+1}"}}'
+      const file = written(cwd, contents)
+      expectError(
+        yield* portctl(["remove", "db"], { cwd }),
+        `${file}: variables.URL uses {db+1}; change it before db is removed`
+      )
+      expect(readFileSync(file, "utf8")).toBe(contents)
+    })
+  )
+
+  it.scopedLive("are quoted in the commands that are shown", () =>
+    Effect.gen(function* () {
+      const cwd = yield* realFolder
+      const file = written(cwd, '{"services":{"a b":{},"web":{}}}')
+      expectAnswer(
+        yield* portctl(["remove", "a b"], { cwd }),
+        `removed a b from ${file}; portctl release --here --service 'a b' gives back its port\n`
+      )
+    })
+  )
+
   it.scopedLive("stay as they are when the file would be wrong", () =>
     Effect.gen(function* () {
       const folder = yield* realFolder
