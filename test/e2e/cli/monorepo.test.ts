@@ -187,10 +187,20 @@ describe.concurrent("a portctl.json below another one", () => {
       written(inner, { services: { dev: {} } })
       yield* run("packages/api", "env")
       yield* portctl(["ensure"], { server, cwd: worktree(top, join(top, "agents/one")) })
-      expect(yield* run("", "release", "--here")).toMatchObject({
+      const released = (folders: string) => ({
         stdout: `released 2 allocation(s) of ${top} (shop/main)\n`,
-        stderr: `note: ${inner} has ports of its own, which stay; portctl release --here in it gives them back\n`
+        stderr: `note: ${folders} gives them back\n`
       })
+      expect(yield* run("", "release", "--here")).toMatchObject(
+        released(`${inner} has ports of its own, which stay; portctl release --here in it`)
+      )
+      const bee = join(top, "packages/bee")
+      written(bee, { app: "bee", services: { dev: {} } })
+      yield* run("packages/bee", "ensure", "--instance", "own")
+      yield* run("", "ensure")
+      expect(yield* run("", "release", "--here")).toMatchObject(
+        released(`${inner}, ${bee} have ports of their own, which stay; portctl release --here in each`)
+      )
       expectAnswer(
         yield* run("packages/api", "release", "--here"),
         `released 1 allocation(s) of ${inner} (shop:packages:api/main)\n`

@@ -97,7 +97,8 @@ const dotGit = (folder: string): string | undefined => {
 const silence = (cwd: string, { fatal, status }: Ended): Answer => {
   if (status !== "ENOENT" && !fatal.startsWith("not a git repository (or any ")) {
     const file = /^not a git repository: .*\/worktrees\/[^/]+$/.test(fatal) ? dotGit(cwd) : undefined
-    const remedy = file === undefined ? undefined : `run git worktree repair ${shellWord(dirname(file))} in its main worktree`
+    const remedy =
+      file === undefined ? undefined : `run git worktree repair ${shellWord(dirname(file))} in its main worktree`
     return refused(`git cannot read the repository of ${cwd}: ${fatal || `it ended with ${status}`}`, remedy)
   }
   const found = fatal.includes("mount point") ? undefined : dotGit(cwd)
@@ -142,14 +143,18 @@ const linkedName = (folder: string, gitDir: string): string => {
 /** The directories by which other version control systems mark the top of a working copy. */
 const otherMarkers = [".jj", ".hg", ".sl", ".svn"]
 
-/** The nearest folder, from `folder` upwards and before `top`, that another version control system has marked. */
-const otherTop = (folder: string, top: string | undefined): string | undefined => {
+/** The nearest folder, from `folder` upwards and before `top`, that has one of the markers. */
+const markedTop = (markers: ReadonlyArray<string>, folder: string, top: string | undefined): string | undefined => {
   for (let current = folder; current !== top; current = dirname(current)) {
-    if (otherMarkers.some((marker) => existsSync(join(current, marker)))) return current
+    if (markers.some((marker) => existsSync(join(current, marker)))) return current
     if (dirname(current) === current) return undefined
   }
   return undefined
 }
+
+/** Whether a folder below another one is a part of that, and not in a working copy of its own. */
+export const isPartOf = (folder: string, top: string): boolean =>
+  markedTop([".git", ...otherMarkers], folder, top) === undefined
 
 /**
  * Which repository and which of its worktrees a folder is in. The branch does not matter. A working copy of another
@@ -158,7 +163,7 @@ const otherTop = (folder: string, top: string | undefined): string | undefined =
 export const of: (cwd: string) => Effect.Effect<Answer> = Effect.fnUntraced(function* (cwd) {
   const answer = yield* ofGit(cwd)
   if (answer._tag === "Refused" || answer._tag === "Repository") return answer
-  const other = otherTop(cwd, answer._tag === "Worktree" ? answer.folder : undefined)
+  const other = markedTop(otherMarkers, cwd, answer._tag === "Worktree" ? answer.folder : undefined)
   return other === undefined ? answer : { _tag: "Outside", folder: other }
 })
 

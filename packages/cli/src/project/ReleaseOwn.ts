@@ -1,25 +1,21 @@
+import { join } from "node:path"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
+import * as GitLocation from "./GitLocation.ts"
 import type { Here } from "./ProjectContext.ts"
 import { heldPorts, instanceLabel } from "./ProjectPorts.ts"
 
-/** The folders of the projects below that have ports of their own: packages of a monorepo, and not worktrees in it. */
-const projectsBelow = Effect.fnUntraced(function* ({
-  app,
-  folder,
-  instance
-}: Pick<Here, "app" | "folder" | "instance">) {
+/** The folders below that have ports of their own: packages of a monorepo, and no working copies inside it. */
+const projectsBelow = Effect.fnUntraced(function* ({ folder }: Here) {
   const all = yield* (yield* PortServerClient).list()
-  const inside = all.filter(
-    (each) =>
-      each.app.startsWith(`${app}:`) && each.instance === instance && each.path?.startsWith(`${folder}/`) === true
-  )
-  return [...new Set(inside.flatMap(({ path }) => path ?? []))]
+  const below = new Set(all.flatMap(({ path }) => (path?.startsWith(join(folder, "/")) === true ? [path] : [])))
+  return [...below].filter((path) => GitLocation.isPartOf(path, folder))
 })
 
 /**
- * Release what was ensured for a working copy: of services, or where none is named of all; `other` is another folder with
- * ports of the same instance, which stay, and so do those of projects `below`. `missing` are the services that had no port, `held` those that had one.
+ * Release what was ensured for a working copy: of services, or where none is named of all. `other` is another folder with
+ * ports of the same instance, which stay, and so do those of projects `below`. `missing` are the services that had no
+ * port, `held` those that had one.
  */
 export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: ReadonlyArray<string>) {
   const { folder } = here
@@ -30,7 +26,7 @@ export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: Re
   const [other] = (yield* client.list({ app, instance })).flatMap(({ path = folder }) =>
     path === folder ? [] : [path]
   )
-  const below = services === undefined ? yield* projectsBelow({ app, folder, instance }) : []
+  const below = services === undefined ? yield* projectsBelow(here) : []
   const block = services === undefined ? {} : { block: true }
   // Nothing is asked afterwards: if that failed, nobody would learn what was released.
   const released = yield* Effect.forEach(filters, (filter) => client.releaseMatching({ ...filter, ...block }))
