@@ -3,6 +3,7 @@ import { NonZeroExit } from "@port-server/command-line/UsageError"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { PortStatus } from "@port-server/domain/api/Results"
 import { socketsOf } from "@port-server/domain/ListenerSockets"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as ContainerFormat from "../../output/ContainerFormat.ts"
 import { byProcess, holds, places } from "../../output/ListenerFormat.ts"
@@ -25,7 +26,7 @@ const holderLines = (status: PortStatus): ReadonlyArray<string> => {
     reserved === undefined
       ? []
       : [`${ContainerFormat.reserves(reserved, "it")}${reserved.belongs === "no" ? foreign : ""}`]
-  return [...lines, ...reservation, ContainerFormat.unknownReservation(status) ?? []].flat().map((line) => `  ${line}`)
+  return [...lines, ...reservation].map((line) => `  ${line}`)
 }
 
 /** `portctl check` */
@@ -45,6 +46,8 @@ export const check = Command.make(
     const status = yield* Output.print(PortStatus, { json })(client.check(port), (status) =>
       [sentence(status), ...holderLines(status)].join("\n")
     )
+    const doubt = status.available ? ContainerFormat.unknownReservation(status) : undefined
+    if (doubt !== undefined) yield* Console.error(`note: ${doubt}`)
     if (!isFree(status)) return yield* new NonZeroExit({ status: 1 })
   })
 )
