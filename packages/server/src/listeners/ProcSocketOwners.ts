@@ -128,15 +128,18 @@ const readOwners = Effect.gen(function* () {
 })
 
 /** Finds the owners of sockets among the file descriptors of all processes. */
-export const make = Effect.map(Effect.makeSemaphore(1), (one) => ({
+export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
+  /** The sockets that processes in different folders had open the last time, with each of the processes. */
+  let known: ReadonlySet<string> = new Set()
+
   /** The owners of the sockets of one snapshot: the processes are searched once. */
-  ofSnapshot: () => {
-    let known: Owners | undefined
+  const ofSnapshot = () => {
+    let read: Owners | undefined
 
     const sockets = Effect.fnUntraced(function* (ports: ReadonlyMap<number, ReadonlyArray<TableSocket>>) {
       if (ports.size === 0) return new Map<number, PortSockets>()
-      known ??= yield* readOwners
-      const owners = known
+      read ??= yield* readOwners
+      const owners = read
       const pids = new Set(
         [...ports.values()].flatMap((each) =>
           each.flatMap(({ inode }) => [...(owners.holders.get(inode)?.keys() ?? [])])
@@ -154,11 +157,13 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => ({
         { concurrency: 8, discard: true }
       )
       // A child that has changed its folder on the way to its exec would be a stranger on the port.
-      const isDoubtful = [...ports.values()].flat().some((each) => {
+      const shared = [...ports.values()].flat().flatMap((each) => {
         const holding = pidsOf(owners.holders, each)
-        return holding.length > 1 && new Set(holding.map((pid) => owners.processes.get(pid)?.cwd)).size > 1
+        const folders = new Set(holding.map((pid) => owners.processes.get(pid)?.cwd))
+        return folders.size > 1 ? holding.map((pid) => `${each.inode} ${pid}`) : []
       })
-      if (isDoubtful) yield* Effect.sleep(untilExec)
+      if (shared.some((each) => !known.has(each))) yield* Effect.sleep(untilExec)
+      known = new Set(shared)
       const listenersOf = (found: TableSocket): ReadonlyArray<FoundSocket> => {
         const { address, inode: _inode, protocol, state, uid } = found
         const user = owners.users.get(String(uid)) || String(uid)
@@ -177,4 +182,6 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => ({
 
     return (ports: ReadonlyMap<number, ReadonlyArray<TableSocket>>) => one.withPermits(1)(sockets(ports))
   }
-}))
+
+  return { ofSnapshot } as const
+})
