@@ -289,7 +289,7 @@ describe("portctl kill", { concurrent: true }, () => {
       const { project, server } = yield* shop
       expectUsageError(yield* kill(server, project), /either --service or --port is required$/, "portctl kill")
       const both = yield* kill(server, project, "--service", "web", "--port", "3000")
-      expectUsageError(both, /either --service or --port is required$/, "portctl kill")
+      expectUsageError(both, /--service and --port exclude each other$/, "portctl kill")
       expectError(yield* kill(server, project, "--service", "db"), "shop/main has no service db, only web")
     })
   )

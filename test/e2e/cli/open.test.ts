@@ -109,6 +109,7 @@ describe.skipIf(process.platform !== "linux")("portctl open", { concurrent: true
         "note: this folder was proj/main, and is proj/other from now on; portctl ensure --instance main makes it that again\n"
       expectOpened(yield* open("--instance", "other"), first, "proj/other web", note)
       expectOpened(yield* open(), first, "proj/other web")
+      expectError(yield* open("--service", "wbe"), "proj/other has no service wbe, only web")
     })
   )
 

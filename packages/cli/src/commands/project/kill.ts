@@ -71,7 +71,10 @@ export const kill = Command.make(
   },
   Effect.fnUntraced(function* ({ json, port: given, service }) {
     if (Option.isSome(service) === Option.isSome(given)) {
-      return yield* new UsageError({ message: "either --service or --port is required" })
+      const message = Option.isSome(given)
+        ? "--service and --port exclude each other"
+        : "either --service or --port is required"
+      return yield* new UsageError({ message })
     }
     const ending = Effect.gen(function* () {
       const place = yield* here(nothingGiven)

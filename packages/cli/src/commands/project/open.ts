@@ -26,10 +26,12 @@ const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Opti
   const service = Option.getOrElse(named, () => place.service ?? only ?? "web")
   const known = new Set([...services, ...servicesByName(place.project?.contents.services ?? {}).keys()])
   if (known.has(service)) return Effect.succeed(service)
-  return CliError.make(
-    Option.isSome(named)
-      ? `${instanceLabel(place)} has no service ${escapeControls(service)}, only ${names}`
-      : `${instanceLabel(place)} has several services; choose one with --service: ${names}`
+  return Effect.flatMap(heldPorts(place), (held) =>
+    CliError.make(
+      Option.isSome(named)
+        ? `${instanceLabel(held)} has no service ${escapeControls(service)}, only ${names}`
+        : `${instanceLabel(held)} has several services; choose one with --service: ${names}`
+    )
   )
 }
 
