@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import * as ConfigError from "effect/ConfigError"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -103,7 +104,8 @@ const exitCodeOf = (error: unknown): ExitCode => {
 /**
  * Report a failure. The exit status is the error's if the command lists it, otherwise 1. Interrupted, it stays so.
  *
- * @param isJson whether an error of the command line is printed as JSON, too; all others are by the command
+ * @param isJson whether an error of the command line or of a variable is printed as JSON, too; all others are by the
+ * command
  */
 const fail =
   (program: ProgramInfo, exitCodes: Command["exitCodes"], isJson: boolean) =>
@@ -112,8 +114,10 @@ const fail =
     const error: unknown = Cause.squash(cause)
     if (error instanceof NonZeroExit) return Effect.succeed(error.status)
     const status = exitCodeOf(error)
-    const json = isJson && error instanceof UsageError ? program.jsonText?.({ error: error.message }) : undefined
-    return reportError(error, program.messageOf(error), program.printable).pipe(
+    const message = program.messageOf(error)
+    const isBefore = error instanceof UsageError || ConfigError.isConfigError(error)
+    const json = isJson && isBefore ? program.jsonText?.({ error: message }) : undefined
+    return reportError(error, message, program.printable).pipe(
       Effect.zipRight(json === undefined ? Effect.void : Console.log(json)),
       Effect.as(status in exitCodes ? status : 1)
     )

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { expectUsageError } from "../../support/Expectations.ts"
-import { portctl } from "../../support/Programs.ts"
+import { expectError, expectUsageError } from "../../support/Expectations.ts"
+import { portctl, temporaryFolder } from "../../support/Programs.ts"
 import { listener } from "../../support/Sockets.ts"
 
 const owner = ["--app", "a", "--instance", "b", "--service", "c"] as const
@@ -103,6 +103,16 @@ describe.concurrent("a command line that portctl cannot follow", () => {
         const { address, connections } = yield* listener()
         expectUsageError(yield* portctl(args, { env: { PORT_SERVER_ADDR: address } }), wrong, usage)
         expect(connections()).toBe(0)
+      })
+    )
+  }
+
+  for (const args of ["ensure", "list", "status", "kill --port 1", "why --port 3000", "doctor"]) {
+    it.scopedLive(`prints with --json what is wrong with a variable as JSON too: ${args}`, () =>
+      Effect.gen(function* () {
+        const env = { HOME: yield* temporaryFolder, PORT_SERVER_ADDR: "127.0.0.1:99999" }
+        const error = 'PORT_SERVER_ADDR: the address must be host:port like 127.0.0.1:51234, not "127.0.0.1:99999"'
+        expectError(yield* portctl([...args.split(" "), "--json"], { env }), error, `${JSON.stringify({ error })}\n`)
       })
     )
   }

@@ -42,11 +42,7 @@ const settingsAndServer = Effect.gen(function* () {
   const address = yield* usualAddress
   const settings = yield* effectiveSettings(isSocketAddress(address) ? defaultAddress : address)
   return [...settingsChecks(settings), ...(yield* serverChecks(address, settings)), yield* engineCheck(address)]
-}).pipe(
-  Effect.catchAll((problem) =>
-    Effect.succeed([error("settings", sentenceOf(problem), "correct it, or portctl config unset")])
-  )
-)
+}).pipe(Effect.catchAll((problem) => Effect.succeed([error("settings", sentenceOf(problem), "correct it")])))
 
 const report = Effect.gen(function* () {
   const checks = [
