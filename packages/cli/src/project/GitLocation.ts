@@ -143,6 +143,9 @@ const linkedName = (folder: string, gitDir: string): string => {
 /** The directories by which other version control systems mark the top of a working copy. */
 const otherMarkers = [".jj", ".hg", ".sl", ".svn"]
 
+/** Those of all, git among them. */
+export const allMarkers: ReadonlyArray<string> = [".git", ...otherMarkers]
+
 /** The nearest folder, from `folder` upwards and before `top`, that has one of the markers. */
 const markedTop = (markers: ReadonlyArray<string>, folder: string, top: string | undefined): string | undefined => {
   for (let current = folder; current !== top; current = dirname(current)) {
@@ -153,8 +156,7 @@ const markedTop = (markers: ReadonlyArray<string>, folder: string, top: string |
 }
 
 /** Whether a folder below another one is a part of that, and not in a working copy of its own. */
-export const isPartOf = (folder: string, top: string): boolean =>
-  markedTop([".git", ...otherMarkers], folder, top) === undefined
+export const isPartOf = (folder: string, top: string): boolean => markedTop(allMarkers, folder, top) === undefined
 
 /**
  * Which repository and which of its worktrees a folder is in. The branch does not matter. A working copy of another

@@ -17,7 +17,7 @@ export const portOwners = ({ ensured: { app, instance }, outer, placed, services
     if (other?.path === undefined) return undefined
     const isOwn = other.app === app && other.instance === instance
     if (!isOwn && !outer.some((each) => each.port === port)) return other.owner
-    const isMeant = isOwn && (placed === undefined || other.service.replace(/\+\d+$/, "") === placed)
+    const isMeant = isOwn && (placed.length === 0 || placed.includes(other.service))
     return variable !== mainVariable || isMeant ? undefined : other.owner
   })
 })

@@ -1,3 +1,4 @@
+import { namesOf } from "@port-server/domain/Block"
 import type { EnsureResult, RequestedService } from "@port-server/domain/Ensure"
 import { fill, namesIn } from "@port-server/domain/Placeholders"
 import { servicesByName, variablesOf } from "@port-server/domain/ServiceSettings"
@@ -26,8 +27,8 @@ export interface Value {
 /** The ports of a project's services, and the variables that are made of them. */
 export interface Variables {
   readonly ensured: EnsureResult
-  /** The service that the project file places in the current folder, where PORT is that one's. */
-  readonly placed: string | undefined
+  /** The names of the ports of the service that the project file places in the current folder, where PORT is its. */
+  readonly placed: ReadonlyArray<string>
   readonly services: ReadonlyArray<ServiceVariables>
   /** Those of the projects above. */
   readonly outer: ReadonlyArray<ServiceVariables>
@@ -133,7 +134,7 @@ export const ensureVariables = Effect.fnUntraced(function* (
   const own = yield* ensureProject(here, asked, { main, named }, false, { held, isDryRun })
   const result: Variables = {
     ensured: own.ensured,
-    placed: main,
+    placed: main === undefined ? [] : namesOf(main, settingsOf(here).get(main)),
     services: own.services,
     outer: outer.flatMap(({ services }) => services),
     values: new Map([...outer, own].flatMap(({ values }) => [...values]))

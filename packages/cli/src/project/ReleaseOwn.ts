@@ -1,15 +1,15 @@
-import { join } from "node:path"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
 import * as GitLocation from "./GitLocation.ts"
 import type { Here } from "./ProjectContext.ts"
+import { isWithin } from "./ProjectFileLoader.ts"
 import { heldPorts, instanceLabel } from "./ProjectPorts.ts"
 
 /** The folders below that have ports of their own: packages of a monorepo, and no working copies inside it. */
 const projectsBelow = Effect.fnUntraced(function* ({ folder }: Here) {
   const all = yield* (yield* PortServerClient).list()
-  const below = new Set(all.flatMap(({ path }) => (path?.startsWith(join(folder, "/")) === true ? [path] : [])))
-  return [...below].filter((path) => GitLocation.isPartOf(path, folder))
+  const paths = new Set(all.flatMap(({ path }) => path ?? []))
+  return [...paths].filter((path) => path !== folder && isWithin(path, folder) && GitLocation.isPartOf(path, folder))
 })
 
 /**

@@ -6,10 +6,9 @@ import { cannotWrite } from "../errors/FileError.ts"
 import * as GitLocation from "./GitLocation.ts"
 import { isWithin } from "./ProjectFileLoader.ts"
 
-/** Folders in which version control systems keep what is theirs. */
-const systems = [".git", ".jj", ".hg", ".sl", ".svn"]
-
-const isSystems = (path: string): boolean => path.split(sep).some((part) => systems.includes(part.toLowerCase()))
+/** Whether it is in a folder in which a version control system keeps what is its own. */
+const isSystems = (path: string): boolean =>
+  path.split(sep).some((part) => GitLocation.allMarkers.includes(part.toLowerCase()))
 
 /** As many links as Linux follows in one path. */
 const mostLinks = 40

@@ -63,16 +63,20 @@ const listened = (
   return [...lines, ...unknown(listener_error)]
 }
 
-/** The stopped container that publishes the port. */
-const reservedLines = ({ reserved }: PortStatus): ReadonlyArray<string> =>
-  reserved === undefined
-    ? []
-    : [
-        ContainerFormat.reserves(reserved, "it"),
-        ...folderOf(reserved.container),
-        told("remove", ContainerFormat.removeCommand(reserved.container)),
-        ...(reserved.belongs === undefined ? [] : [told("belongs", reserved.belongs)])
-      ]
+/** The stopped container that publishes the port, or why it is unknown whether one does. */
+const reservedLines = (status: PortStatus): ReadonlyArray<string> => {
+  const { reserved } = status
+  if (reserved === undefined) {
+    const doubt = ContainerFormat.unknownReservation(status)
+    return doubt === undefined ? [] : [doubt]
+  }
+  return [
+    ContainerFormat.reserves(reserved, "it"),
+    ...folderOf(reserved.container),
+    told("remove", ContainerFormat.removeCommand(reserved.container)),
+    ...(reserved.belongs === undefined ? [] : [told("belongs", reserved.belongs)])
+  ]
+}
 
 /** Whether the processes belong to the allocation's project: `yes` only when every one does. */
 const verdict = ({ path }: Allocation, groups: ReadonlyArray<ProcessSockets>): string => {
@@ -114,7 +118,6 @@ const story = (status: PortStory): string => {
     ...lines(),
     ...listened(groups, status),
     ...reservedLines(status),
-    ...[ContainerFormat.unknownReservation(status) ?? []].flat(),
     ...conclusion(),
     ...history(status.events)
   ].join("\n")
