@@ -129,7 +129,7 @@ const readOwners = Effect.gen(function* () {
 
 /** Finds the owners of sockets among the file descriptors of all processes. */
 export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
-  /** The sockets that processes in different folders had open the last time, with each of the processes. */
+  /** The sockets that processes in different folders had open, each with one of the processes: `INODE PID`. */
   let known: ReadonlySet<string> = new Set()
 
   /** The owners of the sockets of one snapshot: the processes are searched once. */
@@ -163,7 +163,12 @@ export const make = Effect.map(Effect.makeSemaphore(1), (one) => {
         return folders.size > 1 ? holding.map((pid) => `${each.inode} ${pid}`) : []
       })
       if (shared.some((each) => !known.has(each))) yield* Effect.sleep(untilExec)
-      known = new Set(shared)
+      // What is known of other ports stays, as long as the processes have the sockets open.
+      const others = [...known].filter((each) => {
+        const [inode = "", pid] = each.split(" ")
+        return owners.holders.get(inode)?.has(Number(pid)) === true
+      })
+      known = new Set([...others, ...shared])
       const listenersOf = (found: TableSocket): ReadonlyArray<FoundSocket> => {
         const { address, inode: _inode, protocol, state, uid } = found
         const user = owners.users.get(String(uid)) || String(uid)
