@@ -116,7 +116,11 @@ export const isAvailable: Effect.Effect<boolean> = Effect.sync(() => {
 /** The sockets of each port; the ends of connections only where nothing listens or is bound. */
 const groupByPort = (sockets: ReadonlyArray<Socket>): ReadonlyMap<number, ReadonlyArray<Socket>> => {
   const byPort = new Map<number, Array<Socket>>()
+  const seen = new Set<string>()
   const add = (socket: Socket) => {
+    // The kernel gives a row twice where sockets come and go while a table is read.
+    if (socket.inode !== "0" && seen.has(socket.inode)) return
+    seen.add(socket.inode)
     const others = byPort.get(socket.port)
     if (others === undefined) byPort.set(socket.port, [socket])
     else others.push(socket)
