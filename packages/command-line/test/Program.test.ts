@@ -262,6 +262,10 @@ describe("Program.run", () => {
         [["show", "--count="], "option --count needs a value"],
         [["show", "--count", "--json"], "option --count needs a value"],
         [["show", "--count", "x"], "count must be a number"],
+        [
+          ["show", "--count", "1", "--name", "--loud"],
+          "option --name needs a value, and --loud looks like an option (as a value: --name=--loud)"
+        ],
         [["show", "--count", "1", "--count", "2"], "option --count was given twice"],
         [["show", "--count", "1", "--json=true"], "option --json takes no value"],
         [["show", "--count", "1", "--json", "true"], 'unexpected argument "true"'],

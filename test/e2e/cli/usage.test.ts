@@ -89,6 +89,11 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
   [["env", "--format"], /option --format needs a value: dotenv, export or json$/, "portctl env"],
   [["env", "--format", "--app", "x"], /option --format needs a value: dotenv, export or json$/, "portctl env"],
   [["env", "--app"], /option --app needs a value$/, "portctl env"],
+  [
+    ["env", "--write", "--json"],
+    /option --write needs a value, and --json looks like an option \(as a value: --write=--json\)$/,
+    "portctl env"
+  ],
   [["service", "install", "--format"], /option --format needs a value: systemd or launchd$/, "portctl service install"],
   [["service", "--dry-run", "install"], /unknown option --dry-run$/, "portctl service"],
   [["service", "uninstall", "--range", "1-2"], /unknown option --range$/, "portctl service uninstall"],

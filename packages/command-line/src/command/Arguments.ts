@@ -2,6 +2,7 @@ import * as Either from "effect/Either"
 import { joinWithOr } from "./Flag.ts"
 import { meantChoice, meantFlag, withDashes } from "./Misplaced.ts"
 import { type Spec, toWord } from "./Parameter.ts"
+import { shellWord } from "./ShellWord.ts"
 import { suggest } from "./Suggestion.ts"
 
 /** The flags of a command, by name, with its dashes. */
@@ -69,7 +70,12 @@ const misuse = (
   if (value === undefined || (isInline ? value === "" : flags.has(value.split("=")[0] ?? ""))) {
     return `option --${name} needs a value${words === undefined ? "" : `: ${words}`}`
   }
-  return kind._tag === "Choice" && !kind.words.includes(value) ? `--${name} must be ${words}` : undefined
+  if (kind._tag === "Choice") return kind.words.includes(value) ? undefined : `--${name} must be ${words}`
+  // Rather a flag that the command does not have than a value.
+  if (!isInline && /^--[a-z]/i.test(value)) {
+    return `option --${name} needs a value, and ${value} looks like an option (as a value: --${name}=${shellWord(value)})`
+  }
+  return undefined
 }
 
 /** What is missing, or the one word too many. */
