@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { settingsSchemaText } from "@port-server/domain/SettingsJsonSchema"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { type User, user } from "../../support/Daemon.ts"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
 import { realFolder } from "../../support/Git.ts"
@@ -10,6 +11,7 @@ import { portctlAsNormalUser } from "../../support/Programs.ts"
 
 const fileOf = ({ home }: User) => join(home, ".port_server/config.json")
 const settingsOf = (me: User): unknown => JSON.parse(readFileSync(fileOf(me), "utf8"))
+const Running = Schema.Struct({ pid: Schema.Int })
 const json = ({ stdout }: { readonly stdout: string }): unknown => JSON.parse(stdout)
 
 describe.concurrent("portctl config", () => {
@@ -112,6 +114,26 @@ describe.concurrent("portctl config", () => {
         code: 0,
         stdout: "removed address, now 127.0.0.1:51234\n"
       })
+    })
+  )
+
+  it.scopedLive("set address notes the server that it leaves running, and how that is stopped", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const env = { PORT_SERVER_ADDR: "" }
+      yield* me.portctl(`config set address ${me.address}`, { env })
+      yield* me.portctl("start", { env })
+      const { pid } = yield* Schema.decodeUnknown(Running)(json(yield* me.portctl("status --json", { env })))
+      expect(yield* me.portctl("config set address 127.0.0.1:1", { env })).toMatchObject({
+        code: 0,
+        stdout: "set address to 127.0.0.1:1\n",
+        stderr: `note: the server at ${me.address} (pid ${pid}) still runs; PORT_SERVER_ADDR=${me.address} portctl stop ends it\n`
+      })
+      expectAnswer(
+        yield* me.portctl("stop", { env: { PORT_SERVER_ADDR: me.address } }),
+        `stopped port-server (pid ${pid})\n`
+      )
+      expectAnswer(yield* me.portctl(`config set address ${me.address}`, { env }), `set address to ${me.address}\n`)
     })
   )
 

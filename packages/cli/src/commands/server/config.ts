@@ -6,9 +6,10 @@ import { suggest } from "@port-server/command-line/command/Suggestion"
 import { UsageError } from "@port-server/command-line/UsageError"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
 import { escapeControls } from "@port-server/domain/Name"
-import type { ServerAddress } from "@port-server/domain/ServerAddress"
-import { defaultAddress } from "@port-server/domain/ServerAddress"
+import type { Address, ServerAddress } from "@port-server/domain/ServerAddress"
+import { defaultAddress, isSocketAddress } from "@port-server/domain/ServerAddress"
 import * as ConfigError from "effect/ConfigError"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -23,6 +24,7 @@ import { settingsOf } from "../../server/ServerRestart.ts"
 import * as SettingsFile from "../../settings/SettingsFile.ts"
 import * as SettingsKeys from "../../settings/SettingsKeys.ts"
 import * as SettingsUpdate from "../../settings/SettingsUpdate.ts"
+import { usualAddress } from "../../settings/UsualAddress.ts"
 import * as Options from "../Options.ts"
 
 const Setting = Schema.Struct({
@@ -119,6 +121,21 @@ const changed = (done: string, key: SettingsKeys.Key, at: ServerAddress, now: Ef
   return `${done}${about}${isOverridden ? `; ${now.source} is set and overrides it: ${text(now)}` : ""}`
 }
 
+/** A server of this user's that stays where portctl no longer looks is noted. @param before where it looked */
+const noteLeftServer = Effect.fnUntraced(function* (before: Address) {
+  if (isSocketAddress(before) || !ServerProbe.isLoopback(before.host) || `${before}` === `${yield* usualAddress}`)
+    return
+  const status = yield* ServerProbe.probe(before)
+  if (status._tag !== "Running" || status.info.database !== (yield* one("database", before)).value) return
+  yield* Console.error(
+    `note: the server at ${before} (pid ${status.info.pid}) still runs; PORT_SERVER_ADDR=${before} portctl stop ends it`
+  )
+})
+
+/** Runs a change of a setting, and notes what a change of the address leaves behind. */
+const changing = <A, E, R>(key: SettingsKeys.Key, change: Effect.Effect<A, E, R>) =>
+  key === "address" ? Effect.flatMap(usualAddress, (before) => Effect.zipLeft(change, noteLeftServer(before))) : change
+
 const set = Command.make(
   "set",
   {
@@ -137,7 +154,7 @@ const set = Command.make(
       yield* SettingsUpdate.update(change(at))
       return { ...(yield* one(key, at)), at }
     })
-    yield* Output.print(Setting, { json })(explained(setting), ({ at, ...now }) =>
+    yield* Output.print(Setting, { json })(explained(changing(key, setting)), ({ at, ...now }) =>
       changed(`set ${now.key} to ${escapeControls(value)}`, now.key, at, now)
     )
   })
@@ -163,7 +180,7 @@ const unset = Command.make(
       if (wasSet) yield* SettingsUpdate.update(SettingsKeys.unset(key, at, runsWith))
       return { ...(yield* one(key, at)), at, wasSet }
     })
-    yield* Output.print(Setting, { json })(explained(removal), ({ at, wasSet, ...now }) =>
+    yield* Output.print(Setting, { json })(explained(changing(key, removal)), ({ at, wasSet, ...now }) =>
       wasSet ? changed(`removed ${now.key}, now ${text(now)}`, now.key, at, now) : `${now.key} is not set`
     )
   })
