@@ -1,27 +1,35 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import type { Address } from "@port-server/domain/ServerAddress"
+import type { Containers } from "@port-server/domain/Container"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Transport from "../client/Transport.ts"
 import * as ComposeProgram from "../compose/ComposeProgram.ts"
+import type { Located } from "../server/ServerProbe.ts"
 import { type Check, ok, warning } from "./Check.ts"
 
-/** What the server at an address knows of the container engine. */
-export const engineCheck = (address: Address): Effect.Effect<Check> =>
-  Effect.suspend(() => PortServerClient.over(address, Transport.make(address)).containers()).pipe(
-    Effect.map(({ containers, engine: { error = "", kind, socket, status } }) => {
-      if (status === "none")
-        return ok("engine", "no container engine responds; portctl config set engine says where one is")
-      if (status === "unknown") {
-        const remedy = /EACCES|EPERM/.test(error)
-          ? "let your user use the engine (sudo usermod -aG docker $USER), log in again, then portctl restart"
-          : "start the engine again, or choose another one with portctl config set engine"
-        return warning("engine", `which containers have ports is unknown: ${error}`, remedy)
-      }
-      return ok("engine", `${kind === "podman" ? "Podman" : "Docker"} at ${socket}: ${containers.length} container(s)`)
-    }),
-    Effect.catchAll(() => Effect.succeed(ok("engine", "not known: port-server asks it, and does not respond")))
+const engine = ({ containers, engine: { error = "", kind, socket, status } }: Containers): Check => {
+  if (status === "none")
+    return ok("engine", "no container engine responds; portctl config set engine says where one is")
+  if (status === "unknown") {
+    const remedy = /EACCES|EPERM/.test(error)
+      ? "let your user use the engine (sudo usermod -aG docker $USER), log in again, then portctl restart"
+      : "start the engine again, or choose another one with portctl config set engine"
+    return warning("engine", `which containers have ports is unknown: ${error}`, remedy)
+  }
+  return ok("engine", `${kind === "podman" ? "Podman" : "Docker"} at ${socket}: ${containers.length} container(s)`)
+}
+
+/** What the server that was looked for knows of the container engine. One that does not respond is not asked again. */
+export const engineCheck = ({ at, status }: Located): Effect.Effect<Check> =>
+  Effect.gen(function* () {
+    if (status._tag !== "Running") return yield* Effect.fail(status)
+    return yield* PortServerClient.over(at, Transport.make(at)).containers()
+  }).pipe(
+    Effect.match({
+      onFailure: () => ok("engine", "not known: port-server asks it, and does not respond"),
+      onSuccess: engine
+    })
   )
 
 /** The Docker Compose that `portctl compose` would run. Who has none may not need one. */

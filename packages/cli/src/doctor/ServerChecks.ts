@@ -8,7 +8,7 @@ import { attempt } from "../platform/Process.ts"
 import type { EffectiveSetting } from "../server/EffectiveSettings.ts"
 import * as ServerOwner from "../server/ServerOwner.ts"
 import * as ServerPaths from "../server/ServerPaths.ts"
-import { locate, notRunning, type ServerStatus, toError } from "../server/ServerProbe.ts"
+import { type Located, notRunning, type ServerStatus, toError } from "../server/ServerProbe.ts"
 import { type Check, error, ok, outputOf, warning } from "./Check.ts"
 
 /** Whether a process sees the same folders as this one; also where that is not known. */
@@ -94,10 +94,9 @@ const database = Effect.fnUntraced(
   Effect.catchAll(({ message }) => Effect.succeed(error("database", message, "install port-server again")))
 )
 
-/** The server at the usual address, and its database. */
-export const serverChecks = (address: Address, settings: ReadonlyArray<EffectiveSetting>) =>
+/** The server that was looked for, and its database. */
+export const serverChecks = ({ at, status }: Located, settings: ReadonlyArray<EffectiveSetting>) =>
   Effect.gen(function* () {
-    const { at, status } = yield* locate(address)
     const checks: ReadonlyArray<Check> = [
       yield* server(at, status),
       socket(at, status),

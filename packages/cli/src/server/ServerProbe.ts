@@ -127,8 +127,14 @@ const bySocket = (address: Address, status: ServerStatus) =>
       : { at, status: found }
   })
 
+/** What responds, and at which address. */
+export interface Located {
+  readonly at: Address
+  readonly status: ServerStatus
+}
+
 /** What responds at the address; if that is the default and accepts no connection, what responds by the server's own socket. */
-export const locate = (address: Address): Effect.Effect<{ readonly at: Address; readonly status: ServerStatus }> =>
+export const locate = (address: Address): Effect.Effect<Located> =>
   Effect.flatMap(probe(address), (status) =>
     Effect.map(bySocket(address, status), (found) => found ?? { at: address, status })
   )

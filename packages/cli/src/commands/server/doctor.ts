@@ -14,6 +14,7 @@ import { settingsChecks } from "../../doctor/SettingsChecks.ts"
 import * as Output from "../../output/Output.ts"
 import * as Table from "../../output/Table.ts"
 import { effectiveSettings } from "../../server/EffectiveSettings.ts"
+import { locate } from "../../server/ServerProbe.ts"
 import { usualAddress } from "../../settings/UsualAddress.ts"
 import * as Options from "../Options.ts"
 
@@ -41,7 +42,8 @@ const table = ({ checks }: typeof Report.Type, terminal: Terminal): string =>
 const settingsAndServer = Effect.gen(function* () {
   const address = yield* usualAddress
   const settings = yield* effectiveSettings(isSocketAddress(address) ? defaultAddress : address)
-  return [...settingsChecks(settings), ...(yield* serverChecks(address, settings)), yield* engineCheck(address)]
+  const found = yield* locate(address)
+  return [...settingsChecks(settings), ...(yield* serverChecks(found, settings)), yield* engineCheck(found)]
 }).pipe(Effect.catchAll((problem) => Effect.succeed([error("settings", sentenceOf(problem), "correct it")])))
 
 const report = Effect.gen(function* () {
