@@ -114,7 +114,7 @@ export const isAvailable: Effect.Effect<boolean> = Effect.sync(() => {
 })
 
 /** The sockets of each port; the ends of connections only where nothing listens or is bound. */
-const groupByPort = (sockets: ReadonlyArray<Socket>): ReadonlyMap<number, ReadonlyArray<Socket>> => {
+export const groupByPort = (sockets: ReadonlyArray<Socket>): ReadonlyMap<number, ReadonlyArray<Socket>> => {
   const byPort = new Map<number, Array<Socket>>()
   const seen = new Set<string>()
   const add = (socket: Socket) => {

@@ -43,6 +43,20 @@ const sources: ReadonlyArray<readonly [name: string, make: (first: number) => Ef
   ["the bind probe", (first) => BindProbe.make(range(`${first}-${first + 7}`))]
 ]
 
+describe("the rows of the kernel's tables", () => {
+  const socket = { port: 3000, protocol: "tcp", state: "listening", address: "0.0.0.0", uid: 0 } as const
+
+  it("count once that come twice, and are all counted where they are no longer anybody's", () => {
+    const [one, other] = [
+      { ...socket, inode: "7" },
+      { ...socket, inode: "8" }
+    ]
+    expect(ProcNet.groupByPort([one, other, one])).toEqual(new Map([[3000, [one, other]]]))
+    const left = { ...socket, inode: "0" }
+    expect(ProcNet.groupByPort([left, left])).toEqual(new Map([[3000, [left, left]]]))
+  })
+})
+
 /** As port-server does, this process listens as long as it runs. */
 const own = createServer()
 beforeAll(() => new Promise<void>((resolve) => void own.listen(0, "127.0.0.1", resolve)))
