@@ -23,5 +23,8 @@ export const dataFolder = ".port_server"
 /** Name of the database file in {@link dataFolder}. */
 export const databaseFile = "ports.db"
 
+/** Name of the file that says which services a project has. */
+export const projectFileName = "portctl.json"
+
 /** Name of the file with portctl's settings in {@link dataFolder}. */
 export const settingsFile = "config.json"

@@ -3,17 +3,10 @@ import * as Schema from "effect/Schema"
 import { exact } from "./Allocation.ts"
 import { maxPorts } from "./Block.ts"
 import { InvalidRequest } from "./CommonErrors.ts"
-import { serverAddress } from "./Defaults.ts"
+import { projectFileName, serverAddress } from "./Defaults.ts"
 import { escapeControls, maxNameLength, Name } from "./Name.ts"
 import { namesIn } from "./Placeholders.ts"
-import {
-  blocksProblem,
-  foldersProblem,
-  projectFileName,
-  ServiceSettings,
-  servicesByName,
-  variablesOf
-} from "./ServiceSettings.ts"
+import { blocksProblem, foldersProblem, ServiceSettings, servicesByName, variablesOf } from "./ServiceSettings.ts"
 import { variableOf } from "./ServiceVariable.ts"
 import { nameJsonSchema, nameProblem } from "./VariableName.ts"
 

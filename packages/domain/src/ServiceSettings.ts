@@ -2,13 +2,11 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { exact } from "./Allocation.ts"
 import { blockFields, blockProblem, namesOf } from "./Block.ts"
+import { projectFileName } from "./Defaults.ts"
 import { firstDuplicate } from "./FirstDuplicate.ts"
 import { Port } from "./Port.ts"
 import { variableOf } from "./ServiceVariable.ts"
 import { VariableNames } from "./VariableName.ts"
-
-/** Name of the file that says which services a project has. */
-export const projectFileName = "portctl.json"
 
 /** The parts of a path inside the project's folder; nothing where it does not stay in there. */
 const partsOf = (path: string): ReadonlyArray<string> | undefined => {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -199,6 +199,43 @@ describe("portctl kill", { concurrent: true }, () => {
         kept: [{ pid: program.pid, project: { app: "shop", instance: "shop-feature", folder: linked } }]
       })
       expect(isAlive(program.pid)).toBe(true)
+    })
+  )
+
+  for (const [place, make] of [
+    ["a repository", repository],
+    ["a folder outside git", (folder: string) => folder]
+  ] as const) {
+    it.scopedLive(`leaves the process of a project below alone that never asked for a port, in ${place}`, () =>
+      Effect.gen(function* () {
+        const server = yield* startServer()
+        const port = yield* freePorts(1)
+        const project = make(join(yield* realFolder, "shop"))
+        const package_ = join(project, "packages/api")
+        mkdirSync(package_, { recursive: true })
+        writeFileSync(join(package_, "portctl.json"), '{ "services": { "api": {} } }')
+        const program = yield* listeningProgram({ cwd: package_, port })
+        expectKept(yield* kill(server, project, "--port", String(port)), program.pid, port, `runs in ${package_}`)
+        expectAnswer(
+          yield* kill(server, package_, "--port", String(port)),
+          `ended node (pid ${program.pid}) on port ${port}\n`
+        )
+      })
+    )
+  }
+
+  it.scopedLive("ends nothing in /, where all daemons are", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const port = yield* freePorts(1)
+      const env = { PORT_SERVER_ADDR: server.address, PORTCTL_APP: "everything" }
+      for (const cwd of ["/", yield* realFolder]) {
+        const program = yield* listeningProgram({ cwd, port })
+        const ended = yield* portctl(["kill", "--port", String(port)], { cwd: "/", env })
+        expectKept(ended, program.pid, port, `runs in ${cwd}`)
+        process.kill(program.pid, "SIGKILL")
+        yield* program.ended
+      }
     })
   )
 

@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync } from "node:fs"
 import { InvalidRequest } from "@port-server/domain/CommonErrors"
+import { projectFileName } from "@port-server/domain/Defaults"
 import { ProjectFile } from "@port-server/domain/ProjectFile"
-import { projectFileName } from "@port-server/domain/ServiceSettings"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"

@@ -1,4 +1,5 @@
 import { dirname } from "node:path"
+import { projectFileName } from "@port-server/domain/Defaults"
 import type { PortSocket } from "@port-server/domain/Listener"
 import { removedFolder } from "@port-server/domain/ListenerSockets"
 
@@ -8,8 +9,8 @@ export type Belongs = NonNullable<PortSocket["belongs"]>
 /** Whether the path is that of a removed folder, unless a folder has such a name. */
 export const mayBeDeleted = (folder: string): boolean => removedFolder(folder) !== undefined
 
-/** Files and folders that make the folder above them a working copy. */
-const markers = [".git", ".jj", ".hg", ".sl", ".svn"]
+/** Files and folders that make the folder above them a working copy, or a project of its own in one. */
+const markers = [".git", ".jj", ".hg", ".sl", ".svn", projectFileName]
 
 /** The paths by which a folder is recognized as a working copy. */
 export const markersOf = (folder: string): ReadonlyArray<string> => markers.map((name) => `${folder}/${name}`)
@@ -36,7 +37,8 @@ export const topOf = (folder: string, project: string): string | undefined => {
 
 /**
  * Whether a process in a folder belongs to a project. The rule, and the only place that has it: the deepest working copy
- * that contains the folder must be the project's.
+ * that contains the folder must be the project's. All folders are in `/`, and daemons run there, whosever they are: of a
+ * project there, nothing is known to be its own.
  *
  * @param isWorkingCopy whether a folder is the top of another working copy; `undefined` where that is unknown
  */
@@ -47,5 +49,5 @@ export const belongs = (
 ): Belongs => {
   const found = foldersBelow(folder, project)?.map(isWorkingCopy)
   if (found === undefined || found.includes(true)) return "no"
-  return found.includes(undefined) ? "unknown" : "yes"
+  return found.includes(undefined) || project === "/" ? "unknown" : "yes"
 }

@@ -74,7 +74,7 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
         const state = ends.get(folder)
         if (container !== undefined && state?._tag === "Absent") return "no"
         if (mayBeDeleted(folder) && folder !== project && state?._tag !== "Present") return "no"
-        if (folder === project) return "yes"
+        if (folder === project && folder !== "/") return "yes"
         const verdict = belongs(realOf(folder, ends), realOf(project, ends), (each) =>
           isWorkingCopy(each, known, states)
         )
