@@ -10,6 +10,8 @@ export interface FakeContainer {
   /** The working folder of its Compose project. */
   readonly folder: string
   readonly isStopped?: boolean
+  /** The engine fails where it is asked what the container publishes. */
+  readonly isUntold?: boolean
 }
 
 const listed = ({ folder, isStopped = false, name, port }: FakeContainer) => ({
@@ -30,6 +32,10 @@ export const fakeEngine = (containers: ReadonlyArray<FakeContainer>) =>
       const bindings = Object.fromEntries(
         containers.filter((each) => each.name === name).map(({ port }) => ["80/tcp", [{ HostPort: String(port) }]])
       )
+      if (containers.some((each) => each.name === name && each.isUntold)) {
+        response.writeHead(500).end()
+        return
+      }
       const body = name === undefined ? containers.map(listed) : { HostConfig: { PortBindings: bindings } }
       response.setHeader("content-type", "application/json").end(JSON.stringify(body))
     })

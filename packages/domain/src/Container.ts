@@ -22,7 +22,7 @@ export const EngineStatus = Schema.Struct({
   }),
   kind: Schema.optionalWith(Schema.Literal("docker", "podman"), { exact: true }),
   socket: field("path of its socket"),
-  error: field("why it is unknown")
+  error: field("why it is unknown, or what of it is")
 }).annotations({ identifier: "EngineStatus" })
 /** What is known of the container engine of this machine. */
 export type EngineStatus = typeof EngineStatus.Type

@@ -2,6 +2,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { fakeEngine } from "../../support/FakeEngine.ts"
 import { freePorts } from "../../support/Listening.ts"
 import { portctl, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { call } from "../../support/Wire.ts"
@@ -21,7 +22,7 @@ const engine = (bytes?: string) =>
     return socket
   })
 
-describe.concurrent("an engine that gives no list of containers", () => {
+describe.concurrent("an engine that does not say all of its containers", () => {
   for (const [what, bytes, reason] of [
     ["accepts and never answers", undefined, "it does not answer within 300 ms"],
     ["answers with an error", "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", "it answered with status 500"],
@@ -51,4 +52,34 @@ describe.concurrent("an engine that gives no list of containers", () => {
       })
     )
   }
+
+  it.scopedLive("says so where it does not tell the ports of some containers", () =>
+    Effect.gen(function* () {
+      const port = yield* freePorts(2)
+      const folder = yield* temporaryFolder
+      const engine = yield* fakeEngine([
+        { name: "told", port, folder, isStopped: true },
+        { name: "untold", port: port + 1, folder, isStopped: true, isUntold: true }
+      ])
+      const server = yield* startServer({ probe: true, args: ["--engine", engine] })
+      const error = `${engine.slice("unix://".length)}: it has not told the ports of 1 of its containers`
+      expect((yield* call(server.port, "GET", "/v1/containers")).json).toMatchObject({
+        engine: { status: "running", error },
+        containers: [
+          { name: "told", ports: [{ port }] },
+          { name: "untold", ports: [] }
+        ]
+      })
+      expect(yield* portctl(["check", "--port", String(port + 1)], { server })).toMatchObject({
+        code: 0,
+        stderr: `note: whether a stopped container publishes it is unknown: ${error} (see portctl doctor)\n`
+      })
+      expect((yield* portctl(["check", "--port", String(port)], { server })).stdout).toContain(
+        "told (busybox, Compose project told) is stopped and publishes it"
+      )
+      expect((yield* portctl(["doctor"], { server })).stdout).toContain(
+        `warning  engine      which ports its stopped containers publish is not all known: ${error}`
+      )
+    })
+  )
 })

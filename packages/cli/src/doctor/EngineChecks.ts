@@ -17,6 +17,13 @@ const engine = ({ containers, engine: { error = "", kind, socket, status } }: Co
       : "start the engine again, or choose another one with portctl config set engine"
     return warning("engine", `which containers have ports is unknown: ${error}`, remedy)
   }
+  if (error !== "") {
+    return warning(
+      "engine",
+      `which ports its stopped containers publish is not all known: ${error}`,
+      "portctl doctor again in a moment; if it stays so, start the engine again"
+    )
+  }
   return ok("engine", `${kind === "podman" ? "Podman" : "Docker"} at ${socket}: ${containers.length} container(s)`)
 }
 

@@ -54,7 +54,7 @@ export class ContainerEngine extends Effect.Service<ContainerEngine>()(
         // The list has no ports of stopped containers, and Podman's has of a range only the first.
         const asked = kind === "podman" ? listed : others
         // Half of the time, so that what is known can still be returned.
-        yield* bindings.learn(
+        const untold = yield* bindings.learn(
           socket,
           asked.map(({ Id }) => Id),
           patience / 2
@@ -63,7 +63,8 @@ export class ContainerEngine extends Effect.Service<ContainerEngine>()(
           const [found, known] = [ContainerList.portsOf(each), bindings.portsOf(each.Id)]
           return known.length > found.length ? known : found
         }
-        return ContainerView.make({ status: "running", kind, socket }, [
+        const error = `${socket}: it has not told the ports of ${untold} of its containers`
+        return ContainerView.make({ status: "running", kind, socket, ...(untold === 0 ? {} : { error }) }, [
           ...running.map((each) => ({
             ...ContainerList.containerOf(each, kind),
             state: "running" as const,

@@ -26,8 +26,8 @@ const Bindings = Schema.Struct({
 
 const decode = Schema.decodeUnknown(Bindings)
 
-/** Calls to an engine at a time. */
-const concurrency = 4
+/** Calls to an engine at a time: a slow one is waited for, not worked for. */
+const concurrency = 16
 
 /** The ports that a start would need: not those of a range, of which one is chosen, and not random ones. */
 const portsOf = ({ HostConfig }: typeof Bindings.Type): ReadonlyArray<PublishedPort> =>
@@ -55,16 +55,20 @@ export const make = Effect.gen(function* () {
     )
 
   return {
-    /** Read those that are not known, at most for a time; what takes longer is there at the next call. */
+    /**
+     * Read those that are not known, at most for a time; what takes longer is there at the next call. Returns of how many
+     * containers they are not known then.
+     */
     learn: Effect.fnUntraced(function* (socket: string, ids: ReadonlyArray<string>, milliseconds: number) {
       for (const id of known.keys()) if (!ids.includes(id)) known.delete(id)
       const missing = ids.filter((id) => !known.has(id))
-      if (missing.length === 0) return
+      if (missing.length === 0) return 0
       if (reading === undefined || reading.unsafePoll() !== null) {
         const all = Effect.forEach(missing, (id) => read(socket, id), { concurrency, discard: true })
         reading = yield* Effect.forkIn(all, scope)
       }
       yield* Effect.timeoutOption(Fiber.join(reading), milliseconds)
+      return missing.filter((id) => !known.has(id)).length
     }),
 
     /** Those of one container, as far as they are known. */
