@@ -190,6 +190,38 @@ describe.concurrent("portctl run: a variable with a port of another working copy
     })
   )
 
+  it.scopedLive("that is another service's of this one is replaced in PORT where --service says whose PORT it is", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* two
+      // As `portctl env` leaves it in a shell.
+      const env = { WEB: "4000", PORT: "4000" }
+      expect(yield* run(server, top, ["--service", "db", ...shown], { env })).toMatchObject({
+        stdout: "4000 3000 3000 x://localhost:3000/y\n",
+        stderr: expect.stringMatching(
+          /\nnote: PORT was set to 4000, the port 4000 of proj\/main\/web, and is replaced\n$/
+        )
+      })
+      expect(yield* run(server, top, shown, { env })).toMatchObject({ stdout: "4000 3000 4000 x://localhost:3000/y\n" })
+    })
+  )
+
+  it.scopedLive("that is no port, such as 0 for any, stays", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* two
+      const env = { WEB: "0", PGPORT: "70000", URL: "x://localhost:00/y", PORT: "0" }
+      expect(yield* run(server, top, ["--service", "web", ...shown], { env })).toMatchObject({
+        stdout: "0 70000 0 x://localhost:00/y\n",
+        stderr: [
+          "note: PGPORT is set to 70000 already and stays (proj/main has 3000)",
+          "note: WEB is set to 0 already and stays (proj/main has 4000)",
+          "note: URL is set to x://localhost:00/y already and stays (proj/main has x://localhost:3000/y)",
+          "note: PORT is set to 0 already and stays (proj/main has 4000)",
+          ""
+        ].join("\n")
+      })
+    })
+  )
+
   it.scopedLive("that is another port, of this working copy, or of no working copy stays", () =>
     Effect.gen(function* () {
       const { server, top, tree } = yield* two

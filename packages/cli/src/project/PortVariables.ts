@@ -27,8 +27,8 @@ export interface Value {
 /** The ports of a project's services, and the variables that are made of them. */
 export interface Variables {
   readonly ensured: EnsureResult
-  /** The names of the ports of the service that the project file places in the current folder, where PORT is its. */
-  readonly placed: ReadonlyArray<string>
+  /** The names of the ports of the service that PORT is of: the one that is named, or that the project file places here. */
+  readonly main: ReadonlyArray<string>
   readonly services: ReadonlyArray<ServiceVariables>
   /** Those of the projects above. */
   readonly outer: ReadonlyArray<ServiceVariables>
@@ -122,6 +122,7 @@ export const ensureVariables = Effect.fnUntraced(function* (
   { held, isDryRun = false, isMain, isWhole, named }: EnsureOptions
 ) {
   const main = isMain ? here.service : undefined
+  const meant = main ?? named
   const outer = yield* Effect.forEach(isWhole ? here.above.toReversed() : [], (project) =>
     ensureProject(
       project,
@@ -134,7 +135,7 @@ export const ensureVariables = Effect.fnUntraced(function* (
   const own = yield* ensureProject(here, asked, { main, named }, false, { held, isDryRun })
   const result: Variables = {
     ensured: own.ensured,
-    placed: main === undefined ? [] : namesOf(main, settingsOf(here).get(main)),
+    main: meant === undefined ? [] : namesOf(meant, settingsOf(here).get(meant)),
     services: own.services,
     outer: outer.flatMap(({ services }) => services),
     values: new Map([...outer, own].flatMap(({ values }) => [...values]))

@@ -32,11 +32,11 @@ const markerOf = (pairs: Iterable<readonly [string, string]>): string =>
     .map(([name, value]) => `${name}=${value.replace(/[ %]/g, (char) => (char === " " ? "%20" : "%25"))}`)
     .join(" ")
 
-/** The ports that a value has where its template has placeholders. */
+/** The ports that a value has where its template has placeholders; a number that is none, as 0, is the user's choice. */
 const portsIn = (value: string, { template }: Wanted): ReadonlyArray<number> => {
   const literal = template.split(/\{[^{}]*\}/).map((text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
   const [, ...ports] = new RegExp(`^${literal.join("(\\d{1,5})")}$`).exec(value) ?? []
-  return ports.map(Number)
+  return ports.filter(isPort).map(Number)
 }
 
 /** Whose the ports are that variables have already. */

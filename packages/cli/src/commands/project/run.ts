@@ -57,7 +57,7 @@ export const run = Command.make(
   {
     summary: "Run a command with this project's ports in its environment",
     details: [
-      "The variables are those of portctl env, and PORT if there is exactly one service, or if --service names or portctl.json puts into this folder exactly one. A variable that you have set keeps its value, unless it is empty, an outer portctl run has set it, it is a port of another working copy, or, in PORT, of a service of another folder. In the arguments, {PORT} and {SERVICE} are replaced by ports. --app and --instance also apply to a portctl that the command runs."
+      "The variables are those of portctl env, and PORT if there is exactly one service, or if --service names or portctl.json puts into this folder exactly one. A variable that you have set keeps its value, unless it is empty, an outer portctl run has set it, it is a port of another working copy, or, in PORT, of another service than the one that PORT is of. In the arguments, {PORT} and {SERVICE} are replaced by ports. --app and --instance also apply to a portctl that the command runs."
     ],
     examples: ["portctl run -- pnpm dev", "portctl run --service web -- python3 app.py"],
     environment: [[runMarker, "Set for the command: the variables that portctl run has set"]],
