@@ -1,8 +1,8 @@
-import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { shellWord } from "@port-server/command-line/command/ShellWord"
 import * as Effect from "effect/Effect"
+import { type Ended, git } from "./Git.ts"
 
 interface Repository {
   /** The name of its main worktree's folder, or of the one that stands for it; empty where nothing records it. */
@@ -24,47 +24,6 @@ export type Answer =
   | { readonly _tag: "Refused"; readonly reason: string; readonly remedy: string }
 
 const refused = (reason: string, remedy = "mend it"): Answer => ({ _tag: "Refused", reason, remedy })
-
-// Set inside hooks and by `git -C … alias`: they would answer for another folder than the current one.
-const misleading = [
-  "GIT_DIR",
-  "GIT_WORK_TREE",
-  "GIT_IMPLICIT_WORK_TREE",
-  "GIT_COMMON_DIR",
-  "GIT_INDEX_FILE",
-  "GIT_OBJECT_DIRECTORY",
-  "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-  "GIT_NAMESPACE",
-  "GIT_PREFIX"
-]
-
-const environment = () => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !misleading.includes(name))),
-  LC_ALL: "C"
-})
-
-/** How long git may take, in ms: a pipe in place of one of its files it would wait for without end. */
-const patience = 10_000
-
-/** Longest part of what git says, in characters: it repeats values of its configuration. */
-const mostSaid = 300
-
-interface Ended {
-  readonly status: number | string
-  readonly stdout: string
-  /** What git gave up with. */
-  readonly fatal: string
-}
-
-const git = (cwd: string, args: ReadonlyArray<string>): Effect.Effect<Ended> =>
-  Effect.async((resume) => {
-    const limits = { timeout: patience, killSignal: "SIGKILL" } as const
-    execFile("git", args, { cwd, env: environment(), ...limits }, (error, stdout, stderr) => {
-      const [, said = ""] = /^fatal: (.*)$/m.exec(stderr) ?? []
-      const fatal = error?.killed === true ? "git did not answer in time" : said.slice(0, mostSaid)
-      resume(Effect.succeed({ status: error === null ? 0 : (error.code ?? "killed"), stdout, fatal }))
-    })
-  })
 
 /** Whether git has a symbolic link among its files; also where it does not say. */
 export const tracksLink = (path: string): Effect.Effect<boolean> =>
