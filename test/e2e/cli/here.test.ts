@@ -149,7 +149,7 @@ sharedServer()("where a command runs", (it) => {
       mkdirSync(join(tree, "src"))
       renameSync(top, join(folder, "haven"))
       expect(yield* refusal(join(tree, "src"))).toMatch(
-        `; give --app and --instance, or run git worktree repair ${tree} in its main worktree`
+        `; give --app and --instance, or run git worktree repair ${tree} in its repository, wherever that is now`
       )
       git(join(folder, "haven"), "worktree", "repair", tree)
       expect(yield* place(tree)).toEqual(["haven/pier", tree])
@@ -379,7 +379,10 @@ done
     Effect.gen(function* () {
       const top = yield* temporaryRepository("foreign")
       for (const path of [top, join(top, ".git")]) chownSync(path, 12345, 12345)
-      expect(yield* refusal(top)).toMatch(/dubious ownership.*; give --app and --instance, or mend it$/)
+      const remedy = `run git config --global --add safe.directory ${top}`
+      expect(yield* refusal(top)).toMatch(/dubious ownership/)
+      expect((yield* refusal(top)).endsWith(`; give --app and --instance, or ${remedy}`)).toBe(true)
+      expect((yield* portctl(["init"], { cwd: top })).stderr).toContain(`; ${remedy} first\n`)
     })
   )
 

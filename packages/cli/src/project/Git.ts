@@ -31,6 +31,8 @@ export interface Ended {
   readonly stdout: string
   /** What git gave up with. */
   readonly fatal: string
+  /** The command that git advises then. */
+  readonly advised?: string | undefined
 }
 
 /** Run git in a folder, whatever the environment says about another repository; never fails. */
@@ -39,7 +41,11 @@ export const git = (cwd: string, args: ReadonlyArray<string>): Effect.Effect<End
     const limits = { timeout: patience, killSignal: "SIGKILL" } as const
     execFile("git", args, { cwd, env: environment(), ...limits }, (error, stdout, stderr) => {
       const [, said = ""] = /^fatal: (.*)$/m.exec(stderr) ?? []
+      // Of another error, its lines can be a hostile repository's.
+      const [, advised] = said.startsWith("detected dubious ownership ")
+        ? (/^\t(git config --global --add safe\.directory .*)$/m.exec(stderr) ?? [])
+        : []
       const fatal = error?.killed === true ? "git did not answer in time" : said.slice(0, mostSaid)
-      resume(Effect.succeed({ status: error === null ? 0 : (error.code ?? "killed"), stdout, fatal }))
+      resume(Effect.succeed({ status: error === null ? 0 : (error.code ?? "killed"), stdout, fatal, advised }))
     })
   })

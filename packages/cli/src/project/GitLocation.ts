@@ -52,13 +52,20 @@ const dotGit = (folder: string): string | undefined => {
   }
 }
 
+/** What helps where git cannot read a repository, if that is known. */
+const remedyOf = (cwd: string, { advised, fatal }: Ended): string | undefined => {
+  if (advised !== undefined) return `run ${advised}`
+  const isWorktree = /^not a git repository: .*\/worktrees\/[^/]+$/.test(fatal)
+  const file = isWorktree ? dotGit(cwd) : undefined
+  return file && `run git worktree repair ${shellWord(dirname(file))} in its repository, wherever that is now`
+}
+
 /** Why there is no answer: nothing to ask about, or something that git does not read. */
-const silence = (cwd: string, { fatal, status }: Ended): Answer => {
+const silence = (cwd: string, ended: Ended): Answer => {
+  const { fatal, status } = ended
   if (status !== "ENOENT" && !fatal.startsWith("not a git repository (or any ")) {
-    const file = /^not a git repository: .*\/worktrees\/[^/]+$/.test(fatal) ? dotGit(cwd) : undefined
-    const remedy =
-      file === undefined ? undefined : `run git worktree repair ${shellWord(dirname(file))} in its main worktree`
-    return refused(`git cannot read the repository of ${cwd}: ${fatal || `it ended with ${status}`}`, remedy)
+    const reason = fatal || `it ended with ${status}`
+    return refused(`git cannot read the repository of ${cwd}: ${reason}`, remedyOf(cwd, ended))
   }
   const found = fatal.includes("mount point") ? undefined : dotGit(cwd)
   if (found === undefined) return { _tag: "Outside" }
