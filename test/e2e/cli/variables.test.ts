@@ -107,6 +107,7 @@ sharedServer()("portctl.json: variables", (it) => {
     "\"'$(touch pwned)'\"{db}",
     "\\{db}\\",
     "\\'{db}\\\\",
+    "\\'; touch pwned; #{db}",
     "a b\u00a0c # {db}",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: of a shell
     "${HOME} $HOME {db}",
@@ -114,14 +115,39 @@ sharedServer()("portctl.json: variables", (it) => {
     "é\ud83d\ude00{db}=="
   ]
 
+  /** A project with these values, in a file `export` for shells too, and commands that print them. */
+  const quoted = Effect.gen(function* () {
+    const named = values.map((value, index) => [`V${index}`, value] as const)
+    const { call, db, top } = yield* project("quoted", { services, variables: Object.fromEntries(named) })
+    yield* call("env", "--format", "export", "--write", "export")
+    return {
+      call,
+      top,
+      wanted: named.map(([name, value]) => [name, value.replace("{db}", db)] as const),
+      show: named.map(([name]) => `printf '%s\\0' "$${name}"`).join("\n")
+    }
+  })
+
+  for (const [shell, ...args] of [
+    ["zsh", "-f"],
+    ["fish", "--no-config"]
+  ] as const) {
+    it.scoped.skipIf(spawnSync(shell, ["--version"]).status !== 0)(`are what they are in ${shell}, too`, () =>
+      Effect.gen(function* () {
+        const { show, top, wanted } = yield* quoted
+        const script = `source ./export\n${show}\nls -A`
+        const ended = spawnSync(shell, [...args, "-c", script], { cwd: top, encoding: "utf8" })
+        const [files = "", ...rest] = ended.stdout.split("\0").reverse()
+        expect(rest.reverse()).toEqual(wanted.map(([, value]) => value))
+        expect(files).not.toContain("pwned")
+      })
+    )
+  }
+
   it.scoped("are what they are in shells and dotenv files, and nothing is run", () =>
     Effect.gen(function* () {
-      const named = values.map((value, index) => [`V${index}`, value] as const)
-      const { call, db, top } = yield* project("quoted", { services, variables: Object.fromEntries(named) })
-      const wanted = named.map(([name, value]) => [name, value.replace("{db}", db)] as const)
-      yield* call("env", "--format", "export", "--write", "export")
+      const { call, show, top, wanted } = yield* quoted
       yield* call("env", "--write", "dotenv")
-      const show = named.map(([name]) => `printf '%s\\0' "$${name}"`).join("\n")
       for (const [shell, ...args] of shells) {
         for (const script of ['eval "$(cat export)"', ". ./export", ". ./dotenv"]) {
           const ended = spawnSync(shell, [...args, "-c", `${script}\n${show}\nls -A`], { cwd: top, encoding: "utf8" })

@@ -1,8 +1,7 @@
+import { singleQuoted } from "@port-server/command-line/command/ShellWord"
+
 /** What no shell and no reader of dotenv files takes for anything but itself. */
 const plain = /^[A-Za-z0-9_./:@%+,-]*$/
-
-/** A value as one word of a shell. */
-const shellQuoted = (value: string): string => (plain.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`)
 
 /**
  * A value as dotenv files have it. Their readers agree on a text in single quotes; one that has a single quote itself is
@@ -15,4 +14,6 @@ const dotenvQuoted = (value: string): string => {
 
 /** A line that sets a variable, for a dotenv file or, as `export`, for a shell. The value has no line breaks. */
 export const assignment = (format: "dotenv" | "export", name: string, value: string): string =>
-  format === "export" ? `export ${name}=${shellQuoted(value)}` : `${name}=${dotenvQuoted(value)}`
+  format === "export"
+    ? `export ${name}=${plain.test(value) ? value : singleQuoted(value)}`
+    : `${name}=${dotenvQuoted(value)}`
