@@ -40,6 +40,20 @@ ${ensure} --service web,db,more
     })
   )
 
+  it.scopedLive("an address of one's own has no way of itself, and the error says which there is", () =>
+    Effect.gen(function* () {
+      const ended = yield* inOwnNetwork(`${sandboxes}
+"$portctl" config set address 127.0.0.1:4000 > said
+${ensure} --service web 2> started
+bare ${ensure} --service web; echo "status $?"
+PORT_SERVER_ADDR="unix:$HOME/.port_server/ports.db.sock" bare ${ensure} --service web 2> said`)
+      expect(ended.stdout).toBe("a/b\nweb  3000\nstatus 69\na/b\nweb  3000\n")
+      expect(ended.stderr).toBe(
+        "error: there is no connection to 127.0.0.1:4000 (ENETUNREACH); in a sandbox, PORT_SERVER_ADDR=unix:/PATH reaches port-server by its socket\n"
+      )
+    })
+  )
+
   it.scopedLive("verify claims nothing about ports that the server does not see", () =>
     Effect.gen(function* () {
       const ended = yield* inOwnNetwork(`${sandboxes}

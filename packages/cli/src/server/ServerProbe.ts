@@ -79,9 +79,10 @@ const statusOf = (address: Address, { code = "", isRefused }: ServerUnreachable)
       message: `the host name ${address.host} does not resolve (PORT_SERVER_ADDR says where port-server is)`
     }
   }
-  return noWay.test(code)
-    ? { _tag: "Unreachable", message: `there is no connection to ${address} (${code})` }
-    : notPortServer(address)
+  if (!noWay.test(code)) return notPortServer(address)
+  const isHere = !isSocketAddress(address) && isLoopback(address.host)
+  const way = "; in a sandbox, PORT_SERVER_ADDR=unix:/PATH reaches port-server by its socket"
+  return { _tag: "Unreachable", message: `there is no connection to ${address} (${code})${isHere ? way : ""}` }
 }
 
 /** What responds at the address now. */
