@@ -238,6 +238,24 @@ describe.skipIf(noEngine !== undefined)("containers", () => {
       })
     )
 
+    it.scoped("that is started again and again is not removed before it is stopped", () =>
+      Effect.gen(function* () {
+        const engine = yield* SharedEngine
+        const port = yield* freePorts(1)
+        const server = yield* serverOf(engine)
+        const flags = ["--name", "crash", "--restart", "always", "--publish", `${port}:80`]
+        yield* container(engine, "run", [...flags, image, "sh", "-c", "exit 1"])
+        const why = Effect.map(portctl(["why", "--port", String(port)], { server }), ({ stdout }) => stdout)
+        // The engine waits longer each time before it starts it again.
+        const told = yield* Effect.repeat(why, { until: (text) => text.includes("again and again") })
+        expect(told).toContain(`crash (${image}) restarts again and again and publishes it`)
+        expect(told).toContain("  stop it:  docker stop crash")
+        yield* engine.docker(["stop", "crash"])
+        expect(yield* status(server, port)).toMatchObject({ reserved: { container: { name: "crash" } } })
+        expect(yield* why).toContain("  remove:   docker rm crash")
+      })
+    )
+
     it.scoped("of a range of ports, of which a start takes a free one, keeps none", () =>
       Effect.gen(function* () {
         const engine = yield* SharedEngine

@@ -12,16 +12,25 @@ export interface FakeContainer {
   readonly isStopped?: boolean
   /** The engine fails where it is asked what the container publishes. */
   readonly isUntold?: boolean
+  /** Whether it ended, and is to be started again. */
+  readonly isRestarting?: boolean
 }
 
-const listed = ({ folder, isStopped = false, name, port }: FakeContainer) => ({
-  Id: name,
-  Names: [`/${name}`],
-  Image: "busybox",
-  State: isStopped ? "exited" : "running",
-  Labels: { "com.docker.compose.project": name, "com.docker.compose.project.working_dir": folder },
-  Ports: isStopped ? [] : [{ IP: "0.0.0.0", PublicPort: port, Type: "tcp" }]
-})
+const stateOf = ({ isRestarting = false, isStopped = false }: FakeContainer) =>
+  isRestarting ? "restarting" : isStopped ? "exited" : "running"
+
+const listed = (container: FakeContainer) => {
+  const { folder, name, port } = container
+  const State = stateOf(container)
+  return {
+    Id: name,
+    Names: [`/${name}`],
+    Image: "busybox",
+    State,
+    Labels: { "com.docker.compose.project": name, "com.docker.compose.project.working_dir": folder },
+    Ports: State === "running" ? [{ IP: "0.0.0.0", PublicPort: port, Type: "tcp" }] : []
+  }
+}
 
 /** The API of an engine whose containers are those in the array, at its socket until the end of the scope. */
 export const fakeEngine = (containers: ReadonlyArray<FakeContainer>) =>

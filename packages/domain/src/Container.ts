@@ -10,7 +10,13 @@ export const Container = Schema.Struct({
   project: field("its Compose project"),
   service: field("its service in that"),
   folder: field("the working folder of its Compose project"),
-  engine: Schema.optionalWith(Schema.Literal("podman").annotations({ description: "absent: Docker" }), { exact: true })
+  engine: Schema.optionalWith(Schema.Literal("podman").annotations({ description: "absent: Docker" }), { exact: true }),
+  restarting: Schema.optionalWith(
+    Schema.Literal(true).annotations({
+      description: "it ended, and the engine is about to start it again by its restart policy"
+    }),
+    { exact: true }
+  )
 }).annotations({ identifier: "Container" })
 /** A container of this machine's container engine. */
 export type Container = typeof Container.Type

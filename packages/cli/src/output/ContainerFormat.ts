@@ -1,6 +1,7 @@
 import { shellWord } from "@port-server/command-line/command/ShellWord"
 import type { PortStatus } from "@port-server/domain/api/Results"
 import type { Container } from "@port-server/domain/Container"
+import { idleState } from "@port-server/domain/ContainerState"
 import { isEngineProgram } from "@port-server/domain/EngineProgram"
 import type { Listener, Reservation } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
@@ -25,9 +26,11 @@ export const stopCommand = (container: Container): string => command(container, 
 /** The command that removes a stopped container. */
 export const removeCommand = (container: Container): string => command(container, "rm")
 
+const idleVerbs = { stopped: "is stopped", restarting: "restarts again and again" } as const
+
 /** That a stopped container publishes a port: `shop-db-1 (postgres:17) is stopped and publishes port 5432`. */
 export const reserves = ({ container, others }: Reservation, port: string): string =>
-  `${fullName(container)} is stopped and publishes ${port}${others === undefined ? "" : `, as ${others} more do`}`
+  `${fullName(container)} ${idleVerbs[idleState(container)]} and publishes ${port}${others === undefined ? "" : `, as ${others} more do`}`
 
 /** A note on a port that is given to somebody else than the stopped container that publishes it. */
 export const reservationNote = (reservation: Reservation, port: number): string =>

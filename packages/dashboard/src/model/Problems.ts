@@ -1,3 +1,4 @@
+import { idleState } from "@port-server/domain/ContainerState"
 import { containerName, counted, listenerName, shown } from "./Text.ts"
 import type { Socket } from "./Types.ts"
 import { isContested, nameOf, type Service, type WorkingCopy } from "./WorkingCopies.ts"
@@ -55,7 +56,7 @@ const contested = (copy: WorkingCopy, service: Service): ReadonlyArray<Problem> 
     {
       key: `contested ${allocation.port}`,
       anchor: anchorOf(service),
-      title: `Port ${allocation.port} of ${nameOf(copy)} ${shown(allocation.service)} is published by a stopped container, ${containerName(stopped)}`,
+      title: `Port ${allocation.port} of ${nameOf(copy)} ${shown(allocation.service)} is published by a ${idleState(stopped)} container, ${containerName(stopped)}`,
       detail: `It belongs to ${shown(stopped.folder ?? "")}. Only one of the two can be started.`,
       command: `portctl why --port ${allocation.port}`
     }

@@ -29,12 +29,14 @@ export const matches = (words: ReadonlyArray<string>, texts: ReadonlyArray<strin
   return words.every((word) => text.includes(word))
 }
 
+const containerTexts = ({ restarting: _restarting, ...texts }: NonNullable<Socket["container"]>) => Object.values(texts)
+
 const socketTexts = ({ command, container, cwd, pid, user }: Socket) => [
   command,
   cwd,
   pid,
   user,
-  ...(container === undefined ? [] : Object.values(container))
+  ...(container === undefined ? [] : containerTexts(container))
 ]
 
 /** Whether the words are found in a port that is not allocated. */

@@ -1,3 +1,4 @@
+import { idleState } from "@port-server/domain/ContainerState"
 import { containerName, listenerName, shown } from "../model/Text.ts"
 import type { PublishingContainer, Socket } from "../model/Types.ts"
 import { nameOf } from "../model/WorkingCopies.ts"
@@ -46,7 +47,9 @@ export const Who = ({
           {hasFolders ? <span class="muted">{place(socket)}</span> : undefined}
         </span>
       ))}
-      {stopped === undefined ? undefined : <span class="process muted">{containerName(stopped)}, stopped</span>}
+      {stopped === undefined ? undefined : (
+        <span class="process muted">{`${containerName(stopped)}, ${idleState(stopped)}`}</span>
+      )}
       {error === undefined ? undefined : <span class="muted">{shown(error)}</span>}
     </span>
   )

@@ -45,7 +45,10 @@ export const portsOf = ({ Ports }: ListedContainer): ReadonlyArray<PublishedPort
   })
 
 /** A container as it is shown. */
-export const containerOf = ({ Id, Image, Labels, Names }: ListedContainer, kind: EngineAnswer["kind"]): Container => {
+export const containerOf = (
+  { Id, Image, Labels, Names, State }: ListedContainer,
+  kind: EngineAnswer["kind"]
+): Container => {
   const project = Labels?.[label("project")]
   const service = Labels?.[label("service")]
   const folder = Labels?.[label("project.working_dir")]
@@ -58,6 +61,7 @@ export const containerOf = ({ Id, Image, Labels, Names }: ListedContainer, kind:
     ...(project ? { project } : {}),
     ...(service ? { service } : {}),
     ...(folder && canBeFolder(folder) ? { folder } : {}),
-    ...(kind === "podman" ? { engine: kind } : {})
+    ...(kind === "podman" ? { engine: kind } : {}),
+    ...(State === "restarting" ? { restarting: true as const } : {})
   }
 }

@@ -1,6 +1,7 @@
 import { Allocation } from "@port-server/domain/Allocation"
 import type { AllocationFilter } from "@port-server/domain/AllocationFilter"
 import type { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { idleState } from "@port-server/domain/ContainerState"
 import { Listener, portSockets, Reservation } from "@port-server/domain/Listener"
 import { socketsOf } from "@port-server/domain/ListenerSockets"
 import * as Effect from "effect/Effect"
@@ -30,7 +31,7 @@ const cellOf = (allocation: typeof LiveAllocation.Type): string => {
     const remarks = [...(state === "listening" ? [] : [state]), ...(belongs === "no" ? ["foreign"] : [])].join(", ")
     return `${name} ${places(group)}${remarks === "" ? "" : ` (${remarks})`}`
   })
-  const stopped = reserved === undefined ? [] : [`${shortName(reserved.container)}, stopped`]
+  const stopped = reserved === undefined ? [] : [`${shortName(reserved.container)}, ${idleState(reserved.container)}`]
   return [...held, ...stopped].join("; ") || "-"
 }
 

@@ -1,5 +1,6 @@
 import * as Command from "@port-server/command-line/command/Command"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { idleState } from "@port-server/domain/ContainerState"
 import { type Listener, ListeningPort, type PortSocket } from "@port-server/domain/Listener"
 import { socketsOf } from "@port-server/domain/ListenerSockets"
 import * as Arr from "effect/Array"
@@ -76,7 +77,7 @@ const rowsOf = (ports: ReadonlyArray<ListeningPort>): ReadonlyArray<Row> =>
     ...byProcess(socketsOf(each)).map(({ first, sockets }) => ({ port, sockets, state: first.state, listener: first })),
     ...(reserved === undefined
       ? []
-      : [{ port, sockets: [], state: "stopped", listener: { container: reserved.container } }])
+      : [{ port, sockets: [], state: idleState(reserved.container), listener: { container: reserved.container } }])
   ])
 
 /** Most connections of a process that have a row each. */

@@ -2,6 +2,7 @@ import * as Command from "@port-server/command-line/command/Command"
 import type { Allocation } from "@port-server/domain/Allocation"
 import type { PortStatus } from "@port-server/domain/api/Results"
 import type { Container } from "@port-server/domain/Container"
+import { idleState } from "@port-server/domain/ContainerState"
 import { isEngineProgram } from "@port-server/domain/EngineProgram"
 import type { RegistryEvent } from "@port-server/domain/Event"
 import { socketsOf } from "@port-server/domain/ListenerSockets"
@@ -73,7 +74,9 @@ const reservedLines = (status: PortStatus): ReadonlyArray<string> => {
   return [
     ContainerFormat.reserves(reserved, "it"),
     ...folderOf(reserved.container),
-    told("remove", ContainerFormat.removeCommand(reserved.container)),
+    idleState(reserved.container) === "restarting"
+      ? told("stop it", ContainerFormat.stopCommand(reserved.container))
+      : told("remove", ContainerFormat.removeCommand(reserved.container)),
     ...(reserved.belongs === undefined ? [] : [told("belongs", reserved.belongs)])
   ]
 }
