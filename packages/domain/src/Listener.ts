@@ -127,6 +127,6 @@ const PortsFromText = Schema.transformOrFail(Schema.String, Schema.Array(Schema.
 export const ListenersQuery = Schema.Struct({
   ports: Schema.optionalWith(PortsFromText, { exact: true }),
   path: Schema.optionalWith(ProjectPath, { exact: true })
-}).annotations({ identifier: "ListenersQuery", ...exact })
+}).annotations(exact)
 /** Which listeners are meant. */
 export type ListenersQuery = typeof ListenersQuery.Type

@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs"
 import { request } from "node:http"
 import { gzipSync } from "node:zlib"
+import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { describe, expect } from "@effect/vitest"
 import { PortServerApi } from "@port-server/domain/api/PortServerApi"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as AST from "effect/SchemaAST"
 import { expectError, Server, sharedServer } from "../../support/Api.ts"
 import { call, send } from "../../support/Wire.ts"
 
@@ -27,6 +30,7 @@ const get = (port: number, path: string, method = "GET") =>
 
 const Operation = Schema.Struct({
   summary: Schema.String,
+  parameters: Schema.Array(Schema.Struct({ name: Schema.String })),
   responses: Schema.Record({ key: Schema.String, value: Schema.Unknown })
 })
 const document = Schema.decodeUnknownSync(
@@ -111,6 +115,37 @@ sharedServer()("the documents", (it) => {
           "503",
           "507"
         ])
+      })
+    )
+
+    it.effect("names every parameter of every endpoint", () =>
+      Effect.gen(function* () {
+        const { port } = yield* Server
+        const { paths } = document((yield* call(port, "GET", "/openapi.json")).json)
+        const namesOf = (schemas: ReadonlyArray<Option.Option<{ readonly ast: AST.AST }>>) =>
+          schemas
+            .flatMap(Option.toArray)
+            .flatMap(({ ast }) => AST.getPropertySignatures(AST.encodedAST(ast)).map(({ name }) => String(name)))
+        const expected: Record<string, ReadonlyArray<string>> = {}
+        HttpApi.reflect(PortServerApi, {
+          onGroup: () => undefined,
+          onEndpoint: ({ endpoint: { headersSchema, method, path, pathSchema, urlParamsSchema } }) => {
+            const names = namesOf([headersSchema, pathSchema, urlParamsSchema])
+            expected[`${method} ${path.replace(/:(\w+)/g, "{$1}")}`] = names.sort()
+          }
+        })
+        const described = Object.entries(paths).flatMap(([path, operations]) =>
+          Object.entries(operations).map(([method, { parameters }]) => [
+            `${method.toUpperCase()} ${path}`,
+            parameters.map(({ name }) => name).sort()
+          ])
+        )
+        expect(Object.fromEntries(described)).toEqual(expected)
+        expect(expected).toMatchObject({
+          "GET /v1/listeners": ["path", "ports"],
+          "GET /v1/ports/{port}": ["port"],
+          "GET /v1/events/stream": ["app", "instance", "kind", "last-event-id", "listeners", "port", "service"]
+        })
       })
     )
 

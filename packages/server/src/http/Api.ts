@@ -68,9 +68,7 @@ const Handlers = HttpApiBuilder.group(PortServerApi, "registry", (handlers) =>
       .handle("containers", () => registry.containers)
       .handle("server", () => Effect.map(registry.server, reachability.describe))
       .handle("events", ({ urlParams }) => page(urlParams.limit ?? usualEventPage, events.matching(urlParams)))
-      .handleRaw("eventStream", ({ request, urlParams }) =>
-        eventStream.open(urlParams, request.headers["last-event-id"])
-      )
+      .handleRaw("eventStream", ({ headers, urlParams }) => eventStream.open(urlParams, headers["last-event-id"]))
       .handleRaw("import", ({ request }) =>
         largeRequests.take("import", Effect.flatMap(importRequest(request), imports.import))
       )

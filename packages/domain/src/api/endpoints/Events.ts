@@ -14,9 +14,17 @@ export const events = HttpApiEndpoint.get("events", "/v1/events")
     "The newest events that match every filter given, before the event `before`; with `after` or `since`, the first ones after that event, at or after that time. The newest last. The newest 10,000 of all events are kept."
   )
 
+const LastEventId = Schema.Struct({
+  "last-event-id": Schema.optionalWith(
+    Schema.String.annotations({ description: "id of the event that was read last" }),
+    { exact: true }
+  )
+})
+
 /** `GET /v1/events/stream` */
 export const eventStream = HttpApiEndpoint.get("eventStream", "/v1/events/stream")
   .setUrlParams(EventStreamQuery)
+  .setHeaders(LastEventId)
   .addSuccess(Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" })))
   .annotate(OpenApi.Summary, "What happens to the allocations, as server-sent events")
   .annotate(
