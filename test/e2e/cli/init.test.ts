@@ -5,7 +5,7 @@ import { projectFileSchemaText } from "@port-server/domain/ProjectFileJsonSchema
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
 import { git, realFolder, repository, temporaryRepository, worktree } from "../../support/Git.ts"
-import { portctl, startServer } from "../../support/Programs.ts"
+import { type PortServer, portctl, startServer } from "../../support/Programs.ts"
 
 // The file is for every machine, so it is not the address of this one's server.
 const $schema = "http://127.0.0.1:51234/portctl.schema.json"
@@ -14,34 +14,46 @@ const $schema = "http://127.0.0.1:51234/portctl.schema.json"
 const init = (cwd: string, ...args: ReadonlyArray<string>) =>
   portctl(["init", ...args], { cwd, env: { PORT_SERVER_ADDR: "127.0.0.1:1" } })
 
+/** The same while a server runs, which knows the instance. */
+const initWith = (server: PortServer, cwd: string, ...args: ReadonlyArray<string>) =>
+  portctl(["init", ...args], { cwd, server })
+
 const contents = (folder: string): unknown => JSON.parse(readFileSync(join(folder, "portctl.json"), "utf8"))
 
 describe.concurrent("portctl init", () => {
   it.scopedLive("writes a portctl.json where it is called, with --root at the top of the worktree", () =>
     Effect.gen(function* () {
+      const server = yield* startServer()
       const top = yield* temporaryRepository("proj")
       mkdirSync(join(top, "src"))
-      expectAnswer(yield* init(join(top, "src"), "--root"), `wrote ${top}/portctl.json for proj/main: web (PORT)\n`)
+      expectAnswer(
+        yield* initWith(server, join(top, "src"), "--root"),
+        `wrote ${top}/portctl.json for proj/main: web (PORT)\n`
+      )
       expect(readFileSync(join(top, "portctl.json"), "utf8")).toBe(
         `${JSON.stringify({ $schema, services: { web: { env: "PORT" } } }, undefined, 2)}\n`
       )
       expect(readdirSync(top).sort()).toEqual([".git", "portctl.json", "src"])
-      expectAnswer(yield* init(join(top, "src")), `wrote ${top}/src/portctl.json for proj:src/main: web (PORT)\n`)
+      expectAnswer(
+        yield* initWith(server, join(top, "src")),
+        `wrote ${top}/src/portctl.json for proj:src/main: web (PORT)\n`
+      )
       expectError(
-        yield* init(join(top, "src")),
+        yield* initWith(server, join(top, "src")),
         `${top}/src/portctl.json is there already; portctl add adds services to it`
       )
       const tree = worktree(top, join(top, "../tree"))
-      expectAnswer(yield* init(tree), `wrote ${tree}/portctl.json for proj/tree: web (PORT)\n`)
+      expectAnswer(yield* initWith(server, tree), `wrote ${tree}/portctl.json for proj/tree: web (PORT)\n`)
     })
   )
 
   it.scopedLive("with the services and the app that it is told", () =>
     Effect.gen(function* () {
+      const server = yield* startServer()
       const folder = yield* realFolder
       const args = ["--app", "shop", "--service", "web=3000,db", "--service", "my-mail,2fa"]
       expectAnswer(
-        yield* init(folder, ...args),
+        yield* initWith(server, folder, ...args),
         `wrote ${folder}/portctl.json for shop/main: web (PORT), db (DB_PORT), my-mail (MY_MAIL_PORT), 2fa (_2FA_PORT)\n`
       )
       expect(contents(folder)).toEqual({
@@ -54,21 +66,41 @@ describe.concurrent("portctl init", () => {
           "2fa": { env: "_2FA_PORT" }
         }
       })
-      const server = yield* startServer()
       expectAnswer(yield* portctl(["ensure", "--quiet"], { server, cwd: folder }), "3000\n3001\n3002\n3003\n")
     })
   )
 
   it.scopedLive("--json prints the file and its contents", () =>
     Effect.gen(function* () {
+      const server = yield* startServer()
       const folder = yield* realFolder
-      const ended = yield* init(folder, "--json")
+      const ended = yield* initWith(server, folder, "--json")
       expect(ended).toMatchObject({ code: 0, stderr: "" })
       expect(JSON.parse(ended.stdout)).toEqual({
         place: { app: basename(folder), instance: "main" },
         file: join(folder, "portctl.json"),
         contents: contents(folder)
       })
+    })
+  )
+
+  it.scopedLive("names the instance that the folder has, and none where no server responds", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const folder = yield* realFolder
+      const first = repository(join(folder, "shop"))
+      yield* portctl(["ensure", "--instance", "mine", "--service", "web"], { server, cwd: first })
+      expectAnswer(yield* initWith(server, first), `wrote ${first}/portctl.json for shop/mine: web (PORT)\n`)
+      const store = repository(join(folder, "store"))
+      const second = join(folder, "clones/store")
+      git(folder, "clone", "--quiet", store, second)
+      for (const clone of [store, second]) mkdirSync(join(clone, "api"))
+      yield* portctl(["init"], { server, cwd: join(store, "api") })
+      yield* portctl(["ensure"], { server, cwd: join(store, "api") })
+      const api = join(second, "api")
+      expectAnswer(yield* initWith(server, api), `wrote ${api}/portctl.json for store:api/main-2: web (PORT)\n`)
+      expect((yield* portctl(["ensure"], { server, cwd: api })).stdout).toMatch(/^store:api\/main-2\n/)
+      expectAnswer(yield* init(second), `wrote ${second}/portctl.json: web (PORT)\n`)
     })
   )
 

@@ -106,6 +106,13 @@ const request = (here: Here, services: ReadonlyArray<unknown>, isDryRun = false)
 /** The app and instance that the folder really has, and the ports of its services. Nothing is allocated. */
 export const heldPorts = (here: Here) => request(here, [])
 
+/** The app and instance that the folder has by the server; nothing where none responds. */
+export const knownPlace = (here: Here) =>
+  ask(here, [], true).pipe(
+    Effect.map(({ app, instance }) => ({ app, instance })),
+    Effect.option
+  )
+
 /** What a service that the project file does not name may be meant to be: the middle of a note. */
 const meantBy = (here: Here, service: string): string | undefined => {
   const names = namedServices(here)

@@ -21,11 +21,14 @@ import { isReservedKey, reservedKeyMessage } from "../../platform/JsonFile.ts"
 import * as GitLocation from "../../project/GitLocation.ts"
 import { settings } from "../../project/NewService.ts"
 import { currentFolder, here } from "../../project/ProjectContext.ts"
-import { instanceLabel } from "../../project/ProjectPorts.ts"
+import { instanceLabel, knownPlace } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
-/** What was written; the place where it counts, unless that is beside the worktrees of a bare repository. */
+/**
+ * What was written; the place where it counts, unless no server responds, which alone knows it, or that is beside the
+ * worktrees of a bare repository.
+ */
 const Written = Schema.Struct({
   place: Schema.optional(Schema.Struct({ app: Schema.String, instance: Schema.String })),
   file: Schema.String,
@@ -96,7 +99,9 @@ export const init = Command.make(
       const file = join(folder, projectFileName)
       const contents = yield* Effect.mapError(Schema.decode(ProjectFile)(wanted), InvalidRequest.fromParseError)
       yield* write(file, contents)
-      const place = yield* Effect.option(here({ app, instance: Option.none() }))
+      const found = yield* Effect.option(here({ app, instance: Option.none() }))
+      // What the folder says is not what the server gives to a second clone, or gave to this one before.
+      const place = Option.isSome(found) ? yield* knownPlace(found.value) : found
       return { place: Option.getOrUndefined(place), file, contents }
     })
     yield* Output.print(Written, { json, indent: 2 })(writing, ({ contents, file, place }) => {
