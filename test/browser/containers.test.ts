@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { noChromium, openPage } from "../support/Chromium.ts"
 import { container } from "../support/Containers.ts"
 import { noEngine, SharedEngine, sharedEngine } from "../support/Engine.ts"
-import { realFolder, repository } from "../support/Git.ts"
+import { realFolder, repository, worktree } from "../support/Git.ts"
 import { freePorts } from "../support/Listening.ts"
 import { startServer } from "../support/Programs.ts"
 import { call } from "../support/Wire.ts"
@@ -17,8 +17,9 @@ describe.skipIf(noChromium !== undefined || noEngine !== undefined)("the page at
         const server = yield* startServer({ probe: true, args: ["--engine", engine.env.DOCKER_HOST] })
         const folder = yield* realFolder
         const [shop, blog] = [repository(join(folder, "shop")), repository(join(folder, "blog"))]
-        const first = yield* freePorts(5)
-        const services = ["own", "foreign", "wanted", "later"].map((service, index) => ({
+        const inner = worktree(shop, join(shop, ".trees/inner"))
+        const first = yield* freePorts(6)
+        const services = ["own", "foreign", "wanted", "later", "worktree"].map((service, index) => ({
           service,
           port: first + index
         }))
@@ -28,7 +29,8 @@ describe.skipIf(noChromium !== undefined || noEngine !== undefined)("the page at
         yield* container(engine, { name: "blog-web-1", folder: blog, port: first + 1 })
         yield* container(engine, { name: "blog-db-1", folder: blog, port: first + 2, isStopped: true })
         yield* container(engine, { name: "shop-later-1", folder: shop, port: first + 3, isStopped: true })
-        yield* container(engine, { name: "alone", port: first + 4 })
+        yield* container(engine, { name: "inner-db-1", folder: inner, port: first + 4, isStopped: true })
+        yield* container(engine, { name: "alone", port: first + 5 })
         const { errors, page } = yield* openPage(server.url)
         const see = (port: number, ...texts: ReadonlyArray<string>) =>
           Effect.promise(async () => {
@@ -43,12 +45,15 @@ describe.skipIf(noChromium !== undefined || noEngine !== undefined)("the page at
           expect.stringContaining(`Port ${first + 1} of shop/main foreign is taken by container blog-web-1`),
           expect.stringContaining(
             `Port ${first + 2} of shop/main wanted is published by a stopped container, blog-db-1`
+          ),
+          expect.stringContaining(
+            `Port ${first + 4} of shop/main worktree is published by a stopped container, inner-db-1It belongs to ${inner}`
           )
         ])
         yield* Effect.promise(async () => {
           await page.locator('nav a[href="#/listeners"]').click()
           await page
-            .locator(".service", { hasText: String(first + 4) })
+            .locator(".service", { hasText: String(first + 5) })
             .getByText("container alone")
             .first()
             .waitFor()

@@ -50,11 +50,3 @@ export const PublishingContainer = Schema.Struct({
 }).annotations({ identifier: "PublishingContainer" })
 /** A container and the ports of this machine that it publishes, or would publish if it ran. */
 export type PublishingContainer = typeof PublishingContainer.Type
-
-/** The container engine of this machine, and its containers. */
-export const Containers = Schema.Struct({
-  engine: EngineStatus,
-  containers: Schema.Array(PublishingContainer)
-}).annotations({ identifier: "Containers" })
-/** The container engine of this machine, and its containers. */
-export type Containers = typeof Containers.Type

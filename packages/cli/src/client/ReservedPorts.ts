@@ -5,16 +5,9 @@ import * as Effect from "effect/Effect"
 /** The stopped containers that publish ports, by port. */
 export const reservedPorts = (client: PortServerClient) =>
   client.containers().pipe(
-    Effect.map(({ containers }) => {
-      const found = new Map<number, Reservation>()
-      for (const { ports, state, ...container } of containers) {
-        for (const port of state === "stopped" ? new Set(ports.map(({ port }) => port)) : []) {
-          const other = found.get(port)
-          found.set(port, other === undefined ? { container } : { ...other, others: (other.others ?? 0) + 1 })
-        }
-      }
-      return found
-    }),
+    Effect.map(
+      ({ reserved = [] }) => new Map(reserved.map(({ port, ...each }): [number, Reservation] => [port, each]))
+    ),
     // An older server does not know of containers.
     Effect.catchTag("UnexpectedResponse", () => Effect.succeed(new Map<number, Reservation>()))
   )

@@ -1,5 +1,5 @@
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
-import type { Containers } from "@port-server/domain/Container"
+import type { Containers } from "@port-server/domain/Containers"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"

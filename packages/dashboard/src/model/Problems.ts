@@ -1,7 +1,7 @@
 import { idleState } from "@port-server/domain/ContainerState"
 import { containerName, counted, listenerName, shown } from "./Text.ts"
 import type { Socket } from "./Types.ts"
-import { isContested, nameOf, type Service, type WorkingCopy } from "./WorkingCopies.ts"
+import { nameOf, type Service, type WorkingCopy } from "./WorkingCopies.ts"
 
 /** Something that is wrong, and the next command. */
 export interface Problem {
@@ -50,14 +50,15 @@ const gone = (copy: WorkingCopy): ReadonlyArray<Problem> => {
 }
 
 const contested = (copy: WorkingCopy, service: Service): ReadonlyArray<Problem> => {
-  const { allocation, stopped } = service
-  if (stopped === undefined || !isContested(service)) return []
+  const { allocation, reserved } = service
+  if (reserved?.belongs !== "no") return []
+  const { container } = reserved
   return [
     {
       key: `contested ${allocation.port}`,
       anchor: anchorOf(service),
-      title: `Port ${allocation.port} of ${nameOf(copy)} ${shown(allocation.service)} is published by a ${idleState(stopped)} container, ${containerName(stopped)}`,
-      detail: `It belongs to ${shown(stopped.folder ?? "")}. Only one of the two can be started.`,
+      title: `Port ${allocation.port} of ${nameOf(copy)} ${shown(allocation.service)} is published by a ${idleState(container)} container, ${containerName(container)}`,
+      detail: `It belongs to ${shown(container.folder ?? "")}. Only one of the two can be started.`,
       command: `portctl why --port ${allocation.port}`
     }
   ]

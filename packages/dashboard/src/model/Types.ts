@@ -1,5 +1,5 @@
 import type { Allocation as AllocationSchema } from "@port-server/domain/Allocation"
-import type { Containers as ContainersSchema } from "@port-server/domain/Container"
+import type { Containers as ContainersSchema } from "@port-server/domain/Containers"
 import type { RegistryEvent as EventSchema, ListenersChange as ListenersChangeSchema } from "@port-server/domain/Event"
 import type { Listener as ListenerSchema, ListeningPort as ListeningPortSchema } from "@port-server/domain/Listener"
 import type { PruneResult as PruneResultSchema } from "@port-server/domain/Prune"
@@ -36,8 +36,8 @@ export type WorkingCopyInfo = typeof WorkingCopyInfoSchema.Encoded
 /** The container engine and its containers, as JSON. */
 export type Containers = typeof ContainersSchema.Encoded
 
-/** A container with the ports that it publishes, as JSON. */
-export type PublishingContainer = Containers["containers"][number]
+/** A port that a stopped container publishes, as JSON. */
+export type ReservedPort = NonNullable<Containers["reserved"]>[number]
 
 /** What the server says about itself, as JSON. */
 export type ServerInfo = typeof ServerInfoSchema.Encoded

@@ -1,7 +1,7 @@
 import { sortNaturally } from "./NaturalOrder.ts"
 import { type PortState, portStates, socketsOf, stateOf, type Unread } from "./PortState.ts"
 import { shown } from "./Text.ts"
-import type { Allocation, Containers, ListeningPort, PublishingContainer, Socket, Stale } from "./Types.ts"
+import type { Allocation, ListeningPort, ReservedPort, Socket, Stale } from "./Types.ts"
 
 /** A service of a working copy, with what is on its port. */
 export interface Service {
@@ -10,8 +10,8 @@ export interface Service {
   readonly sockets: ReadonlyArray<Socket>
   /** Whether the folder that it was ensured for is gone. */
   readonly isGone: boolean
-  /** The stopped container that publishes the port. */
-  readonly stopped: PublishingContainer | undefined
+  /** The stopped container that publishes the port, and whose that is. */
+  readonly reserved: ReservedPort | undefined
   /** Why less is known than there is to know. */
   readonly error: string | undefined
 }
@@ -54,13 +54,9 @@ const copyOf = (key: string, services: ReadonlyArray<Service>): WorkingCopy => {
   }
 }
 
-/** Whether a stopped container of another project publishes the port. */
-export const isContested = ({ allocation: { path }, stopped }: Service): boolean =>
-  path !== undefined && stopped?.folder !== undefined && !`${stopped.folder}/`.startsWith(`${path}/`)
-
 /** Whether something is wrong with it. */
 export const isInTrouble = (service: Service): boolean =>
-  service.state === "foreign" || service.isGone || isContested(service)
+  service.state === "foreign" || service.isGone || service.reserved?.belongs === "no"
 
 /** The ids of the allocations whose folder is gone for sure. */
 const goneIds = ({ allocations, kept = [] }: Stale): ReadonlySet<number> =>
@@ -74,15 +70,11 @@ export const workingCopies = (
   allocations: ReadonlyArray<Allocation>,
   listening: ReadonlyArray<ListeningPort> | Unread,
   stale: Stale,
-  containers: Containers["containers"]
+  reserved: ReadonlyArray<ReservedPort>
 ): ReadonlyArray<WorkingCopy> => {
   const ports = new Map(typeof listening === "string" ? [] : listening.map((each) => [each.port, each]))
   const gone = goneIds(stale)
-  const stopped = new Map(
-    containers
-      .filter(({ state }) => state === "stopped")
-      .flatMap((container) => container.ports.map(({ port }) => [port, container]))
-  )
+  const reservations = new Map(reserved.map((each) => [each.port, each]))
   const groups = new Map<string, Array<Service>>()
   for (const allocation of allocations) {
     const found = ports.get(allocation.port)
@@ -92,7 +84,7 @@ export const workingCopies = (
       sockets,
       isGone: gone.has(allocation.id),
       state: typeof listening === "string" ? listening : stateOf(sockets),
-      stopped: stopped.get(allocation.port),
+      reserved: reservations.get(allocation.port),
       error: found?.listener_error ?? found?.container_error
     }
     const key = keyOf(allocation)

@@ -30,7 +30,7 @@ export const readAt = signal<Date | undefined>(undefined)
 const reuseCopies = reuse<WorkingCopy>(({ key }) => key)
 /** The working copies, in the order in which they are shown. */
 export const copies = computed(() =>
-  reuseCopies(workingCopies(allocations.value ?? [], listening.value, stale.value, containers.value?.containers ?? []))
+  reuseCopies(workingCopies(allocations.value ?? [], listening.value, stale.value, containers.value?.reserved ?? []))
 )
 /** What is wrong. */
 export const problems = computed(() => problemsOf(copies.value))

@@ -10,7 +10,7 @@ import { Who } from "./Who.tsx"
 
 /** A service: its port, what is on it, and what can be done with it. */
 export const ServiceRow = ({ service }: { readonly service: Service }) => {
-  const { allocation, error, sockets, state, stopped } = service
+  const { allocation, error, reserved, sockets, state } = service
   const { port } = allocation
   const name = shown(allocation.service)
   const url = `http://localhost:${port}`
@@ -24,7 +24,12 @@ export const ServiceRow = ({ service }: { readonly service: Service }) => {
         {port}
       </a>
       <StateBadge state={state} />
-      <Who sockets={sockets} stopped={stopped} error={error} hasFolders={state === "foreign" || state === "unknown"} />
+      <Who
+        sockets={sockets}
+        stopped={reserved?.container}
+        error={error}
+        hasFolders={state === "foreign" || state === "unknown"}
+      />
       <span class="actions">
         <CopyButton text={url} label={`Copy the URL of ${name}`} isWord>
           URL

@@ -1,6 +1,6 @@
 import { idleState } from "@port-server/domain/ContainerState"
 import { containerName, listenerName, shown } from "../model/Text.ts"
-import type { PublishingContainer, Socket } from "../model/Types.ts"
+import type { Listener, Socket } from "../model/Types.ts"
 import { nameOf } from "../model/WorkingCopies.ts"
 
 const verbs: Readonly<Record<Socket["state"], string>> = {
@@ -27,7 +27,7 @@ export const Who = ({
   stopped
 }: {
   /** The stopped container that publishes the port. */
-  readonly stopped?: PublishingContainer | undefined
+  readonly stopped?: Listener["container"]
   readonly sockets: ReadonlyArray<Socket>
   readonly hasFolders: boolean
   readonly error: string | undefined

@@ -79,30 +79,30 @@ describe("the working copies", () => {
   })
 
   it("have containers: their own, and stopped ones, which are trouble when another project has them", () => {
-    const stopped = (name: string, folder: string | undefined, port: number) => ({
+    const container = (name: string, folder?: string) => ({
       id: name,
       name,
       image: "postgres",
-      state: "stopped" as const,
-      ports: [{ port, protocol: "tcp" as const }],
       ...(folder === undefined ? {} : { folder })
     })
-    const { ports: _, state: __, ...own } = stopped("shop-web-1", "/home/me/shop", 3001)
+    const own = container("shop-web-1", "/home/me/shop")
     const copies = workingCopies(allocations, [listening(3001, { belongs: "yes", container: own })], none, [
-      stopped("shop-db-1", "/home/me/shop/deploy", 3002),
-      stopped("alone", undefined, 3009),
-      stopped("shop-2-db-1", "/home/me/shop-2", 3000)
+      { port: 3002, container: container("shop-db-1", "/home/me/old-shop"), belongs: "yes" },
+      { port: 3009, container: container("alone"), belongs: "unknown" },
+      { port: 3000, container: container("inner-db-1", "/home/me/blog/.trees/inner"), belongs: "no", others: 1 }
     ])
     const services = copies.flatMap((copy) => copy.services)
-    expect(services.map(({ allocation: { port }, state, stopped }) => [port, state, stopped?.name])).toEqual([
-      [3000, "idle", "shop-2-db-1"],
+    expect(
+      services.map(({ allocation: { port }, reserved, state }) => [port, state, reserved?.container.name])
+    ).toEqual([
+      [3000, "idle", "inner-db-1"],
       [3002, "idle", "shop-db-1"],
       [3001, "container", undefined],
       [3009, "idle", "alone"],
       [3010, "idle", undefined]
     ])
     expect(problemsOf(copies)).toMatchObject([
-      { title: "Port 3000 of blog/main web is published by a stopped container, shop-2-db-1" }
+      { title: "Port 3000 of blog/main web is published by a stopped container, inner-db-1" }
     ])
   })
 

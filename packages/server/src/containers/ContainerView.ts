@@ -1,13 +1,8 @@
-import type {
-  Container,
-  Containers,
-  EngineStatus,
-  PublishedPort,
-  PublishingContainer
-} from "@port-server/domain/Container"
+import type { Container, EngineStatus, PublishedPort, PublishingContainer } from "@port-server/domain/Container"
+import type { Containers } from "@port-server/domain/Containers"
 
 /** What was known of the containers of this machine at one moment. */
-export interface ContainerView extends Containers {
+export interface ContainerView extends Pick<Containers, "containers" | "engine"> {
   /** Every container, by its id. */
   readonly byId: ReadonlyMap<string, Container>
   /** The ports that running containers publish. */

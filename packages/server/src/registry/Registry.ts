@@ -3,7 +3,7 @@ import type { ReleaseFilter } from "@port-server/domain/AllocationFilter"
 import type { AllocationRequest } from "@port-server/domain/AllocationRequest"
 import type { PortStatus } from "@port-server/domain/api/Results"
 import type { ImportRequest, ImportResult } from "@port-server/domain/Backup"
-import type { Containers } from "@port-server/domain/Container"
+import type { Containers, ReservedPort } from "@port-server/domain/Containers"
 import { version } from "@port-server/domain/Defaults"
 import { AllocationNotFound, InvalidRequest, PortTaken, type StorageUnavailable } from "@port-server/domain/Errors"
 import { ImportConflict } from "@port-server/domain/ImportConflict"
@@ -13,7 +13,6 @@ import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { FoundPort } from "../listeners/FoundPort.ts"
 import { Listeners } from "../listeners/Listeners.ts"
 import { userName } from "../runtime/UserName.ts"
 import { ServerConfig } from "../ServerConfig.ts"
@@ -72,6 +71,18 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
       }
     })
 
+    /** Add to each port its holder, where it has one that can be read. */
+    const withHolders = Effect.fnUntraced(function* <Found extends { readonly port: number }>(
+      found: ReadonlyArray<Found>
+    ) {
+      const held = yield* store.readableHolders(found.map(({ port }) => port))
+      const holders = new Map(held.map((allocation) => [allocation.port, allocation]))
+      return found.map((each): Found & Pick<ListeningPort, "holder"> => {
+        const holder = holders.get(each.port)
+        return holder === undefined ? each : { ...each, holder }
+      })
+    })
+
     return {
       /**
        * Allocate the requested port, or else the first free one of the range. Fails with `PortTaken` if the requested one
@@ -120,19 +131,23 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
       /** The ports that sockets of this machine hold, and their holders; fails with `ListenersUnavailable`. */
       listeners: Effect.fnUntraced(function* ({ path, ports }: ListenersQuery) {
         const found = yield* ports === undefined ? listeners.all(store.ports) : listeners.on(ports)
-        const held = yield* store.readableHolders(found.map(({ port }) => port))
-        const holders = new Map(held.map((allocation) => [allocation.port, allocation]))
-        return yield* sockets.judge(
-          found.map((listening): FoundPort & Pick<ListeningPort, "holder"> => {
-            const holder = holders.get(listening.port)
-            return holder === undefined ? listening : { ...listening, holder }
-          }),
-          path
-        )
+        return yield* sockets.judge(yield* withHolders(found), path)
       }),
 
-      /** The container engine of this machine, and its containers. */
-      containers: Effect.map(listeners.containers, ({ containers, engine }): Containers => ({ engine, containers })),
+      /** The container engine of this machine, its containers, and whose those are that are stopped. */
+      containers: Effect.gen(function* () {
+        const { containers, engine, reserved } = yield* listeners.containers
+        const stopped = yield* withHolders([...reserved].map(([port, reserving]) => ({ port, reserving }))).pipe(
+          Effect.flatMap(sockets.judge),
+          // The engine of a server whose database cannot be used can still be inspected.
+          Effect.orElseSucceed(() => [])
+        )
+        const ports = stopped.flatMap(
+          ({ port, reserved }): ReadonlyArray<ReservedPort> => (reserved === undefined ? [] : [{ port, ...reserved }])
+        )
+        const result: Containers = { engine, containers, ...(ports.length === 0 ? {} : { reserved: ports }) }
+        return result
+      }),
 
       /** Version, process and settings of this server. */
       server: Effect.map(

@@ -1,0 +1,68 @@
+import { renameSync } from "node:fs"
+import { join } from "node:path"
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { type FakeContainer, fakeEngine } from "../../support/FakeEngine.ts"
+import { realFolder, repository, worktree } from "../../support/Git.ts"
+import { freePorts } from "../../support/Listening.ts"
+import { portctl, startServer } from "../../support/Programs.ts"
+import { call } from "../../support/Wire.ts"
+
+interface Reserved {
+  readonly port: number
+  readonly container: { readonly name: string }
+  readonly belongs?: string
+  readonly others?: number
+}
+
+interface Listed {
+  readonly containers: ReadonlyArray<{ readonly ports: ReadonlyArray<unknown> }>
+  readonly reserved?: ReadonlyArray<Reserved>
+}
+
+it.scopedLive("the stopped containers are judged in the list of them as at their ports", () =>
+  Effect.gen(function* () {
+    const top = yield* realFolder
+    const first = yield* freePorts(4)
+    const [shop, clone, moved] = [repository(join(top, "shop")), repository(join(top, "clone")), join(top, "moved")]
+    const inner = worktree(shop, join(shop, ".wt/in"))
+    const containers: ReadonlyArray<FakeContainer> = [
+      { name: "inner", port: first, folder: inner, isStopped: true },
+      { name: "moved", port: first + 1, folder: clone, isStopped: true },
+      { name: "foreign", port: first + 2, folder: clone, isStopped: true },
+      { name: "own", port: first + 2, folder: join(shop, "deploy"), isStopped: true },
+      { name: "nobody", port: first + 3, folder: shop, isRestarting: true }
+    ]
+    const server = yield* startServer({ probe: true, args: ["--engine", yield* fakeEngine(containers)] })
+    yield* portctl(["ensure", "--service", `web=${first},mail=${first + 2}`], { server, cwd: shop })
+    yield* portctl(["ensure", "--service", `db=${first + 1}`], { server, cwd: clone })
+    renameSync(clone, moved)
+    yield* portctl(["ensure"], { server, cwd: moved })
+
+    const { reserved = [] } = yield* call(server.port, "GET", "/v1/containers").pipe(
+      Effect.map(({ json }): Listed => Object(json)),
+      // A look does not wait for the ports of all of them.
+      Effect.repeat({ until: (listed) => listed.containers.every(({ ports }) => ports.length > 0) })
+    )
+    const shown = reserved.map(({ belongs, container, others, port }) => [
+      port - first,
+      container.name,
+      belongs,
+      others
+    ])
+    expect(shown.sort()).toEqual([
+      [0, "inner", "no", undefined],
+      [1, "moved", "yes", undefined],
+      [2, "foreign", "no", 1],
+      [3, "nobody", undefined, undefined]
+    ])
+    for (const { port, ...each } of reserved) {
+      const { json } = yield* call(server.port, "GET", `/v1/ports/${port}`)
+      expect(Object(json).reserved).toEqual(each)
+    }
+    const live = JSON.parse((yield* portctl(["list", "--live", "--json"], { server })).stdout)
+    expect(live).toContainEqual(
+      expect.objectContaining({ port: first + 2, reserved: expect.objectContaining({ belongs: "no", others: 1 }) })
+    )
+  })
+)
