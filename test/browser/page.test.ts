@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
@@ -167,6 +168,8 @@ describe.skipIf(noChromium !== undefined)("the page at /", () => {
       const folder = repository(join(yield* temporaryFolder, "shop"))
       yield* ensure(server, folder, "web,db")
       const before = yield* listed(server.port, "shop")
+      writeFileSync(join(folder, "portctl.json"), '{"services":{"web":{}}}')
+      yield* Effect.map(portctl(["ensure"], { server, cwd: folder }), ({ code }) => expect(code).toBe(0))
       const { page } = yield* openPage(server.url)
       const row = page.locator(`#port-${server.first}`)
       const release = row.getByRole("button", { name: "Release" })
@@ -182,6 +185,9 @@ describe.skipIf(noChromium !== undefined)("the page at /", () => {
       const withoutId = (list: unknown) => (Array.isArray(list) ? list : []).map(({ id, ...rest }) => rest)
       const after = yield* listed(server.port, "shop")
       expect(withoutId(after)).toEqual(expect.arrayContaining(withoutId(before)))
+      // What a project file has named is still known as such.
+      const named = yield* call(server.port, "GET", "/v1/allocations?named=true")
+      expect(named.json).toMatchObject([{ service: "web", port: server.first }])
     })
   )
 

@@ -20,13 +20,21 @@ export const BackupEntry = Schema.Struct({
   service: Name("service"),
   port: Schema.Int,
   created_at: Schema.optionalWith(Schema.String, { exact: true }),
-  path: Schema.optionalWith(ProjectPath, { exact: true })
+  path: Schema.optionalWith(ProjectPath, { exact: true }),
+  named: Schema.optionalWith(
+    Schema.Boolean.annotations({
+      message: () => "named must be true or false",
+      description: "a project file has named the service"
+    }),
+    { exact: true }
+  )
 }).pipe(
-  Schema.filter(({ created_at, port }) => {
+  Schema.filter(({ created_at, named = false, path, port }) => {
     if (!Schema.is(Port)(port)) return `port ${port} is not from 1 to 65535`
     if (created_at !== undefined && !isTime(created_at)) {
       return `created_at of port ${port} must be a time like 2025-02-08T15:04:05Z`
     }
+    if (named && path === undefined) return `named of port ${port} needs a path, where the project file is`
     return undefined
   }),
   Schema.annotations({ identifier: "BackupEntry", ...exact })

@@ -3,6 +3,8 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
+import { realFolder, repository } from "../../support/Git.ts"
+import { startServerOnFreePorts } from "../../support/Listening.ts"
 import { bin, type PortServer, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { execute } from "../../support/Sqlite.ts"
 import { call } from "../../support/Wire.ts"
@@ -43,6 +45,51 @@ describe.concurrent("portctl export and import", () => {
         { id: 1, app: "elsewhere" },
         ...(Array.isArray(moved) ? moved : []).map((allocation, index) => ({ ...allocation, id: index + 2 }))
       ])
+    })
+  )
+
+  it.scopedLive("keep which services a project file has named, for prune, also with the last ids", () =>
+    Effect.gen(function* () {
+      const server = yield* startServerOnFreePorts(3)
+      const folder = repository(join(yield* realFolder, "shop"))
+      const project = (...services: ReadonlyArray<string>) =>
+        writeFileSync(
+          join(folder, "portctl.json"),
+          JSON.stringify({ services: Object.fromEntries(services.map((name) => [name, {}])) })
+        )
+      project("web", "db")
+      yield* portctl(["ensure"], { server, cwd: folder })
+      yield* portctl(["ensure", "--service", "mail"], { server, cwd: folder })
+      project("web")
+      const { stdout } = yield* portctl(["export"], { server })
+      const entries: ReadonlyArray<{ readonly id: number; readonly service: string; readonly named?: boolean }> =
+        JSON.parse(stdout).allocations
+      expect(entries.map(({ named, service }) => [service, named])).toEqual([
+        ["web", true],
+        ["db", true],
+        ["mail", undefined]
+      ])
+      const file = join(yield* temporaryFolder, "ports.json")
+      writeFileSync(file, stdout)
+      for (const lastIds of [false, true]) {
+        const other = yield* startServer()
+        if (lastIds) {
+          yield* allocate(other, "elsewhere", "web", 9000)
+          const sql = `UPDATE sqlite_sequence SET seq = ${Number.MAX_SAFE_INTEGER - 3} WHERE name = 'allocations'`
+          yield* execute(other.database, sql)
+        }
+        expectAnswer(yield* portctl(["import", file], { server: other }), "imported 3 allocation(s), 0 unchanged\n")
+        expect(JSON.parse((yield* portctl(["export"], { server: other })).stdout)).toMatchObject({
+          allocations: [...(lastIds ? [{ app: "elsewhere" }] : []), ...entries.map(({ id, ...entry }) => entry)]
+        })
+        const { code, stdout: stale } = yield* portctl(["prune", "--dry-run"], { server: other })
+        expect({ code, stale }).toEqual({
+          code: 0,
+          stale: expect.stringMatching(
+            new RegExp(`^would release port ${server.first + 1} of shop/main/db [^\\n]* names no db\\n$`)
+          )
+        })
+      }
     })
   )
 
@@ -138,6 +185,16 @@ describe.concurrent("portctl export and import", () => {
       "an unknown field of an allocation",
       JSON.stringify({ version: 1, allocations: [{ ...good, prot: 1 }] }),
       /allocations\.0: unknown field "prot"/
+    ],
+    [
+      "a service that a file without a folder has named",
+      JSON.stringify({ version: 1, allocations: [{ ...good, named: true }] }),
+      /named of port 3000 needs a path/
+    ],
+    [
+      "a named that is neither true nor false",
+      JSON.stringify({ version: 1, allocations: [{ ...good, path: "/here", named: "yes" }] }),
+      /named must be true or false/
     ],
     ["a missing field", JSON.stringify({ version: 1, allocations: [{ id: 1 }] }), /allocations\.0\.app is missing/],
     ["an unknown field", JSON.stringify({ version: 1, allocations: [], extra: 1 }), /unknown field "extra"/],

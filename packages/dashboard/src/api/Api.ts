@@ -59,11 +59,23 @@ export const events = (before?: number) =>
     `/v1/events?limit=${eventPage}${before === undefined ? "" : `&before=${before}`}`
   )
 
+/** An allocation with what the list of them does not say of it. */
+export interface Restorable extends Allocation {
+  /** Whether a project file has named its service. */
+  readonly named?: true
+}
+
+/** What it takes to allocate it again once it is released. */
+export const restorable = async (allocation: Allocation): Promise<Restorable> => {
+  const named = await request<ReadonlyArray<Allocation>>("GET", `/v1/allocations?named=true&port=${allocation.port}`)
+  return named.some(({ id }) => id === allocation.id) ? { ...allocation, named: true } : allocation
+}
+
 /** Release an allocation. */
 export const release = ({ id }: Allocation) => request<unknown>("DELETE", `/v1/allocations/${id}`)
 
 /** Allocate what was released: the same port to the same owner, as of the same time. */
-export const restore = ({ id: _, ...allocation }: Allocation) =>
+export const restore = ({ id: _, ...allocation }: Restorable) =>
   request<unknown>("POST", "/v1/import", { version: 1, allocations: [allocation] })
 
 /** The message of whatever went wrong. */

@@ -10,7 +10,7 @@ export const undoTime = 10_000
 export interface Notice {
   readonly id: number
   readonly text: string
-  readonly undoable?: Allocation
+  readonly undoable?: Api.Restorable
 }
 
 /** The allocation that is to be released once that is confirmed. */
@@ -26,7 +26,7 @@ export const dismiss = (id: number): void => {
 }
 
 /** Show a message for a while. */
-export const notify = (text: string, undoable?: Allocation): void => {
+export const notify = (text: string, undoable?: Api.Restorable): void => {
   const id = ++lastId
   notices.value = [...notices.value, undoable === undefined ? { id, text } : { id, text, undoable }]
   setTimeout(() => dismiss(id), undoTime)
@@ -36,10 +36,11 @@ export const notify = (text: string, undoable?: Allocation): void => {
 export const release = async (allocation: Allocation): Promise<void> => {
   confirming.value = undefined
   try {
+    const undoable = await Api.restorable(allocation)
     await Api.release(allocation)
     notify(
       `Released port ${allocation.port} of ${allocation.app}/${allocation.instance} ${allocation.service}.`,
-      allocation
+      undoable
     )
   } catch (error) {
     notify(`Port ${allocation.port} was not released: ${Api.messageOf(error)}.`)

@@ -9,8 +9,9 @@ import * as EventLoop from "../runtime/EventLoop.ts"
 import { type NewAllocation, sqliteTime } from "./AllocationInsert.ts"
 import { query, run } from "./Query.ts"
 
-/** An allocation to be made, as of now where it has no time. */
-export type UntimedAllocation = Omit<NewAllocation, "created_at"> & Partial<Pick<NewAllocation, "created_at">>
+/** An allocation to be made, as of now where it has no time; `named` where a project file has named its service. */
+export type ImportedAllocation = Omit<NewAllocation, "created_at"> &
+  Partial<Pick<NewAllocation, "created_at">> & { readonly named?: boolean }
 
 /** Who an allocation belongs to; for a row that cannot be read, the values in it. */
 export interface StoredOwner {
@@ -56,7 +57,7 @@ const inserted = query(Inserted)
 /** Insert allocations whose ports have no holder, in statements of many rows; `onInsert` learns of each slice. */
 export const insertAll = Effect.fnUntraced(function* (
   connection: Connection,
-  all: ReadonlyArray<UntimedAllocation>,
+  all: ReadonlyArray<ImportedAllocation>,
   onInsert: (allocations: ReadonlyArray<Allocation>) => Effect.Effect<void>
 ) {
   const now = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
@@ -73,18 +74,20 @@ export const insertAll = Effect.fnUntraced(function* (
         sqliteTime(created_at)
       ])
     )
-    const placed = rows.flatMap(({ path, port }) => (path === undefined ? [] : [port, path]))
+    const placed = rows.flatMap(({ named = false, path, port }) =>
+      path === undefined ? [] : [port, path, named ? 1 : 0]
+    )
     if (placed.length > 0) {
       yield* run(
         connection,
-        `INSERT OR REPLACE INTO folders (allocation, path) SELECT id, column2
-          FROM (VALUES ${placeholders(placed.length / 2, 2)}) JOIN allocations ON port = column1`,
+        `INSERT OR REPLACE INTO folders (allocation, path, named) SELECT id, column2, column3
+          FROM (VALUES ${placeholders(placed.length / 3, 3)}) JOIN allocations ON port = column1`,
         placed
       )
     }
     const ids = new Map(added.map(({ id, port }) => [port, id]))
     yield* onInsert(
-      rows.flatMap(({ created_at = now, ...row }) => {
+      rows.flatMap(({ created_at = now, named: _named, ...row }) => {
         const id = ids.get(row.port)
         return id === undefined ? [] : [new Allocation({ ...row, id, created_at }, { disableValidation: true })]
       })

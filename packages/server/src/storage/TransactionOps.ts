@@ -49,7 +49,7 @@ export interface TransactionOps {
   /** Who holds any of the ports; less work than {@link TransactionOps.holders}. */
   readonly owners: (ports: Iterable<number>) => Effect.Effect<ReadonlyMap<number, BulkWrites.StoredOwner>, SqlError>
   /** Import allocations of ports that have no holder, each as of its time or of now. */
-  readonly insertAll: (allocations: ReadonlyArray<BulkWrites.UntimedAllocation>) => Effect.Effect<void, Failure>
+  readonly insertAll: (allocations: ReadonlyArray<BulkWrites.ImportedAllocation>) => Effect.Effect<void, Failure>
   /** Store the project folder of an existing allocation, and the device of the folder's parent. */
   readonly setProjectPath: (
     allocation: Allocation,
@@ -145,8 +145,9 @@ export const make = (
           return record("imported", allocations)
         })
       }
-      for (const { created_at, port, ...owner } of all) {
-        yield* insert(owner, port, { createdAt: created_at, kind: "imported" })
+      for (const { created_at, named = false, port, ...owner } of all) {
+        const added = yield* insert(owner, port, { createdAt: created_at, kind: "imported" })
+        if (named && added !== undefined) yield* ProjectFolders.setNamed(connection, [added.id])
       }
     }),
 
