@@ -11,6 +11,8 @@ const reasons: ReadonlyMap<string, string> = new Map([
   ["ENOTFILE", "it is neither a file nor a folder"],
   ["EOTHERUSER", "it belongs to another user"],
   ["ENOSPC", "the disk is full"],
+  ["EDQUOT", "the disk quota of its user is used up"],
+  ["EFBIG", "it is too large"],
   ["ELOOP", "it is a link that leads nowhere"],
   ["ENAMETOOLONG", "its name is too long"]
 ])

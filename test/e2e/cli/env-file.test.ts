@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync
@@ -150,6 +151,46 @@ describe.concurrent("the file of portctl env --write", () => {
       expect(readFileSync(file, "utf8")).toBe("A=1\n")
       expect(statSync(file).uid).toBe(process.getuid?.())
       expect(yield* listed(server.port, "proj")).toEqual([])
+    })
+  )
+
+  it.scopedLive("is as it was when there is no room for all of the block, and is written when there is", () =>
+    Effect.gen(function* () {
+      const { file, folder, server, write } = yield* setting
+      const limit = 4096
+      // By the limit of a file's size, after which a write is cut as on a full disk.
+      const within = (blocks: number) =>
+        start(
+          "bash",
+          [
+            "-c",
+            `ulimit -f ${blocks}; exec "$@"`,
+            "bash",
+            bin.portctl,
+            ...here,
+            "--service",
+            "web,db",
+            "--write",
+            "vars"
+          ],
+          {
+            cwd: folder,
+            env: { PORT_SERVER_ADDR: server.address }
+          }
+        ).pipe(Effect.flatMap(({ ended }) => ended))
+      const filled = (rest: string) => `A=1\n#${"x".repeat(limit - 12 - rest.length)}\n${rest}`
+      const wanted = block("WEB_PORT=3000", "DB_PORT=3001")
+      for (const before of [filled(""), filled(`${block("X=1")}B=2\n`)]) {
+        writeFileSync(file, before)
+        expectError(yield* within(limit / 1024), 'cannot write "vars": it is too large')
+        expect(readFileSync(file, "utf8")).toBe(before)
+        expect((yield* write("vars", "web,db")).code).toBe(0)
+        expect(readFileSync(file, "utf8").length).toBeGreaterThan(limit)
+        expect(readFileSync(file, "utf8")).toContain(wanted)
+      }
+      rmSync(file)
+      expectError(yield* within(0), 'cannot write "vars": it is too large')
+      expect(readdirSync(folder)).toEqual([])
     })
   )
 

@@ -6,6 +6,7 @@ import {
   ftruncateSync,
   openSync,
   readSync,
+  rmSync,
   type Stats,
   statSync,
   writeSync
@@ -13,6 +14,7 @@ import {
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import { exclusiveOpen, Locked, lock } from "./FileLock.ts"
 
 // A file that other programs append to is changed where it is. A rename would cut its hard links, drop its extended
@@ -42,6 +44,8 @@ const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: (cause) => ne
 
 interface OpenFile {
   readonly file: number
+  /** Whether it was made by this. */
+  readonly isNew: boolean
   /** The same file; its writes go to the end, where pwrite(2) on Linux would put all others too. */
   readonly end: number
 }
@@ -52,12 +56,13 @@ const descriptor = (path: string, flags: number) =>
     (file) => Effect.sync(() => closeSync(file))
   )
 
-const { O_APPEND, O_CREAT, O_RDWR } = constants
+const { O_APPEND, O_CREAT, O_EXCL, O_RDWR } = constants
 
 /** Open a file to read and write, or make it; fails with `EACCES` and the like where that is not allowed. */
 const open = Effect.fnUntraced(function* (path: string) {
-  const file = yield* descriptor(path, O_RDWR | O_CREAT | exclusiveOpen)
-  const opened: OpenFile = { file, end: yield* descriptor(path, O_RDWR | O_APPEND) }
+  const made = yield* Effect.option(descriptor(path, O_RDWR | O_CREAT | O_EXCL | exclusiveOpen))
+  const file = Option.isSome(made) ? made.value : yield* descriptor(path, O_RDWR | O_CREAT | exclusiveOpen)
+  const opened: OpenFile = { file, isNew: Option.isSome(made), end: yield* descriptor(path, O_RDWR | O_APPEND) }
   return opened
 })
 
@@ -72,24 +77,33 @@ const read = (file: number): Buffer => {
   }
 }
 
-/** Write all of the bytes: at the position, or without one at the end. */
-const write = (file: number, bytes: Uint8Array, position: number | null): void => {
-  for (let done = 0; done < bytes.length; ) {
-    done += writeSync(file, bytes, done, bytes.length - done, position === null ? null : position + done)
-  }
-}
-
-/** Append empty lines; where they begin, whatever others append before or after. */
-const appendRoom = (end: number, length: number): number => {
-  write(end, Buffer.alloc(length, "\n"), null)
+/** Where the last append ended, whatever others have appended since. */
+const endOfAppend = (end: number): number => {
   const buffer = Buffer.alloc(64 * 1024)
   for (let after = 0; ; ) {
     const before = fstatSync(end).size
     const more = readSync(end, buffer, 0, buffer.length, null)
     after += more
     // The descriptor is at the end of the file, and the file had the same length before and after that was seen.
-    if (more === 0 && fstatSync(end).size === before) return before - after - length
+    if (more === 0 && fstatSync(end).size === before) return before - after
   }
+}
+
+/** Append all of the bytes, or none where the disk has no room for all; where they begin. */
+const append = ({ end, file }: OpenFile, bytes: Uint8Array): number => {
+  let done = 0
+  try {
+    while (done < bytes.length) done += writeSync(end, bytes, done, bytes.length - done, null)
+  } catch (error) {
+    if (done > 0) {
+      const first = endOfAppend(end) - done
+      // A full disk keeps others from appending, too; before what one has appended all the same, empty lines stay.
+      if (fstatSync(file).size === first + done) ftruncateSync(file, first)
+      else writeSync(file, Buffer.alloc(done, "\n"), 0, done, first)
+    }
+    throw error
+  }
+  return endOfAppend(end) - bytes.length
 }
 
 /** Replace a text by another of the same length, in one write of what differs. */
@@ -97,7 +111,7 @@ const overwrite = (file: number, old: Buffer, text: Buffer): void => {
   const first = text.findIndex((byte, index) => byte !== old[index])
   if (first === -1) return
   const last = text.findLastIndex((byte, index) => byte !== old[index])
-  write(file, text.subarray(first, last + 1), first)
+  for (let done = first; done <= last; ) done += writeSync(file, text, done, last + 1 - done, done)
 }
 
 /** The text that a file is to have, made of the one that it has; or what is wrong with that one. */
@@ -110,7 +124,8 @@ interface Changed {
 }
 
 /** Give the file the text that it is to have; undefined when it has it already. */
-const change = <E>({ end, file }: OpenFile, textOf: TextOf<E>): Either.Either<Changed | undefined, E> => {
+const change = <E>(opened: OpenFile, textOf: TextOf<E>): Either.Either<Changed | undefined, E> => {
+  const { file } = opened
   const old = read(file)
   return Either.flatMap(textOf(old), (wanted) => {
     const growth = wanted.length - old.length
@@ -120,10 +135,10 @@ const change = <E>({ end, file }: OpenFile, textOf: TextOf<E>): Either.Either<Ch
       return Either.right({ size: old.length, excess: -growth })
     }
     if (wanted.subarray(0, old.length).equals(old)) {
-      write(end, wanted.subarray(old.length), null)
+      append(opened, wanted.subarray(old.length))
       return Either.right({ size: wanted.length, excess: 0 })
     }
-    const room = appendRoom(end, growth)
+    const room = append(opened, Buffer.alloc(growth, "\n"))
     const now = read(file)
     return Either.map(textOf(Buffer.concat([now.subarray(0, room), now.subarray(room + growth)])), (text) => {
       // Another length means that another program changed more than the end: the next attempt sees what.
@@ -144,6 +159,14 @@ const cut = (file: number, { excess, size }: Changed) =>
         })
       )
 
+/** Remove a file that was made for a text that could not be written. */
+const removeEmpty = (path: string, { file, isNew }: OpenFile) =>
+  Effect.ignore(
+    attempt(() => {
+      if (isNew && fstatSync(file).size === 0) rmSync(path)
+    })
+  )
+
 const isSame = (one: Stats, other: Stats | undefined) => one.dev === other?.dev && one.ino === other.ino
 
 /**
@@ -156,7 +179,9 @@ export const edit = <E>(path: string, textOf: TextOf<E>): Effect.Effect<boolean,
     const status = yield* attempt(() => fstatSync(opened.file))
     yield* lock(status)
     if (!isSame(status, yield* attempt(() => fstatSync(opened.end)))) return replaced
-    const changed = yield* Effect.flatten(attempt(() => change(opened, textOf)))
+    const changed = yield* Effect.flatten(attempt(() => change(opened, textOf))).pipe(
+      Effect.tapError(() => removeEmpty(path, opened))
+    )
     if (changed !== undefined) yield* cut(opened.file, changed)
     yield* attempt(() => fsyncSync(opened.file))
     const now = yield* attempt(() => statSync(path, { throwIfNoEntry: false }))
