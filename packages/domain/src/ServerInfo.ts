@@ -44,6 +44,12 @@ export const ServerInfo = Schema.Struct({
     }),
     { exact: true }
   ),
+  log: Schema.optionalWith(
+    Schema.String.annotations({
+      description: "path of its log file; not there when it prints its log, and an older server does not say"
+    }),
+    { exact: true }
+  ),
   allocations: Schema.optionalWith(
     Schema.NonNegativeInt.annotations({
       description: "how many ports are allocated; not there when that cannot be read"

@@ -33,7 +33,7 @@ export const ServerSettings = Schema.Struct({
   socket: Schema.optionalWith(file("socket", "path of the Unix socket to listen on, too"), { exact: true }),
   allow_hosts: Schema.optionalWith(AllowedHosts, { exact: true }),
   unset: Schema.optionalWith(
-    Schema.Array(Schema.Literal("database", "range", "probe", "engine", "socket")).annotations({
+    Schema.Array(Schema.Literal("database", "range", "probe", "log", "engine", "socket", "allow_hosts")).annotations({
       description: "settings that were removed while the server ran with them: its restart takes their defaults"
     }),
     { exact: true }

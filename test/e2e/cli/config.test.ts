@@ -46,7 +46,7 @@ describe.concurrent("portctl config", () => {
       for (const key of ["probe", "database", "log"]) expect((yield* me.portctl(`config unset ${key}`)).code).toBe(0)
       // The server still runs with them, and a restart does not take them from it.
       expect((yield* me.portctl("start")).code).toBe(0)
-      expect(settingsOf(me)).toEqual({ servers: { [me.address]: { unset: ["range", "probe", "database"] } } })
+      expect(settingsOf(me)).toEqual({ servers: { [me.address]: { unset: ["range", "probe", "database", "log"] } } })
       expect((yield* me.portctl("restart")).stderr).toBe("")
       const defaults = { range: "3000-9999", probe: true, database: join(me.home, ".port_server/ports.db") }
       expect(json(yield* me.portctl("status --json"))).toMatchObject(defaults)

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   chownSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readFileSync,
@@ -16,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { isAlive, pidAt, type User, user } from "../../support/Daemon.ts"
 import { expectError } from "../../support/Expectations.ts"
+import { until } from "../../support/Processes.ts"
 import { bin, start, startServer } from "../../support/Programs.ts"
 import { listener, refusing } from "../../support/Sockets.ts"
 import { call } from "../../support/Wire.ts"
@@ -118,6 +120,28 @@ describe.concurrent("how a server was started", () => {
         range: "4000-4999",
         probe: false
       })
+    })
+  )
+
+  it.scopedLive("of one that was started by hand with allowed hosts and a log is kept by a restart", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      mkdirSync(join(me.home, ".port_server"), { mode: 0o700 })
+      writeFileSync(join(me.home, ".port_server/token"), "0123456789abcdef".repeat(4), { mode: 0o600 })
+      const log = join(me.home, "by-hand.log")
+      const args = ["--port", String(me.port), "--db", me.database, "--log", log, "--allow-host", "relay.test,b.test"]
+      yield* start(bin.portServer, args, { env: me.env })
+      yield* until(() => existsSync(log) && readFileSync(log, "utf8").includes("listening"))
+      const restarted = yield* me.portctl("restart")
+      expect(restarted).toMatchObject({ code: 0, stderr: "" })
+      expect(restarted.stdout).toContain(`, log ${log}\n`)
+      expect(yield* infoAt(me.port)).toMatchObject({ allow_hosts: ["relay.test", "b.test"], log })
+      for (const key of ["allow_hosts", "log"]) expect((yield* me.portctl(`config unset ${key}`)).code).toBe(0)
+      expect(settingsOf(me)).toEqual({ servers: { [me.address]: { unset: ["allow_hosts", "log"] } } })
+      expect((yield* me.portctl("restart")).code).toBe(0)
+      const info = yield* infoAt(me.port)
+      expect(info).toMatchObject({ log: me.log })
+      expect(info).not.toHaveProperty("allow_hosts")
     })
   )
 

@@ -12,32 +12,25 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import { ServerNotStarted } from "../errors/ServerErrors.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
+import * as Process from "../platform/Process.ts"
 import { preflight } from "./ServerLaunch.ts"
 import { withServerLock } from "./ServerLock.ts"
 import * as ServerOwner from "./ServerOwner.ts"
+import * as ServerPaths from "./ServerPaths.ts"
 import * as ServerProcess from "./ServerProcess.ts"
 import { resolveSpec, type ServerFlags, toArguments } from "./ServerSpec.ts"
 import { type Started, startLocked } from "./ServerStart.ts"
 import * as ServerStop from "./ServerStop.ts"
 
-const isDefaultDatabase = (database: string): boolean => {
-  try {
-    return database === join(DataFolder.path(), databaseFile)
-  } catch {
-    // Without a home there is no default.
-    return false
-  }
-}
+/** Whether a file is the default; without a home there is none. */
+const isDefault = (file: string, fallback: () => string): boolean => Process.attempt(() => file === fallback()) ?? false
 
-/** How a running server was started, without what is the default. */
-export const settingsOf = ({
-  database,
-  engine = anyEngine,
-  probe,
-  range,
-  socket = `${database}.sock`
-}: ServerInfo): ServerSettings => ({
-  ...(isDefaultDatabase(database) ? {} : { database }),
+/** How the server that runs at an address was started, without what is the default. */
+export const settingsOf = (
+  address: ServerAddress,
+  { allow_hosts, database, engine = anyEngine, log, probe, range, socket = `${database}.sock` }: ServerInfo
+): ServerSettings => ({
+  ...(isDefault(database, () => join(DataFolder.path(), databaseFile)) ? {} : { database }),
   ...(range === `${portRange.first}-${portRange.last}`
     ? {}
     : Option.match(Schema.decodeOption(PortRangeFromText)(range), {
@@ -45,8 +38,10 @@ export const settingsOf = ({
         onSome: (range) => ({ range })
       })),
   ...(probe === false ? { probe } : {}),
+  ...(log === undefined || isDefault(log, () => ServerPaths.defaultLog(address)) ? {} : { log }),
   ...(engine === anyEngine ? {} : { engine }),
-  ...(socket === `${database}.sock` ? {} : { socket })
+  ...(socket === `${database}.sock` ? {} : { socket }),
+  ...(allow_hosts === undefined ? {} : { allow_hosts })
 })
 
 /** Let an effect come to its end, also when it is interrupted: nothing is left half done. */
@@ -72,7 +67,7 @@ export const restart = (address: ServerAddress, flags: ServerFlags) =>
     yield* ServerOwner.assertOwn(address, running.value)
     yield* ServerOwner.assertMayStart(address)
     yield* ServerProcess.assertMayStop(running.value.pid)
-    const before = settingsOf(running.value)
+    const before = settingsOf(address, running.value)
     const effective = { ...Struct.omit(before, ...wanted.unset), ...wanted.effective }
     yield* preflight(toArguments(address, effective)).pipe(
       Effect.mapError(

@@ -22,12 +22,11 @@ import { findElsewhere, probe, toError } from "./ServerProbe.ts"
 import { noFlags, resolveSpec, type ServerFlags, type ServerSpec, toArguments } from "./ServerSpec.ts"
 import * as StartMemory from "./StartMemory.ts"
 
-/** The server that runs now, whether this call has started it, and its log if so (else empty). */
+/** The server that runs now, and whether this call has started it. */
 export interface Started extends ServerInfo {
   /** By its socket where it runs outside of this network. */
   readonly at: Address
   readonly isNew: boolean
-  readonly log: string
 }
 
 /** How long a server may take until it is healthy. */
@@ -60,7 +59,7 @@ const startAndWait = (spec: ServerSpec) =>
       const status = yield* probe(address)
       if (status._tag === "Running" && (ended !== undefined || status.info.pid === child.pid)) {
         child.detach()
-        return Option.some<Started>({ ...status.info, at: address, isNew: status.info.pid === child.pid, log })
+        return Option.some<Started>({ ...status.info, at: address, isNew: status.info.pid === child.pid })
       }
       if (ended === undefined || status._tag === "Unhealthy") return Option.none()
       const message = `port-server did not start: ${ended.message} (log: ${log})`
@@ -135,13 +134,13 @@ export const startLocked = (spec: ServerSpec): Effect.Effect<Started, ServerNotS
     if (Option.isSome(outside)) {
       const { at, info } = outside.value
       yield* assertSameSettings(spec, info)
-      return { ...info, at, isNew: false, log: "" }
+      return { ...info, at, isNew: false }
     }
     if (status._tag === "NotPortServer" || status._tag === "Unreachable") return yield* toError(status, address)
     yield* status._tag === "Running" ? ServerOwner.assertOwn(address, status.info) : ServerOwner.assertMayStart(address)
     const started =
       status._tag === "Running"
-        ? { ...status.info, at: address, isNew: false, log: "" }
+        ? { ...status.info, at: address, isNew: false }
         : yield* startAndWait(spec).pipe(
             Effect.retry({
               while: ({ _tag }) => _tag === "StartLost",
@@ -179,7 +178,7 @@ export const describeStarted = (
     `${isNew ? `${done} port-server` : "port-server is already running"} at ${at} (pid ${pid})`,
     `database ${escapeControls(database)}`,
     ...(range === defaultRange ? [] : [`range ${escapeControls(range)}`]),
-    ...(isNew ? [`log ${escapeControls(log)}`] : [])
+    ...(isNew && log !== undefined ? [`log ${escapeControls(log)}`] : [])
   ].join(", ")
 
 /** Note a range from which the system, too, takes ports, or that this user may not bind. */

@@ -65,8 +65,7 @@ export const unset =
   (settings: Settings): Settings => {
     if (key === "address") return Struct.omit(settings, key)
     const { unset: before = [], ...own } = Struct.omit(entryOf(settings, at), key)
-    const kept = key === "log" || key === "allow_hosts" || runsWith[key] === undefined ? [] : [key]
-    const unset = [...new Set([...before, ...kept])]
+    const unset = [...new Set([...before, ...(runsWith[key] === undefined ? [] : [key])])]
     return withEntry(settings, at, unset.length === 0 ? own : { ...own, unset })
   }
 

@@ -31,7 +31,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
   effect: Effect.gen(function* () {
     const store = yield* AllocationRepository
     const allocator = yield* PortAllocator
-    const { database, engine, probe, range } = yield* ServerConfig
+    const { database, engine, log, probe, range } = yield* ServerConfig
     const listeners = yield* Listeners
     const sockets = yield* SocketProjects
     const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
@@ -162,6 +162,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
           range: range.toString(),
           probe,
           engine,
+          ...(Option.isSome(log) ? { log: log.value } : {}),
           ...(Option.isSome(count) ? { allocations: count.value } : {})
         })
       ),

@@ -162,7 +162,7 @@ const set = Command.make(
 
 /** What the server at an address was started with, without what is the default; nothing where none runs. */
 const startedWith = (at: ServerAddress) =>
-  Effect.map(ServerProbe.probe(at), (status) => (status._tag === "Running" ? settingsOf(status.info) : {}))
+  Effect.map(ServerProbe.probe(at), (status) => (status._tag === "Running" ? settingsOf(at, status.info) : {}))
 
 const unset = Command.make(
   "unset",
