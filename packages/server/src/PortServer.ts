@@ -6,7 +6,6 @@ import * as Option from "effect/Option"
 import * as LogFile from "./runtime/LogFile.ts"
 import { serve } from "./Server.ts"
 import { options, ServerConfig } from "./ServerConfig.ts"
-import { makeDataFolder } from "./storage/DatabaseFolder.ts"
 import { integrityCheck } from "./storage/IntegrityCheck.ts"
 import { openingCheck } from "./storage/OpeningCheck.ts"
 
@@ -16,7 +15,6 @@ const check = Effect.flatMap(ServerConfig, ({ database }) => Effect.flatMap(inte
 const dryRun = Effect.gen(function* () {
   const { allowHosts, database, log } = yield* ServerConfig
   if (allowHosts.length > 0) yield* accessToken
-  yield* makeDataFolder(database)
   yield* openingCheck(database)
   if (Option.isSome(log)) yield* LogFile.check(log.value, database)
   yield* Console.log(`port-server can start, database ${database}`)

@@ -539,6 +539,37 @@ describe.concurrent("portctl restart", () => {
   )
 })
 
+describe.concurrent("a log in a folder that is not there", () => {
+  const places = {
+    start: "start",
+    restart: "restart",
+    "the automatic start": "ensure --app a --instance b --service c"
+  }
+  for (const [name, args] of Object.entries(places)) {
+    it.scopedLive(`is made with its folder by ${name}`, () =>
+      Effect.gen(function* () {
+        const me = yield* user
+        const log = join(me.home, "none/deep/own.log")
+        yield* me.portctl(`config set log ${log}`)
+        expect((yield* me.portctl(args)).code).toBe(0)
+        expect(readFileSync(log, "utf8")).toContain("listening")
+      })
+    )
+
+    it.scopedLive(`is named by ${name} where the folder cannot be made`, () =>
+      Effect.gen(function* () {
+        const me = yield* user
+        writeFileSync(join(me.home, "file"), "")
+        const log = join(me.home, "file/own.log")
+        yield* me.portctl(`config set log ${log}`)
+        const ended = yield* me.portctl(args)
+        expect(ended.stderr).toContain(`cannot write the log ${log}: it is in something that is not a folder`)
+        expect(ended.stderr).not.toContain(".start-")
+      })
+    )
+  }
+})
+
 describe.concurrent("portctl status", () => {
   it.scopedLive("tells of the server in a few aligned lines, or as the API does", () =>
     Effect.gen(function* () {

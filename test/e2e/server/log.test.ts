@@ -267,6 +267,12 @@ it.scopedLive("--dry-run reports what would keep it from starting, and makes and
       `cannot write the log ${join(folder, "link")}: it is a symbolic link`
     )
     expect((yield* run("--range", "9-1")).code).toBe(1)
+    expect((yield* run("--db", database, "--log", join(folder, "new.log"))).code).toBe(0)
+    expect((yield* run("--log", join(folder, "none/deep/new.log"))).code).toBe(0)
+    expectError(
+      yield* run("--db", database, "--log", join(folder, "text/deep/new.log")),
+      `cannot write the log ${join(folder, "text/deep/new.log")}: it is in something that is not a folder`
+    )
     expect(readdirSync(folder).sort()).toEqual(["link", "text"])
   })
 )

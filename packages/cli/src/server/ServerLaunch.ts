@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process"
 import { closeSync, fstatSync, openSync, readSync, unlinkSync } from "node:fs"
-import { join } from "node:path"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
 import { tokenVariable } from "@port-server/domain/AccessToken"
 import { allowHost } from "@port-server/domain/ServerFlags"
 import * as Effect from "effect/Effect"
@@ -33,19 +34,27 @@ const environment = (args: ReadonlyArray<string>): NodeJS.ProcessEnv =>
     )
   )
 
-/** A file without a name, for what a server prints before it has a log. A pipe would break when this program ends. */
-const unlinkedTempFile = (folder: string) =>
+const unlinkedTempFile = (folder: string): number => {
+  const file = join(folder, `.start-${process.pid}-${performance.now()}`)
+  const descriptor = openSync(file, "wx+", 0o600)
+  unlinkSync(file)
+  return descriptor
+}
+
+/**
+ * A file without a name, for what a server prints before it has a log. A pipe would break when this program ends. It is
+ * beside the log, if that folder is there already and can be written.
+ */
+const outputFile = (log: string) =>
   Effect.acquireRelease(
-    Effect.suspend(() => {
-      const file = join(folder, `.start-${process.pid}-${performance.now()}`)
-      try {
-        const descriptor = openSync(file, "wx+", 0o600)
-        unlinkSync(file)
-        return Effect.succeed(descriptor)
-      } catch (error) {
-        return new ServerNotStarted({ message: cannotWrite(file, error) })
-      }
-    }),
+    Effect.orElse(
+      Effect.try(() => unlinkedTempFile(dirname(log))),
+      () =>
+        Effect.try({
+          try: () => unlinkedTempFile(tmpdir()),
+          catch: (error) => new ServerNotStarted({ message: cannotWrite(tmpdir(), error) })
+        })
+    ),
     (descriptor) => Effect.sync(() => closeSync(descriptor))
   )
 
@@ -64,15 +73,15 @@ const textOf = (descriptor: number): string => {
 /**
  * Start port-server in a session of its own; it is ended with the scope unless it is detached.
  *
- * @param folder where its output can be kept
+ * @param log the log that its command line names
  */
 export const launch = (
   args: ReadonlyArray<string>,
-  folder: string
+  log: string
 ): Effect.Effect<ServerChild, ServerNotStarted, Scope.Scope> =>
   Effect.gen(function* () {
     const program = yield* ServerPaths.program
-    const output = yield* unlinkedTempFile(folder)
+    const output = yield* outputFile(log)
     return yield* Effect.acquireRelease(
       Effect.sync(() => {
         InheritedDescriptors.close()

@@ -1,5 +1,4 @@
 import { realpath } from "node:fs/promises"
-import { dirname } from "node:path"
 import { portRange } from "@port-server/domain/Defaults"
 import { escapeControls } from "@port-server/domain/Name"
 import { type Address, isSocketAddress, type ServerAddress } from "@port-server/domain/ServerAddress"
@@ -52,7 +51,7 @@ const startAndWait = (spec: ServerSpec) =>
   Effect.gen(function* () {
     const { address, effective } = spec
     const log = yield* logFile(spec)
-    const child = yield* launch(toArguments(address, { ...effective, log }), dirname(log))
+    const child = yield* launch(toArguments(address, { ...effective, log }), log)
     const poll = Effect.gen(function* () {
       // Before the probe: what responds after the child's end is another server.
       const ended = child.ended()

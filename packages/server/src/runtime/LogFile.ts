@@ -1,4 +1,15 @@
-import { appendFileSync, closeSync, constants, fstatSync, mkdirSync, openSync, readSync } from "node:fs"
+import {
+  accessSync,
+  appendFileSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync
+} from "node:fs"
 import { dirname } from "node:path"
 import { finished } from "node:stream/promises"
 import { errorCode, fileReason } from "@port-server/domain/SystemError"
@@ -32,21 +43,33 @@ const toUnusable = (file: string) => (error: unknown) => {
 /** What a SQLite database begins with (https://sqlite.org/fileformat.html, section 1.3). */
 const databaseHeader = "SQLite format 3\0"
 
-/** Open the log, made where it is missing; no link is followed, and nothing waits for the other end of a pipe. */
+/** Open a log that is there; no link is followed, and nothing waits for the other end of a pipe. */
+const openThere = (file: string, flags = 0): number => {
+  const { O_APPEND, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
+  return openSync(file, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | flags, mode)
+}
+
+/** The same, of one that is made where it is missing, with its folder. */
 const openLog = (file: string): number => {
-  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
-  const open = () => openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode)
   try {
-    return open()
+    return openThere(file, constants.O_CREAT)
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error
     mkdirSync(dirname(file), { recursive: true })
-    return open()
+    return openThere(file, constants.O_CREAT)
   }
 }
 
-/** Fails when the file is not one that a log may be written to: another user's, or a database, this server's or any. */
-export const check = (file: string, database: string): Effect.Effect<void, LogUnusable> =>
+/** Whether a log is missing; throws where it could not be made. */
+const isMissing = (file: string): boolean => {
+  if (lstatSync(file, { throwIfNoEntry: false }) !== undefined) return false
+  let folder = dirname(file)
+  while (!existsSync(folder)) folder = dirname(folder)
+  accessSync(folder, constants.W_OK | constants.X_OK)
+  return true
+}
+
+const verify = (file: string, database: string, open: (file: string) => number): Effect.Effect<void, LogUnusable> =>
   Effect.gen(function* () {
     // By its name, too: this one may not be there yet. It is not open yet, so that closing it here drops no locks of
     // SQLite's (https://sqlite.org/howtocorrupt.html, section 2.2).
@@ -54,7 +77,7 @@ export const check = (file: string, database: string): Effect.Effect<void, LogUn
       return yield* unusable(file, "it is a database")
     }
     const descriptor = yield* Effect.acquireRelease(
-      Effect.try({ try: () => openLog(file), catch: toUnusable(file) }),
+      Effect.try({ try: () => open(file), catch: toUnusable(file) }),
       (descriptor) => Effect.sync(() => closeSync(descriptor))
     )
     const status = fstatSync(descriptor)
@@ -68,8 +91,17 @@ export const check = (file: string, database: string): Effect.Effect<void, LogUn
     }
   }).pipe(Effect.scoped)
 
+/**
+ * Fails when the file is not one that a log may be written to: another user's, or a database, this server's or any. One
+ * that is missing is not made.
+ */
+export const check = (file: string, database: string): Effect.Effect<void, LogUnusable> =>
+  Effect.flatMap(Effect.try({ try: () => isMissing(file), catch: toUnusable(file) }), (missing) =>
+    missing ? Effect.void : verify(file, database, openThere)
+  )
+
 const open = Effect.fnUntraced(function* (file: string, database: string) {
-  yield* check(file, database)
+  yield* verify(file, database, openLog)
   const { createStream } = yield* Effect.promise(() => import("rotating-file-stream"))
   const make = () => createStream(file, { ...limits, mode })
   const first = yield* Effect.async<ReturnType<typeof make>, LogUnusable>((resume) => {
