@@ -86,6 +86,48 @@ describe.skipIf(process.getuid?.() !== 0)("a user without a home (as root: with 
     })
   )
 
+  it.scopedLive("has settings and a report all the same, and errors as JSON", () =>
+    Effect.gen(function* () {
+      const { folder, port, run } = yield* stranger
+      const database = join(folder, "own.db")
+      const elsewhere = { PORT_SERVER_DB: database }
+      expect((yield* run(bin.portctl, "start", elsewhere)).code).toBe(0)
+      const settings = yield* run(bin.portctl, "config list --json", elsewhere)
+      expect(settings).toMatchObject({ code: 0, stderr: "" })
+      expect(JSON.parse(settings.stdout)).toMatchObject([
+        { key: "address", value: `127.0.0.1:${port}` },
+        { key: "database", value: database },
+        { key: "range" },
+        { key: "probe" },
+        { key: "log", value: `${database}.log` },
+        { key: "engine" },
+        { key: "socket", value: `${database}.sock` },
+        { key: "allow_hosts" }
+      ])
+      expect((yield* run(bin.portctl, "config get range", elsewhere)).stdout).toBe("3000-9999\n")
+      const report = yield* run(bin.portctl, "doctor --json", elsewhere)
+      expect(report).toMatchObject({ code: 0, stderr: "" })
+      expect(JSON.parse(report.stdout)).toMatchObject({
+        ok: true,
+        checks: expect.arrayContaining([
+          expect.objectContaining({ name: "server", status: "ok" }),
+          expect.objectContaining({ name: "database", status: "ok" }),
+          expect.objectContaining({ name: "home", status: "warning", remedy: "set HOME" })
+        ])
+      })
+      const none = "there is no home folder: set HOME"
+      for (const args of ["config list", "config get range", "config set range 4000-4999", "config unset range"]) {
+        expectError(yield* run(bin.portctl, `${args} --json`), none, `${JSON.stringify({ error: none })}\n`)
+      }
+      const without = yield* run(bin.portctl, "doctor --json")
+      expect(without).toMatchObject({ code: 1, stderr: "" })
+      expect(JSON.parse(without.stdout)).toMatchObject({
+        ok: false,
+        checks: expect.arrayContaining([expect.objectContaining({ name: "settings", status: "error", message: none })])
+      })
+    })
+  )
+
   it.scopedLive("and a home that cannot be written: the folder is named, and not needed where nothing is in it", () =>
     Effect.gen(function* () {
       const { folder, run } = yield* stranger

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, readFileSync } from "node:fs"
 import { basename, delimiter, isAbsolute, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as DataFolder from "../platform/DataFolder.ts"
+import { attempt } from "../platform/Process.ts"
 import * as ServerPaths from "../server/ServerPaths.ts"
 import { serviceManager } from "../server/service/ServiceManager.ts"
 import { type Check, error, ok, warning } from "./Check.ts"
@@ -29,7 +30,7 @@ const listeners = (): Check => {
     : warning("listeners", "ports are tried one by one: who listens on them is not known", "install lsof")
 }
 
-const service = Effect.map(ServerPaths.program, (program): Check => {
+const service = Effect.map(ServerPaths.program, (program) => {
   const { file, name } = serviceManager()
   const text = textOf(file)
   if (text === "") return ok("service", `${name} is not installed; portctl service install starts it with your session`)
@@ -45,19 +46,28 @@ const completionFiles: Readonly<Record<string, ReadonlyArray<string>>> = {
   fish: [".config/fish/config.fish", ".config/fish/completions/portctl.fish"]
 }
 
-const completion = (): Check => {
+const completion = (home: string): Check => {
   const shell = basename(process.env["SHELL"] ?? "")
   const files = completionFiles[shell]
   if (files === undefined) return ok("completion", "there is completion for bash, zsh and fish")
-  const found = files.map((file) => join(DataFolder.home(), file)).find((file) => /portctl/.test(textOf(file)))
+  const found = files.map((file) => join(home, file)).find((file) => /portctl/.test(textOf(file)))
   return found === undefined
     ? warning("completion", `${shell} does not complete portctl`, `portctl --completions ${shell}, in ${files[0]}`)
     : ok("completion", `${shell} completes portctl, by ${found}`)
 }
 
+/** The service and the shell, whose files are in the user's home. */
+const homeChecks = Effect.suspend(() => {
+  const home = attempt(DataFolder.home)
+  return home === undefined
+    ? Effect.succeed([
+        warning("home", "there is no home folder: no settings are kept, and there is no service", "set HOME")
+      ])
+    : Effect.map(service, (found) => [found, completion(home)])
+})
+
 /** What of this machine matters: the sources of listeners, the service, the shell. */
-export const machineChecks: Effect.Effect<ReadonlyArray<Check>> = Effect.map(service, (found) => [
+export const machineChecks: Effect.Effect<ReadonlyArray<Check>> = Effect.map(homeChecks, (found) => [
   listeners(),
-  found,
-  completion()
+  ...found
 ])

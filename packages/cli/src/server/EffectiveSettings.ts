@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import { databaseFile, portRange } from "@port-server/domain/Defaults"
 import { anyEngine } from "@port-server/domain/EngineChoice"
+import { sentenceOf } from "@port-server/domain/EnvConfig"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
 import * as DataFolder from "../platform/DataFolder.ts"
@@ -28,6 +29,19 @@ const variables = {
   allow_hosts: "PORT_SERVER_ALLOW_HOST"
 } as const
 
+/** {@link DataFolder.path}, which a user without a home has not. */
+const dataFolder = Effect.try({
+  try: DataFolder.path,
+  catch: (error) => SettingsFile.unusable({ message: sentenceOf(error) })
+})
+
+/** The log where no other one is set. */
+const defaultLog = (at: ServerAddress, database: string) =>
+  Effect.match(dataFolder, {
+    onFailure: () => ServerPaths.logBeside(database),
+    onSuccess: () => ServerPaths.defaultLog(at)
+  })
+
 /** The settings by which the server at an address would be started now, and the usual address. */
 export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress) {
   const { effective, given } = yield* resolveSpec(at, noFlags)
@@ -42,7 +56,7 @@ export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress)
     if (process.env["PORT_SERVER_ADDR"]) return "PORT_SERVER_ADDR"
     return file.address === undefined ? "default" : SettingsFile.path()
   }
-  const database = effective.database ?? join(DataFolder.path(), databaseFile)
+  const database = effective.database ?? join(yield* dataFolder, databaseFile)
   const settings: ReadonlyArray<EffectiveSetting> = [
     { key: "address", value: String(usual), source: address() },
     { key: "database", value: database, source: source("database") },
@@ -52,7 +66,7 @@ export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress)
       source: source("range")
     },
     { key: "probe", value: effective.probe ?? true, source: source("probe") },
-    { key: "log", value: effective.log ?? ServerPaths.defaultLog(at), source: source("log") },
+    { key: "log", value: effective.log ?? (yield* defaultLog(at, database)), source: source("log") },
     { key: "engine", value: effective.engine ?? anyEngine, source: source("engine") },
     { key: "socket", value: yield* socketPath(at), source: source("socket") },
     { key: "allow_hosts", value: (effective.allow_hosts ?? []).join(","), source: source("allow_hosts") }
