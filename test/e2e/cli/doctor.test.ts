@@ -4,7 +4,8 @@ import { dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { user } from "../../support/Daemon.ts"
+import { pidAt, user } from "../../support/Daemon.ts"
+import { hasIpv6 } from "../../support/Listening.ts"
 import { bin, type Ended, start } from "../../support/Programs.ts"
 
 const Report = Schema.Struct({
@@ -124,6 +125,52 @@ describe.concurrent("portctl doctor", () => {
         status: "error",
         message: `${join(data, "config.json")}: unknown field "server", did you mean "servers"?`
       })
+    })
+  )
+
+  it.scopedLive("advises a start only where one can be started", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const remedyAt = (address: string) =>
+        Effect.map(me.portctl("doctor --json", { env: { PORT_SERVER_ADDR: address } }), (ended) => {
+          return reportOf(ended).checks["server"]?.remedy
+        })
+      expect(yield* remedyAt("unix:/none")).toBe("start it where the socket comes from, or choose another address")
+      expect(yield* remedyAt(`127.0.0.2:${me.port}`)).toBe("start it on that machine, or choose another address")
+      expect(yield* remedyAt(`localhost:${me.port}`)).toBe("portctl start")
+      if (hasIpv6) {
+        expect(yield* remedyAt(`[::1]:${me.port}`)).toBe(`choose 127.0.0.1:${me.port}, where a port-server listens`)
+      }
+      const env = { PORT_SERVER_DB: join(me.home, "none/own.db") }
+      const ended = yield* me.portctl("doctor --json", { env })
+      expect(ended.code).toBe(1)
+      expect(reportOf(ended).checks).toMatchObject({
+        server: { status: "warning", remedy: "repair the database first, see below; then portctl start" },
+        database: {
+          status: "error",
+          message: `cannot open the database ${env.PORT_SERVER_DB}: the folder ${me.home}/none does not exist`,
+          remedy: "portctl start --db FILE, in a folder that you can write"
+        }
+      })
+    })
+  )
+
+  it.scopedLive("says what helps with a server that hangs, and with one that has no socket", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      writeFileSync(join(me.home, "not-a-socket"), "")
+      yield* me.portctl(`start --socket ${join(me.home, "not-a-socket")}`)
+      const remedyOf = (name: string) =>
+        Effect.map(me.portctl("doctor --json"), (ended) => reportOf(ended).checks[name]?.remedy)
+      expect(yield* remedyOf("socket")).toBe("portctl config set socket PATH, then portctl restart")
+      yield* me.portctl(`config set socket ${join(me.home, "s.sock")}`)
+      yield* me.portctl("restart")
+      expect(yield* remedyOf("socket")).toBeUndefined()
+      process.kill(yield* pidAt(me.port), "SIGSTOP")
+      expect(yield* remedyOf("server")).toBe("portctl stop, then portctl start")
+      expect((yield* me.portctl("stop")).code).toBe(0)
+      expect((yield* me.portctl("start")).code).toBe(0)
+      expect(yield* remedyOf("server")).toBeUndefined()
     })
   )
 

@@ -137,6 +137,10 @@ describe.skipIf(process.getuid?.() !== 0)("a user without a home (as root: with 
       const files = { HOME: home, PORT_SERVER_DB: join(folder, "own.db") }
       const unwritable = `cannot make the folder ${data}: permission denied (is HOME your own folder?)`
       expectError(yield* run(bin.portctl, "start", { HOME: home }), unwritable)
+      const report = yield* run(bin.portctl, "doctor", { HOME: home })
+      expect(report.code).toBe(1)
+      expect(report.stdout).toContain(`cannot make the folder ${data} (is HOME your own folder? or use --db FILE)\n`)
+      expect(report.stdout).not.toContain("to do: portctl start\n")
       const kept = `note: how port-server was started is not kept for the next start: ${unwritable}\n`
       const beside = yield* run(bin.portctl, ensure, files)
       expect(beside.code, beside.stderr).toBe(0)

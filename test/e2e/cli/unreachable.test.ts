@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { expectClean, expectError, expectUnreachable } from "../../support/Expectations.ts"
+import { freePorts, hasIpv6 } from "../../support/Listening.ts"
 import { bin, portctl, start, temporaryFolder } from "../../support/Programs.ts"
 import { answering, closedAddress, listener } from "../../support/Sockets.ts"
 
@@ -33,6 +34,20 @@ describe.concurrent("without a port-server at the address", () => {
         expect(json).toMatchObject({ code: 1, stderr: `error: ${unreachable(address)}\n` })
         expect(JSON.parse(json.stdout)).toEqual({ error: unreachable(address) })
       })
+    )
+  }
+
+  for (const host of ["127.0.0.2", "[::1]"]) {
+    it.scopedLive.skipIf(host === "[::1]" && !hasIpv6)(
+      `no start is advised at ${host}, where none can be started`,
+      () =>
+        Effect.gen(function* () {
+          const address = `${host}:${yield* freePorts(1)}`
+          const sentence = `cannot reach port-server at ${address} (is it running?)`
+          for (const args of ["list", "ensure --app a --instance b --service c"]) {
+            expectUnreachable(yield* at(address, ...args.split(" ")), args, sentence)
+          }
+        })
     )
   }
 

@@ -13,6 +13,8 @@ const foreign =
 const sudo =
   "error: port-server is not started under sudo, where it would be root's and not yours: run portctl start without sudo, or choose an address with --port or PORT_SERVER_ADDR\n"
 
+const sudoRestart = sudo.replace("portctl start", "portctl restart")
+
 const ensure = '"$portctl" ensure --app a --instance b --service web'
 
 describe.skipIf(noNamespaces !== undefined)("at the default address", () => {
@@ -66,6 +68,8 @@ for command in start restart "ensure --app a --instance b --service c"; do
   as_sudo "$portctl" $command && echo "$command succeeded"
   HOME=$other as_sudo "$portctl" $command && echo "$command succeeded"
 done 2> refused
+as_sudo "$portctl" list
+as_sudo "$portctl" doctor | grep -o 'to do: .* sudo$'
 [ -e other/.port_server ] && echo "a folder was made"
 as_other "$portctl" start > started || exit 1
 as_sudo ${ensure}
@@ -82,8 +86,14 @@ as_sudo "$portctl" start --port 4000 > started 2>&1 || echo "not started"
 cat refused`)
       const data = join(folder, "other/.port_server")
       const inHome = `error: ${data} is in the home of the user who called sudo, and would be root's: use sudo -H`
-      expect(ended).toMatchObject({ code: 0, stderr: "" })
-      expect(ended.stdout).toBe(`a/b\nweb  3000\n${sudo.repeat(7)}${`${inHome}\n`.repeat(2)}${inHome}, or --db FILE\n`)
+      expect(ended).toMatchObject({
+        code: 0,
+        stderr:
+          "error: cannot reach port-server at 127.0.0.1:51234 (is it running? start it with: portctl start, without sudo)\n"
+      })
+      expect(ended.stdout).toBe(
+        `to do: portctl start, without sudo\na/b\nweb  3000\n${sudo.repeat(6)}${sudoRestart}${`${inHome}\n`.repeat(2)}${inHome}, or --db FILE\n`
+      )
     })
   )
 

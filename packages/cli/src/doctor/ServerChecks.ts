@@ -1,10 +1,12 @@
 import { readlinkSync, statSync } from "node:fs"
 import { version } from "@port-server/domain/Defaults"
-import type { Address } from "@port-server/domain/ServerAddress"
+import { isLoopbackHost, isServerHost } from "@port-server/domain/Loopback"
+import { type Address, isSocketAddress } from "@port-server/domain/ServerAddress"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
 import { isElsewhere } from "../client/OtherNetwork.ts"
 import { attempt } from "../platform/Process.ts"
+import * as User from "../platform/User.ts"
 import type { EffectiveSetting } from "../server/EffectiveSettings.ts"
 import * as ServerOwner from "../server/ServerOwner.ts"
 import * as ServerPaths from "../server/ServerPaths.ts"
@@ -17,10 +19,24 @@ const hasSameMounts = (pid: number): boolean => {
   return own === undefined || other === undefined || own === other
 }
 
-const server = Effect.fnUntraced(function* (address: Address, status: ServerStatus) {
-  if (status._tag === "NotRunning") return warning("server", notRunning(address), "portctl start")
+/** How a server comes to run at an address. */
+const howToStart = Effect.fnUntraced(function* (address: Address, database: Check) {
+  if (isSocketAddress(address)) return "start it where the socket comes from, or choose another address"
+  if (!isServerHost(address.host)) {
+    return isLoopbackHost(address.host)
+      ? `choose 127.0.0.1:${address.port}, where a port-server listens`
+      : "start it on that machine, or choose another address"
+  }
+  if (yield* Effect.isFailure(ServerOwner.assertMayStart(address))) return "portctl start, without sudo"
+  return database.status === "error" ? "repair the database first, see below; then portctl start" : "portctl start"
+})
+
+const server = Effect.fnUntraced(function* (address: Address, status: ServerStatus, database: Check) {
+  if (status._tag === "NotRunning") return warning("server", notRunning(address), yield* howToStart(address, database))
   if (status._tag !== "Running") {
-    return error("server", toError(status, address).message, "portctl status, or choose another address")
+    const isHung = status._tag === "NotPortServer" && status.isHung === true
+    const remedy = isHung ? "portctl stop, then portctl start" : "portctl status, or choose another address"
+    return error("server", toError(status, address).message, remedy)
   }
   const { info } = status
   const owner = yield* Effect.either(ServerOwner.assertOwn(address, info))
@@ -51,7 +67,7 @@ const socket = (at: Address, status: ServerStatus): Check => {
     ? warning(
         "socket",
         "port-server has none: sandboxes do not reach it; its log says why",
-        "portctl config set socket PATH"
+        "portctl config set socket PATH, then portctl restart"
       )
     : ok("socket", `port-server listens on ${info.socket}, too`)
 }
@@ -79,12 +95,19 @@ const database = Effect.fnUntraced(
     if (there === undefined && status._tag === "Running") {
       return ok("database", `${file} is in a folder that this user cannot look into; port-server has it open`)
     }
+    if (there === false && status._tag === "Running") {
+      return error("database", `${file} is gone, and the server has it open`, "put it back, or portctl restart")
+    }
+    const program = yield* ServerPaths.program
     if (there === false) {
-      return status._tag === "Running"
-        ? error("database", `${file} is gone, and the server has it open`, "put it back, or portctl restart")
+      // Under sudo, none is made for root.
+      const { failed, text } =
+        User.sudoUid === undefined ? yield* outputOf(program, ["--dry-run", "--db", file]) : { failed: false, text: "" }
+      return failed
+        ? error("database", text, "portctl start --db FILE, in a folder that you can write")
         : ok("database", `${file} is not there yet; the first start makes it`)
     }
-    const { failed, text } = yield* outputOf(yield* ServerPaths.program, ["--check", "--db", file])
+    const { failed, text } = yield* outputOf(program, ["--check", "--db", file])
     const remedy =
       status._tag === "Running"
         ? "portctl export while it runs, or put a backup in its place"
@@ -97,10 +120,7 @@ const database = Effect.fnUntraced(
 /** The server that was looked for, and its database. */
 export const serverChecks = ({ at, status }: Located, settings: ReadonlyArray<EffectiveSetting>) =>
   Effect.gen(function* () {
-    const checks: ReadonlyArray<Check> = [
-      yield* server(at, status),
-      socket(at, status),
-      yield* database(at, status, settings)
-    ]
+    const found = yield* database(at, status, settings)
+    const checks: ReadonlyArray<Check> = [yield* server(at, status, found), socket(at, status), found]
     return checks
   })

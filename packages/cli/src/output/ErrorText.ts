@@ -1,10 +1,13 @@
 import type { ServerUnreachable } from "@port-server/domain/api/ClientErrors"
+import { serverAddress } from "@port-server/domain/Defaults"
 import * as Errors from "@port-server/domain/Errors"
 import { ImportConflict } from "@port-server/domain/ImportConflict"
+import { isServerHost } from "@port-server/domain/Loopback"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { CliError, type ClientError } from "../errors/CliError.ts"
 import { isServerError, type ServerError, unavailable } from "../errors/ServerErrors.ts"
+import * as User from "../platform/User.ts"
 import { ownerAndId } from "./AllocationTable.ts"
 import { hintOf } from "./Hints.ts"
 
@@ -36,12 +39,13 @@ const conflictsOf = ({ conflicts, total = conflicts.length }: ImportConflict): s
 const fromServerError = (error: ServerError): CliError =>
   CliError.make(error.message, error._tag === "ServerUnusable" && error.isUnreachable ? { exitCode: unavailable } : {})
 
-/** What to do about a server that cannot be reached; one that has a socket here may run somewhere else. */
+/** What to do about a server that cannot be reached. One that has a socket here, or another host, is started elsewhere. */
 const advice = ({ address, cause, isCutOff }: ServerUnreachable): string => {
   if (isCutOff || Predicate.isTagged(cause, "TokenUnusable")) return ""
-  return address.startsWith("unix:")
-    ? " (is it running, and is the socket of the running one mounted here?)"
-    : " (is it running? start it with: portctl start)"
+  if (address.startsWith("unix:")) return " (is it running, and is the socket of the running one mounted here?)"
+  if (!isServerHost(address.replace(/:\d+$/, ""))) return " (is it running?)"
+  const isRefused = User.sudoUid !== undefined && address === serverAddress
+  return ` (is it running? start it with: portctl start${isRefused ? ", without sudo" : ""})`
 }
 
 const doubt = ({ mayHaveChanged }: { readonly mayHaveChanged: boolean }): string =>

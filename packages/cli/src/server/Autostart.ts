@@ -1,5 +1,6 @@
 import { RequestError } from "@effect/platform/HttpClientError"
 import { variable } from "@port-server/domain/EnvConfig"
+import { isServerHost } from "@port-server/domain/Loopback"
 import { type Address, isSocketAddress } from "@port-server/domain/ServerAddress"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Console from "effect/Console"
@@ -18,7 +19,7 @@ const isRefused = (error: RequestError) => errorCode(error) === "ECONNREFUSED"
 export const awaitRestart =
   (address: Address): Recovery =>
   (error) =>
-    isRefused(error) && !isSocketAddress(address) && ServerProbe.isLoopback(address.host)
+    isRefused(error) && !isSocketAddress(address) && isServerHost(address.host)
       ? Effect.flatMap(awaitOthers(ServerProbe.onThisMachine(address.port)), (was) => (was ? Effect.void : error))
       : error
 
@@ -42,8 +43,7 @@ export const autostart =
         if (status._tag === "Running" || status._tag === "NotRunning") return
         return yield* because(ServerProbe.toError(status, usual))
       }
-      if (!isAllowed || isSocketAddress(usual) || !ServerProbe.isLoopback(usual.host))
-        return yield* awaitRestart(usual)(error)
+      if (!isAllowed || isSocketAddress(usual) || !isServerHost(usual.host)) return yield* awaitRestart(usual)(error)
       const address = ServerProbe.ofThisMachine(usual)
       const started = yield* Effect.mapError(ServerStart.startUnlessLocked(address), because)
       if (Option.isSome(started) && started.value.isNew) {

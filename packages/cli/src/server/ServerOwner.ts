@@ -12,10 +12,14 @@ export const assertOwn = (address: Address, { user }: ServerInfo): Effect.Effect
     ? Effect.void
     : Effect.fail(foreign(address, user))
 
-/** Fails under `sudo` at an address that nobody chose: root's server would take the place of the user's own. */
-export const assertMayStart = (address: Address): Effect.Effect<void, ServerNotStarted> =>
+/**
+ * Fails under `sudo` at an address that nobody chose: root's server would take the place of the user's own.
+ *
+ * @param command what to run without `sudo`
+ */
+export const assertMayStart = (address: Address, command = "portctl start"): Effect.Effect<void, ServerNotStarted> =>
   User.sudoUid === undefined || isChosen(address)
     ? Effect.void
     : new ServerNotStarted({
-        message: `port-server is not started under sudo, where it would be root's and not yours: run portctl start without sudo, or choose an address with --port or PORT_SERVER_ADDR`
+        message: `port-server is not started under sudo, where it would be root's and not yours: run ${command} without sudo, or choose an address with --port or PORT_SERVER_ADDR`
       })

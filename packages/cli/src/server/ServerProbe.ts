@@ -2,6 +2,7 @@ import { isUnconnectedCode, notPortServerMessage, type ServerUnreachable } from 
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { stillStarting, stopping } from "@port-server/domain/CommonErrors"
 import { serverHost } from "@port-server/domain/Defaults"
+import { isServerHost } from "@port-server/domain/Loopback"
 import type { Port } from "@port-server/domain/Port"
 import { type Address, isSocketAddress, ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
@@ -22,13 +23,10 @@ export type ServerStatus =
   | { readonly _tag: "NotRunning" }
   /** A port-server that is starting or stopping, or whose database cannot be used. */
   | { readonly _tag: "Unhealthy"; readonly message: string }
-  /** Another program, or a port-server that this portctl does not understand. */
-  | { readonly _tag: "NotPortServer"; readonly message: string }
+  /** Another program, or a port-server that this portctl does not understand, or one that hangs. */
+  | { readonly _tag: "NotPortServer"; readonly message: string; readonly isHung?: boolean }
   /** No such host, or no route to it. */
   | { readonly _tag: "Unreachable"; readonly message: string }
-
-/** Whether a host is this machine, where a port-server listens. */
-export const isLoopback = (host: string): boolean => /^(127\.0\.0\.1|localhost)$/i.test(host)
 
 /** Where a server of this machine listens that has the port. */
 export const onThisMachine = (port: Port): ServerAddress => new ServerAddress({ host: serverHost, port })
@@ -40,7 +38,7 @@ export const ofThisMachine = (address: ServerAddress): ServerAddress =>
 /** Where a server of this machine is to be started or stopped: at the port given, else at that of the usual address. */
 export const localAddress = Effect.fnUntraced(function* (port: Option.Option<Port>) {
   const usual = yield* usualAddress
-  if (isSocketAddress(usual) || !isLoopback(usual.host)) {
+  if (isSocketAddress(usual) || !isServerHost(usual.host)) {
     const source = process.env["PORT_SERVER_ADDR"] ? "PORT_SERVER_ADDR" : `address in ${SettingsFile.path()}`
     return yield* new NotLocal({
       message: `${source} is ${usual}, ${isSocketAddress(usual) ? "a socket" : "another machine than this"}: only a server at 127.0.0.1 or localhost can be started and stopped`
@@ -56,12 +54,12 @@ const patience = "3 seconds"
 const transientRetry = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(20))
 
 const notPortServer = (address: Address): ServerStatus => {
-  const pid = !isSocketAddress(address) && isLoopback(address.host) ? ServerProcess.listeningAt(address) : undefined
-  const message =
-    pid === undefined
-      ? `another program listens at ${address}, and does not answer as port-server`
-      : `port-server (pid ${pid}) at ${address} does not respond; portctl stop ends it`
-  return { _tag: "NotPortServer", message }
+  const pid = !isSocketAddress(address) && isServerHost(address.host) ? ServerProcess.listeningAt(address) : undefined
+  const isHung = pid !== undefined
+  const message = isHung
+    ? `port-server (pid ${pid}) at ${address} does not respond; portctl stop ends it`
+    : `another program listens at ${address}, and does not answer as port-server`
+  return { _tag: "NotPortServer", message, isHung }
 }
 
 /** Why there was no connection at all, in the system's codes. */
@@ -80,7 +78,7 @@ const statusOf = (address: Address, { code = "", isRefused }: ServerUnreachable)
     }
   }
   if (!noWay.test(code)) return notPortServer(address)
-  const isHere = !isSocketAddress(address) && isLoopback(address.host)
+  const isHere = !isSocketAddress(address) && isServerHost(address.host)
   const way = "; in a sandbox, PORT_SERVER_ADDR=unix:/PATH reaches port-server by its socket"
   return { _tag: "Unreachable", message: `there is no connection to ${address} (${code})${isHere ? way : ""}` }
 }

@@ -65,7 +65,7 @@ export const restart = (address: ServerAddress, flags: ServerFlags) =>
       return { ...(yield* startLocked(wanted)), wasRunning: false } satisfies Restarted
     }
     yield* ServerOwner.assertOwn(address, running.value)
-    yield* ServerOwner.assertMayStart(address)
+    yield* ServerOwner.assertMayStart(address, "portctl restart")
     yield* ServerProcess.assertMayStop(running.value.pid)
     const before = settingsOf(address, running.value)
     const effective = { ...Struct.omit(before, ...wanted.unset), ...wanted.effective }

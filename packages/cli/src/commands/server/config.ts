@@ -5,6 +5,7 @@ import * as Parameter from "@port-server/command-line/command/Parameter"
 import { suggest } from "@port-server/command-line/command/Suggestion"
 import { UsageError } from "@port-server/command-line/UsageError"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
+import { isServerHost } from "@port-server/domain/Loopback"
 import { escapeControls } from "@port-server/domain/Name"
 import type { Address, ServerAddress } from "@port-server/domain/ServerAddress"
 import { defaultAddress, isSocketAddress } from "@port-server/domain/ServerAddress"
@@ -123,8 +124,7 @@ const changed = (done: string, key: SettingsKeys.Key, at: ServerAddress, now: Ef
 
 /** A server of this user's that stays where portctl no longer looks is noted. @param before where it looked */
 const noteLeftServer = Effect.fnUntraced(function* (before: Address) {
-  if (isSocketAddress(before) || !ServerProbe.isLoopback(before.host) || `${before}` === `${yield* usualAddress}`)
-    return
+  if (isSocketAddress(before) || !isServerHost(before.host) || `${before}` === `${yield* usualAddress}`) return
   const status = yield* ServerProbe.probe(before)
   if (status._tag !== "Running" || status.info.database !== (yield* one("database", before)).value) return
   yield* Console.error(
