@@ -97,6 +97,36 @@ cat refused`)
     })
   )
 
+  it.scopedLive("root by sudo makes files that belong to the user who called it, in a folder of theirs", () =>
+    Effect.gen(function* () {
+      const { folder, ...ended } = yield* inOwnNetwork(`
+as_other "$portctl" start > started || exit 1
+as_caller() { SUDO_GID=65534 as_sudo "$@"; }
+mkdir root
+cd other
+as_other git init -q project
+cd project
+as_caller "$portctl" init --service web > ../../made
+as_caller "$portctl" add db >> ../../made
+as_caller "$portctl" env --write .env.local >> ../../made
+as_caller "$portctl" agents install --claude --cursor >> ../../made
+as_caller "$portctl" agents install --claude --cursor >> ../../made
+find . ! -path './.git/*' '(' ! -user 65534 -o ! -group 65534 ')'
+as_other "$portctl" add mail
+as_other "$portctl" env --write .env.local
+ls -A .claude
+cd ../../root
+as_caller "$portctl" init --service web >> ../made
+find . ! -user 0
+cat ../made`)
+      expect(ended).toMatchObject({ code: 0, stderr: "" })
+      expect(ended.stdout).toMatch(
+        /^added mail .*\nwrote .*\nsettings\.json\nskills\nwrote \S+\/other\/project\/portctl\.json /
+      )
+      expect(existsSync(join(folder, "root/portctl.json"))).toBe(true)
+    })
+  )
+
   it.scopedLive("status shows whose the server is", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

@@ -1,10 +1,11 @@
-import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs"
+import { accessSync, constants, existsSync, lstatSync, readFileSync, rmdirSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
 import { cannotRead, cannotWrite, codeOf } from "../errors/FileError.ts"
 import * as AtomicFile from "../platform/AtomicFile.ts"
-import { isOwn } from "../platform/DataFolder.ts"
+import * as CallerOwned from "../platform/CallerOwned.ts"
+import * as User from "../platform/User.ts"
 import type { FileText } from "./Piece.ts"
 
 /** Each folder on the way from the top to a file, and the file. */
@@ -19,7 +20,7 @@ export const read = Effect.fnUntraced(function* (top: string, file: string) {
     const isFile = path === join(top, file)
     const problem = status.isSymbolicLink()
       ? "is a link"
-      : !isOwn(status)
+      : !User.isOwnUid(status.uid)
         ? "belongs to another user"
         : isFile !== status.isFile() || (!isFile && !status.isDirectory())
           ? `is not a ${isFile ? "file" : "folder"}`
@@ -36,7 +37,7 @@ export const read = Effect.fnUntraced(function* (top: string, file: string) {
 /** Give a file its text, with the folders that it needs. */
 const write = (top: string, file: string, text: string): void => {
   const path = join(top, file)
-  mkdirSync(dirname(path), { recursive: true })
+  CallerOwned.makeFolder(dirname(path))
   const bytes = Buffer.from(text, "latin1")
   if (existsSync(path)) AtomicFile.replace(path, bytes)
   else AtomicFile.create(path, bytes)

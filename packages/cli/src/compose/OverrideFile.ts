@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
 import { cannotWrite } from "../errors/FileError.ts"
+import * as CallerOwned from "../platform/CallerOwned.ts"
 import { valuesOf } from "./ComposeArguments.ts"
 import * as ComposeConfig from "./ComposeConfig.ts"
 import { nameVariable } from "./ComposeEnvironment.ts"
@@ -60,7 +62,15 @@ export const write = Effect.fnUntraced(function* (run: ComposeRun) {
 /** Write the override to a file of the user's. */
 export const copy = (run: ComposeRun, file: string) =>
   Effect.try({
-    try: () =>
-      writeFileSync(file, `# Written by portctl compose override: the ports of ${run.label}.\n${run.override}`),
+    try: () => {
+      const isNew = !existsSync(file)
+      const descriptor = openSync(file, "w")
+      try {
+        if (isNew) CallerOwned.give(descriptor, dirname(file))
+        writeFileSync(descriptor, `# Written by portctl compose override: the ports of ${run.label}.\n${run.override}`)
+      } finally {
+        closeSync(descriptor)
+      }
+    },
     catch: (error) => CliError.make(cannotWrite(file, error))
   })

@@ -17,6 +17,7 @@ import {
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { codedError } from "@port-server/domain/SystemError"
+import * as CallerOwned from "./CallerOwned.ts"
 import { isOwn } from "./DataFolder.ts"
 
 /** Write the bytes to a temporary file beside the one that they are for. */
@@ -28,6 +29,7 @@ const stage = (beside: string, bytes: Uint8Array, mode: number): string => {
     const file = openSync(temporary, "wx", mode)
     try {
       writeFileSync(file, bytes)
+      CallerOwned.give(file, dirname(beside))
       fsyncSync(file)
     } finally {
       closeSync(file)

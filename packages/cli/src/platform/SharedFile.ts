@@ -11,10 +11,12 @@ import {
   statSync,
   writeSync
 } from "node:fs"
+import { dirname } from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as CallerOwned from "./CallerOwned.ts"
 import { exclusiveOpen, Locked, lock } from "./FileLock.ts"
 
 // A file that other programs append to is changed where it is. A rename would cut its hard links, drop its extended
@@ -61,6 +63,7 @@ const { O_APPEND, O_CREAT, O_EXCL, O_RDWR } = constants
 /** Open a file to read and write, or make it; fails with `EACCES` and the like where that is not allowed. */
 const open = Effect.fnUntraced(function* (path: string) {
   const made = yield* Effect.option(descriptor(path, O_RDWR | O_CREAT | O_EXCL | exclusiveOpen))
+  if (Option.isSome(made)) CallerOwned.give(made.value, dirname(path))
   const file = Option.isSome(made) ? made.value : yield* descriptor(path, O_RDWR | O_CREAT | exclusiveOpen)
   const opened: OpenFile = { file, isNew: Option.isSome(made), end: yield* descriptor(path, O_RDWR | O_APPEND) }
   return opened
@@ -161,11 +164,7 @@ const cut = (file: number, { excess, size }: Changed) =>
 
 /** Remove a file that was made for a text that could not be written. */
 const removeEmpty = (path: string, { file, isNew }: OpenFile) =>
-  Effect.ignore(
-    attempt(() => {
-      if (isNew && fstatSync(file).size === 0) rmSync(path)
-    })
-  )
+  Effect.ignore(attempt(() => isNew && fstatSync(file).size === 0 && rmSync(path)))
 
 const isSame = (one: Stats, other: Stats | undefined) => one.dev === other?.dev && one.ino === other.ino
 

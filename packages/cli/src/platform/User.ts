@@ -2,9 +2,14 @@ import { userInfo } from "node:os"
 
 const uid = process.getuid?.()
 
+const sudoNumber = (variable: string): number | undefined =>
+  uid === 0 && /^[1-9][0-9]*$/.test(process.env[variable] ?? "") ? Number(process.env[variable]) : undefined
+
 /** The number of the user who called `sudo`, for a program that is root by it. */
-export const sudoUid: number | undefined =
-  uid === 0 && /^[1-9][0-9]*$/.test(process.env["SUDO_UID"] ?? "") ? Number(process.env["SUDO_UID"]) : undefined
+export const sudoUid = sudoNumber("SUDO_UID")
+
+/** The same of that user's group. */
+export const sudoGid = sudoNumber("SUDO_GID")
 
 /** Whether a user is the one of this program, or the one who called `sudo`. */
 export const isOwnUid = (other: number): boolean => uid === undefined || other === uid || other === sudoUid

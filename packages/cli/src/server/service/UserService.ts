@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, readFileSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
@@ -7,6 +7,7 @@ import * as Schedule from "effect/Schedule"
 import { cannotWrite } from "../../errors/FileError.ts"
 import { ServiceNotChanged } from "../../errors/ServerErrors.ts"
 import * as AtomicFile from "../../platform/AtomicFile.ts"
+import * as CallerOwned from "../../platform/CallerOwned.ts"
 import { withServerLock } from "../ServerLock.ts"
 import * as ServerProbe from "../ServerProbe.ts"
 import { exec, type ServiceManager } from "./ServiceManager.ts"
@@ -19,7 +20,7 @@ const failed = (message: string) => new ServiceNotChanged({ message })
 const write = (file: string, text: string) =>
   Effect.try({
     try: () => {
-      mkdirSync(dirname(file), { recursive: true })
+      CallerOwned.makeFolder(dirname(file))
       AtomicFile.writeOwn(file, Buffer.from(text))
     },
     catch: (error) => failed(cannotWrite(file, error))
