@@ -14,6 +14,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { isAlive, pidAt, user } from "../../support/Daemon.ts"
 import { expectAnswer, expectClean, expectError, expectUsageError } from "../../support/Expectations.ts"
+import { until } from "../../support/Processes.ts"
 import { bin } from "../../support/Programs.ts"
 import { call } from "../../support/Wire.ts"
 
@@ -117,6 +118,60 @@ linux("portctl service install", () => {
       expect((yield* call(me.port, "GET", "/v1/server")).json).toMatchObject({ range: "5000-5999" })
       expect(isAlive(pid)).toBe(false)
       yield* me.service("uninstall")
+    })
+  )
+
+  it.scopedLive("installed before other settings, is noted by restart and by doctor until it is renewed", () =>
+    Effect.gen(function* () {
+      const me = yield* owner()
+      const env = { PATH: `${join(me.home, "bin")}:${process.env["PATH"]}`, CALLS: join(me.home, "calls") }
+      const two = join(me.home, "two.db")
+      const check = (name: string) =>
+        Effect.map(me.portctl("doctor --json", { env }), ({ stdout }) => {
+          const { checks } = JSON.parse(stdout)
+          return checks.find((each: { readonly name: string }) => each.name === name)
+        })
+      yield* me.service(`install --db ${join(me.home, "one.db")}`)
+      expect((yield* me.portctl("restart")).stderr).toBe("")
+      expect(yield* check("service")).toMatchObject({ status: "ok" })
+      expect(yield* check("settings")).toMatchObject({ status: "ok" })
+      const renewal = "portctl stop, then portctl service install"
+      expect((yield* me.portctl(`restart --db ${two} --range 7000-7100`)).stderr).toBe(
+        `note: port-server.service still starts it as before with your next session; to renew it: ${renewal}\n`
+      )
+      for (const args of ["config set range 7000-7200", "config unset range", "config set range 7000-7100"]) {
+        expect((yield* me.portctl(args)).stderr).toMatch(/^note: port-server\.service still starts it as before /)
+      }
+      expect(yield* check("service")).toEqual({
+        name: "service",
+        status: "warning",
+        message: `port-server.service starts the server at ${me.address} with your session, and otherwise than the settings have it`,
+        remedy: renewal
+      })
+      expect(yield* check("settings")).toMatchObject({ status: "ok" })
+
+      // The next session.
+      yield* me.portctl("stop")
+      const session = yield* me.bash(
+        'eval "$(sed -n "s/^ExecStart=\\":/\\"/p" .config/systemd/user/*.service) > log 2>&1 &"'
+      )
+      expect(session.code).toBe(0)
+      yield* until(() => /listening/.test(readFileSync(join(me.home, "log"), "utf8")))
+      expect(yield* check("settings")).toMatchObject({
+        status: "warning",
+        message: expect.stringMatching(
+          new RegExp(`; the server that runs has the database ${join(me.home, "one.db")} and the range 3000-9999$`)
+        ),
+        remedy: "portctl restart"
+      })
+
+      yield* me.portctl("stop")
+      expect(yield* me.service("install")).toMatchObject({ code: 0, stderr: "" })
+      expect((yield* call(me.port, "GET", "/v1/server")).json).toMatchObject({ database: two, range: "7000-7100" })
+      expect(yield* check("service")).toMatchObject({ status: "ok" })
+      expect(yield* check("settings")).toMatchObject({ status: "ok" })
+      expect((yield* me.portctl("restart")).stderr).toBe("")
+      expect((yield* me.service("uninstall")).code).toBe(0)
     })
   )
 

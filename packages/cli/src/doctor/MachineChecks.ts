@@ -1,9 +1,11 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs"
 import { basename, delimiter, isAbsolute, join } from "node:path"
+import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
 import * as DataFolder from "../platform/DataFolder.ts"
 import { attempt } from "../platform/Process.ts"
 import * as ServerPaths from "../server/ServerPaths.ts"
+import * as ServiceCommand from "../server/service/ServiceCommand.ts"
 import { serviceManager } from "../server/service/ServiceManager.ts"
 import { type Check, error, ok, warning } from "./Check.ts"
 
@@ -30,14 +32,29 @@ const listeners = (): Check => {
     : warning("listeners", "ports are tried one by one: who listens on them is not known", "install lsof")
 }
 
-const service = Effect.map(ServerPaths.program, (program) => {
-  const { file, name } = serviceManager()
-  const text = textOf(file)
-  if (text === "") return ok("service", `${name} is not installed; portctl service install starts it with your session`)
-  return text.includes(program)
-    ? ok("service", `${name} starts ${program} with your session`)
-    : error("service", `${file} does not start this port-server, ${program}`, "portctl service install")
-}).pipe(Effect.catchAll(({ message }) => Effect.succeed(error("service", message, "install port-server again"))))
+/** The service of the session, and whether it starts the server at an address as the settings have it. */
+const service = Effect.fnUntraced(
+  function* (address: ServerAddress) {
+    const program = yield* ServerPaths.program
+    const manager = serviceManager()
+    const { file, name } = manager
+    const text = textOf(file)
+    if (text === "")
+      return ok("service", `${name} is not installed; portctl service install starts it with your session`)
+    if (!text.includes(program)) {
+      return error("service", `${file} does not start this port-server, ${program}`, "portctl service install")
+    }
+    // Settings that cannot be used have a line of their own.
+    return (yield* Effect.orElseSucceed(ServiceCommand.isOutdated(manager, address), () => false))
+      ? warning(
+          "service",
+          `${name} starts the server at ${address} with your session, and otherwise than the settings have it`,
+          ServiceCommand.renewal
+        )
+      : ok("service", `${name} starts ${program} with your session`)
+  },
+  Effect.catchAll(({ message }) => Effect.succeed(error("service", message, "install port-server again")))
+)
 
 /** The files in which completions are installed, as docs/cli.md has it. */
 const completionFiles: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -57,17 +74,13 @@ const completion = (home: string): Check => {
 }
 
 /** The service and the shell, whose files are in the user's home. */
-const homeChecks = Effect.suspend(() => {
+const homeChecks = Effect.fnUntraced(function* (address: ServerAddress) {
   const home = attempt(DataFolder.home)
   return home === undefined
-    ? Effect.succeed([
-        warning("home", "there is no home folder: no settings are kept, and there is no service", "set HOME")
-      ])
-    : Effect.map(service, (found) => [found, completion(home)])
+    ? [warning("home", "there is no home folder: no settings are kept, and there is no service", "set HOME")]
+    : [yield* service(address), completion(home)]
 })
 
-/** What of this machine matters: the sources of listeners, the service, the shell. */
-export const machineChecks: Effect.Effect<ReadonlyArray<Check>> = Effect.map(homeChecks, (found) => [
-  listeners(),
-  ...found
-])
+/** What of this machine matters: the sources of listeners, the service of the server at an address, the shell. */
+export const machineChecks = (address: ServerAddress): Effect.Effect<ReadonlyArray<Check>> =>
+  Effect.map(homeChecks(address), (found) => [listeners(), ...found])

@@ -1,7 +1,9 @@
-import { readFileSync } from "node:fs"
+import { readFileSync, realpathSync } from "node:fs"
 import { PortRangeFromText } from "@port-server/domain/PortRange"
+import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { attempt } from "../platform/Process.ts"
 import type { EffectiveSetting } from "../server/EffectiveSettings.ts"
 import { type Check, ok, warning } from "./Check.ts"
 
@@ -29,8 +31,29 @@ const range = ({ value }: EffectiveSetting): Check => {
     : ok("range", `the range ${value} is outside of ${first}-${last}, which the system gives to outgoing connections`)
 }
 
-/** What the settings are, where each comes from, and whether the range is a good one. */
-export const settingsChecks = (settings: ReadonlyArray<EffectiveSetting>): ReadonlyArray<Check> => [
-  ok("settings", settings.map(({ key, source, value }) => `${key} ${value} (${source})`).join(", ")),
-  ...settings.filter(({ key }) => key === "range").map(range)
-]
+/** What the server that runs has of settings that say otherwise; a default leaves it as it is, also over a restart. */
+const differences = (settings: ReadonlyArray<EffectiveSetting>, info: ServerInfo): ReadonlyArray<string> =>
+  settings.flatMap(({ key, source, value }) => {
+    if (source === "default" || (key !== "database" && key !== "range")) return []
+    const [wanted, found] = [String(value), info[key]].map((each) => attempt(() => realpathSync(each)) ?? each)
+    return wanted === found ? [] : [`the ${key} ${info[key]}`]
+  })
+
+/**
+ * What the settings are, where each comes from, and whether the range is a good one.
+ *
+ * @param running the server that they are about, if it runs
+ */
+export const settingsChecks = (
+  settings: ReadonlyArray<EffectiveSetting>,
+  running: ServerInfo | undefined
+): ReadonlyArray<Check> => {
+  const text = settings.map(({ key, source, value }) => `${key} ${value} (${source})`).join(", ")
+  const other = running === undefined ? [] : differences(settings, running)
+  return [
+    other.length === 0
+      ? ok("settings", text)
+      : warning("settings", `${text}; the server that runs has ${other.join(" and ")}`, "portctl restart"),
+    ...settings.filter(({ key }) => key === "range").map(range)
+  ]
+}

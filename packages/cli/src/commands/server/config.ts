@@ -22,6 +22,7 @@ import { type EffectiveSetting, effectiveSettings } from "../../server/Effective
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
 import { settingsOf } from "../../server/ServerRestart.ts"
+import * as ServiceCommand from "../../server/service/ServiceCommand.ts"
 import * as SettingsFile from "../../settings/SettingsFile.ts"
 import * as SettingsKeys from "../../settings/SettingsKeys.ts"
 import * as SettingsUpdate from "../../settings/SettingsUpdate.ts"
@@ -154,9 +155,10 @@ const set = Command.make(
       yield* SettingsUpdate.update(change(at))
       return { ...(yield* one(key, at)), at }
     })
-    yield* Output.print(Setting, { json })(explained(changing(key, setting)), ({ at, ...now }) =>
+    const { at } = yield* Output.print(Setting, { json })(explained(changing(key, setting)), ({ at, ...now }) =>
       changed(`set ${now.key} to ${escapeControls(value)}`, now.key, at, now)
     )
+    if (key !== "address") yield* ServiceCommand.noteOutdated(at)
   })
 )
 
@@ -180,9 +182,12 @@ const unset = Command.make(
       if (wasSet) yield* SettingsUpdate.update(SettingsKeys.unset(key, at, runsWith))
       return { ...(yield* one(key, at)), at, wasSet }
     })
-    yield* Output.print(Setting, { json })(explained(changing(key, removal)), ({ at, wasSet, ...now }) =>
-      wasSet ? changed(`removed ${now.key}, now ${text(now)}`, now.key, at, now) : `${now.key} is not set`
+    const { at } = yield* Output.print(Setting, { json })(
+      explained(changing(key, removal)),
+      ({ at, wasSet, ...now }) =>
+        wasSet ? changed(`removed ${now.key}, now ${text(now)}`, now.key, at, now) : `${now.key} is not set`
     )
+    if (key !== "address") yield* ServiceCommand.noteOutdated(at)
   })
 )
 

@@ -2,6 +2,7 @@ import * as Command from "@port-server/command-line/command/Command"
 import type { Terminal } from "@port-server/command-line/terminal/Terminal"
 import { NonZeroExit } from "@port-server/command-line/UsageError"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
+import { isServerHost } from "@port-server/domain/Loopback"
 import { defaultAddress, isSocketAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -14,7 +15,8 @@ import { settingsChecks } from "../../doctor/SettingsChecks.ts"
 import * as Output from "../../output/Output.ts"
 import * as Table from "../../output/Table.ts"
 import { effectiveSettings } from "../../server/EffectiveSettings.ts"
-import { locate } from "../../server/ServerProbe.ts"
+import { assertOwn } from "../../server/ServerOwner.ts"
+import { type Located, locate } from "../../server/ServerProbe.ts"
 import { usualAddress } from "../../settings/UsualAddress.ts"
 import * as Options from "../Options.ts"
 
@@ -38,12 +40,24 @@ const rowsOf = ({ message, name, remedy, status }: Check): ReadonlyArray<Row> =>
 const table = ({ checks }: typeof Report.Type, terminal: Terminal): string =>
   Table.table(columns, checks.flatMap(rowsOf), terminal)
 
+/** The address of the server that the settings are about. */
+const settingsAddress = Effect.map(usualAddress, (usual) => (isSocketAddress(usual) ? defaultAddress : usual))
+
+/** The server that was looked for, if it is one of this user's on this machine, which the settings are about. */
+const ownServer = Effect.fnUntraced(function* ({ at, status }: Located) {
+  if (status._tag !== "Running" || isSocketAddress(at) || !isServerHost(at.host)) return undefined
+  return (yield* Effect.isSuccess(assertOwn(at, status.info))) ? status.info : undefined
+})
+
 /** The checks that need valid settings; what is wrong with them is one line. */
 const settingsAndServer = Effect.gen(function* () {
-  const address = yield* usualAddress
-  const settings = yield* effectiveSettings(isSocketAddress(address) ? defaultAddress : address)
-  const found = yield* locate(address)
-  return [...settingsChecks(settings), ...(yield* serverChecks(found, settings)), yield* engineCheck(found)]
+  const settings = yield* effectiveSettings(yield* settingsAddress)
+  const found = yield* locate(yield* usualAddress)
+  return [
+    ...settingsChecks(settings, yield* ownServer(found)),
+    ...(yield* serverChecks(found, settings)),
+    yield* engineCheck(found)
+  ]
 }).pipe(Effect.catchAll((problem) => Effect.succeed([error("settings", sentenceOf(problem), "correct it")])))
 
 const report = Effect.gen(function* () {
@@ -51,7 +65,7 @@ const report = Effect.gen(function* () {
     ...(yield* programChecks),
     ...(yield* settingsAndServer),
     yield* composeCheck,
-    ...(yield* machineChecks)
+    ...(yield* machineChecks(yield* Effect.orElseSucceed(settingsAddress, () => defaultAddress)))
   ]
   return { ok: checks.every(({ status }) => status !== "error"), checks }
 })

@@ -6,6 +6,7 @@ import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
 import * as ServerRestart from "../../server/ServerRestart.ts"
 import * as ServerStart from "../../server/ServerStart.ts"
+import * as ServiceCommand from "../../server/service/ServiceCommand.ts"
 import * as Options from "../Options.ts"
 
 /** `portctl restart` */
@@ -26,5 +27,6 @@ export const restart = Command.make(
       ServerStart.describeStarted(started.wasRunning ? "restarted" : "started", started)
     )
     yield* ServerStart.noteRange(range)
+    yield* ServiceCommand.noteOutdated(address)
   })
 )

@@ -7,30 +7,17 @@ import * as Option from "effect/Option"
 import { CliError } from "../../errors/CliError.ts"
 import * as DataFolder from "../../platform/DataFolder.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
-import * as ServerPaths from "../../server/ServerPaths.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
-import { resolveSpec, type ServerSpec, toArguments } from "../../server/ServerSpec.ts"
+import { resolveSpec, type ServerSpec } from "../../server/ServerSpec.ts"
 import * as StartMemory from "../../server/StartMemory.ts"
+import * as ServiceCommand from "../../server/service/ServiceCommand.ts"
 import { type ServiceManager, serviceManager, toShell } from "../../server/service/ServiceManager.ts"
 import * as ServiceUnit from "../../server/service/ServiceUnit.ts"
 import * as UserService from "../../server/service/UserService.ts"
 
-/** The command line that the service runs. */
-const commandOf = Effect.fnUntraced(function* ({ format }: ServiceManager, { address, effective }: ServerSpec) {
-  const program = yield* ServerPaths.program
-  // systemd's journal takes what a service prints; launchd has no such thing.
-  const log = format === "launchd" ? { log: ServerPaths.defaultLog(address) } : {}
-  const command = [program, ...toArguments(address, { ...log, ...effective })]
-  const bad = command.find((word) => !ServiceUnit.isWritable(word))
-  if (bad !== undefined) {
-    return yield* CliError.make(`control characters are not allowed in service arguments: ${JSON.stringify(bad)}`)
-  }
-  return command
-})
-
 const install = Effect.fnUntraced(function* (manager: ServiceManager, spec: ServerSpec, dryRun: boolean) {
   const { address, effective, given } = spec
-  const text = ServiceUnit.unit(manager.format, yield* commandOf(manager, spec))
+  const text = ServiceUnit.unit(manager.format, yield* ServiceCommand.commandOf(manager, spec))
   if (dryRun) {
     yield* Console.error([`would write ${manager.file} and run:`, ...manager.load.map(toShell)].join("\n  "))
     return yield* Console.log(text.trimEnd())

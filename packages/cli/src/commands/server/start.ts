@@ -7,6 +7,7 @@ import * as Output from "../../output/Output.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
 import * as ServerStart from "../../server/ServerStart.ts"
+import * as ServiceCommand from "../../server/service/ServiceCommand.ts"
 import { usualAddress } from "../../settings/UsualAddress.ts"
 import * as Options from "../Options.ts"
 
@@ -29,6 +30,7 @@ export const start = Command.make(
       ServerStart.describeStarted("started", started)
     )
     yield* ServerStart.noteRange(range)
+    yield* ServiceCommand.noteOutdated(address)
     const usual = yield* usualAddress
     if (isSocketAddress(usual) || usual.port !== address.port) {
       yield* Console.error(`portctl asks ${usual}; to ask this one: export PORT_SERVER_ADDR=${address}`)

@@ -13,6 +13,16 @@ export const isWritable = (word: string): boolean => !/[\u0000-\u001f\u007f]/.te
 /** A word of `ExecStart`, which unescapes C's way and reads `%` itself (systemd.service(5), "Command lines"). */
 const quoted = (word: string): string => `"${word.replace(/[\\"]/g, "\\$&").replaceAll("%", "%%")}"`
 
+const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" }
+
+const escaped = (text: string): string => text.replace(/[&<>]/g, (char) => entities[char] ?? char)
+
+/** Words of a command line as a service file has them. */
+export const wordsOf = (format: Format, words: ReadonlyArray<string>): string =>
+  format === "systemd"
+    ? words.map(quoted).join(" ")
+    : words.map((word) => `    <string>${escaped(word)}</string>`).join("\n")
+
 const systemd = ([program = "", ...args]: ReadonlyArray<string>): string =>
   [
     "[Unit]",
@@ -20,7 +30,7 @@ const systemd = ([program = "", ...args]: ReadonlyArray<string>): string =>
     "",
     "[Service]",
     // The colon: no $VARIABLE is looked for in what follows.
-    `ExecStart=${[`:${program}`, ...args].map(quoted).join(" ")}`,
+    `ExecStart=${wordsOf("systemd", [`:${program}`, ...args])}`,
     "Restart=on-failure",
     "RestartSec=1",
     `TimeoutStopSec=${stopTimeout}`,
@@ -29,10 +39,6 @@ const systemd = ([program = "", ...args]: ReadonlyArray<string>): string =>
     "WantedBy=default.target",
     ""
   ].join("\n")
-
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" }
-
-const escaped = (text: string): string => text.replace(/[&<>]/g, (char) => entities[char] ?? char)
 
 const launchd = (command: ReadonlyArray<string>): string =>
   [
@@ -44,7 +50,7 @@ const launchd = (command: ReadonlyArray<string>): string =>
     `  <string>${names.launchd}</string>`,
     "  <key>ProgramArguments</key>",
     "  <array>",
-    ...command.map((word) => `    <string>${escaped(word)}</string>`),
+    wordsOf("launchd", command),
     "  </array>",
     "  <key>RunAtLoad</key>",
     "  <true/>",
