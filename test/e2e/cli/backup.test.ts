@@ -6,7 +6,7 @@ import { expectAnswer, expectError, expectUsageError } from "../../support/Expec
 import { realFolder, repository } from "../../support/Git.ts"
 import { startServerOnFreePorts } from "../../support/Listening.ts"
 import { bin, type PortServer, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
-import { execute } from "../../support/Sqlite.ts"
+import { execute, originalSchema } from "../../support/Sqlite.ts"
 import { call } from "../../support/Wire.ts"
 
 const allocate = (server: PortServer, app: string, service: string, port?: number) =>
@@ -263,6 +263,20 @@ describe.concurrent("port-server --check", () => {
       const foreign = join(folder, "foreign.db")
       yield* execute(foreign, "CREATE TABLE notes (text)")
       expectError(yield* check(foreign), `cannot open the database ${foreign}: it belongs to another program`)
+      for (const [name, ...statements] of [
+        ["view", "CREATE VIEW allocations AS SELECT 1"],
+        ["negative", "PRAGMA user_version = -3"],
+        ["view-of-a-table", originalSchema, "CREATE VIEW folders AS SELECT 1"],
+        ["negative-with-tables", originalSchema, "PRAGMA user_version = -3"],
+        ["table-missing", originalSchema, "PRAGMA user_version = 2"]
+      ] as const) {
+        const file = join(folder, `${name}.db`)
+        yield* execute(file, ...statements)
+        const sentence = `cannot open the database ${file}: it belongs to another program`
+        expectError(yield* check(file), sentence)
+        const started = yield* start(bin.portServer, ["--port", "0", "--db", file])
+        expectError(yield* started.ended, sentence)
+      }
       const missing = join(folder, "missing.db")
       expectError(yield* check(missing), `cannot open the database ${missing}: there is no such file`)
     })

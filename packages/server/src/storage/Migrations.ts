@@ -95,13 +95,20 @@ const names = query(Schema.Struct({ name: Schema.String }))
 const version = (connection: Connection) =>
   Effect.map(versions(connection, "PRAGMA user_version"), ([row]) => row?.user_version ?? 0)
 
+/** The tables that statements make. */
+const tablesOf = (statements: ReadonlyArray<string>): ReadonlyArray<string> =>
+  statements.flatMap((statement) => /^CREATE TABLE (?:IF NOT EXISTS )?(\w+)/.exec(statement)?.[1] ?? [])
+
+/** Whether a schema of a version has the tables of that version, and not yet those of the next ones. */
+const hasTablesOf = (current: number, schema: ReadonlyArray<string>): boolean =>
+  tablesOf(migrations.slice(0, current)).every((table) => schema.includes(table)) &&
+  !tablesOf(migrations.slice(Math.max(current, 1))).some((table) => schema.includes(table))
+
 /** Whether the schema is older than this program's. Fails for the database of a newer port-server or another program. */
 export const isOutdated = Effect.fnUntraced(function* (connection: Connection) {
   const current = yield* version(connection)
-  const tables = yield* names(
-    connection,
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-  )
+  const entries = yield* names(connection, "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+  const schema = entries.map(({ name }) => name)
   const found = yield* names(connection, "SELECT name FROM pragma_table_info('allocations')")
   const unique = yield* names(
     connection,
@@ -110,11 +117,12 @@ export const isOutdated = Effect.fnUntraced(function* (connection: Connection) {
   )
   const isOurs =
     columns.every((column) => found.some(({ name }) => name === column)) && unique.some(({ name }) => name === "port")
-  if (!isOurs && (current > 0 || tables.length > 0)) {
-    return yield* new ForeignDatabase({ message: "belongs to another program" })
-  }
-  if (current > migrations.length) {
+  if (current === 0 && schema.length === 0) return true
+  if (isOurs && current > migrations.length) {
     return yield* new ForeignDatabase({ message: "was written by a newer port-server" })
+  }
+  if (!isOurs || current < 0 || !hasTablesOf(current, schema)) {
+    return yield* new ForeignDatabase({ message: "belongs to another program" })
   }
   return current < migrations.length
 })

@@ -56,5 +56,7 @@ export const openingReason = (error: SqlError, filename: string): string => {
   if (sqliteCode(error)?.startsWith("SQLITE_IOERR_SHM") && isFull(filename)) return "it has no room: the disk is full"
   const state = stateOf(error)
   if (state !== undefined) return `it ${state}`
+  // Its schema is not the one that these statements are for.
+  if (/^SQLITE_(ERROR|SCHEMA|CONSTRAINT|MISMATCH)/.test(sqliteCode(error) ?? "")) return "it belongs to another program"
   return error.cause instanceof Error ? error.cause.message : error.message
 }
