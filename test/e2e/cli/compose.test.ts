@@ -4,30 +4,16 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { user } from "../../support/Daemon.ts"
+import { userWithPrograms } from "../../support/ComposePrograms.ts"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
 import { type FakeContainer, fakeEngine } from "../../support/FakeEngine.ts"
 
-/** What portctl and git need of a PATH. */
-const tools = ["cat", "env", "git", "mktemp", "readlink", "rm", "sh"]
-
-/** A user on whose PATH there are these programs, each a script, and no others but the necessary ones. */
+/** A user with these programs alone, and a Compose file. */
 const userWith = (programs: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
-    const me = yield* user
-    const folder = join(me.home, "programs")
-    mkdirSync(folder)
-    for (const tool of tools) {
-      const path = execFileSync("sh", ["-c", 'command -v "$0"', tool], { encoding: "utf8" }).trim()
-      symlinkSync(path, join(folder, tool))
-    }
-    for (const [name, script] of Object.entries(programs)) {
-      writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`)
-      chmodSync(join(folder, name), 0o755)
-    }
+    const me = yield* userWithPrograms(programs)
     writeFileSync(join(me.home, "compose.yaml"), 'services: {db: {image: box, ports: ["5432:5432"]}}\n')
-    yield* me.portctl("start")
-    return { ...me, portctl: (args: string) => me.portctl(args, { env: { PATH: folder } }) }
+    return me
   })
 
 /** A program that tells its version, and what it is called with. */

@@ -1,5 +1,7 @@
-import { relative } from "node:path"
+import { dirname, relative } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { Here } from "../project/ProjectContext.ts"
 import { heldPorts } from "../project/ProjectPorts.ts"
 import { parse } from "./ComposeArguments.ts"
@@ -44,11 +46,26 @@ export const saidName = (env: Environment, folder: string): SaidName => {
 export const topOf = ({ folder, workingCopy }: Here): string =>
   workingCopy.project === undefined ? folder : folder.slice(0, -workingCopy.project.length - 1)
 
-/** The name that Compose files give a project, where it is plain text in them. */
-const nameIn = (text: string, folder: string, app: string): string | undefined => {
-  const names = [...text.matchAll(/^name:\s*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#"'][^\s#]*))\s*(?:#.*)?$/gm)]
-  const [, double, single, plain] = names.at(-1) ?? []
-  const name = double ?? single ?? plain ?? folderName(folder, app)
+/** Whether what begins at the left of each line can be told without a reader of YAML: a key, a dash, or an end. */
+const isPlain = (text: string): boolean =>
+  text.split("\n").every((line) => /^(?:[ \t\r#\]}]|- |-$|---\s*$|[\w.-]+:|$)/.test(line))
+
+const JsonName = Schema.parseJson(Schema.Struct({ name: Schema.optional(Schema.String) }))
+
+/** The name that a Compose file has, if any; nothing where that cannot be told. */
+const nameOf = (text: string): Option.Option<string | undefined> => {
+  if (text.startsWith("{")) return Option.map(Schema.decodeOption(JsonName)(text), ({ name }) => name)
+  if (!isPlain(text)) return Option.none()
+  const [, last] = [...text.matchAll(/^name:[ \t]*(.*)$/gm)].at(-1) ?? []
+  if (last === undefined) return Option.some(undefined)
+  const [, double, single, plain] = /^(?:"([^"]*)"|'([^']*)'|([^\s#"']\S*))\s*(?:\s#.*)?$/.exec(last) ?? []
+  return Option.some(double ?? single ?? plain ?? "")
+}
+
+/** The name that Compose gives the project of files in a folder, where it is plain text in them. */
+const nameIn = (texts: ReadonlyArray<string>, folder: string, app: string): string | undefined => {
+  const names = Option.getOrElse(Option.all(texts.map(nameOf)), () => [""])
+  const name = names.findLast((each) => each !== undefined) ?? folderName(folder, app)
   return /^[a-z0-9][-_a-z0-9]*$/.test(name) ? name : undefined
 }
 
@@ -60,18 +77,18 @@ export const projectOf = Effect.fnUntraced(function* (
 ) {
   const paths = ComposeFiles.findDefault(ComposeFiles.currentFolder(env))
   const [main = ""] = paths
-  const folder = ComposeProjects.realPath(main.slice(0, main.lastIndexOf("/")))
-  const top = topOf(here)
-  if (main === "" || relative(top, folder).startsWith("..")) return undefined
-  const copy = top
-  const known = ComposeProjects.all().find((each) => MovedProject.isOf(each, folder) && !each.isSaid)
-  const steered = [nameVariable, "COMPOSE_FILE"].some(
-    (name) => env[name] !== undefined || ComposeFiles.setsInEnvFile(parse([]), folder, env, name)
-  )
-  if (known === undefined && steered) return undefined
-  const isMoved = known !== undefined && known.folder !== folder
-  const kept = known !== undefined && (steered || !isMoved) ? MovedProject.givenIn(known, folder) : undefined
-  const given = kept ?? nameIn(ComposeFiles.textOf({ paths }), folder, app)
+  const place = dirname(main)
+  const folder = ComposeProjects.realPath(place)
+  const copy = topOf(here)
+  if (main === "" || relative(copy, folder).startsWith("..")) return undefined
+  const isSteered =
+    saidName(env, folder).name !== undefined ||
+    Boolean(env["COMPOSE_FILE"]) ||
+    [nameVariable, "COMPOSE_FILE"].some((name) => ComposeFiles.setsInEnvFile(parse([]), folder, env, name))
+  const told = isSteered ? undefined : nameIn(ComposeFiles.textsOf({ paths }), place, app)
+  // Where only Compose can tell, it is what it was in the last run.
+  const last = told === undefined ? ComposeProjects.lastOf(folder) : undefined
+  const given = told ?? (last && MovedProject.givenIn(last, folder))
   if (given === undefined) return undefined
   return yield* ComposeProjects.claim(
     { folder, copy, app, instance, given, isSaid: false, isInEnvFile: false },

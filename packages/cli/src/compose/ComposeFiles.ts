@@ -65,8 +65,11 @@ const read = (file: string): string => {
   }
 }
 
+/** The text of each of the files. */
+export const textsOf = ({ paths }: Pick<ComposeFiles, "paths">): ReadonlyArray<string> => paths.map(read)
+
 /** The text of the files. */
-export const textOf = ({ paths }: Pick<ComposeFiles, "paths">): string => paths.map(read).join("\n")
+export const textOf = (files: Pick<ComposeFiles, "paths">): string => textsOf(files).join("\n")
 
 /** The files in which Compose looks for variables. */
 const envFiles = (args: ComposeArguments, folder: string, env: Environment) => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, utimesSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -74,6 +74,16 @@ export const seenIn = (folders: ReadonlyArray<string>): ReadonlyArray<ComposePro
   const copies = [...new Set(folders.flatMap(MovedProject.foldersUp))]
   return all().map((each) => ({ ...each, ...MovedProject.placeIn(each, copies) }))
 }
+
+/** Note that a project is the last one of its folder that was used; writing its override does so too. */
+export const noteUse = ({ file }: ComposeProject): void => attempt(() => utimesSync(file, new Date(), new Date()))
+
+/** The project of a folder that was used last, of those that the user has not named. */
+export const lastOf = (folder: string): ComposeProject | undefined =>
+  all()
+    .filter((each) => MovedProject.isOf(each, folder) && !each.isSaid)
+    .map((project) => ({ project, time: attempt(() => statSync(project.file).mtimeMs) ?? 0 }))
+    .sort((one, other) => other.time - one.time)[0]?.project
 
 /** What differed from the user's environment in the last run of a folder's project. */
 export const lastChanges = (projects: ReadonlyArray<ComposeProject>, folder: string): Changes => {

@@ -51,7 +51,9 @@ export const write = Effect.fnUntraced(function* (run: ComposeRun) {
     .digest("hex")
   const text = (each: ComposeProjects.ComposeProject) => `${ComposeProjects.headerOf(each)}\n${override}`
   const done = { ...project, checked }
-  if (existsSync(project.file) && readFileSync(project.file, "utf8") === text(done)) return
+  if (existsSync(project.file) && readFileSync(project.file, "utf8") === text(done)) {
+    return ComposeProjects.noteUse(project)
+  }
   if (changesServices(run)) {
     yield* ComposeProjects.write({ ...project, checked: "" }, override)
     yield* check(run)
