@@ -43,8 +43,11 @@ export const saidName = (env: Environment, folder: string): SaidName => {
 }
 
 /** The top folder of a working copy. */
-export const topOf = ({ folder, workingCopy }: Here): string =>
+const topOf = ({ folder, workingCopy }: Here): string =>
   workingCopy.project === undefined ? folder : folder.slice(0, -workingCopy.project.length - 1)
+
+/** The working copy of a Compose project: its folder and its git directory. */
+export const copyOf = (here: Here) => ({ copy: topOf(here), gitDir: here.workingCopy.git_dir ?? "" })
 
 /** Whether what begins at the left of each line can be told without a reader of YAML: a key, a dash, or an end. */
 const isPlain = (text: string): boolean =>
@@ -79,8 +82,7 @@ export const projectOf = Effect.fnUntraced(function* (
   const [main = ""] = paths
   const place = dirname(main)
   const folder = ComposeProjects.realPath(place)
-  const copy = topOf(here)
-  if (main === "" || relative(copy, folder).startsWith("..")) return undefined
+  if (main === "" || relative(topOf(here), folder).startsWith("..")) return undefined
   const isSteered =
     saidName(env, folder).name !== undefined ||
     Boolean(env["COMPOSE_FILE"]) ||
@@ -91,7 +93,7 @@ export const projectOf = Effect.fnUntraced(function* (
   const given = told ?? (last && MovedProject.givenIn(last, folder))
   if (given === undefined) return undefined
   return yield* ComposeProjects.claim(
-    { folder, copy, app, instance, given, isSaid: false, isInEnvFile: false },
+    { folder, ...copyOf(here), app, instance, given, isSaid: false, isInEnvFile: false },
     projectsOfContainers,
     "",
     false

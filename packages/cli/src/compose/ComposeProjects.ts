@@ -18,6 +18,7 @@ const Header = Schema.parseJson(
     folder: Schema.String,
     id: Schema.optionalWith(Schema.String, { default: () => "" }),
     copy: Schema.String,
+    gitDir: Schema.optionalWith(Schema.String, { default: () => "" }),
     given: Schema.String,
     isSaid: Schema.Boolean,
     services: Schema.Array(Schema.String),
@@ -34,8 +35,8 @@ export interface ComposeProject extends Schema.Schema.Type<typeof Header> {
   readonly name: string
   /** The path of its override. */
   readonly file: string
-  // folder: that of its Compose file. id: which one that is. copy: that of its working copy. given: the name that Compose
-  // gives it by itself. isSaid: the user has named it. services: those of the registry. checked: the model and override of
+  // folder: that of its Compose file. id: which one that is. copy: that of its working copy. gitDir: the git directory
+  // of that. given: the name that Compose gives it by itself. isSaid: the user has named it. services: those of the registry. checked: the model and override of
   // the last check. changes: what differed from the user's environment in the last run.
 }
 
@@ -65,9 +66,9 @@ export const all = (): ReadonlyArray<ComposeProject> =>
     .filter((name) => name.endsWith(extension))
     .flatMap((name) => readProject(join(folderPath(), name), name.slice(0, name.indexOf("."))))
 
-/** The same, where one of a folder that was moved is known to be in it. */
+/** The same, where one of a folder that was moved is known to be in it, and others are where git has moved them. */
 export const seenFrom = (folder: string, known = all()): ReadonlyArray<ComposeProject> =>
-  known.map((each) => (MovedProject.isOf(each, folder) ? { ...each, folder } : each))
+  known.map((each) => ({ ...each, ...(MovedProject.isOf(each, folder) ? { folder } : MovedProject.placeIn(each, [])) }))
 
 /** The same, where those that were moved into a working copy, of which one of the folders is part, are in that one. */
 export const seenIn = (folders: ReadonlyArray<string>): ReadonlyArray<ComposeProject> => {
@@ -163,7 +164,7 @@ export const claim = Effect.fnUntraced(function* (
   variant: string,
   isDryRun: boolean
 ) {
-  const { copy, folder, given, isSaid } = project
+  const { copy, folder, gitDir, given, isSaid } = project
   const known = all()
   const own = known.find(
     (each) =>
@@ -172,14 +173,15 @@ export const claim = Effect.fnUntraced(function* (
       MovedProject.hasGiven(each, folder, given) &&
       each.file === fileOf(each.name, "")
   )
-  const place = { folder, id: MovedProject.idOf(folder), copy, given, isSaid }
+  const place = { folder, id: MovedProject.idOf(folder), copy, gitDir, given, isSaid }
   const named = (name: string): ComposeProject => ({
     ...{ name, file: fileOf(name, variant), services: [], checked: "", changes: {} },
     ...known.find(({ file }) => file === fileOf(name, variant)),
     ...place
   })
   if (own !== undefined) {
-    if ((own.folder !== folder || own.id !== place.id) && !isDryRun) yield* write({ ...own, ...place }, textOf(own))
+    const isKnown = own.folder === folder && own.id === place.id && own.gitDir === gitDir
+    if (!isKnown && !isDryRun) yield* write({ ...own, ...place }, textOf(own))
     return named(own.name)
   }
   const containers = yield* ofContainers

@@ -11,7 +11,7 @@ import { ensureWished, heldPorts, instanceLabel, settingsOf } from "../project/P
 import { type Changes, inherited, textOf } from "../run/CommandEnvironment.ts"
 import { type Prepared, prepare } from "../run/RunVariables.ts"
 import { type ComposeArguments, scalesOf, valuesOf } from "./ComposeArguments.ts"
-import { heldServices, nameVariable, saidName, topOf } from "./ComposeEnvironment.ts"
+import { copyOf, heldServices, nameVariable, saidName } from "./ComposeEnvironment.ts"
 import * as ComposeFiles from "./ComposeFiles.ts"
 import type { ComposeModel } from "./ComposeModel.ts"
 import type * as ComposeProgram from "./ComposeProgram.ts"
@@ -121,7 +121,7 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   const likely = changed(said.env, ComposeProjects.lastChanges(projects, folder))
   const readModel = yield* ModelReading.begin(found, { args, folder, env: likely })
   const place = yield* here(nothingGiven)
-  const copy = topOf(place)
+  const { copy } = copyOf(place)
   const { held, named } = yield* servicesBefore(place)
   const text = ComposeFiles.textOf(files)
   // Whose name a container has by now decides when one is taken; a plan takes none.
@@ -154,7 +154,7 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   if (name !== undefined) yield* checkName(name, folder, yield* ofContainers)
   const isSaid = name !== undefined || said.name !== undefined
   const isInEnvFile = ComposeFiles.setsInEnvFile(args, files.folder, user, nameVariable)
-  const unnamed = { ...after, folder, copy, given: model.name, isSaid, isInEnvFile }
+  const unnamed = { ...after, folder, ...copyOf(place), given: model.name, isSaid, isInEnvFile }
   const claimed = yield* ComposeProjects.claim(unnamed, ofContainers, files.variant, isDryRun)
   const isFirst = after.instance === "main" && claimed.name === model.name
   const variables = isDryRun

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs"
-import { basename, dirname } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
+import * as BoundedFile from "../platform/BoundedFile.ts"
 import { attempt } from "../platform/Process.ts"
 import { normalized } from "./ProjectName.ts"
 
@@ -27,12 +28,26 @@ export const isOf = ({ folder: kept, id }: Kept, folder: string): boolean =>
 export const foldersUp = (folder: string): ReadonlyArray<string> =>
   folder === dirname(folder) ? [folder] : [folder, ...foldersUp(dirname(folder))]
 
-/** A project's folder and that of its working copy, which may be one of these now. */
-export const placeIn = ({ copy, folder, id }: Kept & { readonly copy: string }, copies: ReadonlyArray<string>) => {
+/** What is kept of a project and of its working copy. */
+interface KeptCopy extends Kept {
+  readonly copy: string
+  /** Its git directory; empty outside git. */
+  readonly gitDir: string
+}
+
+/** The folder of a linked worktree, which `git worktree move` writes into its git directory. */
+const worktreeOf = (gitDir: string): ReadonlyArray<string> => {
+  const text = gitDir === "" ? undefined : attempt(() => BoundedFile.read(join(gitDir, "gitdir")).toString("utf8"))
+  const [, folder] = /^([^\n]+)\/\.git\n?$/.exec(text ?? "") ?? []
+  return folder === undefined ? [] : [resolve(gitDir, folder)]
+}
+
+/** A project's folder and that of its working copy, which may be one of these now, or where git has moved it. */
+export const placeIn = ({ copy, folder, gitDir, id }: KeptCopy, copies: ReadonlyArray<string>) => {
   const isInside = folder === copy || folder.startsWith(`${copy}/`)
   if (!isInside || id === "" || id === idOf(folder)) return { copy, folder }
   const folderIn = (other: string) => `${other}${folder.slice(copy.length)}`
-  const found = copies.find((other) => idOf(folderIn(other)) === id)
+  const found = [...copies, ...worktreeOf(gitDir)].find((other) => idOf(folderIn(other)) === id)
   return found === undefined ? { copy, folder } : { copy: found, folder: folderIn(found) }
 }
 

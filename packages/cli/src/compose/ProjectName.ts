@@ -21,6 +21,8 @@ export interface Unnamed {
   readonly folder: string
   /** The folder of its working copy. */
   readonly copy: string
+  /** Its git directory; empty outside git. */
+  readonly gitDir: string
   readonly app: string
   readonly instance: string
   /** The name that Compose gives it by itself. */
