@@ -1,8 +1,10 @@
-import { symlinkSync, writeFileSync } from "node:fs"
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { composeRepository } from "../../support/ComposePrograms.ts"
+import { expectError } from "../../support/Expectations.ts"
+import { freePorts } from "../../support/Listening.ts"
 
 describe.concurrent("the name of the Compose project in portctl env and run", () => {
   const nameIn = (portctl: (args: string) => Effect.Effect<{ readonly stdout: string }>) =>
@@ -60,6 +62,59 @@ describe.concurrent("the name of the Compose project in portctl env and run", ()
       expect(yield* nameIn((args) => portctl(args, link))).toBe("link")
       write("services: {}\n", { name: "shop" })
       expect(yield* nameIn(portctl)).toBe("shop")
+    })
+  )
+})
+
+/** A model with services that publish one port each. */
+const modelOf = (services: Readonly<Record<string, string>>, more: Readonly<Record<string, object>> = {}) => ({
+  name: "shop",
+  services: Object.fromEntries(
+    Object.entries(services).map(([name, published]) => [name, { ports: [{ target: 80, published }], ...more[name] }])
+  )
+})
+
+/** The variables that `portctl env` prints, without its comment and the name of the Compose project. */
+const namesIn = (text: string) =>
+  text.split("\n").flatMap((line) => /^(?!COMPOSE_PROJECT_NAME)(\w+)=/.exec(line)?.[1] ?? [])
+
+describe.concurrent("the variables of services that a Compose file alone names", () => {
+  it.scopedLive("are each of one service, and of the others a note says so", () =>
+    Effect.gen(function* () {
+      const { folder, portctl, write } = yield* composeRepository("shop")
+      const first = yield* freePorts(10)
+      const services = { "my-svc": first, my_svc: first + 1, worker: first + 2, "worker-1": first + 6 }
+      const published = Object.entries(services).map(([name, port]) => [name, String(port)])
+      write("services: {}\n", modelOf(Object.fromEntries(published), { worker: { scale: 2 } }))
+      const note = (what: string) => `note: service "my_svc" ${what}, for MY_SVC_PORT is that of "my-svc"`
+      const envNote = `${note("has no variable")}; portctl.json can give it an "env"\n`
+      for (const _ of [1, 2]) {
+        expect(yield* portctl("compose config")).toMatchObject({ code: 0, stderr: envNote })
+        const env = yield* portctl("env")
+        expect(env).toMatchObject({ code: 0, stderr: envNote })
+        expect(namesIn(env.stdout)).toEqual(["MY_SVC_PORT", "WORKER_PORT", "WORKER_1_PORT"])
+        expect(env.stdout).toContain(`MY_SVC_PORT=${first}\n`)
+        expect(env.stdout).toContain(`WORKER_1_PORT=${first + 6}\n`)
+      }
+      expect(yield* portctl("run --quiet -- docker {my_svc} {worker+1}")).toMatchObject({
+        code: 0,
+        stdout: `ran ${first + 1} ${first + 3} of shop\n`
+      })
+      expect((yield* portctl("context")).code).toBe(0)
+      expect((yield* portctl("agents hook claude")).stdout).toContain("MY_SVC_PORT")
+      expectError(
+        yield* portctl("env --service my-svc,my_svc"),
+        'services "my-svc" and "my_svc" have the same variable MY_SVC_PORT; give one another "env" in portctl.json'
+      )
+      expect((yield* portctl("init")).stderr).toBe(`${note("is not in it")}\n`)
+      const file = join(folder, "portctl.json")
+      const { services: written } = Object(JSON.parse(readFileSync(file, "utf8")))
+      expect(Object.keys(written)).toEqual(["my-svc", "worker", "worker-1"])
+      // One that the file names keeps its variable.
+      writeFileSync(file, '{"services": {"my_svc": {}}}')
+      const env = yield* portctl("env")
+      expect(env.stdout).toContain(`MY_SVC_PORT=${first + 1}\n`)
+      expect(env.stderr).toContain('note: service "my-svc" has no variable, for MY_SVC_PORT is that of "my_svc"; ')
     })
   )
 })

@@ -1,5 +1,4 @@
 import type { EnsureResult } from "@port-server/domain/Ensure"
-import { variableOf } from "@port-server/domain/ServiceVariable"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { CliError } from "../errors/CliError.ts"
@@ -62,17 +61,6 @@ export const changed = (env: Environment, changes: Prepared["changes"]): Environ
 /** Changes in the form that is kept. */
 const recorded = (changes: Changes) => Object.fromEntries([...changes].map(([name, value]) => [name, value ?? null]))
 
-/** The services whose variables are not those of others too. */
-const withOwnVariables = (services: ReadonlyArray<string>, settings: ReturnType<typeof settingsOf>) => {
-  const taken = new Set<string>()
-  return services.filter((service) => {
-    const variable = variableOf(service)
-    if (!settings.has(service) && taken.has(variable)) return false
-    taken.add(variable)
-    return true
-  })
-}
-
 /** The ports of services of a working copy, and what changes in an environment for them. */
 const variablesFor = Effect.fnUntraced(function* (
   place: Here,
@@ -80,7 +68,7 @@ const variablesFor = Effect.fnUntraced(function* (
   env: Environment,
   options: { readonly isDryRun: boolean; readonly held?: EnsureResult | undefined }
 ) {
-  const asked = withOwnVariables(services, settingsOf(place)).map((service) => ({ service }))
+  const asked = services.map((service) => ({ service }))
   const variables = yield* ensureVariables(place, asked, { isMain: true, isWhole: true, ...options })
   const { ensured, values } = variables
   return { ensured, ...(yield* prepare(values, env, instanceLabel(ensured), portOwners(variables))) }

@@ -13,7 +13,11 @@ export const projectEnvironment = Effect.fnUntraced(function* (place: Here, name
   const asked = yield* requestedServices(place, named)
   const names = asked.map(({ service }) => service)
   const composed = isWhole ? yield* heldServices(place, names) : []
-  const variables = yield* ensureVariables(place, [...asked, ...composed], { isMain: isWhole, isWhole })
+  const variables = yield* ensureVariables(place, [...asked, ...composed], {
+    isMain: isWhole,
+    isWhole,
+    said: named.map(({ service }) => service)
+  })
   const project = yield* projectOf(place, variables.ensured, Record.filter(process.env, Predicate.isNotUndefined))
   const name = project === undefined ? {} : { [nameVariable]: project.name }
   const env: Readonly<Record<string, string>> = { ...Object.fromEntries(valuesOf(variables)), ...name }

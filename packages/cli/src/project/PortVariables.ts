@@ -1,12 +1,17 @@
 import { namesOf } from "@port-server/domain/Block"
+import { projectFileName } from "@port-server/domain/Defaults"
 import type { EnsureResult, RequestedService } from "@port-server/domain/Ensure"
+import { escapeControls } from "@port-server/domain/Name"
 import { fill, namesIn } from "@port-server/domain/Placeholders"
 import { servicesByName, variablesOf } from "@port-server/domain/ServiceSettings"
 import { variableOf } from "@port-server/domain/ServiceVariable"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { CliError } from "../errors/CliError.ts"
 import type { Here } from "./ProjectContext.ts"
 import { ensureServices, settingsOf } from "./ProjectPorts.ts"
+import { usualVariables } from "./UsualVariables.ts"
 
 /** A service, or a further port of a block, with its port and the variables that carry it. */
 export interface ServiceVariables {
@@ -51,20 +56,37 @@ interface Main {
   readonly main?: string | undefined
   /** Whoever names it sets PORT. */
   readonly named?: string | undefined
+  /** The services that the command line names: each must have a variable of its own. */
+  readonly said?: ReadonlyArray<string> | undefined
 }
 
-const variablesIn = (here: Here, asked: ReadonlyArray<RequestedService>, { main, named }: Main, isOuter: boolean) =>
-  Effect.map(
-    variablesOf(asked.map(({ service }) => [service, settingsOf(here).get(service)] as const)),
-    (all) =>
-      new Map(
-        [...all].map(([service, variables]) => {
-          if (service === main) return [service, [...new Set([...variables, mainVariable])]] as const
-          const keeps = service === named || ((main ?? named) === undefined && !isOuter)
-          return [service, keeps ? variables : withoutMain(service, variables)] as const
-        })
-      )
+const variablesIn = Effect.fnUntraced(function* (
+  here: Here,
+  asked: ReadonlyArray<string>,
+  { main, named, said = [] }: Main,
+  isOuter: boolean
+) {
+  const settings = settingsOf(here)
+  const isNamed = (service: string) => settings.has(service) || said.includes(service)
+  const own = yield* variablesOf(asked.filter(isNamed).map((service) => [service, settings.get(service)] as const))
+  const usual = usualVariables(
+    asked.filter((service) => !isNamed(service)),
+    own
   )
+  const variables = new Map(
+    asked.map((service) => {
+      const all = own.get(service) ?? Option.toArray(Option.fromNullable(usual.variables.get(service)))
+      if (service === main) return [service, [...new Set([...all, mainVariable])]] as const
+      const keeps = service === named || ((main ?? named) === undefined && !isOuter)
+      return [service, keeps ? all : withoutMain(service, all)] as const
+    })
+  )
+  const notes = [...usual.reasons].map(
+    ([service, reason]) =>
+      `note: service ${JSON.stringify(service)} has no variable, for ${reason}; ${projectFileName} can give it an "env"`
+  )
+  return { variables, notes }
+})
 
 /** What is ensured together with services. */
 interface EnsureOptions {
@@ -72,6 +94,8 @@ interface EnsureOptions {
   readonly isMain: boolean
   /** PORT is of this service. */
   readonly named?: string | undefined
+  /** The services that the command line names. */
+  readonly said?: ReadonlyArray<string>
   /** The services of the projects above are ensured too. */
   readonly isWhole: boolean
   /** Nothing is allocated: the ports are those that services would get. */
@@ -89,8 +113,17 @@ const ensureProject = Effect.fnUntraced(function* (
   { held, isDryRun = false }: Pick<EnsureOptions, "held" | "isDryRun">
 ) {
   const names = servicesByName(here.project?.contents.services ?? {})
-  const variables = yield* Effect.mapError(variablesIn(here, asked, main, isOuter), CliError.make)
+  const { notes, variables } = yield* Effect.mapError(
+    variablesIn(
+      here,
+      asked.map(({ service }) => service),
+      main,
+      isOuter
+    ),
+    CliError.make
+  )
   const ensured = held ?? (yield* ensureServices(here, asked, isDryRun))
+  if (!isDryRun) yield* Effect.forEach(notes, (note) => Console.error(escapeControls(note)), { discard: true })
   const services = ensured.allocations.map(
     ({ port, service }): ServiceVariables => ({
       service,
@@ -119,7 +152,7 @@ const ensureProject = Effect.fnUntraced(function* (
 export const ensureVariables = Effect.fnUntraced(function* (
   here: Here,
   asked: ReadonlyArray<RequestedService>,
-  { held, isDryRun = false, isMain, isWhole, named }: EnsureOptions
+  { held, isDryRun = false, isMain, isWhole, named, said }: EnsureOptions
 ) {
   const main = isMain ? here.service : undefined
   const meant = main ?? named
@@ -132,7 +165,7 @@ export const ensureVariables = Effect.fnUntraced(function* (
       { isDryRun }
     )
   )
-  const own = yield* ensureProject(here, asked, { main, named }, false, { held, isDryRun })
+  const own = yield* ensureProject(here, asked, { main, named, said }, false, { held, isDryRun })
   const result: Variables = {
     ensured: own.ensured,
     main: meant === undefined ? [] : namesOf(meant, settingsOf(here).get(meant)),

@@ -89,6 +89,7 @@ export const run = Command.make(
         const variables = yield* ensureVariables(place, asked, {
           isMain: named.length === 0,
           named: named.length === 1 ? named[0] : undefined,
+          said: named,
           isWhole: true
         })
         const project = yield* ComposeEnvironment.projectOf(place, variables.ensured, textOf(environment))
