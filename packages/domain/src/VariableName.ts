@@ -105,10 +105,13 @@ const refusedPatterns = [`(?:${reserved.join("|")})$`, ...reservedPrefixes, ...a
 const refused = `(?!${ofService})(?:${refusedPatterns.join("|")})`
 const refusedName = new RegExp(`^${refused}`)
 
+/** Whether a variable is one that a project file must not set, because it steers programs. */
+export const isRefused = (name: string): boolean => refusedName.test(name)
+
 /** What is wrong with the name of a variable that a project file sets, if anything. */
 export const nameProblem = (name: string): string | undefined => {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return "must be the name of a variable, like PORT or DB_PORT"
-  return refusedName.test(name) ? `must not be ${name}: a project file cannot set that variable` : undefined
+  return isRefused(name) ? `must not be ${name}: a project file cannot set that variable` : undefined
 }
 
 /** The JSON Schema of the name of a variable that a project file may set. */

@@ -1,4 +1,4 @@
-import { readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -115,6 +115,41 @@ describe.concurrent("the variables of services that a Compose file alone names",
       const env = yield* portctl("env")
       expect(env.stdout).toContain(`MY_SVC_PORT=${first + 1}\n`)
       expect(env.stderr).toContain('note: service "my-svc" has no variable, for MY_SVC_PORT is that of "my_svc"; ')
+    })
+  )
+
+  it.scopedLive("are none that steer other programs", () =>
+    Effect.gen(function* () {
+      const { folder, portctl, write } = yield* composeRepository("shop")
+      const first = yield* freePorts(4)
+      const steering = {
+        "port-server": "PORT_SERVER_PORT",
+        portctl: "PORTCTL_PORT",
+        "npm-config-x": "NPM_CONFIG_X_PORT"
+      }
+      const services = Object.keys(steering).map((name, index) => [name, String(first + index)] as const)
+      write("services: {}\n", modelOf({ ...Object.fromEntries(services), "git-server": String(first + 3) }))
+      const notes = (what: string, end: string) =>
+        Object.entries(steering)
+          .map(
+            ([name, variable]) => `note: service "${name}" ${what}, for ${variable} would steer other programs${end}\n`
+          )
+          .join("")
+      const told = notes("has no variable", '; portctl.json can give it an "env"')
+      expect(yield* portctl("compose config")).toMatchObject({ code: 0, stderr: told })
+      const env = yield* portctl("env")
+      expect(env.stderr).toBe(told)
+      expect(namesIn(env.stdout)).toEqual(["GIT_SERVER_PORT"])
+      expect((yield* portctl("run -- env")).stdout).not.toMatch(/^(PORT_SERVER_PORT|PORTCTL_PORT|NPM_CONFIG_X_PORT)=/m)
+      expect((yield* portctl("get port-server")).stdout).toBe(`${first}\n`)
+      expect(yield* portctl("init")).toMatchObject({ code: 0, stderr: notes("is not in it", "") })
+      const { services: written } = Object(JSON.parse(readFileSync(join(folder, "portctl.json"), "utf8")))
+      expect(Object.keys(written)).toEqual(["git-server"])
+      // Nor where PORT is another service's.
+      const named = { portctl: { env: "PORT", folder: "ctl" }, web: { folder: "web" } }
+      mkdirSync(join(folder, "web"))
+      writeFileSync(join(folder, "portctl.json"), JSON.stringify({ services: named }))
+      expect(namesIn((yield* portctl("env", join(folder, "web"))).stdout)).not.toContain("PORTCTL_PORT")
     })
   )
 })

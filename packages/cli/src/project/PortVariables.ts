@@ -5,6 +5,7 @@ import { escapeControls } from "@port-server/domain/Name"
 import { fill, namesIn } from "@port-server/domain/Placeholders"
 import { servicesByName, variablesOf } from "@port-server/domain/ServiceSettings"
 import { variableOf } from "@port-server/domain/ServiceVariable"
+import { isRefused } from "@port-server/domain/VariableName"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -44,10 +45,10 @@ export interface Variables {
 /** The variable of the port that a command listens on. */
 export const mainVariable = "PORT"
 
-/** The variables of a service where PORT is another one's: its usual one in place of that. */
+/** The variables of a service where PORT is another one's: its usual one in place of that, if it may have that. */
 const withoutMain = (service: string, variables: ReadonlyArray<string>): ReadonlyArray<string> => {
   const others = variables.filter((name) => name !== mainVariable)
-  return others.length === 0 && variables.length > 0 ? [variableOf(service)] : others
+  return others.length === 0 && variables.length > 0 ? [variableOf(service)].filter((name) => !isRefused(name)) : others
 }
 
 /** The service whose port is PORT: that of the current folder, or one that is named. */

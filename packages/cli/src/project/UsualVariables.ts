@@ -1,4 +1,5 @@
 import { variableOf } from "@port-server/domain/ServiceVariable"
+import { isRefused } from "@port-server/domain/VariableName"
 
 /** Whether a name is that of a further port of a block. */
 const isFurther = (service: string): boolean => /\+\d+$/.test(service)
@@ -12,8 +13,8 @@ export interface UsualVariables {
 }
 
 /**
- * Give services their usual variables, except those that another one has. Who has named one of them could give it another
- * name; of the others nobody can be asked to.
+ * Give services their usual variables, except those that another one has, and those that a cloned repository's file must
+ * not set. Who has named a service could give it another variable; of the others nobody can be asked to.
  *
  * @param named the variables of the other services
  */
@@ -26,7 +27,8 @@ export const usualVariables = (
   for (const service of [...services.filter((name) => !isFurther(name)), ...services.filter(isFurther)]) {
     const variable = variableOf(service)
     const owner = owners.get(variable)
-    if (owner === undefined) {
+    if (isRefused(variable)) reasons.set(service, `${variable} would steer other programs`)
+    else if (owner === undefined) {
       owners.set(variable, service)
       variables.set(service, variable)
     } else if (!isFurther(service)) reasons.set(service, `${variable} is that of ${JSON.stringify(owner)}`)
