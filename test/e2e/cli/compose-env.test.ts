@@ -153,3 +153,50 @@ describe.concurrent("the variables of services that a Compose file alone names",
     })
   )
 })
+
+describe.concurrent("consecutive ports of a service", () => {
+  /** A model with one service that publishes ports in a row. */
+  const rowOf = (first: number, targets: ReadonlyArray<number>) => ({
+    name: "shop",
+    services: { box: { ports: targets.map((target, index) => ({ target, published: String(first + index) })) } }
+  })
+
+  it.scopedLive("are apart where the file has no range, whatever their variables are", () =>
+    Effect.gen(function* () {
+      const { portctl, write } = yield* composeRepository("shop")
+      const first = yield* freePorts(4)
+      const text = 'services: {box: {image: box, ports: ["$API:9000", "$UI:9001"], labels: [2024-9000-9001]}}\n'
+      for (const last of [first + 1, first + 3]) {
+        const ports = [
+          { target: 9000, published: String(first) },
+          { target: 9001, published: String(last) }
+        ]
+        write(text, { name: "shop", services: { box: { ports } } })
+        yield* portctl("compose config")
+        expect(namesIn((yield* portctl("env")).stdout)).toEqual(["BOX_9000_PORT", "BOX_9001_PORT"])
+      }
+    })
+  )
+
+  for (const [what, text] of [
+    ["is there", (first: number) => `"${first}-${first + 1}:9000-9001"`],
+    ["is that of the container", () => '"$API:9000-9001"'],
+    ["is what a variable is by default", (first: number) => `"\${API:-${first}-${first + 1}}:\${TARGET}"`]
+  ] as const) {
+    it.scopedLive(`are a block where a range ${what}, and the next port is apart`, () =>
+      Effect.gen(function* () {
+        const { folder, portctl, write } = yield* composeRepository("shop")
+        const first = yield* freePorts(3)
+        const model = rowOf(first, [9000, 9001, 9002])
+        const service = `services: {box: {image: box, ports: [${text(first)}, "\${MORE}:9002"]}}\n`
+        mkdirSync(join(folder, "more"))
+        writeFileSync(join(folder, "more/box.yml"), service)
+        for (const each of [service, 'include: ["more/box.yml"]\n']) {
+          write(each, model)
+          yield* portctl("compose config")
+          expect(namesIn((yield* portctl("env")).stdout)).toEqual(["BOX_9000_PORT", "BOX_9000_1_PORT", "BOX_9002_PORT"])
+        }
+      })
+    )
+  }
+})

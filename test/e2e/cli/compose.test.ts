@@ -84,6 +84,7 @@ describe.concurrent("portctl compose with podman-compose", () => {
     Effect.gen(function* () {
       const script = `case "$*" in *"version --short") echo 1.4.0;; *config) cat <<'X'\n${model}X\n;; *) echo "ran $* of $COMPOSE_PROJECT_NAME";; esac`
       const { home, portctl } = yield* userWith({ "podman-compose": script })
+      writeFileSync(join(home, "compose.yaml"), model)
       const plan = yield* portctl("compose plan --json")
       expect(plan.stderr).toBe("")
       const rows = [

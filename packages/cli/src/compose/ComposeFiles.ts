@@ -68,8 +68,23 @@ const read = (file: string): string => {
 /** The text of each of the files. */
 export const textsOf = ({ paths }: Pick<ComposeFiles, "paths">): ReadonlyArray<string> => paths.map(read)
 
-/** The text of the files. */
-export const textOf = (files: Pick<ComposeFiles, "paths">): string => textsOf(files).join("\n")
+/** Most files that are looked into for others. */
+const maxFiles = 256
+
+/** The text of the files, and of those that they name: by `include` and `extends`, and maybe for something else. */
+export const textOf = ({ paths }: Pick<ComposeFiles, "paths">): string => {
+  const texts = new Map<string, string>()
+  const pending = [...paths]
+  for (let path = pending.shift(); path !== undefined && texts.size < maxFiles; path = pending.shift()) {
+    if (texts.has(path)) continue
+    const text = read(path)
+    texts.set(path, text)
+    const folder = dirname(path)
+    const words = text.split(/[\s"'[\]{},:]+/)
+    pending.push(...words.filter((word) => /\.ya?ml$/.test(word)).map((name) => resolve(folder, name)))
+  }
+  return [...texts.values()].join("\n")
+}
 
 /** The files in which Compose looks for variables. */
 const envFiles = (args: ComposeArguments, folder: string, env: Environment) => {

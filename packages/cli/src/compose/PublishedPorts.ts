@@ -38,17 +38,9 @@ const reasonToKeep = ({ network_mode }: Service, { mode, protocol = "tcp", publi
 /** What of two ports must be equal so that they can be of one range. */
 const kindOf = ({ published: _published, target: _target, ...rest }: ServicePort): string => JSON.stringify(rest)
 
-/**
- * Whether consecutive ports are one range of the file. Compose writes out each of them, so the text of the file decides:
- * it has the range, or does not have all the numbers.
- */
-const isRange = (first: number, count: number, text: string): boolean => {
-  const last = first + count - 1
-  if (new RegExp(`\\b${first}\\s*-\\s*${last}\\b`).test(text)) return true
-  return !Array.from({ length: count }, (_, index) => first + index).every((port) =>
-    new RegExp(`\\b${port}\\b`).test(text)
-  )
-}
+/** The ranges that a text has: `8000-8009`. */
+const rangesIn = (text: string): ReadonlySet<string> =>
+  new Set([...text.matchAll(/(?<![\w.]|\d-)(\d+)\s*-\s*(\d+)(?!-?\w)/g)].map(([, from, to]) => `${from}-${to}`))
 
 /** How many of a service's ports, from one on, are consecutive like it, in the container too. */
 const runLength = (ports: ReadonlyArray<ServicePort>, from: number): number => {
@@ -63,12 +55,26 @@ const runLength = (ports: ReadonlyArray<ServicePort>, from: number): number => {
   return length
 }
 
+/**
+ * How many ports, from one on, are one range of the file. Compose writes out each of them, so the text decides: it has the
+ * range here or in the container, for one of the two may be a variable. Otherwise they are apart, unless they are more than
+ * anybody writes out.
+ */
+const rangeLength = (ports: ReadonlyArray<ServicePort>, from: number, ranges: ReadonlySet<string>): number => {
+  const { published = "", target = 0 } = ports[from] ?? {}
+  const run = runLength(ports, from)
+  for (let length = run; length > 1; length--) {
+    if ([Number(published), target].some((first) => ranges.has(rangeText(first, length)))) return length
+  }
+  return run > maxPorts ? run : 1
+}
+
 /** The ports of one service. */
 const ofService = (
   name: string,
   service: Service,
   replicas: number,
-  text: string,
+  ranges: ReadonlySet<string>,
   known: Map<string, Wanted>
 ): ReadonlyArray<Published> => {
   const { ports = [] } = service
@@ -78,8 +84,7 @@ const ofService = (
     if (port === undefined) break
     const reason = reasonToKeep(service, port)
     const [first, count] = numbersOf(port.published ?? "") ?? [0, 0]
-    const run = reason === undefined && replicas === 1 ? runLength(ports, index) : 1
-    const length = run > 1 && isRange(first, run, text) ? run : 1
+    const length = reason === undefined && replicas === 1 ? rangeLength(ports, index, ranges) : 1
     const size = length > 1 ? length : Math.max(count, replicas)
     // What several publish under one number, with other protocols, addresses or profiles, stays under one.
     const key = `${first}+${size}`
@@ -109,8 +114,9 @@ export const publishedPorts = (
   text: string
 ): ReadonlyArray<Published> => {
   const known = new Map<string, Wanted>()
+  const ranges = rangesIn(text)
   return Object.entries(services).flatMap(([name, service]) =>
-    ofService(name, service, Math.max(1, scales.get(name) ?? replicasOf(service)), text, known)
+    ofService(name, service, Math.max(1, scales.get(name) ?? replicasOf(service)), ranges, known)
   )
 }
 
