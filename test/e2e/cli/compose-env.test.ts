@@ -199,4 +199,43 @@ describe.concurrent("consecutive ports of a service", () => {
       })
     )
   }
+
+  it.scopedLive("that stay as they are have one row in the plan, and one note", () =>
+    Effect.gen(function* () {
+      const { portctl, write } = yield* composeRepository("shop")
+      const targets = (first: number, size: number) => Array.from({ length: size }, (_, index) => first + index)
+      const portsOf = (first: number, size: number, more: object) =>
+        targets(first, size).map((target) => ({ target, published: String(target), ...more }))
+      const model = {
+        name: "shop",
+        services: {
+          host: { network_mode: "host", ports: portsOf(7000, 3, {}) },
+          mode: { ports: [...portsOf(6000, 2, { mode: "host" }), ...portsOf(6002, 1, { mode: "host" })] },
+          // The text does not have it.
+          turn: { ports: portsOf(10000, 10001, { protocol: "udp" }) }
+        }
+      }
+      write("x: 7000-7002 6000 6001 6002\n", model)
+      const host = "network_mode: host: the container's own ports are those of this machine"
+      const mode = "mode: host: it is left as it is"
+      const large = "a range of more than 256 ports is left as it is"
+      const rows = [
+        ["host", 7000, "tcp", "7000-7002", host],
+        ...targets(6000, 3).map((port) => ["mode", port, "tcp", port, mode] as const),
+        ["turn", 10000, "udp", "10000-20000", large]
+      ] as const
+      const plan = yield* portctl("compose plan")
+      const [, , ...lines] = plan.stdout.trimEnd().split("\n")
+      expect(lines.map((line) => line.split(/ {2,}/))).toEqual(
+        rows.map(([service, target, protocol, port, reason]) => {
+          const inside = protocol === "tcp" ? target : `${target}/${protocol}`
+          return [service, inside, port, port, reason].map(String)
+        })
+      )
+      // For programs, each is there by itself.
+      expect(JSON.parse((yield* portctl("compose plan --json")).stdout)).toHaveLength(3 + 3 + 10001)
+      const notes = rows.map(([service, , , port, reason]) => `note: port ${port} of ${service}: ${reason}\n`).join("")
+      expect(yield* portctl("compose up -d")).toMatchObject({ code: 0, stderr: notes })
+    })
+  )
 })

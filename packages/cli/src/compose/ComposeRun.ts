@@ -21,7 +21,7 @@ import { overrideOf } from "./Override.ts"
 import * as PortHolders from "./PortHolders.ts"
 import { servicesOf } from "./PortPlan.ts"
 import { isOthers, type NamedProject } from "./ProjectName.ts"
-import { type Published, publishedPorts, rangeText, type Wanted, wantedOf } from "./PublishedPorts.ts"
+import { type Published, publishedPorts, rangeText, type Wanted, wantedOf, withRanges } from "./PublishedPorts.ts"
 import { areHeld, wishedOf } from "./WishedPorts.ts"
 
 type Environment = Readonly<Record<string, string>>
@@ -181,6 +181,6 @@ export const differing = ({ firsts, published }: ComposeRun): ReadonlyArray<stri
 
 /** Published ports that stay as they are in the file, and why. */
 export const kept = ({ published }: ComposeRun): ReadonlyArray<string> =>
-  published.flatMap(({ mapped, port: { published: file = "" }, service }) =>
+  withRanges(published).flatMap(({ mapped, port: { published: file = "" }, service }) =>
     typeof mapped === "string" && file !== "" ? [`port ${file} of ${service}: ${mapped}`] : []
   )

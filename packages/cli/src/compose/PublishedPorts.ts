@@ -16,6 +16,8 @@ export interface Wanted {
 export interface Published {
   readonly service: string
   readonly port: ServicePort
+  /** How many of these, from this one on, are one range of the file; 0 in the midst of one. */
+  readonly rangeSize: number
   /** What is wanted for it, and where in that its number is; or else why it is left as it is. */
   readonly mapped: { readonly wanted: Wanted; readonly offset: number; readonly count: number } | string
 }
@@ -84,7 +86,8 @@ const ofService = (
     if (port === undefined) break
     const reason = reasonToKeep(service, port)
     const [first, count] = numbersOf(port.published ?? "") ?? [0, 0]
-    const length = reason === undefined && replicas === 1 ? rangeLength(ports, index, ranges) : 1
+    // What is kept is not apart for each container.
+    const length = reason !== undefined || replicas === 1 ? rangeLength(ports, index, ranges) : 1
     const size = length > 1 ? length : Math.max(count, replicas)
     // What several publish under one number, with other protocols, addresses or profiles, stays under one.
     const key = `${first}+${size}`
@@ -96,7 +99,7 @@ const ofService = (
       const each = ports[index]
       if (each === undefined) continue
       const mapped = keep ?? { wanted, offset, count: length > 1 ? 1 : size }
-      result.push({ service: name, port: each, mapped })
+      result.push({ service: name, port: each, rangeSize: offset === 0 ? length : 0, mapped })
     }
   }
   return result
@@ -120,11 +123,20 @@ export const publishedPorts = (
   )
 }
 
+/** A number or a range, as Compose writes it. */
+export const rangeText = (first: number, count: number): string =>
+  count === 1 ? String(first) : `${first}-${first + count - 1}`
+
+/** Ports for a person: a range that is left as it is is one. */
+export const withRanges = (published: ReadonlyArray<Published>): ReadonlyArray<Published> =>
+  published.flatMap((each) => {
+    const { mapped, port, rangeSize } = each
+    if (typeof mapped !== "string" || rangeSize === 1) return [each]
+    const range = rangeText(Number(port.published), rangeSize)
+    return rangeSize === 0 ? [] : [{ ...each, port: { ...port, published: range }, rangeSize: 1 }]
+  })
+
 /** What is wanted for ports, each once. */
 export const wantedOf = (published: ReadonlyArray<Published>): ReadonlyArray<Wanted> => [
   ...new Set(published.flatMap(({ mapped }) => (typeof mapped === "string" ? [] : [mapped.wanted])))
 ]
-
-/** A number or a range, as Compose writes it. */
-export const rangeText = (first: number, count: number): string =>
-  count === 1 ? String(first) : `${first}-${first + count - 1}`

@@ -21,6 +21,7 @@ import * as ComposeProgram from "../../compose/ComposeProgram.ts"
 import * as ComposeRun from "../../compose/ComposeRun.ts"
 import * as OverrideFile from "../../compose/OverrideFile.ts"
 import { PlannedPort, planOf } from "../../compose/PortPlan.ts"
+import { withRanges } from "../../compose/PublishedPorts.ts"
 import * as Output from "../../output/Output.ts"
 import { type Column, table } from "../../output/Table.ts"
 import { located } from "../../project/ProjectContext.ts"
@@ -47,10 +48,11 @@ const refusals = {
   127: "There is no Docker Compose"
 }
 
-const planned = (args: ComposeArguments) =>
+const planned = (args: ComposeArguments, isForPerson: boolean) =>
   Effect.gen(function* () {
     const run = yield* ComposeRun.resolve(args, "plan")
-    return { run, rows: yield* planOf(run.published, run.firsts, run.holderOf) }
+    const published = isForPerson ? withRanges(run.published) : run.published
+    return { run, rows: yield* planOf(published, run.firsts, run.holderOf) }
   })
 
 const plan = (args: ComposeArguments) =>
@@ -64,7 +66,7 @@ const plan = (args: ComposeArguments) =>
       parameters: { json: Flag.boolean("json", "Print a list as JSON") }
     },
     Effect.fnUntraced(function* ({ json }) {
-      const { rows, run } = yield* Output.toCliError(planned(args))
+      const { rows, run } = yield* Output.toCliError(planned(args, !json))
       yield* Output.print(Schema.Array(PlannedPort), { json, indent: 2 })(Effect.succeed(rows), (rows, terminal) =>
         [
           `${run.label}, Compose project ${run.project.name}`,
