@@ -243,6 +243,7 @@ describe("portctl mcp", () => {
       const [status, ...messages] = stdout.trim().split("\n")
       expect(status).toBe("0")
       expect(messages.map((message): unknown => JSON.parse(message))).toMatchObject([
+        { jsonrpc: "2.0", id: null, error: { code: -32_700 } },
         { jsonrpc: "2.0", id: 1, result: { protocolVersion: "2025-06-18", serverInfo: { name: "port-server" } } },
         { jsonrpc: "2.0", id: 2, result: { structuredContent: { instance: expect.anything() } } }
       ])

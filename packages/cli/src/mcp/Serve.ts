@@ -11,6 +11,7 @@ import { portTools } from "./PortTools.ts"
 import { projectTools } from "./ProjectTools.ts"
 import * as Resources from "./Resources.ts"
 import type { CallToolResult } from "./Sdk.ts"
+import * as StdioTransport from "./StdioTransport.ts"
 
 /** An error for a model: the sentence of the command line, and what to do next. */
 const told = (cause: Cause.Cause<CliError>): string => {
@@ -20,16 +21,11 @@ const told = (cause: Cause.Cause<CliError>): string => {
   return `${error.message}${hint}`
 }
 
-/** Until the client has gone or stops reading. */
-const clientGone = Effect.async<void>((resume) => {
-  const end = () => resume(Effect.void)
-  process.stdin.once("end", end).once("close", end)
-  process.stdout.once("error", end)
-})
-
-/** Serve the Model Context Protocol on stdin and stdout, until the client goes. */
+/** Serve the Model Context Protocol on stdin and stdout, until the client goes and has its answers. */
 export const serve = Effect.fnUntraced(function* (isReadOnly: boolean) {
-  const { McpServer, ResourceTemplate, serveStdio } = yield* Effect.promise(() => import("./Sdk.ts"))
+  const sdk = yield* Effect.promise(() => import("./Sdk.ts"))
+  const { McpServer, ResourceTemplate, serveStdio } = sdk
+  const { finished, transport } = yield* StdioTransport.make(sdk)
   const runtime = yield* Effect.runtime<PortServerClient>()
   const inFolder = yield* Folder.make
   const tools = [...projectTools(inFolder), ...portTools(inFolder)].filter((tool) => !isReadOnly || tool.isReadOnly)
@@ -84,8 +80,8 @@ export const serve = Effect.fnUntraced(function* (isReadOnly: boolean) {
   }
 
   yield* Effect.acquireUseRelease(
-    Effect.sync(() => serveStdio(make)),
-    () => clientGone,
+    Effect.sync(() => serveStdio(make, { transport })),
+    () => finished,
     (handle) => Effect.promise(() => handle.close())
   )
 })
