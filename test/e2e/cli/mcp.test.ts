@@ -1,9 +1,10 @@
-import { writeFileSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { temporaryRepository } from "../../support/Git.ts"
-import { bin, start, startServer, temporaryFolder } from "../../support/Programs.ts"
+import { bin, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 
 const initialize =
   '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}'
@@ -11,21 +12,35 @@ const ping = (id: unknown) => JSON.stringify({ jsonrpc: "2.0", id, method: "ping
 const call = (id: unknown, name: string, args: object = {}) =>
   JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: args } })
 
-/** What `portctl mcp` answers to the input of a shell script, and how it ends; nothing if it does not. */
-const run = (script: string, ...parameters: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const server = yield* startServer()
-    const cwd = yield* temporaryRepository("shop")
-    const env = { HOME: server.home, PORT_SERVER_ADDR: server.address, mcp: `timeout 60 ${bin.portctl} mcp` }
+const decodeResults = Schema.decodeUnknownSync(
+  Schema.Array(Schema.Struct({ result: Schema.Struct({ structuredContent: Schema.Unknown }) }))
+)
+
+/** A repository, and what `portctl mcp` in it answers to the input of a shell script, and how it ends. */
+const project = Effect.gen(function* () {
+  const server = yield* startServer()
+  const cwd = yield* temporaryRepository("shop")
+  const env = { HOME: server.home, PORT_SERVER_ADDR: server.address, mcp: `timeout 60 ${bin.portctl} mcp` }
+  const run = Effect.fnUntraced(function* (script: string, ...parameters: ReadonlyArray<string>) {
     const { ended } = yield* start("bash", ["-c", script, "bash", ...parameters], { cwd, env })
     const { stderr, stdout } = yield* ended
     const lines = stdout.trim().split("\n")
     return { status: lines.pop(), answers: lines.map((line): unknown => JSON.parse(line)), stderr }
   })
+  return { server, cwd, run }
+})
+
+type Run = Effect.Effect.Success<typeof project>["run"]
 
 /** The same for lines, after which the input ends. */
-const runLines = (...lines: ReadonlyArray<string>) =>
+const runLines = (run: Run, ...lines: ReadonlyArray<string>) =>
   run(`printf '%s\\n' "$@" | $mcp; echo \${PIPESTATUS[1]}`, initialize, ...lines)
+
+/** The structured results of calls. */
+const resultsOf = Effect.fnUntraced(function* (run: Run, calls: ReadonlyArray<readonly [name: string, args: object]>) {
+  const { answers } = yield* runLines(run, ...calls.map(([name, args], index) => call(index + 1, name, args)))
+  return decodeResults(answers.slice(1)).map(({ result }) => result.structuredContent)
+})
 
 const answerTo = (id: number) => expect.objectContaining({ id, result: expect.anything() })
 const refusal = (id: unknown, code: number) => expect.objectContaining({ id, error: expect.objectContaining({ code }) })
@@ -34,6 +49,7 @@ describe("portctl mcp", () => {
   it.scopedLive("answers every request that came before the end of its input", () =>
     Effect.gen(function* () {
       const { answers, status, stderr } = yield* runLines(
+        (yield* project).run,
         '{"jsonrpc":"2.0","method":"notifications/initialized"}',
         ...[1, 2, 3].map((id) => call(id, id === 1 ? "ensure_ports" : "get_ports"))
       )
@@ -45,7 +61,7 @@ describe("portctl mcp", () => {
 
   it.scopedLive("answers a last line that has no line break", () =>
     Effect.gen(function* () {
-      const { answers, status } = yield* run(
+      const { answers, status } = yield* (yield* project).run(
         `printf '%s\\n%s' "$@" | $mcp; echo \${PIPESTATUS[1]}`,
         initialize,
         call(1, "get_ports")
@@ -57,6 +73,7 @@ describe("portctl mcp", () => {
   it.scopedLive("answers what is no message with the error of JSON-RPC, and goes on", () =>
     Effect.gen(function* () {
       const { answers, status } = yield* runLines(
+        (yield* project).run,
         "not JSON",
         "{}",
         "",
@@ -86,6 +103,7 @@ describe("portctl mcp", () => {
   it.scopedLive("does not wait for the answer to a request that was cancelled", () =>
     Effect.gen(function* () {
       const { answers, status, stderr } = yield* runLines(
+        (yield* project).run,
         call(1, "get_ports"),
         call(2, "get_ports"),
         '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}'
@@ -105,12 +123,40 @@ describe("portctl mcp", () => {
       )
       const script =
         'mkfifo pipe; exec 3<>pipe; cat "$1" > pipe 3>&- & $mcp < pipe 3>&-; status=$?; kill $! 2> /dev/null; echo $status'
-      const { answers, status, stderr } = yield* run(script, file)
+      const { answers, status, stderr } = yield* (yield* project).run(script, file)
       expect({ status, stderr }).toEqual({
         status: "1",
         stderr: "error: a message has more than 10 MiB: send shorter ones\n"
       })
       expect(answers).toEqual([answerTo(0), answerTo(1)])
+    })
+  )
+
+  it.scopedLive("notes in release_ports what portctl release notes", () =>
+    Effect.gen(function* () {
+      const { cwd, run, server } = yield* project
+      const inner = join(cwd, "packages/api")
+      mkdirSync(inner, { recursive: true })
+      writeFileSync(join(cwd, "portctl.json"), JSON.stringify({ services: { web: {} } }))
+      writeFileSync(join(inner, "portctl.json"), JSON.stringify({ services: { dev: {} } }))
+      const notes = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+        yield* portctl(["ensure"], { server, cwd })
+        return (yield* portctl(["release", "--here", ...args], { server, cwd })).stderr.trim().split("\n")
+      })
+      yield* portctl(["ensure"], { server, cwd: inner })
+      const unknown = yield* notes(["--service", "nope"])
+      expect(unknown).toEqual(["note: this working copy had no port for nope, but for web"])
+      const below = yield* notes([])
+      expect(below).toEqual([expect.stringContaining(`note: ${inner} has ports of its own`)])
+      yield* portctl(["ensure"], { server, cwd })
+      const results = yield* resultsOf(run, [
+        ["release_ports", { path: cwd, services: ["nope"] }],
+        ["release_ports", { path: cwd }]
+      ])
+      expect(results).toEqual([
+        { deleted: 0, folder: cwd, notes: unknown },
+        { deleted: 1, folder: cwd, notes: below }
+      ])
     })
   )
 })

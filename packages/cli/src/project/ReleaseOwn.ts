@@ -1,4 +1,7 @@
+import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { escapeControls } from "@port-server/domain/Name"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as GitLocation from "./GitLocation.ts"
 import type { Here } from "./ProjectContext.ts"
@@ -12,11 +15,30 @@ const projectsBelow = Effect.fnUntraced(function* ({ folder }: Here) {
   return [...paths].filter((path) => path !== folder && isWithin(path, folder) && GitLocation.isPartOf(path, folder))
 })
 
-/**
- * Release what was ensured for a working copy: of services, or where none is named of all. `other` is another folder with
- * ports of the same instance, which stay, and so do those of projects `below`. `missing` are the services that had no
- * port, `held` those that had one.
- */
+/** Note which services had no port, and which ports stay: those of another folder, and those of projects below. */
+const noteRest = Effect.fnUntraced(function* (rest: {
+  readonly missing: ReadonlyArray<string>
+  readonly held: ReadonlyArray<Allocation>
+  readonly place: string
+  readonly other: string | undefined
+  readonly below: ReadonlyArray<string>
+}) {
+  const { below, held, missing, other, place } = rest
+  const listed = (names: ReadonlyArray<string>) => escapeControls(names.join(", "))
+  if (missing.length > 0) {
+    const others = held.length === 0 ? "" : `, but for ${listed(held.map(({ service }) => service))}`
+    yield* Console.error(`note: this working copy had no port for ${listed(missing)}${others}`)
+  }
+  if (other !== undefined) yield* Console.error(`note: ${place} has ports of ${escapeControls(other)} too; they stay`)
+  if (below.length > 0) {
+    const [their, each] = below.length === 1 ? ["has ports of its", "it"] : ["have ports of their", "each"]
+    yield* Console.error(
+      `note: ${listed(below)} ${their} own, which stay; portctl release --here in ${each} gives them back`
+    )
+  }
+})
+
+/** Release what was ensured for a working copy, of services, or where none is named of all, and note what is left. */
 export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: ReadonlyArray<string>) {
   const { folder } = here
   const client = yield* PortServerClient
@@ -34,17 +56,9 @@ export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: Re
   const places = [...new Set((own.length === 0 ? held : own).map(instanceLabel))]
   const place = instanceLabel({ app, instance })
   const deleted = released.reduce((sum, { deleted }) => sum + deleted, 0)
-  return {
-    deleted,
-    folder,
-    places: places.length === 0 ? [place] : places,
-    place,
-    other,
-    below,
-    missing:
-      services?.filter(
-        (name, index) => released[index]?.deleted === 0 && own.every(({ service }) => service !== name)
-      ) ?? [],
-    held: held.map(({ service }) => service)
-  }
+  const missing = (services ?? []).filter(
+    (name, index) => released[index]?.deleted === 0 && own.every(({ service }) => service !== name)
+  )
+  yield* noteRest({ missing, held, place, other, below })
+  return { deleted, folder, places: places.length === 0 ? [place] : places }
 })

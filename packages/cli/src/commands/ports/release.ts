@@ -66,23 +66,11 @@ export const release = Command.make(
       }
       const services = selector.service === "" ? undefined : namesIn(selector.service)
       if (services?.length === 0) return yield* new UsageError({ message: "--service names no service" })
-      const { below, held, missing, other, place } = yield* Output.print(ReleaseManyResult, { json })(
+      yield* Output.print(ReleaseManyResult, { json })(
         releaseHere(services),
         ({ deleted, folder, places }) =>
           `released ${deleted} allocation(s) of ${escapeControls(folder)} (${places.join(", ")})`
       )
-      if (missing.length > 0) {
-        const others = held.length === 0 ? "" : `, but for ${escapeControls(held.join(", "))}`
-        yield* Console.error(`note: this working copy had no port for ${escapeControls(missing.join(", "))}${others}`)
-      }
-      if (other !== undefined)
-        yield* Console.error(`note: ${place} has ports of ${escapeControls(other)} too; they stay`)
-      if (below.length > 0) {
-        const [their, each] = below.length === 1 ? ["has ports of its", "it"] : ["have ports of their", "each"]
-        yield* Console.error(
-          `note: ${escapeControls(below.join(", "))} ${their} own, which stay; portctl release --here in ${each} gives them back`
-        )
-      }
       return
     }
     if (Option.isSome(id)) {
