@@ -219,6 +219,7 @@ describe("portctl mcp", () => {
       rmSync(linked, { recursive: true })
       rmSync(join(top, "start"), { recursive: true })
       expect((yield* call("ensure_ports")).error).toBe(`cannot work in the folder ${join(top, "start")}: there is none`)
+      expect((yield* call("list_ports")).value).toMatchObject({ total: 2 })
       expect((yield* call("ensure_ports", { path: project })).value).toMatchObject({ instance: "main" })
     })
   )

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { temporaryRepository } from "../../support/Git.ts"
+import { git, temporaryRepository, worktree } from "../../support/Git.ts"
 import { bin, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 
 const initialize =
@@ -157,6 +157,26 @@ describe("portctl mcp", () => {
         { deleted: 0, folder: cwd, notes: unknown },
         { deleted: 1, folder: cwd, notes: below }
       ])
+    })
+  )
+
+  it.scopedLive("lists the ports of a worktree that was moved", () =>
+    Effect.gen(function* () {
+      const { cwd, run, server } = yield* project
+      const folder = (name: string) => join(cwd, "..", name)
+      const [before, after, third] = [folder("before"), folder("after"), folder("third")]
+      yield* portctl(["ensure", "--service", "web,db"], { server, cwd: worktree(cwd, before) })
+      git(cwd, "worktree", "move", before, after)
+      expect(yield* resultsOf(run, [["list_ports", { path: after, services: ["web"] }]])).toMatchObject([
+        { allocations: [{ service: "web", path: after }], total: 1, notes: [expect.stringContaining("was moved here")] }
+      ])
+      git(cwd, "worktree", "move", after, third)
+      const uri = `port-server://working-copy${third}`
+      const { answers } = yield* runLines(
+        run,
+        JSON.stringify({ jsonrpc: "2.0", id: 1, method: "resources/read", params: { uri } })
+      )
+      expect(answers[1]).toMatchObject({ result: { contents: [{ text: expect.stringContaining('"service":"db"') }] } })
     })
   )
 })

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { PortStory, storyOf } from "../client/PortStory.ts"
 import * as PortSentence from "../output/PortSentence.ts"
-import { ensureWished } from "../project/ProjectPorts.ts"
+import { allocationsOf, ensureWished } from "../project/ProjectPorts.ts"
 import * as Folder from "./Folder.ts"
 import { here, services } from "./ProjectTools.ts"
 import * as Tool from "./Tool.ts"
@@ -80,11 +80,13 @@ export const portTools = (inFolder: Folder.InFolder): ReadonlyArray<Tool.Tool> =
     },
     ({ path, port, services }) =>
       Effect.gen(function* () {
-        const client = yield* PortServerClient
-        const own = path === undefined ? {} : { path: (yield* here).folder }
-        const all = yield* client.list({ ...own, ...(port === undefined ? {} : { port }) })
-        const found = services === undefined ? all : all.filter(({ service }) => services.includes(service))
+        const all = yield* path === undefined
+          ? Effect.flatMap(PortServerClient, (client) => client.list(port === undefined ? {} : { port }))
+          : Effect.flatMap(here, allocationsOf).pipe(inFolder(path))
+        const found = all.filter(
+          (each) => (port ?? each.port) === each.port && (services?.includes(each.service) ?? true)
+        )
         return { allocations: found.slice(0, mostListed), total: found.length }
-      }).pipe(inFolder(path))
+      })
   )
 ]

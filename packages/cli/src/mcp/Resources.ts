@@ -4,6 +4,7 @@ import { ListeningPort } from "@port-server/domain/Listener"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { toCliError } from "../output/Output.ts"
+import { allocationsOf } from "../project/ProjectPorts.ts"
 import type { InFolder } from "./Folder.ts"
 import { here } from "./ProjectTools.ts"
 
@@ -29,9 +30,8 @@ export const listeners = toCliError(
 /** The allocations of the working copy whose folder the URI has. */
 export const allocations = (inFolder: InFolder, { pathname }: URL) =>
   Effect.gen(function* () {
-    const { folder } = yield* here
-    const client = yield* PortServerClient
-    return Schema.encodeSync(Allocations)({ folder, allocations: yield* client.list({ path: folder }) })
+    const place = yield* here
+    return Schema.encodeSync(Allocations)({ folder: place.folder, allocations: yield* allocationsOf(place) })
   }).pipe(inFolder(decodeURIComponent(pathname)), toCliError)
 
 /** The working copies that have ports, each as a resource. */

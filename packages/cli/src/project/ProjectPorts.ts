@@ -113,6 +113,13 @@ export const knownPlace = (here: Here) =>
     Effect.option
   )
 
+/** All that is allocated to a folder, of whichever instance: only after {@link heldPorts} has it what was moved there. */
+export const allocationsOf = (here: Here) =>
+  Effect.zipRight(
+    heldPorts(here),
+    Effect.flatMap(PortServerClient, (client) => client.list({ path: here.folder }))
+  )
+
 /** What a service that the project file does not name may be meant to be: the middle of a note. */
 const meantBy = (here: Here, service: string): string | undefined => {
   const names = namedServices(here)
