@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -96,6 +96,24 @@ describe.concurrent("portctl context", () => {
       expect(stdout.match(/^service /gm)).toHaveLength(10)
       expect(stdout.match(/^variable /gm)).toHaveLength(10)
       expect(stdout).toContain(`not yours: shop/shop-vat in ${linked}: web `)
+    })
+  )
+
+  it.scopedLive("has in a package the variables from above as far as their ports are allocated", () =>
+    Effect.gen(function* () {
+      const variables = { DB_URL: "postgres://localhost:{db}/", CACHE_URL: "redis://localhost:{cache}/" }
+      const { first, project, run } = yield* shop({ db: {}, cache: {} }, { variables })
+      const inner = join(project, "api")
+      mkdirSync(inner)
+      writeFileSync(join(inner, "portctl.json"), JSON.stringify({ services: { api: {}, jobs: {} } }))
+      yield* run(project, "ensure", "--service", "db")
+      yield* run(inner, "ensure", "--service", "api")
+      expect((yield* run(inner, "context")).stdout.match(/^variable .*/gm)).toEqual([
+        `variable DB_PORT=${first}`,
+        `variable DB_URL=postgres://localhost:${first}/`,
+        `variable API_PORT=${first + 1}`
+      ])
+      expect((yield* run(project, "list", "--json")).stdout.match(/"id"/g)).toHaveLength(2)
     })
   )
 

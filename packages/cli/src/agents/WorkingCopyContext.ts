@@ -6,7 +6,7 @@ import { heldServices } from "../compose/ComposeEnvironment.ts"
 import { ServiceState, serviceStates } from "../project/PortStates.ts"
 import { ensureVariables, valuesOf } from "../project/PortVariables.ts"
 import type { Here } from "../project/ProjectContext.ts"
-import { heldPorts, requestedServices, settingsOf } from "../project/ProjectPorts.ts"
+import { heldPorts, requestedServices } from "../project/ProjectPorts.ts"
 
 /** Another working copy of the same app, and the ports that it has. */
 const Sibling = Schema.Struct({
@@ -48,12 +48,6 @@ const siblingsOf = (allocations: ReadonlyArray<Allocation>, { folder }: Here): R
   }))
 }
 
-/** Whether every service of a project's file has its port. */
-const isHeld = (project: Here) =>
-  Effect.map(heldPorts(project), ({ allocations }) =>
-    [...settingsOf(project).keys()].every((name) => allocations.some(({ service }) => service === name))
-  )
-
 /** What there is to know of the working copy where a command runs. Nothing is allocated. */
 export const contextOf = Effect.fnUntraced(function* (here: Here) {
   const { allocations, app, instance } = yield* heldPorts(here)
@@ -62,11 +56,10 @@ export const contextOf = Effect.fnUntraced(function* (here: Here) {
   const all = [...named, ...(yield* heldServices(here, named)).map(({ service }) => service)]
   const services = yield* serviceStates(here, all)
   const held = all.filter((name) => allocations.some(({ service }) => service === name))
-  const above = yield* Effect.filter(here.above, isHeld)
   const variables = yield* ensureVariables(
-    { ...here, above },
+    here,
     held.map((service) => ({ service })),
-    { isMain: true, isWhole: true, isDryRun: true }
+    { isMain: true, isWhole: true, isHeldOnly: true }
   )
   const client = yield* PortServerClient
   const context: WorkingCopyContext = {

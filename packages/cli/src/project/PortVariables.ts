@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { CliError } from "../errors/CliError.ts"
 import type { Here } from "./ProjectContext.ts"
-import { ensureServices, settingsOf } from "./ProjectPorts.ts"
+import { ensureServices, heldPorts, settingsOf } from "./ProjectPorts.ts"
 import { usualVariables } from "./UsualVariables.ts"
 
 /** A service, or a further port of a block, with its port and the variables that carry it. */
@@ -101,6 +101,8 @@ interface EnsureOptions {
   readonly isWhole: boolean
   /** Nothing is allocated: the ports are those that services would get. */
   readonly isDryRun?: boolean
+  /** Only services that have their ports get variables, and nothing is allocated. */
+  readonly isHeldOnly?: boolean
   /** The ports of the services, where they are known already. */
   readonly held?: EnsureResult | undefined
 }
@@ -111,7 +113,7 @@ const ensureProject = Effect.fnUntraced(function* (
   asked: ReadonlyArray<RequestedService>,
   main: Main,
   isOuter: boolean,
-  { held, isDryRun = false }: Pick<EnsureOptions, "held" | "isDryRun">
+  { held, isDryRun = false, isHeldOnly = false }: Pick<EnsureOptions, "held" | "isDryRun" | "isHeldOnly">
 ) {
   const names = servicesByName(here.project?.contents.services ?? {})
   const { notes, variables } = yield* Effect.mapError(
@@ -123,7 +125,7 @@ const ensureProject = Effect.fnUntraced(function* (
     ),
     CliError.make
   )
-  const ensured = held ?? (yield* ensureServices(here, asked, isDryRun))
+  const ensured = held ?? (yield* isHeldOnly ? heldPorts(here) : ensureServices(here, asked, isDryRun))
   if (!isDryRun) yield* Effect.forEach(notes, (note) => Console.error(escapeControls(note)), { discard: true })
   const services = ensured.allocations.map(
     ({ port, service }): ServiceVariables => ({
@@ -153,7 +155,7 @@ const ensureProject = Effect.fnUntraced(function* (
 export const ensureVariables = Effect.fnUntraced(function* (
   here: Here,
   asked: ReadonlyArray<RequestedService>,
-  { held, isDryRun = false, isMain, isWhole, named, said }: EnsureOptions
+  { held, isMain, isWhole, named, said, ...options }: EnsureOptions
 ) {
   const main = isMain ? here.service : undefined
   const meant = main ?? named
@@ -163,10 +165,10 @@ export const ensureVariables = Effect.fnUntraced(function* (
       [...settingsOf(project).keys()].map((service) => ({ service })),
       {},
       true,
-      { isDryRun }
+      options
     )
   )
-  const own = yield* ensureProject(here, asked, { main, named, said }, false, { held, isDryRun })
+  const own = yield* ensureProject(here, asked, { main, named, said }, false, { held, ...options })
   const result: Variables = {
     ensured: own.ensured,
     main: meant === undefined ? [] : namesOf(meant, settingsOf(here).get(meant)),
