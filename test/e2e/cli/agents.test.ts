@@ -212,6 +212,66 @@ describe.concurrent("portctl agents install", () => {
     })
   )
 
+  it.scopedLive.each([
+    '[mcp_servers.port-server]\ncommand = "portctl"\nargs = ["mcp"]\n',
+    '# "\n  [ mcp_servers . "port-server" ] # ours\r\ncommand = "x"\r\n',
+    "[mcp_servers.'port-server'.env]\nA = 'b'\n",
+    '[other]\na = 1\n[mcp_servers]\nport-server = { command = "portctl" }\n',
+    'mcp_servers.port-server.command = "portctl"\n',
+    'mcp_servers = { other = { command = "x" }, port-server = { command = "portctl" } }\n'
+  ])("leaves a server of its name in Codex's configuration as it is: %j", (text) =>
+    Effect.gen(function* () {
+      const { agents, folder } = yield* project
+      put(folder, { ".codex/config.toml": text })
+      const installed = yield* agents("install", "--codex")
+      expect(installed).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining(".codex/config.toml: nothing to do\n")
+      })
+      expect(tree(folder)[".codex/config.toml"]).toBe(text)
+      yield* agents("uninstall")
+      expect(tree(folder)).toEqual({ ".codex": "", ".codex/config.toml": text })
+    })
+  )
+
+  it.scopedLive("adds its server to Codex's configuration where the name is in something else", () =>
+    Effect.gen(function* () {
+      const { agents, folder } = yield* project
+      const text = [
+        "# [mcp_servers.port-server]",
+        'model = "[mcp_servers.port-server]"',
+        'notes = """',
+        "[mcp_servers.port-server]",
+        '"""',
+        "[mcp_servers.port-server-2]",
+        "[other]",
+        "mcp_servers.port-server.command = 'x'",
+        ""
+      ].join("\n")
+      put(folder, { ".codex/config.toml": text })
+      expect((yield* agents("install", "--codex")).stdout).toContain("wrote .codex/config.toml\n")
+      expect(tree(folder)[".codex/config.toml"]?.startsWith(`${text}\n# >>> portctl: codex\n`)).toBe(true)
+      yield* agents("uninstall")
+      expect(tree(folder)).toEqual({ ".codex": "", ".codex/config.toml": text })
+    })
+  )
+
+  it.scopedLive("takes its server out of Codex's configuration again where there is one of the name beside it", () =>
+    Effect.gen(function* () {
+      const { agents, folder } = yield* project
+      yield* agents("install", "--codex")
+      const own = "[mcp_servers.port-server]\ncommand = 'x'\n"
+      put(folder, { ".codex/config.toml": `${own}\n${tree(folder)[".codex/config.toml"]}` })
+      expect((yield* agents("install", "--codex")).stdout).toContain("wrote .codex/config.toml\n")
+      expect(tree(folder)[".codex/config.toml"]).toBe(own)
+      put(folder, { ".codex/config.toml": "mcp_servers = {}\n" })
+      expectError(
+        yield* agents("install", "--codex"),
+        `${join(folder, ".codex/config.toml")} has something else at mcp_servers.port-server; nothing was written`
+      )
+    })
+  )
+
   it.scopedLive("refuses links, files of others and files that it cannot read, and writes nothing then", () =>
     Effect.gen(function* () {
       const { agents, folder, home } = yield* project

@@ -3,6 +3,7 @@ import * as BlockPiece from "./BlockPiece.ts"
 import * as JsonPiece from "./JsonPiece.ts"
 import { ownFile, type Piece } from "./Piece.ts"
 import { instructions, skill } from "./Texts.ts"
+import * as TomlPiece from "./TomlPiece.ts"
 
 /** The agents that there are files for; `agents-md` is AGENTS.md alone. */
 export const codingAgents = ["claude", "codex", "cursor", "copilot", "agents-md"] as const
@@ -41,11 +42,12 @@ export const pieces: Readonly<Record<CodingAgent, ReadonlyArray<Piece>>> = {
     // https://developers.openai.com/codex/skills
     skillIn(".agents"),
     // https://developers.openai.com/codex/mcp (.codex/config.toml of a trusted project)
-    BlockPiece.make(".codex/config.toml", "codex", [
-      `[mcp_servers.${name}]`,
-      `command = "${server.command}"`,
-      `args = ${JSON.stringify(server.args)}`
-    ]),
+    TomlPiece.make(
+      ".codex/config.toml",
+      "codex",
+      ["mcp_servers", name],
+      [`command = "${server.command}"`, `args = ${JSON.stringify(server.args)}`]
+    ),
     // https://developers.openai.com/codex/hooks
     JsonPiece.make(".codex/hooks.json", ["hooks", "SessionStart"], commandHook("codex"), { isElement: true })
   ],
