@@ -77,14 +77,61 @@ describe.concurrent("the hook of", () => {
       const theirs = yield* ports(linked)
       expect(theirs["PORT"]).not.toBe(own["PORT"])
       expect(yield* sourced(linked)).toEqual([theirs["PORT"], theirs["DB_PORT"], theirs["DB_URL"]])
-      const before = readFileSync(CLAUDE_ENV_FILE, "utf8")
-      // A repository that has no ports gets none by that.
+      // A repository that has no ports gets none by that; those of the folder before are nobody's there.
       for (const folder of [top, repository(join(top, "other"))]) {
         const outside = { ...moved, cwd: folder, old_cwd: linked, new_cwd: folder }
         expect(yield* run(other, outside, top, { CLAUDE_ENV_FILE })).toMatchObject({ code: 0, stdout: "", stderr: "" })
       }
-      expect(readFileSync(CLAUDE_ENV_FILE, "utf8")).toBe(before)
+      expect(yield* sourced(top)).toEqual([""])
     })
+  )
+
+  it.scopedLive(
+    "Claude Code takes back the variables of the folder that the session leaves, in the files of its hooks",
+    () =>
+      Effect.gen(function* () {
+        const { main, ports, run, top } = yield* session("claude")
+        const other = repository(join(top, "other"))
+        writeFileSync(join(other, "portctl.json"), JSON.stringify({ services: { api: {} } }))
+        const command = commandIn(join(main, ".claude/settings.json"), "hooks", "CwdChanged", 0, "hooks", 0, "command")
+        const files = {
+          SessionStart: join(top, "sessionstart-hook-0.sh"),
+          CwdChanged: join(top, "cwdchanged-hook-1.sh")
+        }
+        /**
+         * The variables of a command after an event. Claude Code empties the file of the second hook before that runs, and
+         * puts the texts of the files before the command.
+         */
+        const variablesAfter = Effect.fnUntraced(function* (event: "SessionStart" | "CwdChanged", cwd: string) {
+          const CLAUDE_ENV_FILE = files[event]
+          writeFileSync(files.CwdChanged, "export OWN=1\n")
+          const input = { hook_event_name: event, cwd, ...(event === "CwdChanged" ? { new_cwd: cwd } : {}) }
+          const { stderr } = yield* run(command, input, top, { CLAUDE_ENV_FILE })
+          const script = Object.values(files)
+            .map((file) => readFileSync(file, "utf8").trim())
+            .join("\n")
+          const { stdout } = yield* run(
+            `true && ${script} && eval 'env | grep -E "^(OWN|PORT|[A-Z]+_PORT)=" | sort'`,
+            {},
+            top
+          )
+          return { stderr, variables: stdout.trim().split("\n") }
+        })
+        const [{ DB_PORT, PORT }, { API_PORT }] = [yield* ports(main), yield* ports(other)]
+        const own = { stderr: "", variables: [`DB_PORT=${DB_PORT}`, "OWN=1", `PORT=${PORT}`] }
+        expect(yield* variablesAfter("SessionStart", main)).toEqual(own)
+        expect(yield* variablesAfter("CwdChanged", other)).toEqual({
+          stderr: "",
+          variables: [`API_PORT=${API_PORT}`, "OWN=1"]
+        })
+        expect(yield* variablesAfter("CwdChanged", top)).toEqual({ stderr: "", variables: ["OWN=1"] })
+        expect(yield* variablesAfter("CwdChanged", main)).toEqual(own)
+        writeFileSync(join(other, "portctl.json"), "{")
+        expect(yield* variablesAfter("CwdChanged", other)).toEqual({
+          stderr: expect.stringContaining("portctl.json"),
+          variables: ["OWN=1"]
+        })
+      })
   )
 
   it.scopedLive("Codex tells the model of the folder's ports", () =>

@@ -1,16 +1,13 @@
-import { appendFileSync } from "node:fs"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { projectEnvironment } from "../compose/ProjectEnvironment.ts"
-import { assignment } from "../dotenv/Quoting.ts"
-import { CliError } from "../errors/CliError.ts"
-import { cannotWrite } from "../errors/FileError.ts"
 import * as Notes from "../output/Notes.ts"
 import { nothingGiven } from "../project/Given.ts"
 import { here, isInProject } from "../project/ProjectContext.ts"
 import { heldPorts } from "../project/ProjectPorts.ts"
+import * as ClaudeEnvFile from "./ClaudeEnvFile.ts"
 import type { CodingAgent } from "./CodingAgents.ts"
 import { format } from "./ContextFormat.ts"
 import { contextOf } from "./WorkingCopyContext.ts"
@@ -38,19 +35,6 @@ const stdin = Effect.promise(async () => {
 const goThere = ({ cwd, new_cwd, workspace_roots = [] }: Input) =>
   Effect.try(() => process.chdir(new_cwd ?? cwd ?? workspace_roots[0] ?? ".")).pipe(Effect.ignore)
 
-/** Claude Code reads this file before each command of the session. */
-const addToEnvFile = (env: Readonly<Record<string, string>>) =>
-  Effect.suspend(() => {
-    const { CLAUDE_ENV_FILE: file = "" } = process.env
-    const lines = Object.entries(env).map(([name, value]) => `${assignment("export", name, value)}\n`)
-    return file === ""
-      ? Effect.void
-      : Effect.try({
-          try: () => appendFileSync(file, lines.join("")),
-          catch: (error) => CliError.make(cannotWrite(file, error))
-        })
-  })
-
 /** What an agent reads on the hook's stdout. */
 const outputFor = (agent: CodingAgent, { hook_event_name = "SessionStart" }: Input, env: object, context: string) => {
   switch (agent) {
@@ -70,24 +54,28 @@ const outputFor = (agent: CodingAgent, { hook_event_name = "SessionStart" }: Inp
   }
 }
 
-/** Put the variables and the context of the working copy into the session of an agent; outside a project, nothing. */
+/** The variables and the context of the working copy where a session is; outside a project, nothing. */
+const found = Effect.fnUntraced(function* ({ hook_event_name }: Input) {
+  if (!(yield* isInProject(nothingGiven))) return undefined
+  const place = yield* here(nothingGiven)
+  // A session that only passes by allocates nothing.
+  const isPassing = hook_event_name === "CwdChanged" && place.project === undefined
+  if (isPassing && (yield* heldPorts(place)).allocations.length === 0) return undefined
+  const { env } = yield* projectEnvironment(place, [])
+  return { env, context: yield* contextOf(place) }
+})
+
+/** Put the variables and the context of the working copy into the session of an agent, in place of the former one's. */
 export const runHook = Effect.fnUntraced(function* (agent: CodingAgent) {
   const input = Option.getOrElse(Schema.decodeOption(Input)(yield* stdin), (): Input => ({}))
   yield* goThere(input)
-  if (!(yield* isInProject(nothingGiven))) return
-  const place = yield* here(nothingGiven)
-  const [found, notes] = yield* Notes.collect(
-    Effect.gen(function* () {
-      // A session that only passes by allocates nothing.
-      const isPassing = input.hook_event_name === "CwdChanged" && place.project === undefined
-      if (isPassing && (yield* heldPorts(place)).allocations.length === 0) return undefined
-      const { env } = yield* projectEnvironment(place, [])
-      return { env, context: yield* contextOf(place) }
-    })
+  const write = agent === "claude" ? ClaudeEnvFile.write : () => Effect.void
+  const [session, notes] = yield* Notes.collect(found(input)).pipe(
+    // Those of the folder that the session has left are wrong in any case.
+    Effect.tapError(() => (input.hook_event_name === "CwdChanged" ? write({}) : Effect.void))
   )
-  if (found === undefined) return
-  const { context, env } = found
-  if (agent === "claude") yield* addToEnvFile(env)
-  const output = outputFor(agent, input, env, format(context, notes))
+  yield* write(session?.env ?? {})
+  if (session === undefined) return
+  const output = outputFor(agent, input, session.env, format(session.context, notes))
   if (output !== "") yield* Console.log(output)
 })
