@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
-import { realFolder, temporaryRepository } from "../../support/Git.ts"
+import { realFolder, temporaryRepository, worktree } from "../../support/Git.ts"
 import { portctl, portctlAsNormalUser, temporaryFolder } from "../../support/Programs.ts"
 
 const tools = ["claude", "codex", "cursor", "copilot", "agents-md"]
@@ -344,6 +344,32 @@ describe.concurrent("portctl agents install", () => {
         `in ${folder}\nwrote AGENTS.md\n`
       )
       expect(execFileSync("git", ["status", "--porcelain"], { cwd: folder, encoding: "utf8" })).toBe("?? AGENTS.md\n")
+    })
+  )
+
+  it.scopedLive("writes nothing where git does not say what the top of the working copy is", () =>
+    Effect.gen(function* () {
+      const { folder, home } = yield* project
+      const refusal = Effect.fnUntraced(function* (cwd: string, ...args: ReadonlyArray<string>) {
+        const ended = yield* portctl(["agents", ...args], { cwd, env: { HOME: home } })
+        expect(ended).toMatchObject({ code: 1, stdout: "" })
+        return ended.stderr
+      })
+      const linked = worktree(folder, join(folder, "../linked"))
+      const sub = join(folder, "sub")
+      mkdirSync(sub)
+      expect(yield* refusal(join(folder, ".git"), "install")).toBe(
+        `error: ${join(folder, ".git")} is in none of the worktrees of ${join(folder, ".git")}; go to one\n`
+      )
+      writeFileSync(join(folder, ".git/HEAD"), "junk")
+      for (const way of [["install"], ["install", "--dry-run"], ["uninstall"]]) {
+        expect(yield* refusal(sub, ...way)).toBe(
+          `error: git cannot read ${join(folder, ".git")} as a repository; mend it\n`
+        )
+      }
+      rmSync(join(folder, ".git"), { recursive: true })
+      expect(yield* refusal(linked, "install")).toMatch(/^error: git cannot read .*; run git worktree repair /)
+      expect([tree(folder), tree(linked)]).toEqual([{ sub: "" }, {}])
     })
   )
 })

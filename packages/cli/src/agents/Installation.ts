@@ -29,7 +29,9 @@ const realHome = () => {
 export const projectTop = Effect.gen(function* () {
   const cwd = yield* currentFolder
   const git = yield* GitLocation.of(cwd)
-  const top = "folder" in git ? (git.folder ?? cwd) : cwd
+  if (git._tag === "Refused") return yield* CliError.make(`${git.reason}; ${git.remedy}`)
+  if (git._tag === "Repository") return yield* CliError.make(`${git.reason}; go to one`)
+  const top = git.folder ?? cwd
   return top === realHome()
     ? yield* CliError.make(`${top} is your home folder, where files are for all projects: go to a project first`)
     : top
