@@ -1,7 +1,7 @@
 import { escapeControls } from "@port-server/domain/Name"
 import { clip } from "../output/DisplayWidth.ts"
 import { summary } from "../output/ListenerFormat.ts"
-import { instanceLabel } from "../project/ProjectPorts.ts"
+import { instanceLabel } from "../project/PlaceNotes.ts"
 import type { WorkingCopyContext } from "./WorkingCopyContext.ts"
 
 /** Longest text, in characters: it goes into prompts. */

@@ -5,9 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { isServerElsewhere } from "../client/OtherNetwork.ts"
 import { CliError } from "../errors/CliError.ts"
+import { instanceLabel } from "./PlaceNotes.ts"
 import { socketsOn } from "./PortSockets.ts"
 import type { Here } from "./ProjectContext.ts"
-import { defaultService, heldPorts, instanceLabel, settingsOf } from "./ProjectPorts.ts"
+import { defaultService, heldPorts, settingsOf } from "./ProjectPorts.ts"
 
 /**
  * Whose the processes on a service's port are: of this working copy; at least one of another one; there are none; or

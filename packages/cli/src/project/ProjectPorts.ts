@@ -3,12 +3,7 @@ import { suggest } from "@port-server/command-line/command/Suggestion"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { namesOf, portsFrom } from "@port-server/domain/Block"
 import { InvalidRequest } from "@port-server/domain/CommonErrors"
-import {
-  EnsureRequest,
-  type EnsureResult,
-  type RequestedService,
-  type ServiceRequest
-} from "@port-server/domain/Ensure"
+import { EnsureRequest, type RequestedService, type ServiceRequest } from "@port-server/domain/Ensure"
 import { escapeControls } from "@port-server/domain/Name"
 import { type ServiceSettings, servicesByName } from "@port-server/domain/ServiceSettings"
 import * as Console from "effect/Console"
@@ -16,15 +11,12 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
+import { notePlace } from "./PlaceNotes.ts"
 import { noteNotPreferred, noteOtherPorts, notePrivileged, noteReserved, warnOfForeign } from "./PortNotes.ts"
 import type { Here } from "./ProjectContext.ts"
 import { withWholeBlocks } from "./WholeBlocks.ts"
 
 const decode = Schema.decodeUnknown(EnsureRequest)
-
-/** The instance of an app, as answers name it: `myapp/main`. */
-export const instanceLabel = ({ app, instance }: Pick<Here, "app" | "instance">): string =>
-  escapeControls(`${app}/${instance}`)
 
 /** What the project file says about each service; nothing if there is no file. */
 export const settingsOf = ({ project }: Here): ReadonlyMap<string, ServiceSettings> =>
@@ -56,30 +48,6 @@ export const requestedServices = (here: Here, asked: ReadonlyArray<RequestedServ
         knownServices(here),
         (services): ReadonlyArray<RequestedService> => services.map((service) => ({ service }))
       )
-
-/** Note whose the ports were until now, from where the working copy was moved, and which instance it had and is given. */
-const notePlace = ({ app, instance, instance_before, instead_of, moved_from, took_over }: EnsureResult) =>
-  Effect.gen(function* () {
-    if (took_over !== undefined) {
-      yield* Console.error(`note: took over the ports of ${escapeControls(took_over)}, which is gone`)
-    }
-    const label = instanceLabel({ app, instance })
-    if (moved_from !== undefined) {
-      yield* Console.error(`note: ${escapeControls(moved_from)} was moved here; it keeps ${label} and its ports`)
-    }
-    if (instance_before !== undefined) {
-      const before = instanceLabel({ app, instance: instance_before })
-      yield* Console.error(
-        `note: this folder was ${before}, and is ${label} from now on; portctl ensure --instance ${shellWord(instance_before)} makes it that again`
-      )
-    }
-    if (instead_of !== undefined) {
-      const wished = instanceLabel({ app, instance: instead_of.instance })
-      yield* Console.error(
-        `note: ${wished} belongs to ${escapeControls(instead_of.folder)}, so this folder is ${label}; portctl ensure --instance NAME gives it another one`
-      )
-    }
-  })
 
 /** Ask for the ports of services in the folder where the command runs, or, of none, for those that it has. */
 const ask = Effect.fnUntraced(function* (here: Here, services: ReadonlyArray<unknown>, isDryRun: boolean) {

@@ -4,9 +4,10 @@ import { escapeControls } from "@port-server/domain/Name"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as GitLocation from "./GitLocation.ts"
+import { instanceLabel } from "./PlaceNotes.ts"
 import type { Here } from "./ProjectContext.ts"
 import { isWithin } from "./ProjectFileLoader.ts"
-import { heldPorts, instanceLabel } from "./ProjectPorts.ts"
+import { heldPorts } from "./ProjectPorts.ts"
 
 /** The folders below that have ports of their own: packages of a monorepo, and no working copies inside it. */
 const projectsBelow = Effect.fnUntraced(function* ({ folder }: Here) {
