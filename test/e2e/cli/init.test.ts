@@ -84,24 +84,30 @@ describe.concurrent("portctl init", () => {
     })
   )
 
-  it.scopedLive("names the instance that the folder has, and none where no server responds", () =>
-    Effect.gen(function* () {
-      const server = yield* startServer()
-      const folder = yield* realFolder
-      const first = repository(join(folder, "shop"))
-      yield* portctl(["ensure", "--instance", "mine", "--service", "web"], { server, cwd: first })
-      expectAnswer(yield* initWith(server, first), `wrote ${first}/portctl.json for shop/mine: web (PORT)\n`)
-      const store = repository(join(folder, "store"))
-      const second = join(folder, "clones/store")
-      git(folder, "clone", "--quiet", store, second)
-      for (const clone of [store, second]) mkdirSync(join(clone, "api"))
-      yield* portctl(["init"], { server, cwd: join(store, "api") })
-      yield* portctl(["ensure"], { server, cwd: join(store, "api") })
-      const api = join(second, "api")
-      expectAnswer(yield* initWith(server, api), `wrote ${api}/portctl.json for store:api/main-2: web (PORT)\n`)
-      expect((yield* portctl(["ensure"], { server, cwd: api })).stdout).toMatch(/^store:api\/main-2\n/)
-      expectAnswer(yield* init(second), `wrote ${second}/portctl.json: web (PORT)\n`)
-    })
+  it.scopedLive(
+    "names the instance that the folder has, and none where only a server that does not respond knows it",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* startServer()
+        const folder = yield* realFolder
+        const first = repository(join(folder, "shop"))
+        yield* portctl(["ensure", "--instance", "mine", "--service", "web"], { server, cwd: first })
+        expectAnswer(yield* initWith(server, first), `wrote ${first}/portctl.json for shop/mine: web (PORT)\n`)
+        const store = repository(join(folder, "store"))
+        const second = join(folder, "clones/store")
+        git(folder, "clone", "--quiet", store, second)
+        for (const clone of [store, second]) mkdirSync(join(clone, "api"))
+        yield* portctl(["init"], { server, cwd: join(store, "api") })
+        yield* portctl(["ensure"], { server, cwd: join(store, "api") })
+        const api = join(second, "api")
+        expectAnswer(yield* initWith(server, api), `wrote ${api}/portctl.json for store:api/main-2: web (PORT)\n`)
+        expect((yield* portctl(["ensure"], { server, cwd: api })).stdout).toMatch(/^store:api\/main-2\n/)
+        const env = { PORT_SERVER_ADDR: "127.0.0.1:1", PORT_SERVER_DB: join(folder, "ports.db") }
+        const without = (cwd: string) => portctl(["init"], { cwd, env })
+        expectAnswer(yield* without(store), `wrote ${store}/portctl.json for store/main: web (PORT)\n`)
+        writeFileSync(env.PORT_SERVER_DB, "")
+        expectAnswer(yield* without(second), `wrote ${second}/portctl.json: web (PORT)\n`)
+      })
   )
 
   it.scopedLive("leaves a file that is there as it is, also a link that leads nowhere", () =>

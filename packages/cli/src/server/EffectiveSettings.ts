@@ -1,15 +1,18 @@
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { databaseFile, portRange } from "@port-server/domain/Defaults"
 import { anyEngine } from "@port-server/domain/EngineChoice"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
 import type { ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as DataFolder from "../platform/DataFolder.ts"
 import * as SettingsFile from "../settings/SettingsFile.ts"
 import type { Key } from "../settings/SettingsKeys.ts"
 import { usualAddress } from "../settings/UsualAddress.ts"
 import { socketPath } from "../settings/UsualSocket.ts"
 import * as ServerPaths from "./ServerPaths.ts"
+import { localAddress } from "./ServerProbe.ts"
 import { noFlags, resolveSpec } from "./ServerSpec.ts"
 
 /** What a setting is now, and where that was said: a variable, the settings file, or nowhere, which is the default. */
@@ -73,3 +76,10 @@ export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress)
   ]
   return settings
 })
+
+/** Whether nothing was ever allocated here: there is no database where the server of this machine would have it. */
+export const isUnused: Effect.Effect<boolean> = localAddress(Option.none()).pipe(
+  Effect.flatMap(effectiveSettings),
+  Effect.map((settings) => settings.some(({ key, value }) => key === "database" && !existsSync(String(value)))),
+  Effect.orElseSucceed(() => false)
+)

@@ -23,11 +23,12 @@ import { settings } from "../../project/NewService.ts"
 import { instanceLabel } from "../../project/PlaceNotes.ts"
 import { currentFolder, here } from "../../project/ProjectContext.ts"
 import { knownPlace } from "../../project/ProjectPorts.ts"
+import { isUnused } from "../../server/EffectiveSettings.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
 /**
- * What was written; the place where it counts, unless no server responds, which alone knows it, or that is beside the
+ * What was written; the place where it counts, unless only the server knows it and none responds, or that is beside the
  * worktrees of a bare repository.
  */
 const Written = Schema.Struct({
@@ -102,7 +103,8 @@ export const init = Command.make(
       yield* write(file, contents)
       const found = yield* Effect.option(here({ app, instance: Option.none() }))
       // What the folder says is not what the server gives to a second clone, or gave to this one before.
-      const place = Option.isSome(found) ? yield* knownPlace(found.value) : found
+      const known = Option.isSome(found) ? yield* knownPlace(found.value) : found
+      const place = Option.isNone(known) && (yield* isUnused) ? found : known
       return { place: Option.getOrUndefined(place), file, contents }
     })
     yield* Output.print(Written, { json, indent: 2 })(writing, ({ contents, file, place }) => {
