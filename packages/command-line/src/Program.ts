@@ -126,7 +126,6 @@ const fail =
 const runCommand = (program: ProgramInfo, argv: ReadonlyArray<string>): Effect.Effect<ExitCode> => {
   const { root } = program
   const hasCommands = subcommandsOf(root).length > 0
-  const end = argv.includes("--") ? argv.indexOf("--") : argv.length
   // Another way to write `COMMAND --help`.
   const args = hasCommands && argv[0] === "help" ? [...argv.filter((arg) => arg !== "help"), "--help"] : argv
   return Effect.flatMap(resolve({ path: [root.name], command: root, args }), (resolved) => {
@@ -143,7 +142,7 @@ const runCommand = (program: ProgramInfo, argv: ReadonlyArray<string>): Effect.E
           : error
       ),
       Effect.as(0),
-      Effect.catchAllCause(fail(program, resolved.command.exitCodes, argv.slice(0, end).includes("--json")))
+      Effect.catchAllCause(fail(program, resolved.command.exitCodes, resolved.command.asksForJson(resolved.args)))
     )
   })
 }

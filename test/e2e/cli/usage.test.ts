@@ -137,11 +137,36 @@ describe.concurrent("a command line that portctl cannot follow", () => {
     )
   }
 
-  it.scopedLive("takes what follows -- for no flag of its own", () =>
-    Effect.gen(function* () {
-      expect(yield* portctl(["run", "--bogus", "--", "echo", "--json"])).toMatchObject({ code: 2, stdout: "" })
-    })
-  )
+  for (const args of [
+    ["run", "--bogus", "--", "echo", "--json"],
+    ["run", "npm", "ls", "--json"],
+    ["run", "--json", "--", "true"],
+    ["run", "--json"]
+  ]) {
+    it.scopedLive(`prints nothing on the stdout of another program: ${args.join(" ")}`, () =>
+      Effect.gen(function* () {
+        expect(yield* portctl(args)).toMatchObject({ code: 2, stdout: "" })
+      })
+    )
+  }
+
+  for (const [args, isPlan] of [
+    ["run -- true --json", false],
+    ["compose ps --json", false],
+    ["compose -f a.yaml exec plan --json", false],
+    ["compose plan --json", true],
+    ["compose -f a.yaml plan --json", true]
+  ] as const) {
+    it.scopedLive(`prints JSON on stdout only for a command of its own: ${args}`, () =>
+      Effect.gen(function* () {
+        const env = { HOME: yield* temporaryFolder, PORT_SERVER_ADDR: "127.0.0.1:99999" }
+        const { stderr, stdout } = yield* portctl(args.split(" "), { env })
+        const [error = ""] = stderr.split("\n")
+        expect(error).toMatch(/^error: PORT_SERVER_ADDR: ./)
+        expect(stdout).toBe(isPlan ? `${JSON.stringify({ error: error.slice("error: ".length) })}\n` : "")
+      })
+    )
+  }
 
   for (const value of ["true", "false", "1", "no"]) {
     it.scopedLive(`refuses the stray argument ${value} after a flag that takes no value`, () =>

@@ -25,10 +25,19 @@ export interface Details {
 /** What a word that names no subcommand was probably meant to say, as the program's command line goes on. */
 type Meant = (word: string) => string | undefined
 
+/** Whether the arguments ask for JSON, in which an error is printed on stdout, too. */
+type AsksForJson = (args: ReadonlyArray<string>) => boolean
+
+const hasJsonFlag: AsksForJson = (args) => {
+  const flag = args.indexOf("--json")
+  return flag !== -1 && !args.slice(0, flag).includes("--")
+}
+
 /** A command; the type of its parsed parameters is hidden. */
 export interface Command<R = never> extends Required<Details> {
   readonly name: string
   readonly parameters: ReadonlyArray<Spec>
+  readonly asksForJson: AsksForJson
   /** Titles of the help, each with the subcommands below it. */
   readonly groups: Readonly<Record<string, ReadonlyArray<Subcommand<R>>>>
   readonly meant?: Meant
@@ -54,23 +63,34 @@ const filled = ({ details = [], environment = [], examples = [], summary }: Deta
   environment
 })
 
-/** A command with what it does. */
+/**
+ * A command with what it does. Without `asksForJson`, one that runs another program does not: there is nothing on stdout
+ * but that program's output.
+ */
 export const make = <const P extends Parameters, E, R>(
   name: string,
   {
+    asksForJson,
     exitCodes,
     groups = {},
     parameters,
     ...details
-  }: Details & { readonly parameters: P; readonly groups?: Command<NoInfer<R>>["groups"] },
+  }: Details & {
+    readonly parameters: P
+    readonly groups?: Command<NoInfer<R>>["groups"]
+    readonly asksForJson?: AsksForJson
+  },
   handler: (values: Values<P>) => Effect.Effect<void, E, R>
 ): Command<R> => {
   const { descriptor, handler: run } = Cli.make(name, parameters, handler)
+  const specs = Object.values(parameters).map(({ spec }) => spec)
+  const runsOther = specs.some(({ position }) => position === "passthrough")
   return {
     name,
     ...filled(details),
     exitCodes: { 0: "Success", 1: "Failure; the reason is on stderr", ...exitCodes },
-    parameters: Object.values(parameters).map(({ spec }) => spec),
+    parameters: specs,
+    asksForJson: asksForJson ?? (runsOther ? () => false : hasJsonFlag),
     groups,
     descriptor: Descriptor.map(descriptor, run)
   }
@@ -88,6 +108,7 @@ export const group = <R>(
   ...filled(details),
   exitCodes: {},
   parameters: [],
+  asksForJson: hasJsonFlag,
   groups,
   ...(meant === undefined ? {} : { meant }),
   descriptor: Descriptor.map(Descriptor.make(name), () => Effect.void)

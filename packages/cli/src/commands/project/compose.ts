@@ -166,6 +166,10 @@ export const compose = Command.make(
       words: Argument.passthrough("ARGS...", "Arguments of Docker Compose", true, composeCommands).pipe(
         Parameter.withDefault<ReadonlyArray<string>>([])
       )
+    },
+    asksForJson: (words) => {
+      const [name, ...rest] = parse(words).command
+      return name === "plan" && rest.includes("--json")
     }
   },
   Effect.fnUntraced(function* ({ words }) {
