@@ -16,6 +16,9 @@ const refusal = (file: Buffer): string | undefined => {
 
 /** Why a command cannot be started, with the exit status that shells give it; none: nothing speaks against it. */
 export const problemOf = (command: string, variables: Bytes): CliError | undefined => {
+  const name = JSON.stringify(command)
+  const notFound = CliError.make(`command not found: ${name}`, { exitCode: 127 })
+  if (command === "") return notFound
   const path = variables.get("PATH")
   // Its bytes are lost here, or the system has its own idea of where to search.
   if (command.includes("\ufffd") || (path === undefined && !command.includes("/"))) return undefined
@@ -24,8 +27,7 @@ export const problemOf = (command: string, variables: Bytes): CliError | undefin
     refusal(Buffer.from(`${folder === "" ? "" : `${folder}/`}${toBytes(command)}`, "latin1"))
   )
   if (refusals.includes(undefined)) return undefined
-  const name = JSON.stringify(command)
   return refusals.includes("EACCES")
     ? CliError.make(`cannot run ${name}: it is not an executable file`, { exitCode: 126 })
-    : CliError.make(`command not found: ${name}`, { exitCode: 127 })
+    : notFound
 }

@@ -152,7 +152,7 @@ export const normalize = (
     }
   }
   if (rest === undefined) words.push(...after)
-  else if (after[0]) given.set(rest.name, after)
+  else if (after.length > 0) given.set(rest.name, after)
   for (const { isList, name, position } of specs) {
     if (position === "argument" && words.length > 0) given.set(name, words.splice(0, isList ? words.length : 1))
   }
