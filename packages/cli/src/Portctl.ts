@@ -70,11 +70,13 @@ const otherNames: ReadonlyMap<string, string> = new Map([
   ["free", "release"],
   ["who", "why"],
   ["up", "start"],
-  ["down", "stop"]
+  ["down", "stop"],
+  ["version", "--version"]
 ])
 
 /** The command that a mistyped word probably means; a port alone asks whose it is. */
-const meant = (word: string): string | undefined => {
+const meant = (word: string, next = ""): string | undefined => {
+  if (/^completions?$/.test(word)) return `--completions ${["zsh", "fish"].includes(next) ? next : "bash"}`
   const [, port] = /^:?([1-9]\d{0,4})$/.exec(word) ?? []
   return port === undefined ? otherNames.get(word) : `why --port ${port}`
 }

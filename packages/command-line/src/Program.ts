@@ -47,14 +47,17 @@ const resolve = ({ args, command, path }: Resolved): Effect.Effect<Resolved> => 
 }
 
 /** The error of a word that names no subcommand, or of a missing one. */
-const unknownCommand = ({ args: [given], command, path }: Resolved): UsageError => {
+const unknownCommand = ({ args: [given, next], command, path }: Resolved): UsageError => {
   const names = subcommandsOf(command).map(({ name }) => name)
   const [program, ...words] = path
   if (given === undefined) return new UsageError({ message: `${names.join("|")} is required` })
   if (words.length > 0) {
-    return new UsageError({ message: `${path.join(" ")} takes ${joinWithOr(names)}, not ${JSON.stringify(given)}` })
+    const meant = suggest(given, names)
+    const question = meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`
+    const message = `${path.join(" ")} takes ${joinWithOr(names)}, not ${JSON.stringify(given)}${question}`
+    return new UsageError({ message })
   }
-  const line = command.meant?.(given)
+  const line = command.meant?.(given, next)
   const meant = line ?? suggest(given, [...names, "help"])
   const question = meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`
   const hint = meant === undefined || names.includes(meant) || meant === "help" ? `help ${meant}` : meant

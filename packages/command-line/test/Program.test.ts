@@ -173,7 +173,7 @@ describe("Program.run", () => {
       expect(yield* parsed("config", "get")).toEqual({ key: { _id: "Option", _tag: "None" } })
       expect(yield* parsed("config", "get", "--", "--x")).toMatchObject({ key: { value: "--x" } })
       expect(yield* refusal("config", "get", "a", "b")).toEqual([
-        'error: unexpected argument "b"',
+        'error: unexpected argument "b": tool config get takes one KEY',
         "usage: tool config get [KEY]",
         ""
       ])

@@ -119,7 +119,8 @@ export const killedService = name("service", "The service whose port it is").pip
 export const requiredService = Argument.text({
   name: "SERVICE",
   description: "The service",
-  completes: "service"
+  completes: "service",
+  forSeveral: "portctl ensure --service"
 }).pipe(Parameter.withSchema(OneName))
 
 /** The port on which a command ends processes. */

@@ -1,7 +1,7 @@
 import * as Parameter from "./Parameter.ts"
 
 /** What the help shows of an argument; `name` stands for it in the usage. */
-type Details = Pick<Parameter.Spec, "name" | "description" | "completes"> & {
+type Details = Pick<Parameter.Spec, "name" | "description" | "completes" | "forSeveral"> & {
   readonly kind?: Parameter.Kind
 }
 

@@ -1,6 +1,6 @@
 import * as Either from "effect/Either"
 import { joinWithOr } from "./Flag.ts"
-import { meantChoice, meantFlag, withDashes } from "./Misplaced.ts"
+import { meantChoice, meantFlag, meantValues, tooMany, unexpected, withDashes } from "./Misplaced.ts"
 import { type Spec, toWord } from "./Parameter.ts"
 import { shellWord } from "./ShellWord.ts"
 import { suggest } from "./Suggestion.ts"
@@ -50,10 +50,15 @@ const firstWord = (flags: ReadonlyMap<string, Spec>, args: ReadonlyArray<string>
     return !dashed.test(arg) && !(isValue && before.flag !== undefined)
   })
 
-const unexpected = (word: string): string => `unexpected argument ${JSON.stringify(word)}`
+/** The one flag that a letter begins. */
+const startingWith = (written: string, flags: ReadonlyMap<string, Spec>): string | undefined => {
+  const [found, other] = [...flags.keys()].filter((flag) => flag.startsWith(`-${written.toLowerCase()}`))
+  return /^-[a-z]$/i.test(written) && other === undefined ? found : undefined
+}
 
 const unknownOption = (written: string, flags: ReadonlyMap<string, Spec>): string => {
-  const meant = meantChoice([...flags.values()], written) ?? suggest(written, flags.keys())
+  const meant =
+    meantChoice([...flags.values()], written) ?? startingWith(written, flags) ?? suggest(written, flags.keys())
   return `unknown option ${written}${meant === undefined ? "" : `, did you mean ${meant}?`}`
 }
 
@@ -82,7 +87,8 @@ const misuse = (
 const incomplete = (
   specs: ReadonlyArray<Spec>,
   given: ReadonlyMap<string, ReadonlyArray<string>>,
-  extra: ReadonlyArray<string>
+  extra: ReadonlyArray<string>,
+  path: string
 ): string | undefined => {
   const [first] = extra
   const required = specs.filter(({ isRequired }) => isRequired)
@@ -93,12 +99,14 @@ const incomplete = (
     const isAnswer = missing === undefined || (required.length === 1 && meant.startsWith(`--${missing.name} `))
     if (isAnswer) return `${unexpected(first)}, did you mean ${meant}?`
   }
-  if (missing === undefined) return first === undefined ? undefined : unexpected(first)
+  if (missing === undefined) return first === undefined ? undefined : tooMany(specs, given, extra, path)
   switch (missing.position) {
     case "flag":
       return `option --${missing.name} is required`
-    case "argument":
-      return `${missing.name} is required`
+    case "argument": {
+      const values = meantValues(specs, given, missing)
+      return `${missing.name} is required${values === undefined ? "" : `, did you mean ${values}?`}`
+    }
     case "passthrough":
       return "the command goes after --"
   }
@@ -159,7 +167,7 @@ export const normalize = (
   if (given.has("version")) return Either.right(["--version"])
   const shell = given.get("completions")
   if (shell !== undefined) return Either.right(["--completions", ...shell])
-  const problem = incomplete(specs, given, words)
+  const problem = incomplete(specs, given, words, path)
   if (problem !== undefined) return Either.left(problem)
   const written = (isFlag: boolean) =>
     specs.flatMap(({ kind, name, position }) => {

@@ -22,8 +22,8 @@ export interface Details {
   readonly environment?: ReadonlyArray<Definition>
 }
 
-/** What a word that names no subcommand was probably meant to say, as the program's command line goes on. */
-type Meant = (word: string) => string | undefined
+/** What a word that names no subcommand, and the next one, probably mean, as the program's command line goes on. */
+type Meant = (word: string, next: string | undefined) => string | undefined
 
 /** Whether the arguments ask for JSON, in which an error is printed on stdout, too. */
 type AsksForJson = (args: ReadonlyArray<string>) => boolean

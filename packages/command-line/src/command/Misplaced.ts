@@ -20,7 +20,7 @@ export const meantFlag = (
   words: ReadonlyArray<string>
 ): string | undefined => {
   const [word = "", next] = words
-  if (answers.includes(word)) return undefined
+  if (answers.includes(word) || word.startsWith("-")) return undefined
   const flags = specs.filter(({ isList, name, position }) => position === "flag" && (isList || !given.has(name)))
   const named = flags.find(({ name }) => name === word)
   if (named !== undefined) {
@@ -34,6 +34,8 @@ export const meantFlag = (
       .sort((one, other) => Number(other.isRequired) - Number(one.isRequired))
     return number === undefined ? undefined : `--${number.name} ${digits}`
   }
+  // Further words are further values of the arguments.
+  if (specs.some(({ position }) => position === "argument")) return undefined
   const names = flags.filter(({ completes, kind }) => kind._tag === "Text" && completes !== undefined)
   const owners = ["app", "instance", "service"].map((kind) => names.find(({ completes }) => completes === kind))
   const parts = word.split("/")
@@ -55,9 +57,41 @@ export const meantFlag = (
   return `--${flag.name} ${shellWord(values)}`
 }
 
+/** What is wrong with a word where none belongs. */
+export const unexpected = (word: string): string =>
+  `unexpected argument ${JSON.stringify(word)}${word.startsWith("-") ? ": options go before --" : ""}`
+
+/** What is wrong with words that are too many, where no flag was meant by them. @param path the words of the command */
+export const tooMany = (
+  specs: ReadonlyArray<Spec>,
+  given: ReadonlyMap<string, ReadonlyArray<string>>,
+  [first = "", ...others]: ReadonlyArray<string>,
+  path: string
+): string => {
+  const taken = specs.filter(({ position }) => position === "argument")
+  const [{ forSeveral = undefined, name = "" } = {}] = taken
+  if (taken.length === 0 || first.startsWith("-")) return unexpected(first)
+  const line = forSeveral && `${forSeveral} ${shellWord([...(given.get(name) ?? []), first, ...others].join(","))}`
+  const takes = taken.map(({ name }) => `one ${name}`).join(" and ")
+  return `${unexpected(first)}: ${path} takes ${takes}${line === undefined ? "" : ` (several: ${line})`}`
+}
+
 /** The flag that was probably meant by a name that is no flag but one of the words which a flag takes. */
 export const meantChoice = (specs: ReadonlyArray<Spec>, written: string): string | undefined => {
   const word = written.replace(/^-+/, "")
   const flag = specs.find(({ kind }) => kind._tag === "Choice" && kind.words.includes(word))
   return flag === undefined ? undefined : `--${flag.name} ${word}`
+}
+
+/** The values of arguments that were probably meant by `KEY=VALUE` for the one before the missing one. */
+export const meantValues = (
+  specs: ReadonlyArray<Spec>,
+  given: ReadonlyMap<string, ReadonlyArray<string>>,
+  missing: Spec
+): string | undefined => {
+  const words = specs.filter(({ position }) => position === "argument")
+  const before = words[words.indexOf(missing) - 1]
+  if (before?.kind._tag !== "Choice") return undefined
+  const [, key = "", value = ""] = /^([^=]+)=(.+)$/s.exec(given.get(before.name)?.[0] ?? "") ?? []
+  return before.kind.words.includes(key) ? [key, value].map(shellWord).join(" ") : undefined
 }

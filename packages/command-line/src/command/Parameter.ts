@@ -28,6 +28,8 @@ export interface Spec {
   readonly variable?: string
   /** Which values only the program can complete, by the name that its completion knows them under. */
   readonly completes?: string
+  /** Of a parameter that takes one value: the command line that takes several, which the values end, `a,b`. */
+  readonly forSeveral?: string
 }
 
 /** A flag or an argument: its {@link Spec}, and how @effect/cli reads its value. */

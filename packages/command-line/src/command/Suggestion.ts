@@ -16,13 +16,14 @@ const distance = (word: string, name: string): number => {
   return isSwapped(word, name) ? 1 : AutoCorrect.levensteinDistance(word, name, CliConfig.defaultConfig)
 }
 
-/** The name that was probably meant: one that the word begins, or that is at most two edits away. */
+/** The name that was probably meant: one that the word begins, or that is one edit away, of a longer word two. */
 export const suggest = (word: string, names: Iterable<string>): string | undefined => {
   const letters = word.replace(/^-+/, "")
   if (letters.length < 2 || word.length > longest) return undefined
+  const most = letters.length < 5 ? 1 : 2
   const [best] = [...names]
     .map((name) => ({ name, edits: distance(word, name) }))
-    .filter(({ edits }) => edits <= Math.min(2, letters.length / 2))
+    .filter(({ edits }) => edits <= most)
     .sort((left, right) => left.edits - right.edits)
   return best?.name
 }
