@@ -149,7 +149,9 @@ suite(`on a terminal${noTerminal === undefined ? "" : ` (skipped: ${noTerminal})
           return hints[0]
         })
       expect(yield* hint(["allocate", ...other, "--port", "3000"])).toMatch(/portctl why --port 3000\b/)
-      expect(yield* hint(["allocate", ...other])).toMatch(/portctl prune.*--range/)
+      expect(yield* hint(["allocate", ...other])).toBe(
+        "hint: portctl prune, or a wider range: portctl restart --range FIRST-LAST"
+      )
       expect(yield* hint(["release", "--id", "7"])).toMatch(/portctl list/)
       const down = { PORT_SERVER_ADDR: yield* closedAddress }
       expect(yield* hint(["list"], down)).toBe("hint: PORT_SERVER_ADDR=127.0.0.1:51234 asks at the default address")

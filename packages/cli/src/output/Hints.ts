@@ -13,7 +13,7 @@ export const hintOf = (error: ClientError): string | undefined => {
     case "PortTaken":
       return `portctl why --port ${error.holder.port}, or leave the port out for a free one`
     case "RangeExhausted":
-      return "portctl prune, or a wider range: port-server --range FIRST-LAST"
+      return "portctl prune, or a wider range: portctl restart --range FIRST-LAST"
     case "ServerUnreachable":
       if (error.isCutOff || error.code === undefined) return "portctl status shows what listens there"
       return error.address === serverAddress
