@@ -78,6 +78,38 @@ describe.concurrent("portctl doctor", () => {
     })
   )
 
+  for (const [shell, file, line, isWell] of [
+    ["bash", ".bashrc", "portctl --completions bash", false],
+    ["bash", ".bashrc", "# source <(portctl --completions bash)", false],
+    ["bash", ".bashrc", "alias p=portctl; source <(kubectl completion bash)", false],
+    ["bash", ".bashrc", "portctl --completions bash > /dev/null", false],
+    ["bash", ".bashrc", "[ -t 0 ] && . <( ~/bin/portctl --completions bash)", true],
+    ["bash", ".bashrc", 'eval "$(portctl --completions bash)"', true],
+    ["zsh", ".zshrc", "source <(portctl --completions bash)", false],
+    ["zsh", ".zshrc", "source <(portctl --completions zsh)", true],
+    ["fish", ".config/fish/config.fish", "portctl --completions fish", false],
+    ["fish", ".config/fish/config.fish", "portctl --completions fish | source", true]
+  ] as const) {
+    it.scopedLive(`sees ${isWell ? "" : "no "}completion of ${shell} in: ${line}`, () =>
+      Effect.gen(function* () {
+        const me = yield* user
+        mkdirSync(dirname(join(me.home, file)), { recursive: true })
+        writeFileSync(join(me.home, file), `umask 022\n${line}\n`)
+        const { checks } = reportOf(yield* me.portctl("doctor --json", { env: { SHELL: `/bin/${shell}` } }))
+        expect(checks["completion"]?.status).toBe(isWell ? "ok" : "warning")
+      })
+    )
+  }
+
+  it.scopedLive("takes for completion what portctl prints, too", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      writeFileSync(join(me.home, ".bashrc"), (yield* me.portctl("--completions bash")).stdout)
+      const { checks } = reportOf(yield* me.portctl("doctor --json", { env: { SHELL: "/bin/bash" } }))
+      expect(checks["completion"]?.status).toBe("ok")
+    })
+  )
+
   it.scopedLive("warns with a remedy, and starts nothing", () =>
     Effect.gen(function* () {
       const me = yield* user
@@ -97,6 +129,7 @@ describe.concurrent("portctl doctor", () => {
         message: `port-server is not running at ${me.address}`,
         remedy: "portctl start"
       })
+      expect(checks["completion"]?.remedy).toBe("source <(portctl --completions zsh), in ~/.zshrc")
       for (const name of ["path", "range", "compose", "completion"]) {
         expect(checks[name]).toMatchObject({ status: "warning", remedy: expect.stringMatching(/./) })
       }

@@ -63,13 +63,26 @@ const completionFiles: Readonly<Record<string, ReadonlyArray<string>>> = {
   fish: [".config/fish/config.fish", ".config/fish/completions/portctl.fish"]
 }
 
+/** The line of a start-up file, as docs/cli.md has it. */
+const lines: Readonly<Record<string, string>> = {
+  bash: "source <(portctl --completions bash)",
+  zsh: "source <(portctl --completions zsh)",
+  fish: "portctl --completions fish | source"
+}
+
+/** Whether a file has what portctl prints, or a line in which a shell runs that: `<(…)`, `$(…)`, or with a `|` behind. */
+const completes = (text: string, shell: string): boolean => {
+  const printed = `portctl --completions ${shell}`
+  return text.includes("__complete ") || new RegExp(`^[^#\n]*([(\`][^#\n]*${printed}|${printed} *\\|)`, "m").test(text)
+}
+
 const completion = (home: string): Check => {
   const shell = basename(process.env["SHELL"] ?? "")
   const files = completionFiles[shell]
   if (files === undefined) return ok("completion", "there is completion for bash, zsh and fish")
-  const found = files.map((file) => join(home, file)).find((file) => /portctl/.test(textOf(file)))
+  const found = files.map((file) => join(home, file)).find((file) => completes(textOf(file), shell))
   return found === undefined
-    ? warning("completion", `${shell} does not complete portctl`, `portctl --completions ${shell}, in ${files[0]}`)
+    ? warning("completion", `${shell} does not complete portctl`, `${lines[shell]}, in ~/${files[0]}`)
     : ok("completion", `${shell} completes portctl, by ${found}`)
 }
 
