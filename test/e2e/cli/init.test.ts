@@ -151,6 +151,24 @@ describe.concurrent("portctl init", () => {
     })
   )
 
+  it.scopedLive("says, as add does, what else to do with a service whose variable it cannot set", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryRepository("shop")
+      const sentence =
+        'the variable of the service "port-server" must not be PORT_SERVER_PORT: a project file cannot set that variable; name it otherwise, or write it into portctl.json with an "env"'
+      expectError(yield* init(folder, "--service", "web,port-server"), sentence)
+      expect((yield* init(folder)).code).toBe(0)
+      const add = portctl(["add", "db", "port-server=4000"], { cwd: folder })
+      expectError(yield* add, sentence)
+      const file = join(folder, "portctl.json")
+      writeFileSync(file, JSON.stringify({ services: { "port-server": { env: "REGISTRY" } } }))
+      expect(yield* add).toMatchObject({ code: 0, stderr: "" })
+      expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
+        services: { "port-server": { env: "REGISTRY", prefer: 4000 }, db: { env: "DB_PORT" } }
+      })
+    })
+  )
+
   it.scopedLive("refuses services that would share a variable, and names that are none", () =>
     Effect.gen(function* () {
       const folder = yield* realFolder

@@ -14,10 +14,9 @@ import * as Schema from "effect/Schema"
 import { CliError } from "../../errors/CliError.ts"
 import { cannotRead } from "../../errors/FileError.ts"
 import * as Output from "../../output/Output.ts"
-import { isReservedKey, reservedKeyMessage } from "../../platform/JsonFile.ts"
 import type { Change } from "../../platform/JsonText.ts"
 import * as ProcessLock from "../../platform/ProcessLock.ts"
-import { settings } from "../../project/NewService.ts"
+import { problemOf, settings } from "../../project/NewService.ts"
 import { located } from "../../project/ProjectContext.ts"
 import { edit } from "../../project/ProjectFileEditor.ts"
 import * as ProjectFileLoader from "../../project/ProjectFileLoader.ts"
@@ -93,11 +92,12 @@ export const add = Command.make(
   Effect.fnUntraced(function* ({ json, service, size }) {
     const adding = Effect.gen(function* () {
       const project = yield* fileToChange
-      const reserved = service.map((each) => each.service).find(isReservedKey)
-      if (reserved !== undefined) return yield* CliError.make(reservedKeyMessage(reserved, projectFileName))
+      const known = project.contents.services
+      const problem = problemOf(service.filter((each) => !Object.hasOwn(known, each.service)))
+      if (problem !== undefined) return yield* CliError.make(problem)
       const block = Option.match(size, { onNone: () => ({}), onSome: (size) => ({ size }) })
       const changes = service.flatMap((each): ReadonlyArray<Change> => {
-        const before = Option.getOrUndefined(Record.get(project.contents.services, each.service))
+        const before = Option.getOrUndefined(Record.get(known, each.service))
         if (before === undefined) return [{ path: ["services", each.service], value: settings(each, block) }]
         const after = { ...before, ...block, ...(each.port ? { prefer: each.port } : {}) }
         return (["prefer", "size"] as const)
@@ -106,7 +106,7 @@ export const add = Command.make(
       })
       const contents = yield* edit(project, changes)
       const changed = [...new Set(changes.map(({ path }) => path[1] ?? ""))]
-      const added = changed.filter((name) => !Object.hasOwn(project.contents.services, name))
+      const added = changed.filter((name) => !Object.hasOwn(known, name))
       return { file: project.file, changed, added, contents }
     }).pipe(Effect.scoped)
     yield* Output.print(Added, { json, indent: 2 })(adding, sentence)

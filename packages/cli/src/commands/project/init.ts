@@ -17,9 +17,8 @@ import { CliError } from "../../errors/CliError.ts"
 import { cannotWrite, codeOf } from "../../errors/FileError.ts"
 import * as Output from "../../output/Output.ts"
 import * as AtomicFile from "../../platform/AtomicFile.ts"
-import { isReservedKey, reservedKeyMessage } from "../../platform/JsonFile.ts"
 import * as GitLocation from "../../project/GitLocation.ts"
-import { settings } from "../../project/NewService.ts"
+import { problemOf, settings } from "../../project/NewService.ts"
 import { instanceLabel } from "../../project/PlaceNotes.ts"
 import { currentFolder, here } from "../../project/ProjectContext.ts"
 import { knownPlace } from "../../project/ProjectPorts.ts"
@@ -93,8 +92,8 @@ export const init = Command.make(
         ...Option.match(app, { onNone: () => ({}), onSome: (name) => ({ app: name }) }),
         services: Object.fromEntries(asked.map((each) => [each.service, settings(each, blockOf(each))]))
       }
-      const strange = asked.map((each) => each.service).find(isReservedKey)
-      if (strange !== undefined) return yield* CliError.make(reservedKeyMessage(strange, projectFileName))
+      const problem = problemOf(asked)
+      if (problem !== undefined) return yield* CliError.make(problem)
       // Two services of a Compose file may publish the same port at two addresses.
       const twice = askedTwice(asked.map(({ port, service }) => ({ port, service })))
       if (twice !== undefined) return yield* CliError.make(twice)
