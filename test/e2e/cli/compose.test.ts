@@ -49,6 +49,10 @@ describe.concurrent("portctl compose without a Docker Compose that it can use", 
         for (const command of ["up", "version", "plan"]) {
           expectError(yield* portctl(`compose ${command}`), sentence, "", 127)
         }
+        const json = `${JSON.stringify({ error: sentence })}\n`
+        for (const command of ["plan --json", "-f compose.yaml plan --json"]) {
+          expectError(yield* portctl(`compose ${command}`), sentence, json, 127)
+        }
         expect(readFileSync(join(home, "compose.yaml"), "utf8")).toContain("5432:5432")
       }
     })

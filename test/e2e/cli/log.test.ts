@@ -164,6 +164,8 @@ describe.concurrent("portctl log", () => {
         const ended = yield* portctl(["log", "--follow"], { env: { PORT_SERVER_ADDR: address } })
         const sentence = `what answers at ${address} is not a port-server that this program understands (status 200)`
         expect(ended).toEqual({ code: 1, signal: null, stdout: "", stderr: `error: ${sentence}\n` })
+        const { stdout } = yield* portctl(["log", "--follow", "--json"], { env: { PORT_SERVER_ADDR: address } })
+        expect(JSON.parse(stdout)).toEqual({ error: sentence })
       })
     )
   }

@@ -23,6 +23,12 @@ export const toCliError = <A, R>(
     )
   )
 
+/** Print an error, with `json`, in the API's own form; it is reported on stderr, too. */
+export const printError =
+  (json: boolean) =>
+  <A, R>(effect: Effect.Effect<A, CliError, R>): Effect.Effect<A, CliError, R> =>
+    json ? Effect.tapError(effect, ({ body }) => Console.log(jsonText(body))) : effect
+
 /**
  * Print a result: as text by `format`, or with `json` in the API's own form, in which an error is printed too.
  *
@@ -36,7 +42,7 @@ export const print =
     overrides: MessageOverrides = {}
   ): Effect.Effect<B, CliError, R> =>
     toCliError(call, overrides).pipe(
-      Effect.tapError(({ body }) => (options.json ? Console.log(jsonText(body)) : Effect.void)),
+      printError(options.json),
       Effect.tap((value) =>
         options.json
           ? Console.log(jsonText(Schema.encodeSync(schema)(value), options.indent))

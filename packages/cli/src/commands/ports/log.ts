@@ -99,7 +99,8 @@ export const log = Command.make(
         )
       }),
       Effect.raceFirst(outputGone),
-      Output.toCliError
+      Output.toCliError,
+      Output.printError(json)
     )
   })
 )

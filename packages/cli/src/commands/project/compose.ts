@@ -66,7 +66,7 @@ const plan = (args: ComposeArguments) =>
       parameters: { json: Flag.boolean("json", "Print a list as JSON") }
     },
     Effect.fnUntraced(function* ({ json }) {
-      const { rows, run } = yield* Output.toCliError(planned(args, !json))
+      const { rows, run } = yield* Output.printError(json)(Output.toCliError(planned(args, !json)))
       yield* Output.print(Schema.Array(PlannedPort), { json, indent: 2 })(Effect.succeed(rows), (rows, terminal) =>
         [
           `${run.label}, Compose project ${run.project.name}`,
