@@ -34,8 +34,14 @@ if [ "${1-}" = run ] || { [ "${1-}" = compose ] && [ "${2-}" != plan ]; }; then
     export PORTCTL_EXEC_FD PORTCTL_EXEC_PID
     exec "$node" @FLAGS@ "$folder/@NAME@.cjs" "$@"
   }
-  scratch=$(mktemp -d "${TMPDIR:-/tmp}/portctl-XXXXXX" 2> /dev/null) || {
-    printf 'error: cannot make a folder for temporary files in %s\n' "${TMPDIR:-/tmp}" >&2
+  make_scratch() {
+    scratch=$(mktemp -d "$1/portctl-XXXXXX" 2> /dev/null)
+  }
+  # What TMPDIR names may be gone: the folder of a nix-shell, a job, an older login.
+  make_scratch "${TMPDIR:-/tmp}" || make_scratch /tmp || make_scratch "${XDG_RUNTIME_DIR:-/var/tmp}" ||
+    make_scratch /var/tmp || make_scratch /dev/shm || {
+    printf 'error: cannot make a folder for temporary files in %s, /tmp, /var/tmp or /dev/shm: %s\n' \
+      "${TMPDIR:-/tmp}" "set TMPDIR to one that can be written" >&2
     exit 1
   }
   {

@@ -28,6 +28,13 @@ console.log("ready")
 const variables = (base64: string): ReadonlyArray<string> =>
   Buffer.from(base64, "base64").toString("latin1").split("\0").slice(0, -1).sort()
 
+/** A PATH whose first folder has this script. */
+const makeTool = (folder: string, name: string, script: string): string => {
+  const path = process.env["PATH"] ?? ""
+  writeFileSync(join(folder, name), `#!/bin/sh\nPATH=${path}\n${script}\n`, { mode: 0o755 })
+  return `${folder}:${path}`
+}
+
 for (const shell of shells) {
   const words = [...shell, bin.portctl]
 
@@ -410,12 +417,31 @@ for (const shell of shells) {
       })
     )
 
+    it.scoped("takes another folder for temporary files where TMPDIR is gone", () =>
+      Effect.gen(function* () {
+        const { bash, temporary } = yield* project
+        expectAnswer(
+          yield* bash('run sh -c "echo started in $TMPDIR"', { TMPDIR: "/nowhere" }),
+          "started in /nowhere\n"
+        )
+        const path = makeTool(temporary, "mktemp", 'case $2 in /tmp/* | /nowhere/*) exit 1 ;; esac; exec mktemp "$@"')
+        const ended = yield* bash("run echo started", {
+          TMPDIR: "/nowhere",
+          XDG_RUNTIME_DIR: temporary,
+          PATH: path
+        })
+        expect(ended).toMatchObject({ stdout: "started\n" })
+        expect(readdirSync(temporary)).toEqual(["mktemp"])
+      })
+    )
+
     it.scoped("says in one line why there can be no temporary file", () =>
       Effect.gen(function* () {
-        const { bash } = yield* project
+        const { bash, temporary } = yield* project
+        const path = makeTool(temporary, "mktemp", "echo no >&2; exit 1")
         expectError(
-          yield* bash("run echo started", { TMPDIR: "/nowhere" }),
-          "cannot make a folder for temporary files in /nowhere"
+          yield* bash("run echo started", { TMPDIR: "/nowhere", PATH: path }),
+          "cannot make a folder for temporary files in /nowhere, /tmp, /var/tmp or /dev/shm: set TMPDIR to one that can be written"
         )
       })
     )
