@@ -190,6 +190,18 @@ describe.concurrent("portctl start", () => {
     })
   )
 
+  it.scopedLive("restart says it too, of a server that it has started", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const other = yield* user
+      const restart = me.portctl(`restart --port ${other.port}`, { env: { HOME: other.home } })
+      expect((yield* restart).stderr).toBe(
+        `portctl asks ${me.address}; to ask this one: export PORT_SERVER_ADDR=${other.address}\n`
+      )
+      expect(yield* restart).toMatchObject({ code: 0, stderr: "" })
+    })
+  )
+
   it.scopedLive("two servers of one user have a log each", () =>
     Effect.gen(function* () {
       const me = yield* user

@@ -2,6 +2,7 @@ import * as Command from "@port-server/command-line/command/Command"
 import { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
+import { noteAddress } from "../../server/AddressNote.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
 import * as ServerRestart from "../../server/ServerRestart.ts"
@@ -23,10 +24,12 @@ export const restart = Command.make(
   Effect.fnUntraced(function* ({ json, port, ...settings }) {
     const flags = yield* ServerOptions.toServerFlags(settings)
     const address = yield* ServerProbe.localAddress(port)
-    const { range } = yield* Output.print(ServerInfo, { json })(ServerRestart.restart(address, flags), (started) =>
-      ServerStart.describeStarted(started.wasRunning ? "restarted" : "started", started)
+    const { range, wasRunning } = yield* Output.print(ServerInfo, { json })(
+      ServerRestart.restart(address, flags),
+      (started) => ServerStart.describeStarted(started.wasRunning ? "restarted" : "started", started)
     )
     yield* ServerStart.noteRange(range)
     yield* ServiceCommand.noteOutdated(address)
+    if (!wasRunning) yield* noteAddress(address)
   })
 )

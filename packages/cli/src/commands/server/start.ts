@@ -1,14 +1,12 @@
 import * as Command from "@port-server/command-line/command/Command"
-import { isSocketAddress } from "@port-server/domain/ServerAddress"
 import { ServerInfo } from "@port-server/domain/ServerInfo"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
+import { noteAddress } from "../../server/AddressNote.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
 import * as ServerStart from "../../server/ServerStart.ts"
 import * as ServiceCommand from "../../server/service/ServiceCommand.ts"
-import { usualAddress } from "../../settings/UsualAddress.ts"
 import * as Options from "../Options.ts"
 
 /** `portctl start` */
@@ -31,9 +29,6 @@ export const start = Command.make(
     )
     yield* ServerStart.noteRange(range)
     yield* ServiceCommand.noteOutdated(address)
-    const usual = yield* usualAddress
-    if (isSocketAddress(usual) || usual.port !== address.port) {
-      yield* Console.error(`portctl asks ${usual}; to ask this one: export PORT_SERVER_ADDR=${address}`)
-    }
+    yield* noteAddress(address)
   })
 )
