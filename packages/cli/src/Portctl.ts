@@ -93,7 +93,8 @@ export const portctl: ProgramInfo = {
     meant,
     environment: [
       ["PORT_SERVER_ADDR", `Where port-server listens (default: ${serverAddress})`],
-      ["PORTCTL_AUTOSTART", "0: no command but start starts port-server"],
+      ["PORT_SERVER_TOKEN", "Token for other host names (default: ~/.port_server/token)"],
+      ["PORTCTL_AUTOSTART", "0: only start and restart start port-server"],
       ["NO_COLOR", "Not empty: no colour on a terminal"]
     ],
     groups: {
