@@ -244,7 +244,7 @@ describe.concurrent("portctl start", () => {
     })
   )
 
-  it.scopedLive("is content with the one that runs, unless it has another database or range than wanted", () =>
+  it.scopedLive("is content with the one that runs, unless it has another database, range or log than wanted", () =>
     Effect.gen(function* () {
       const me = yield* user
       expect((yield* me.portctl("start")).code).toBe(0)
@@ -265,6 +265,15 @@ describe.concurrent("portctl start", () => {
         yield* me.portctl(`start --db ${other}`),
         `port-server is already running at ${me.address} (pid ${pid}) with the database ${me.database}; to change that: portctl restart --db ${other}`
       )
+      const settings = () => readFileSync(join(me.home, ".port_server/config.json"), "utf8")
+      expect((yield* me.portctl(`start --log ${me.log}`)).code).toBe(0)
+      const before = settings()
+      const log = join(me.home, "other.log")
+      expectError(
+        yield* me.portctl(`start --log ${log}`),
+        `port-server is already running at ${me.address} (pid ${pid}) with the log ${me.log}; to change that: portctl restart --log ${log}`
+      )
+      expect(settings()).toBe(before)
       expect(yield* pidAt(me.port)).toBe(pid)
     })
   )

@@ -98,7 +98,7 @@ const assertSameSettings = Effect.fnUntraced(function* ({ address, flags }: Serv
     new ServerNotStarted({
       message: `port-server is already running at ${address} (pid ${info.pid}) ${how}; to change that: portctl restart${which} ${flag}`
     })
-  const { allow_hosts, database, engine, probe, range, socket } = flags
+  const { allow_hosts, database, engine, log, probe, range, socket } = flags
   if (database !== undefined && !(yield* isSamePath(database, info.database))) {
     return yield* differs(`with the database ${info.database}`, `--db ${database}`)
   }
@@ -107,6 +107,12 @@ const assertSameSettings = Effect.fnUntraced(function* ({ address, flags }: Serv
   }
   if (engine !== undefined && engine !== info.engine) {
     return yield* differs(`with the container engine ${info.engine}`, `--engine ${engine}`)
+  }
+  if (log !== undefined && (info.log === undefined || !(yield* isSamePath(log, info.log)))) {
+    return yield* differs(
+      `with ${info.log === undefined ? "no log file that it tells" : `the log ${info.log}`}`,
+      `--log ${log}`
+    )
   }
   if (socket !== undefined && (info.socket === undefined || !(yield* isSamePath(socket, info.socket)))) {
     return yield* differs(
