@@ -76,7 +76,7 @@ const libraries = [
 const shellPrefixes = words("BASH_ BASHOPTS PROMPT_ RPROMPT SPROMPT TERMINFO FZF_ LESS_ LESSKEY fish_")
 const settings = [
   ...words("GIT_ RSYNC_ PORTCTL_ PORT_SERVER_ COMPOSE_ COREPACK_ CARGO_ RUSTC_ RUSTUP_ PIP_ UV_ BUNDLE_ GEM_"),
-  ...words("COMPOSER_ ANSIBLE_ XDG_ CGO_ CCACHE_ NIX_ CLAUDE_")
+  ...words("COMPOSER_ ANSIBLE_ XDG_ CGO_ CCACHE_ NIX_ CLAUDE_ npm_")
 ]
 const reservedPrefixes = [...libraries, ...shellPrefixes, ...settings]
 
@@ -85,7 +85,7 @@ const inAnyCase = (text: string): string => text.replace(/[a-z]/g, (letter) => `
 
 // npm, Yarn and Python take these in any case.
 const anyCase = [
-  "npm_",
+  "npm_config_",
   "pnpm_config_",
   "yarn_",
   "http_proxy$",
