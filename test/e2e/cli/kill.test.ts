@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
 import { noFaultInjection } from "../../support/FaultInjection.ts"
-import { realFolder, repository, worktree } from "../../support/Git.ts"
+import { realFolder, repository, submodule, worktree } from "../../support/Git.ts"
 import { freePorts, hasIpv6, listeningProgram } from "../../support/Listening.ts"
 import { canMount } from "../../support/Mount.ts"
 import {
@@ -204,7 +204,15 @@ describe("portctl kill", { concurrent: true }, () => {
 
   for (const [place, make] of [
     ["a repository", repository],
-    ["a folder outside git", (folder: string) => folder]
+    ["a folder outside git", (folder: string) => folder],
+    [
+      "a repository of which it is a submodule",
+      (folder: string) => {
+        const top = repository(folder)
+        submodule(top, repository(`${folder}-api`), "packages/api")
+        return top
+      }
+    ]
   ] as const) {
     it.scopedLive(`leaves the process of a project below alone that never asked for a port, in ${place}`, () =>
       Effect.gen(function* () {

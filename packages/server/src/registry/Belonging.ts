@@ -9,11 +9,17 @@ export type Belongs = NonNullable<PortSocket["belongs"]>
 /** Whether the path is that of a removed folder, unless a folder has such a name. */
 export const mayBeDeleted = (folder: string): boolean => removedFolder(folder) !== undefined
 
-/** Files and folders that make the folder above them a working copy, or a project of its own in one. */
-const markers = [".git", ".jj", ".hg", ".sl", ".svn", projectFileName]
+/** What makes the folder above it a working copy. */
+const markers = [".git", ".jj", ".hg", ".sl", ".svn"]
 
-/** The paths by which a folder is recognized as a working copy. */
-export const markersOf = (folder: string): ReadonlyArray<string> => markers.map((name) => `${folder}/${name}`)
+/** The project file that a folder has if it is a project's. */
+export const projectFileOf = (folder: string): string => `${folder}/${projectFileName}`
+
+/** The paths by which a folder is recognized as a working copy, or as a project of its own in one. */
+export const markersOf = (folder: string): ReadonlyArray<string> => [
+  ...markers.map((name) => `${folder}/${name}`),
+  projectFileOf(folder)
+]
 
 /** A folder and those above it, deepest first. */
 export const foldersUp = (folder: string): ReadonlyArray<string> =>

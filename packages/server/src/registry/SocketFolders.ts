@@ -2,7 +2,7 @@ import type { Allocation } from "@port-server/domain/Allocation"
 import type { Container } from "@port-server/domain/Container"
 import type { PortSocket, Reservation } from "@port-server/domain/Listener"
 import type { FolderState } from "../folders/FolderState.ts"
-import { markersOf } from "./Belonging.ts"
+import { markersOf, projectFileOf } from "./Belonging.ts"
 
 /** A port with its sockets and the stopped containers that publish it, as far as they are known, and its holder. */
 export interface HeldPort {
@@ -29,12 +29,16 @@ export const realOf = (folder: string, states: States): string => {
 /** Where no folder is known to be a project's. */
 export const noFolders: ReadonlySet<string> = new Set()
 
-/** Whether the folder is the top of a working copy of its own: a submodule is part of its superproject. */
+/**
+ * Whether the folder is the top of a working copy or a project of its own: a submodule is part of its superproject, unless
+ * it is a project.
+ */
 export const isWorkingCopy = (folder: string, known: ReadonlySet<string>, states: States): boolean | undefined => {
   const found = markersOf(folder).map((marker) => states.get(marker))
   const present = found.filter((state) => state?._tag === "Present")
+  if (known.has(folder) || states.get(projectFileOf(folder))?._tag === "Present") return true
   if (present.some(({ isSubmodule = false }) => isSubmodule)) return false
-  if (present.length > 0 || known.has(folder)) return true
+  if (present.length > 0) return true
   return found.some((state) => state?._tag !== "Absent") ? undefined : false
 }
 
