@@ -63,7 +63,10 @@ describe.concurrent("an engine that does not say all of its containers", () => {
       ])
       const server = yield* startServer({ probe: true, args: ["--engine", engine] })
       const error = `${engine.slice("unix://".length)}: it has not told the ports of 1 of its containers`
-      expect((yield* call(server.port, "GET", "/v1/containers")).json).toMatchObject({
+      const { json } = yield* Effect.repeat(call(server.port, "GET", "/v1/containers"), {
+        until: ({ json }) => JSON.stringify(json).includes(error)
+      })
+      expect(json).toMatchObject({
         engine: { status: "running", error },
         containers: [
           { name: "told", ports: [{ port }] },

@@ -8,6 +8,8 @@ export class EngineFailed extends Data.TaggedError("EngineFailed")<{
   readonly reason: string
   /** Whether nobody answers at the socket. */
   readonly isAbsent: boolean
+  /** The HTTP status that it answered with, where that is what was wrong. */
+  readonly status?: number
 }> {}
 
 const failed = (reason: string, isAbsent = false) => new EngineFailed({ reason, isAbsent })
@@ -35,7 +37,7 @@ const parse = (
         try: () => ({ body: JSON.parse(text), kind: "libpod-api-version" in headers ? "podman" : "docker" }),
         catch: () => failed("it does not answer as a container engine")
       })
-    : failed(`it answered with status ${statusCode}`)
+    : new EngineFailed({ reason: `it answered with status ${statusCode}`, isAbsent: false, status: statusCode })
 
 /** How long an engine may take. */
 const timeout = "5 seconds"

@@ -50,7 +50,13 @@ export const make = Effect.gen(function* () {
   const read = (socket: string, id: string) =>
     EngineApi.get(socket, `/containers/${encodeURIComponent(id)}/json`).pipe(
       Effect.flatMap(({ body }) => decode(body)),
-      Effect.map((found) => known.set(id, portsOf(found))),
+      Effect.map(portsOf),
+      // It was removed since it was listed.
+      Effect.catchIf(
+        (error) => error._tag === "EngineFailed" && error.status === 404,
+        () => Effect.succeed([])
+      ),
+      Effect.map((found) => known.set(id, found)),
       Effect.ignore
     )
 

@@ -44,12 +44,20 @@ export const infoOf = (
   }
 }
 
-/** What is known of containers and a port. */
-export const containerInfoOf = (port: number, { engine, reserved }: ContainerView): ContainerInfo => {
+/**
+ * What is known of containers and a port. Where the engine has not told the ports of stopped ones, that matters to a port
+ * that nothing is known to need.
+ */
+export const containerInfoOf = (
+  port: number,
+  { engine, reserved }: ContainerView,
+  hasSockets: boolean
+): ContainerInfo => {
   const reserving = reserved.get(port)
+  const matters = engine.status !== "running" || (!hasSockets && reserving === undefined)
   return {
     ...(reserving === undefined ? {} : { reserving }),
-    ...(engine.error === undefined ? {} : { container_error: engine.error })
+    ...(engine.error === undefined || !matters ? {} : { container_error: engine.error })
   }
 }
 
@@ -66,5 +74,5 @@ export const listeningPorts = (
     const info = infoOf(port, found.get(port) ?? nothing, view)
     if (info === undefined) return []
     const addresses = [...new Set(info.listeners.flatMap(({ address }) => address ?? []))]
-    return [{ port, addresses, ...info, ...containerInfoOf(port, view) }]
+    return [{ port, addresses, ...info, ...containerInfoOf(port, view, true) }]
   })

@@ -106,7 +106,7 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
         }),
         Effect.catchAll(({ message }) => Effect.succeed({ ...infoOf(port, nothing, view), listener_error: message }))
       )
-      return { ...found, ...containerInfoOf(port, view) }
+      return { ...found, ...containerInfoOf(port, view, found?.listeners !== undefined) }
     }),
 
     /** The ports that have a socket, ascending, and the sockets. The candidates may be among them. */
