@@ -104,7 +104,7 @@ describe.concurrent("the hook of", () => {
          */
         const variablesAfter = Effect.fnUntraced(function* (event: "SessionStart" | "CwdChanged", cwd: string) {
           const CLAUDE_ENV_FILE = files[event]
-          writeFileSync(files.CwdChanged, "export OWN=1\n")
+          if (event === "CwdChanged") writeFileSync(files.CwdChanged, "export OWN=1\n")
           const input = { hook_event_name: event, cwd, ...(event === "CwdChanged" ? { new_cwd: cwd } : {}) }
           const { stderr } = yield* run(command, input, top, { CLAUDE_ENV_FILE })
           const script = Object.values(files)
@@ -118,12 +118,16 @@ describe.concurrent("the hook of", () => {
           return { stderr, variables: stdout.trim().split("\n") }
         })
         const [{ DB_PORT, PORT }, { API_PORT }] = [yield* ports(main), yield* ports(other)]
+        writeFileSync(files.CwdChanged, "export OWN=1\n")
         const own = { stderr: "", variables: [`DB_PORT=${DB_PORT}`, "OWN=1", `PORT=${PORT}`] }
         expect(yield* variablesAfter("SessionStart", main)).toEqual(own)
         expect(yield* variablesAfter("CwdChanged", other)).toEqual({
           stderr: "",
           variables: [`API_PORT=${API_PORT}`, "OWN=1"]
         })
+        expect(yield* variablesAfter("CwdChanged", top)).toEqual({ stderr: "", variables: ["OWN=1"] })
+        // The session starts again, as after a compaction.
+        expect(yield* variablesAfter("SessionStart", main)).toEqual(own)
         expect(yield* variablesAfter("CwdChanged", top)).toEqual({ stderr: "", variables: ["OWN=1"] })
         expect(yield* variablesAfter("CwdChanged", main)).toEqual(own)
         writeFileSync(join(other, "portctl.json"), "{")

@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync } from "node:fs"
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import { assignment } from "../dotenv/Quoting.ts"
@@ -28,14 +28,24 @@ const setBefore = (file: string): ReadonlyArray<string> => {
   return [...isSet].flatMap(([name, set]) => (set ? [name] : []))
 }
 
+/** Take portctl's lines out of the files beside one: a session that starts again has left the folders that they are of. */
+const forgetBeside = (file: string): void => {
+  for (const other of filesBeside(file).slice(0, -1)) {
+    const text = attempt(() => readFileSync(other, "utf8")) ?? ""
+    const rest = text.replace(/^# portctl\n.*\n/gm, "")
+    if (rest !== text) attempt(() => writeFileSync(other, rest))
+  }
+}
+
 /**
  * Set these variables in the commands of a Claude Code session, and no others of those that were set there before: it reads
  * the file in CLAUDE_ENV_FILE before each command.
  */
-export const write = (env: Readonly<Record<string, string>>) =>
+export const write = (env: Readonly<Record<string, string>>, isStart: boolean) =>
   Effect.suspend(() => {
     const { CLAUDE_ENV_FILE: file = "" } = process.env
     if (file === "") return Effect.void
+    if (isStart) forgetBeside(file)
     const gone = setBefore(file).filter((name) => env[name] === undefined)
     const lines = [
       ...gone.map((name) => `unset ${name}`),

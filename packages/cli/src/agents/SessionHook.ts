@@ -69,10 +69,12 @@ const found = Effect.fnUntraced(function* ({ hook_event_name }: Input) {
 export const runHook = Effect.fnUntraced(function* (agent: CodingAgent) {
   const input = Option.getOrElse(Schema.decodeOption(Input)(yield* stdin), (): Input => ({}))
   yield* goThere(input)
-  const write = agent === "claude" ? ClaudeEnvFile.write : () => Effect.void
+  const isMoving = input.hook_event_name === "CwdChanged"
+  const write = (env: Readonly<Record<string, string>>) =>
+    agent === "claude" ? ClaudeEnvFile.write(env, !isMoving) : Effect.void
   const [session, notes] = yield* Notes.collect(found(input)).pipe(
     // Those of the folder that the session has left are wrong in any case.
-    Effect.tapError(() => (input.hook_event_name === "CwdChanged" ? write({}) : Effect.void))
+    Effect.tapError(() => (isMoving ? write({}) : Effect.void))
   )
   yield* write(session?.env ?? {})
   if (session === undefined) return
