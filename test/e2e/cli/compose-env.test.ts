@@ -178,6 +178,28 @@ describe.concurrent("consecutive ports of a service", () => {
     })
   )
 
+  for (const [what, lines] of [
+    ["two ports", (first: number) => [`${first}:${first}`, `${first + 1}:${first + 1}`]],
+    ["three ports", (first: number) => [0, 1, 2].map((index) => `${first + index}:${first + index}`)],
+    ["ports that are exposed too", (first: number) => [`${first}:${first}`, `$NEXT:$NEXT`]]
+  ] as const) {
+    it.scopedLive(`are apart where the file lists ${what} without quotes`, () =>
+      Effect.gen(function* () {
+        const { portctl, write } = yield* composeRepository("shop")
+        const first = yield* freePorts(3)
+        const ports = lines(first)
+        const targets = ports.map((_, index) => first + index)
+        const list = (items: ReadonlyArray<string | number>) => items.map((each) => `      - ${each}\n`).join("")
+        write(
+          `services:\n  box:\n    image: box\n    ports:\n${list(ports)}    expose:\n${list(targets)}`,
+          rowOf(first, targets)
+        )
+        yield* portctl("compose config")
+        expect(namesIn((yield* portctl("env")).stdout)).toEqual(targets.map((port) => `BOX_${port}_PORT`))
+      })
+    )
+  }
+
   for (const [what, text] of [
     ["is there", (first: number) => `"${first}-${first + 1}:9000-9001"`],
     ["is that of the container", () => '"$API:9000-9001"'],

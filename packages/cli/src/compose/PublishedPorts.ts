@@ -42,7 +42,7 @@ const kindOf = ({ published: _published, target: _target, ...rest }: ServicePort
 
 /** The ranges that a text has: `8000-8009`. */
 const rangesIn = (text: string): ReadonlySet<string> =>
-  new Set([...text.matchAll(/(?<![\w.]|\d-)(\d+)\s*-\s*(\d+)(?!-?\w)/g)].map(([, from, to]) => `${from}-${to}`))
+  new Set([...text.matchAll(/(?<![\w.]|\d-)(\d+)-(\d+)(?!-?\w)/g)].map(([, from, to]) => `${from}-${to}`))
 
 /** How many of a service's ports, from one on, are consecutive like it, in the container too. */
 const runLength = (ports: ReadonlyArray<ServicePort>, from: number): number => {
