@@ -222,6 +222,21 @@ describe.concurrent("consecutive ports of a service", () => {
     )
   }
 
+  it.scopedLive("are a block where a range is that of a variable in .env, also for init", () =>
+    Effect.gen(function* () {
+      const { folder, portctl, write } = yield* composeRepository("shop")
+      const first = yield* freePorts(3)
+      const model = rowOf(first, [first, first + 1, first + 2])
+      write('services: {box: {image: box, ports: ["$RANGE:$RANGE"]}}\n', model)
+      writeFileSync(join(folder, ".env"), `RANGE=${first}-${first + 2}\n`)
+      yield* portctl("compose config")
+      expect(namesIn((yield* portctl("env")).stdout)).toEqual(["BOX_PORT", "BOX_1_PORT", "BOX_2_PORT"])
+      yield* portctl("init")
+      const { services } = Object(JSON.parse(readFileSync(join(folder, "portctl.json"), "utf8")))
+      expect(services).toEqual({ box: expect.objectContaining({ size: 3 }) })
+    })
+  )
+
   it.scopedLive("that stay as they are have one row in the plan, and one note", () =>
     Effect.gen(function* () {
       const { portctl, write } = yield* composeRepository("shop")

@@ -71,10 +71,23 @@ export const textsOf = ({ paths }: Pick<ComposeFiles, "paths">): ReadonlyArray<s
 /** Most files that are looked into for others. */
 const maxFiles = 256
 
-/** The text of the files, and of those that they name: by `include` and `extends`, and maybe for something else. */
-export const textOf = ({ paths }: Pick<ComposeFiles, "paths">): string => {
+/** The files in which Compose looks for variables. */
+const envFiles = (args: ComposeArguments, folder: string, env: Environment) => {
+  const named = [...valuesOf(args, "--env-file"), ...(env["COMPOSE_ENV_FILES"] ?? "").split(",").filter(Boolean)]
+  return (named.length > 0 ? named : [".env"]).map((file) => resolve(folder, file))
+}
+
+/**
+ * The text of the files, of those that they name, by `include` and `extends` and maybe for something else, and of those
+ * for variables.
+ */
+export const textOf = (
+  { folder, paths }: Pick<ComposeFiles, "folder" | "paths">,
+  args: ComposeArguments,
+  env: Environment
+): string => {
   const texts = new Map<string, string>()
-  const pending = [...paths]
+  const pending = [...paths, ...envFiles(args, folder, env)]
   for (let path = pending.shift(); path !== undefined && texts.size < maxFiles; path = pending.shift()) {
     if (texts.has(path)) continue
     const text = read(path)
@@ -84,12 +97,6 @@ export const textOf = ({ paths }: Pick<ComposeFiles, "paths">): string => {
     pending.push(...words.filter((word) => /\.ya?ml$/.test(word)).map((name) => resolve(folder, name)))
   }
   return [...texts.values()].join("\n")
-}
-
-/** The files in which Compose looks for variables. */
-const envFiles = (args: ComposeArguments, folder: string, env: Environment) => {
-  const named = [...valuesOf(args, "--env-file"), ...(env["COMPOSE_ENV_FILES"] ?? "").split(",").filter(Boolean)]
-  return (named.length > 0 ? named : [".env"]).map((file) => resolve(folder, file))
 }
 
 /** A space of Compose's, without those that end a line for `^`. */

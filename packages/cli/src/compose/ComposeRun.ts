@@ -112,7 +112,7 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   const place = yield* here(nothingGiven)
   const { copy } = copyOf(place)
   const { held, named } = yield* servicesBefore(place)
-  const text = ComposeFiles.textOf(files)
+  const text = ComposeFiles.textOf(files, args, user)
   // Whose name a container has by now decides when one is taken; a plan takes none.
   const early = purpose === "plan" ? yield* Effect.fork(projectsOfContainers) : undefined
   const ofContainers = early === undefined ? projectsOfContainers : Fiber.join(early)

@@ -31,7 +31,8 @@ export const servicesIn = Effect.fnUntraced(function* (folder: string, env: Read
       ...paths.flatMap((path) => ["-f", path])
     ])
     const model = yield* ComposeConfig.read(program, args, env, folder)
-    const wanted = wantedOf(publishedPorts(model, new Map(), ComposeFiles.textOf({ paths })))
+    const text = ComposeFiles.textOf({ folder, paths }, args, env)
+    const wanted = wantedOf(publishedPorts(model, new Map(), text))
     const services = [...servicesOf(wanted, none)]
     const { reasons } = usualVariables(
       services.map(([, service]) => service),

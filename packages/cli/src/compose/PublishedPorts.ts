@@ -109,7 +109,7 @@ const ofService = (
  * The ports that a model publishes.
  *
  * @param scales how many containers of a service the command line wants
- * @param text what the Compose files say, to tell ranges
+ * @param text what the Compose files and those for variables say, to tell ranges
  */
 export const publishedPorts = (
   { services }: ComposeModel,
