@@ -42,6 +42,9 @@ export interface Block {
 export const namesOf = (service: string, { size = 1 }: Block = {}): ReadonlyArray<string> =>
   Array.from({ length: size }, (_, index) => (index === 0 ? service : `${service}+${index}`))
 
+/** The service of whose block a name would be a further port, `workers` of `workers+1`; itself where it is none. */
+export const headOf = (name: string): string => name.replace(/\+\d+$/, "")
+
 /** The ports of a block, from its first one on. */
 export const portsFrom = (first: number, { size = 1 }: Block): ReadonlyArray<number> =>
   Array.from({ length: size }, (_, index) => first + index)

@@ -1,7 +1,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { exact } from "./Allocation.ts"
-import { blockFields, blockProblem, namesOf } from "./Block.ts"
+import { blockFields, blockProblem, headOf, namesOf } from "./Block.ts"
 import { projectFileName } from "./Defaults.ts"
 import { firstDuplicate } from "./FirstDuplicate.ts"
 import { Port } from "./Port.ts"
@@ -103,7 +103,7 @@ export const blocksProblem = (services: Services): string | undefined => {
   const name = firstDuplicate(all.flatMap(([service, block]) => namesOf(service, block)))
   return name === undefined
     ? undefined
-    : `service ${JSON.stringify(name)} is there twice: it is also a port of the block ${JSON.stringify(name.slice(0, name.lastIndexOf("+")))}`
+    : `service ${JSON.stringify(name)} is there twice: it is also a port of the block ${JSON.stringify(headOf(name))}`
 }
 
 const variableNames = (service: string, { env }: ServiceSettings = {}): ReadonlyArray<string> => {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, utimesSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { headOf } from "@port-server/domain/Block"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -96,9 +97,7 @@ export const lastChanges = (projects: ReadonlyArray<ComposeProject>, folder: str
 export const hasService = (projects: ReadonlyArray<ComposeProject>, path: string, service: string): boolean =>
   projects.some(
     ({ copy, folder, services }) =>
-      (path === copy || path.startsWith(`${copy}/`)) &&
-      services.includes(service.replace(/\+\d+$/, "")) &&
-      existsSync(folder)
+      (path === copy || path.startsWith(`${copy}/`)) && services.includes(headOf(service)) && existsSync(folder)
   )
 
 /**

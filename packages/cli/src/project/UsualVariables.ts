@@ -1,8 +1,9 @@
+import { headOf } from "@port-server/domain/Block"
 import { variableOf } from "@port-server/domain/ServiceVariable"
 import { isRefused } from "@port-server/domain/VariableName"
 
 /** Whether a name is that of a further port of a block. */
-const isFurther = (service: string): boolean => /\+\d+$/.test(service)
+const isFurther = (service: string): boolean => headOf(service) !== service
 
 /** The usual variables of services that nobody has named, such as those of a Compose file. */
 export interface UsualVariables {
