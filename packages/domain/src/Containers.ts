@@ -2,11 +2,11 @@ import * as Schema from "effect/Schema"
 import { EngineStatus, PublishingContainer } from "./Container.ts"
 import { Reservation } from "./Listener.ts"
 
-/** A port that a stopped container publishes. */
+/** An allocated port that a stopped container publishes. */
 export const ReservedPort = Schema.Struct({ port: Schema.Int, ...Reservation.fields }).annotations({
   identifier: "ReservedPort"
 })
-/** A port that a stopped container publishes. */
+/** An allocated port that a stopped container publishes. */
 export type ReservedPort = typeof ReservedPort.Type
 
 /** The container engine of this machine, and its containers. */
@@ -15,7 +15,8 @@ export const Containers = Schema.Struct({
   containers: Schema.Array(PublishingContainer),
   reserved: Schema.optionalWith(
     Schema.Array(ReservedPort).annotations({
-      description: "the ports that stopped containers publish; absent where there are none, or it is not known whose"
+      description:
+        "the allocated ports that stopped containers publish; absent where there are none, or it is not known whose"
     }),
     { exact: true }
   )

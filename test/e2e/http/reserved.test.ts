@@ -20,7 +20,7 @@ interface Listed {
   readonly reserved?: ReadonlyArray<Reserved>
 }
 
-it.scopedLive("the stopped containers are judged in the list of them as at their ports", () =>
+it.scopedLive("the stopped containers at allocated ports are judged in the list of them as at their ports", () =>
   Effect.gen(function* () {
     const top = yield* realFolder
     const first = yield* freePorts(4)
@@ -53,13 +53,17 @@ it.scopedLive("the stopped containers are judged in the list of them as at their
     expect(shown.sort()).toEqual([
       [0, "inner", "no", undefined],
       [1, "moved", "yes", undefined],
-      [2, "foreign", "no", 1],
-      [3, "nobody", undefined, undefined]
+      [2, "foreign", "no", 1]
     ])
-    for (const { port, ...each } of reserved) {
-      const { json } = yield* call(server.port, "GET", `/v1/ports/${port}`)
-      expect(Object(json).reserved).toEqual(each)
-    }
+    const reservedAt = (port: number) =>
+      Effect.map(call(server.port, "GET", `/v1/ports/${port}`), ({ json }) => Object(json).reserved)
+    for (const { port, ...each } of reserved) expect(yield* reservedAt(port)).toEqual(each)
+    // Of a port that is not allocated there is nothing to judge.
+    const unallocated = yield* reservedAt(first + 3)
+    expect(unallocated).toMatchObject({ container: { name: "nobody", restarting: true } })
+    const scanned = JSON.parse((yield* portctl(["scan", "--json"], { server })).stdout)
+    const ofContainers = scanned.filter((each: { readonly reserved?: unknown }) => each.reserved !== undefined)
+    expect(ofContainers).toEqual([expect.objectContaining({ port: first + 3, reserved: unallocated })])
     const live = JSON.parse((yield* portctl(["list", "--live", "--json"], { server })).stdout)
     expect(live).toContainEqual(
       expect.objectContaining({ port: first + 2, reserved: expect.objectContaining({ belongs: "no", others: 1 }) })

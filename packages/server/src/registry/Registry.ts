@@ -134,10 +134,11 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
         return yield* sockets.judge(yield* withHolders(found), path)
       }),
 
-      /** The container engine of this machine, its containers, and whose those are that are stopped. */
+      /** The container engine of this machine, its containers, and whose those are that are stopped at allocated ports. */
       containers: Effect.gen(function* () {
         const { containers, engine, reserved } = yield* listeners.containers
         const stopped = yield* withHolders([...reserved].map(([port, reserving]) => ({ port, reserving }))).pipe(
+          Effect.map((found) => found.filter(({ holder }) => holder !== undefined)),
           Effect.flatMap(sockets.judge),
           // The engine of a server whose database cannot be used can still be inspected.
           Effect.orElseSucceed(() => [])

@@ -8,5 +8,5 @@ export const containers = HttpApiEndpoint.get("containers", "/v1/containers")
   .annotate(OpenApi.Summary, "The containers of this machine, and the ports that they publish")
   .annotate(
     OpenApi.Description,
-    "Also stopped ones, with the ports that they need to start; `reserved` has these ports, and whether the containers belong to the projects that hold them."
+    "Also stopped ones, with the ports that they need to start; `reserved` has those of these ports that are allocated, and whether the containers belong to the projects that hold them."
   )
