@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -136,6 +146,26 @@ const userWithNoting = Effect.gen(function* () {
     stderr
   }))
   return { ...me, file, asked, plan }
+})
+
+describe.skipIf(process.getuid?.() !== 0)("portctl compose override --write by sudo", () => {
+  it.scopedLive("gives the user who called it the file that it makes, and none that a link of theirs leads to", () =>
+    Effect.gen(function* () {
+      const { home, portctl } = yield* userWithNoting
+      for (const folder of ["user", "root"]) mkdirSync(join(home, folder))
+      chownSync(join(home, "user"), 65534, 65534)
+      symlinkSync("../root/new.yaml", join(home, "user/link.yaml"))
+      const owners = Effect.fnUntraced(function* (written: string, made: string) {
+        const env = { SUDO_UID: "65534", SUDO_GID: "65534", SUDO_USER: "nobody" }
+        expect(yield* portctl(`compose override --write ${written}`, { env })).toMatchObject({ code: 0, stderr: "" })
+        expect(readFileSync(join(home, made), "utf8")).toContain("Written by portctl compose override")
+        return statSync(join(home, made)).uid
+      })
+      expect(yield* owners("user/own.yaml", "user/own.yaml")).toBe(65534)
+      expect(yield* owners("root/own.yaml", "root/own.yaml")).toBe(0)
+      for (const _time of ["made", "written again"]) expect(yield* owners("user/link.yaml", "root/new.yaml")).toBe(0)
+    })
+  )
 })
 
 describe.concurrent("portctl compose asks Docker Compose", () => {

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto"
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs"
-import { dirname } from "node:path"
+import { closeSync, constants, existsSync, openSync, readFileSync, writeFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
 import { cannotWrite } from "../errors/FileError.ts"
 import * as CallerOwned from "../platform/CallerOwned.ts"
+import { attempt } from "../platform/Process.ts"
 import { valuesOf } from "./ComposeArguments.ts"
 import * as ComposeConfig from "./ComposeConfig.ts"
 import { nameVariable } from "./ComposeEnvironment.ts"
@@ -65,10 +65,9 @@ export const write = Effect.fnUntraced(function* (run: ComposeRun) {
 export const copy = (run: ComposeRun, file: string) =>
   Effect.try({
     try: () => {
-      const isNew = !existsSync(file)
-      const descriptor = openSync(file, "w")
+      // A link to no file is followed only where what is made is not given away.
+      const descriptor = attempt(() => CallerOwned.create(file, constants.O_WRONLY)) ?? openSync(file, "w")
       try {
-        if (isNew) CallerOwned.give(descriptor, dirname(file))
         writeFileSync(descriptor, `# Written by portctl compose override: the ports of ${run.label}.\n${run.override}`)
       } finally {
         closeSync(descriptor)

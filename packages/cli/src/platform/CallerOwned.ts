@@ -19,6 +19,18 @@ export const give = (made: number, folder: string): void => {
   }
 }
 
+/**
+ * Make a file and open it; one that was made is {@link give given} to the caller of `sudo`. Fails with `EEXIST` where
+ * there is a file, or a link to none.
+ *
+ * @param flags how it is opened, beside being made
+ */
+export const create = (file: string, flags: number): number => {
+  const made = openSync(file, flags | constants.O_CREAT | constants.O_EXCL, 0o666)
+  give(made, dirname(file))
+  return made
+}
+
 /** Make a folder where it is missing, and those above it, each {@link give given} to the caller of `sudo`. */
 export const makeFolder = (folder: string): void => {
   const first = mkdirSync(folder, { recursive: true })

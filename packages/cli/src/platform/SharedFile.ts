@@ -11,7 +11,6 @@ import {
   statSync,
   writeSync
 } from "node:fs"
-import { dirname } from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -52,20 +51,19 @@ interface OpenFile {
   readonly end: number
 }
 
-const descriptor = (path: string, flags: number) =>
-  Effect.acquireRelease(
-    attempt(() => openSync(path, flags, 0o666)),
-    (file) => Effect.sync(() => closeSync(file))
-  )
+const closedAtEnd = (opening: () => number) =>
+  Effect.acquireRelease(attempt(opening), (file) => Effect.sync(() => closeSync(file)))
 
-const { O_APPEND, O_CREAT, O_EXCL, O_RDWR } = constants
+const { O_APPEND, O_CREAT, O_RDWR } = constants
 
 /** Open a file to read and write, or make it; fails with `EACCES` and the like where that is not allowed. */
 const open = Effect.fnUntraced(function* (path: string) {
-  const made = yield* Effect.option(descriptor(path, O_RDWR | O_CREAT | O_EXCL | exclusiveOpen))
-  if (Option.isSome(made)) CallerOwned.give(made.value, dirname(path))
-  const file = Option.isSome(made) ? made.value : yield* descriptor(path, O_RDWR | O_CREAT | exclusiveOpen)
-  const opened: OpenFile = { file, isNew: Option.isSome(made), end: yield* descriptor(path, O_RDWR | O_APPEND) }
+  const made = yield* Effect.option(closedAtEnd(() => CallerOwned.create(path, O_RDWR | exclusiveOpen)))
+  const file = Option.isSome(made)
+    ? made.value
+    : yield* closedAtEnd(() => openSync(path, O_RDWR | O_CREAT | exclusiveOpen, 0o666))
+  const end = yield* closedAtEnd(() => openSync(path, O_RDWR | O_APPEND))
+  const opened: OpenFile = { file, isNew: Option.isSome(made), end }
   return opened
 })
 
