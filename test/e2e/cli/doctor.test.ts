@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { chmodSync, mkdirSync, realpathSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -184,6 +184,19 @@ describe.concurrent("portctl doctor", () => {
           message: `cannot open the database ${env.PORT_SERVER_DB}: the folder ${me.home}/none does not exist`,
           remedy: "portctl start --db FILE, in a folder that you can write"
         }
+      })
+    })
+  )
+
+  it.scopedLive("compares the range of the settings as a range, whatever files are there", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      for (const name of ["4000-4999", "5000-5999"]) symlinkSync(".", join(me.home, name))
+      yield* me.portctl("start --range 4000-4999")
+      const ended = yield* me.portctl("doctor --json", { env: { PORT_SERVER_RANGE: "5000-5999" } })
+      expect(reportOf(ended).checks["settings"]).toMatchObject({
+        status: "warning",
+        message: expect.stringMatching(/; the server that runs has the range 4000-4999$/)
       })
     })
   )

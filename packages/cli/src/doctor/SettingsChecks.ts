@@ -35,7 +35,8 @@ const range = ({ value }: EffectiveSetting): Check => {
 const differences = (settings: ReadonlyArray<EffectiveSetting>, info: ServerInfo): ReadonlyArray<string> =>
   settings.flatMap(({ key, source, value }) => {
     if (source === "default" || (key !== "database" && key !== "range")) return []
-    const [wanted, found] = [String(value), info[key]].map((each) => attempt(() => realpathSync(each)) ?? each)
+    const real = (each: string) => (key === "database" ? (attempt(() => realpathSync(each)) ?? each) : each)
+    const [wanted, found] = [String(value), info[key]].map(real)
     return wanted === found ? [] : [`the ${key} ${info[key]}`]
   })
 
