@@ -292,6 +292,16 @@ describe.concurrent("portctl start", () => {
     })
   )
 
+  it.scopedLive("names no log to read where there is none", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      expectError(
+        yield* me.portctl("start --log /dev/null/x.log"),
+        "port-server did not start: cannot write the log /dev/null/x.log: it is in something that is not a folder"
+      )
+    })
+  )
+
   it.scopedLive(
     "eight at once make one server, and all of them succeed",
     () =>

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import { realpath } from "node:fs/promises"
 import { portRange } from "@port-server/domain/Defaults"
 import { escapeControls } from "@port-server/domain/Name"
@@ -51,6 +52,8 @@ const startAndWait = (spec: ServerSpec) =>
   Effect.gen(function* () {
     const { address, effective } = spec
     const log = yield* logFile(spec)
+    // There is none where that is what it failed at.
+    const seeLog = () => (existsSync(log) ? ` (log: ${log})` : "")
     const child = yield* launch(toArguments(address, { ...effective, log }), log)
     const poll = Effect.gen(function* () {
       // Before the probe: what responds after the child's end is another server.
@@ -61,7 +64,7 @@ const startAndWait = (spec: ServerSpec) =>
         return Option.some<Started>({ ...status.info, at: address, isNew: status.info.pid === child.pid })
       }
       if (ended === undefined || status._tag === "Unhealthy") return Option.none()
-      const message = `port-server did not start: ${ended.message} (log: ${log})`
+      const message = `port-server did not start: ${ended.message}${seeLog()}`
       if (ended.isKilled || (status._tag === "NotRunning" && /already in use/.test(ended.message))) {
         return yield* new StartLost({ message })
       }
@@ -75,7 +78,7 @@ const startAndWait = (spec: ServerSpec) =>
         duration: patience,
         onTimeout: () =>
           new ServerNotStarted({
-            message: `port-server was started and is not healthy after ${patience} (log: ${log})`
+            message: `port-server was started and is not healthy after ${patience}${seeLog()}`
           })
       })
     )
