@@ -4,7 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { pidAt, user } from "../../support/Daemon.ts"
 import { openFiles } from "../../support/Descriptors.ts"
-import { expectError, expectUnreachable } from "../../support/Expectations.ts"
+import { expectAnswer, expectError, expectUnreachable } from "../../support/Expectations.ts"
 import { freePorts } from "../../support/Listening.ts"
 import { bin, start, temporaryFolder } from "../../support/Programs.ts"
 
@@ -147,6 +147,7 @@ describe.skipIf(process.getuid?.() !== 0)("a user without a home (as root: with 
       expect(beside.stderr).toContain(`, database ${files.PORT_SERVER_DB}, log ${files.PORT_SERVER_DB}.log\n`)
       expect(beside.stderr).toContain(kept)
       expect(statSync(`${files.PORT_SERVER_DB}.log`).mode & 0o777).toBe(0o600)
+      expectAnswer(yield* run(bin.portctl, "config get log", files), `${files.PORT_SERVER_DB}.log\n`)
       expect((yield* run(bin.portctl, "restart", files)).code).toBe(0)
       expect((yield* run(bin.portctl, "stop", files)).code).toBe(0)
       const started = yield* run(bin.portctl, "start --log own.log", files)

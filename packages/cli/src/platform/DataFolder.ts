@@ -1,6 +1,6 @@
-import { chmodSync, lstatSync, mkdirSync, type Stats, statSync } from "node:fs"
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, type Stats, statSync } from "node:fs"
 import { homedir, userInfo } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as Defaults from "@port-server/domain/Defaults"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
 import * as Data from "effect/Data"
@@ -28,31 +28,54 @@ export const home = (): string => {
 /** Path of the folder of the database, the settings and the logs. */
 export const path = (): string => join(home(), Defaults.dataFolder)
 
-/** The data folder, made where it is missing; only its user can open it. */
-export const make: Effect.Effect<string, DataFolderUnusable> = Effect.suspend(() => {
-  const failed = (message: string) => new DataFolderUnusable({ message })
-  let folder: string
-  try {
-    folder = path()
-  } catch (error) {
-    return failed(sentenceOf(error))
-  }
-  try {
-    if (User.sudoUid !== undefined && statSync(home()).uid === User.sudoUid) {
-      return failed(`${folder} is in the home of the user who called sudo, and would be root's: use sudo -H`)
+const failed = (message: string) => new DataFolderUnusable({ message })
+
+const cannotBeMade = (folder: string) => (error: unknown) =>
+  failed(`${cannotMake(folder, error)} (is HOME your own folder?)`)
+
+/** @param isThere whether the folder is there, once a missing one was made; throws where it could not be made */
+const usable = (isThere: (folder: string) => boolean): Effect.Effect<string, DataFolderUnusable> =>
+  Effect.suspend(() => {
+    let folder: string
+    try {
+      folder = path()
+    } catch (error) {
+      return failed(sentenceOf(error))
     }
+    try {
+      if (User.sudoUid !== undefined && statSync(home()).uid === User.sudoUid) {
+        return failed(`${folder} is in the home of the user who called sudo, and would be root's: use sudo -H`)
+      }
+      if (!isThere(folder)) return Effect.succeed(folder)
+      const found = statSync(folder)
+      if (!isOwn(found)) return failed(`the folder ${folder} belongs to another user (is HOME your own folder?)`)
+      return found.isDirectory() ? Effect.succeed(folder) : failed(`${folder} is not a folder`)
+    } catch (error) {
+      return cannotBeMade(folder)(error)
+    }
+  })
+
+/** The data folder, if it can be used; it is not made. */
+export const find: Effect.Effect<string, DataFolderUnusable> = usable((folder) => {
+  if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) return true
+  accessSync(dirname(folder), constants.W_OK | constants.X_OK)
+  return false
+})
+
+/** The data folder, made where it is missing; only its user can open it. */
+export const make: Effect.Effect<string, DataFolderUnusable> = Effect.tap(
+  usable((folder) => {
     try {
       mkdirSync(folder, { mode: 0o700 })
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error
     }
-    const found = statSync(folder)
-    if (!isOwn(found)) return failed(`the folder ${folder} belongs to another user (is HOME your own folder?)`)
-    if (!found.isDirectory()) return failed(`${folder} is not a folder`)
-    // A link leads to a folder that was not made here: its mode is its owner's choice.
-    if (!lstatSync(folder).isSymbolicLink()) chmodSync(folder, 0o700)
-    return Effect.succeed(folder)
-  } catch (error) {
-    return failed(`${cannotMake(folder, error)} (is HOME your own folder?)`)
-  }
-})
+    return true
+  }),
+  (folder) =>
+    Effect.try({
+      // A link leads to a folder that was not made here: its mode is its owner's choice.
+      try: () => lstatSync(folder).isSymbolicLink() || chmodSync(folder, 0o700),
+      catch: cannotBeMade(folder)
+    })
+)

@@ -38,13 +38,6 @@ const dataFolder = Effect.try({
   catch: (error) => SettingsFile.unusable({ message: sentenceOf(error) })
 })
 
-/** The log where no other one is set. */
-const defaultLog = (at: ServerAddress, database: string) =>
-  Effect.match(dataFolder, {
-    onFailure: () => ServerPaths.logBeside(database),
-    onSuccess: () => ServerPaths.defaultLog(at)
-  })
-
 /** The settings by which the server at an address would be started now, and the usual address. */
 export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress) {
   const { effective, given } = yield* resolveSpec(at, noFlags)
@@ -60,6 +53,9 @@ export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress)
     return file.address === undefined ? "default" : SettingsFile.path()
   }
   const database = effective.database ?? join(yield* dataFolder, databaseFile)
+  const log = Effect.orElseSucceed(ServerPaths.usualLog(DataFolder.find, at, effective.database), () =>
+    ServerPaths.defaultLog(at)
+  )
   const settings: ReadonlyArray<EffectiveSetting> = [
     { key: "address", value: String(usual), source: address() },
     { key: "database", value: database, source: source("database") },
@@ -69,7 +65,7 @@ export const effectiveSettings = Effect.fnUntraced(function* (at: ServerAddress)
       source: source("range")
     },
     { key: "probe", value: effective.probe ?? true, source: source("probe") },
-    { key: "log", value: effective.log ?? (yield* defaultLog(at, database)), source: source("log") },
+    { key: "log", value: effective.log ?? (yield* log), source: source("log") },
     { key: "engine", value: effective.engine ?? anyEngine, source: source("engine") },
     { key: "socket", value: yield* socketPath(at), source: source("socket") },
     { key: "allow_hosts", value: (effective.allow_hosts ?? []).join(","), source: source("allow_hosts") }

@@ -20,5 +20,19 @@ export const program: Effect.Effect<string, ServerNotStarted> = Effect.suspend((
 export const defaultLog = ({ port }: ServerAddress): string =>
   join(DataFolder.path(), port === Defaults.serverPort ? "port-server.log" : `port-server-${port}.log`)
 
-/** The same for a user without a data folder whose database is elsewhere: it is beside that, as the socket is. */
-export const logBeside = (database: string): string => `${database}.log`
+/**
+ * The log where no other one is set: in the data folder, or beside a database that is elsewhere, as the socket is, where
+ * that folder cannot be used.
+ *
+ * @param folder the data folder, made or found
+ * @param database the database that is set, if one is
+ */
+export const usualLog = (
+  folder: Effect.Effect<string, DataFolder.DataFolderUnusable>,
+  address: ServerAddress,
+  database: string | undefined
+): Effect.Effect<string, DataFolder.DataFolderUnusable> =>
+  Effect.matchEffect(folder, {
+    onFailure: (unusable) => (database === undefined ? unusable : Effect.succeed(`${database}.log`)),
+    onSuccess: () => Effect.succeed(defaultLog(address))
+  })

@@ -37,15 +37,12 @@ class StartLost extends Data.TaggedError("StartLost")<{ readonly message: string
 
 /** The log file of a server that is to be started; the data folder is made only where something is put into it. */
 const logFile = ({ address, effective: { database, log } }: ServerSpec) =>
-  Effect.gen(function* () {
-    if (log !== undefined && (database !== undefined || User.sudoUid === undefined)) return log
-    yield* DataFolder.make
-    return log ?? ServerPaths.defaultLog(address)
-  }).pipe(
-    Effect.catchTag("DataFolderUnusable", ({ message }) =>
-      database === undefined ? new ServerNotStarted({ message }) : Effect.succeed(ServerPaths.logBeside(database))
-    )
-  )
+  log !== undefined && (database !== undefined || User.sudoUid === undefined)
+    ? Effect.succeed(log)
+    : ServerPaths.usualLog(DataFolder.make, address, database).pipe(
+        Effect.map((usual) => log ?? usual),
+        Effect.mapError(({ message }) => new ServerNotStarted({ message }))
+      )
 
 /** Start a server and wait until it is the one that responds, or another one that was faster. */
 const startAndWait = (spec: ServerSpec) =>
