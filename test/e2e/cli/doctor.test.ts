@@ -188,6 +188,39 @@ describe.concurrent("portctl doctor", () => {
     })
   )
 
+  it.scopedLive("says what keeps a server from starting, and blames the database for nothing else", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const checksWith = Effect.fnUntraced(function* (env: Readonly<Record<string, string>>) {
+        const ended = yield* me.portctl("doctor --json", { env })
+        expect(ended.code).toBe(1)
+        return reportOf(ended).checks
+      })
+      const stopped = (reason: string) => ({
+        name: "server",
+        status: "error",
+        message: `port-server is not running at ${me.address} and cannot be started: ${reason}`,
+        remedy: "correct that, then portctl start"
+      })
+      const token = join(me.home, ".port_server/token")
+      mkdirSync(dirname(token), { mode: 0o700 })
+      writeFileSync(token, "short", { mode: 0o600 })
+      const allowed = yield* checksWith({ PORT_SERVER_ALLOW_HOST: "foo.test" })
+      expect(allowed["server"]).toEqual(
+        stopped(
+          `cannot use the token in ${token}: it must have 32 to 512 visible ASCII characters without spaces, as openssl rand -hex 32 prints them`
+        )
+      )
+      expect(allowed["database"]).toMatchObject({ status: "ok" })
+      yield* me.portctl("config set log /dev/null/x.log")
+      const logged = yield* checksWith({})
+      expect(logged["server"]).toEqual(
+        stopped("cannot write the log /dev/null/x.log: it is in something that is not a folder")
+      )
+      expect(logged["database"]).toMatchObject({ status: "ok" })
+    })
+  )
+
   it.scopedLive("compares the range of the settings as a range, whatever files are there", () =>
     Effect.gen(function* () {
       const me = yield* user

@@ -8,9 +8,11 @@ import { isElsewhere } from "../client/OtherNetwork.ts"
 import { attempt } from "../platform/Process.ts"
 import * as User from "../platform/User.ts"
 import type { EffectiveSetting } from "../server/EffectiveSettings.ts"
+import { preflight } from "../server/ServerLaunch.ts"
 import * as ServerOwner from "../server/ServerOwner.ts"
 import * as ServerPaths from "../server/ServerPaths.ts"
 import { type Located, notRunning, type ServerStatus, toError } from "../server/ServerProbe.ts"
+import { noFlags, resolveSpec, toArguments } from "../server/ServerSpec.ts"
 import { type Check, error, ok, outputOf, warning } from "./Check.ts"
 
 /** Whether a process sees the same folders as this one; also where that is not known. */
@@ -19,20 +21,37 @@ const hasSameMounts = (pid: number): boolean => {
   return own === undefined || other === undefined || own === other
 }
 
-/** How a server comes to run at an address. */
-const howToStart = Effect.fnUntraced(function* (address: Address, database: Check) {
-  if (isSocketAddress(address)) return "start it where the socket comes from, or choose another address"
+/** A server that does not run, and how it comes to run at the address. */
+const stopped = Effect.fnUntraced(function* (
+  address: Address,
+  settings: ReadonlyArray<EffectiveSetting>,
+  database: Check
+) {
+  const to = (remedy: string) => warning("server", notRunning(address), remedy)
+  if (isSocketAddress(address)) return to("start it where the socket comes from, or choose another address")
   if (!isServerHost(address.host)) {
     return isLoopbackHost(address.host)
-      ? `choose 127.0.0.1:${address.port}, where a port-server listens`
-      : "start it on that machine, or choose another address"
+      ? to(`choose 127.0.0.1:${address.port}, where a port-server listens`)
+      : to("start it on that machine, or choose another address")
   }
-  if (yield* Effect.isFailure(ServerOwner.assertMayStart(address))) return "portctl start, without sudo"
-  return database.status === "error" ? "repair the database first, see below; then portctl start" : "portctl start"
+  if (yield* Effect.isFailure(ServerOwner.assertMayStart(address))) return to("portctl start, without sudo")
+  if (database.status === "error") return to("repair the database first, see below; then portctl start")
+  const { effective } = yield* resolveSpec(address, noFlags)
+  const log = String(settings.find(({ key }) => key === "log")?.value)
+  return yield* Effect.match(preflight(toArguments(address, { ...effective, log })), {
+    onFailure: ({ message }) =>
+      error("server", `${notRunning(address)} and cannot be started: ${message}`, "correct that, then portctl start"),
+    onSuccess: () => to("portctl start")
+  })
 })
 
-const server = Effect.fnUntraced(function* (address: Address, status: ServerStatus, database: Check) {
-  if (status._tag === "NotRunning") return warning("server", notRunning(address), yield* howToStart(address, database))
+const server = Effect.fnUntraced(function* (
+  address: Address,
+  status: ServerStatus,
+  settings: ReadonlyArray<EffectiveSetting>,
+  database: Check
+) {
+  if (status._tag === "NotRunning") return yield* stopped(address, settings, database)
   if (status._tag !== "Running") {
     const isHung = status._tag === "NotPortServer" && status.isHung === true
     const remedy = isHung ? "portctl stop, then portctl start" : "portctl status, or choose another address"
@@ -101,11 +120,11 @@ const database = Effect.fnUntraced(
     const program = yield* ServerPaths.program
     if (there === false) {
       // Under sudo, none is made for root.
-      const { failed, text } =
-        User.sudoUid === undefined ? yield* outputOf(program, ["--dry-run", "--db", file]) : { failed: false, text: "" }
-      return failed
-        ? error("database", text, "portctl start --db FILE, in a folder that you can write")
-        : ok("database", `${file} is not there yet; the first start makes it`)
+      return yield* Effect.match(User.sudoUid === undefined ? preflight(["--db", file]) : Effect.void, {
+        onFailure: ({ message }) =>
+          error("database", message, "portctl start --db FILE, in a folder that you can write"),
+        onSuccess: () => ok("database", `${file} is not there yet; the first start makes it`)
+      })
     }
     const { failed, text } = yield* outputOf(program, ["--check", "--db", file])
     const remedy =
@@ -121,6 +140,6 @@ const database = Effect.fnUntraced(
 export const serverChecks = ({ at, status }: Located, settings: ReadonlyArray<EffectiveSetting>) =>
   Effect.gen(function* () {
     const found = yield* database(at, status, settings)
-    const checks: ReadonlyArray<Check> = [yield* server(at, status, found), socket(at, status), found]
+    const checks: ReadonlyArray<Check> = [yield* server(at, status, settings, found), socket(at, status), found]
     return checks
   })
