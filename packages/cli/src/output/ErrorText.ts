@@ -1,5 +1,4 @@
 import type { ServerUnreachable } from "@port-server/domain/api/ClientErrors"
-import { serverAddress } from "@port-server/domain/Defaults"
 import * as Errors from "@port-server/domain/Errors"
 import { ImportConflict } from "@port-server/domain/ImportConflict"
 import { isServerHost } from "@port-server/domain/Loopback"
@@ -40,11 +39,11 @@ const fromServerError = (error: ServerError): CliError =>
   CliError.make(error.message, error._tag === "ServerUnusable" && error.isUnreachable ? { exitCode: unavailable } : {})
 
 /** What to do about a server that cannot be reached. One that has a socket here, or another host, is started elsewhere. */
-const advice = ({ address, cause, isCutOff }: ServerUnreachable): string => {
+const advice = ({ address, cause, isCutOff, isDefault }: ServerUnreachable): string => {
   if (isCutOff || Predicate.isTagged(cause, "TokenUnusable")) return ""
   if (address.startsWith("unix:")) return " (is it running, and is the socket of the running one mounted here?)"
   if (!isServerHost(address.replace(/:\d+$/, ""))) return " (is it running?)"
-  const isRefused = User.sudoUid !== undefined && address === serverAddress
+  const isRefused = User.sudoUid !== undefined && isDefault
   return ` (is it running? start it with: portctl start${isRefused ? ", without sudo" : ""})`
 }
 

@@ -15,6 +15,8 @@ export const isUnconnectedCode = (code: string): boolean => unconnected.test(cod
 /** No whole response came from `address`: connection refused, no such host, no route, cut off, or not in time. */
 export class ServerUnreachable extends Data.TaggedError("ServerUnreachable")<{
   readonly address: string
+  /** Whether nobody chose the address: it is the default one. */
+  readonly isDefault: boolean
   /** The system's code, such as `ECONNREFUSED`; missing when there was no response in time. */
   readonly code?: string
   /** What the HTTP client failed with. */

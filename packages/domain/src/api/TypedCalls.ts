@@ -9,7 +9,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { InvalidRequest, StorageUnavailable, stillStarting, stopping } from "../CommonErrors.ts"
-import type { Address } from "../ServerAddress.ts"
+import { type Address, defaultAddress } from "../ServerAddress.ts"
 import { errorCode } from "../SystemError.ts"
 import {
   isClosedCode,
@@ -40,6 +40,7 @@ export const make = (address: Address, timeout: Duration.DurationInput) => {
     const maySent = cause === undefined || (code !== "" && !isUnconnectedCode(code))
     return new ServerUnreachable({
       address: address.toString(),
+      isDefault: address === defaultAddress,
       cause,
       ...(code === "" ? {} : { code }),
       mayHaveChanged: isChange && maySent
