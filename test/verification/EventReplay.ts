@@ -10,10 +10,18 @@ const page = (port: number, query: string) =>
 /** The id of the newest event; 0 where there is none. */
 export const newestEvent = (port: number) => Effect.map(page(port, "limit=1"), ([event]) => event?.id ?? 0)
 
-/** The allocations that the events after a position leave of none, by id. */
-export const replayed = (port: number, position: number): Effect.Effect<ReadonlyArray<Allocation>> =>
+/**
+ * The allocations that the events after a position leave, by id.
+ *
+ * @param before those that there were at the position
+ */
+export const replayed = (
+  port: number,
+  position: number,
+  before: ReadonlyArray<Allocation> = []
+): Effect.Effect<ReadonlyArray<Allocation>> =>
   Effect.gen(function* () {
-    const held = new Map<number, Allocation>()
+    const held = new Map(before.map((allocation) => [allocation.id, allocation]))
     for (let after = position, length = largestEventPage; length === largestEventPage; ) {
       const events = yield* page(port, `after=${after}&limit=${largestEventPage}`)
       for (const { allocation, kind } of events) {
