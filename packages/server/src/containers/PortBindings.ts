@@ -26,7 +26,7 @@ const Bindings = Schema.Struct({
 
 const decode = Schema.decodeUnknown(Bindings)
 
-/** Calls to an engine at a time: a slow one is waited for, not worked for. */
+/** Calls to an engine at a time. Where it is slow, nearly all of a call is waiting. */
 const concurrency = 16
 
 /** The ports that a start would need: not those of a range, of which one is chosen, and not random ones. */
