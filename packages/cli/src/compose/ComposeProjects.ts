@@ -36,9 +36,9 @@ export interface ComposeProject extends Schema.Schema.Type<typeof Header> {
   readonly name: string
   /** The path of its override. */
   readonly file: string
-  // folder: that of its Compose file. id: which one that is. copy: that of its working copy. gitDir: the git directory
-  // of that. given: the name that Compose gives it by itself. isSaid: the user has named it. services: those of the registry. checked: the model and override of
-  // the last check. changes: what differed from the user's environment in the last run.
+  // folder: that of its Compose file. id: which one that is. copy: that of its working copy. gitDir: the git directory of
+  // that. given: the name that Compose gives it by itself. isSaid: the user has named it. services: those of the registry.
+  // checked: the model and override of the last check. changes: what differed from the user's environment in the last run.
 }
 
 const extension = ".yaml"

@@ -8,7 +8,6 @@ import { variableOf } from "@port-server/domain/ServiceVariable"
 import { isRefused } from "@port-server/domain/VariableName"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import { CliError } from "../errors/CliError.ts"
 import type { Here } from "./ProjectContext.ts"
 import { ensureServices, heldPorts, settingsOf } from "./ProjectPorts.ts"
@@ -76,7 +75,8 @@ const variablesIn = Effect.fnUntraced(function* (
   )
   const variables = new Map(
     asked.map((service) => {
-      const all = own.get(service) ?? Option.toArray(Option.fromNullable(usual.variables.get(service)))
+      const variable = usual.variables.get(service)
+      const all = own.get(service) ?? (variable === undefined ? [] : [variable])
       if (service === main) return [service, [...new Set([...all, mainVariable])]] as const
       const keeps = service === named || ((main ?? named) === undefined && !isOuter)
       return [service, keeps ? all : withoutMain(service, all)] as const
