@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { shellWord } from "@port-server/command-line/command/ShellWord"
+import { markers, otherMarkers } from "@port-server/domain/WorkingCopyMarkers"
 import * as Effect from "effect/Effect"
 import { type Ended, git } from "./Git.ts"
 
@@ -106,23 +107,17 @@ const linkedName = (folder: string, gitDir: string): string => {
   return isNumbered ? told : name
 }
 
-/** The directories by which other version control systems mark the top of a working copy. */
-const otherMarkers = [".jj", ".hg", ".sl", ".svn"]
-
-/** Those of all, git among them. */
-export const allMarkers: ReadonlyArray<string> = [".git", ...otherMarkers]
-
 /** The nearest folder, from `folder` upwards and before `top`, that has one of the markers. */
-const markedTop = (markers: ReadonlyArray<string>, folder: string, top: string | undefined): string | undefined => {
+const markedTop = (names: ReadonlyArray<string>, folder: string, top: string | undefined): string | undefined => {
   for (let current = folder; current !== top; current = dirname(current)) {
-    if (markers.some((marker) => existsSync(join(current, marker)))) return current
+    if (names.some((name) => existsSync(join(current, name)))) return current
     if (dirname(current) === current) return undefined
   }
   return undefined
 }
 
 /** Whether a folder below another one is a part of that, and not in a working copy of its own. */
-export const isPartOf = (folder: string, top: string): boolean => markedTop(allMarkers, folder, top) === undefined
+export const isPartOf = (folder: string, top: string): boolean => markedTop(markers, folder, top) === undefined
 
 /**
  * Which repository and which of its worktrees a folder is in. The branch does not matter. A working copy of another

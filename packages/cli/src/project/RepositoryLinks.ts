@@ -1,5 +1,6 @@
 import { lstatSync, readlinkSync, realpathSync } from "node:fs"
 import { join, parse, resolve, sep } from "node:path"
+import { markers } from "@port-server/domain/WorkingCopyMarkers"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
 import { cannotWrite } from "../errors/FileError.ts"
@@ -7,8 +8,7 @@ import * as GitLocation from "./GitLocation.ts"
 import { isWithin } from "./ProjectFileLoader.ts"
 
 /** Whether it is in a folder in which a version control system keeps what is its own. */
-const isSystems = (path: string): boolean =>
-  path.split(sep).some((part) => GitLocation.allMarkers.includes(part.toLowerCase()))
+const isSystems = (path: string): boolean => path.split(sep).some((part) => markers.includes(part.toLowerCase()))
 
 /** As many links as Linux follows in one path. */
 const mostLinks = 40

@@ -2,15 +2,13 @@ import { dirname } from "node:path"
 import { projectFileName } from "@port-server/domain/Defaults"
 import type { PortSocket } from "@port-server/domain/Listener"
 import { removedFolder } from "@port-server/domain/ListenerSockets"
+import { markers } from "@port-server/domain/WorkingCopyMarkers"
 
 /** Whether a process belongs to a project. */
 export type Belongs = NonNullable<PortSocket["belongs"]>
 
 /** Whether the path is that of a removed folder, unless a folder has such a name. */
 export const mayBeDeleted = (folder: string): boolean => removedFolder(folder) !== undefined
-
-/** What makes the folder above it a working copy. */
-const markers = [".git", ".jj", ".hg", ".sl", ".svn"]
 
 /** The project file that a folder has if it is a project's. */
 export const projectFileOf = (folder: string): string => `${folder}/${projectFileName}`
