@@ -54,6 +54,16 @@ describe.concurrent("portctl config", () => {
     })
   )
 
+  it.scopedLive("no allowed host is none in a sentence", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const about = `for the server at ${me.address}, from its next start or restart\n`
+      expectAnswer(yield* me.portctl("config set allow_hosts "), `set allow_hosts to none ${about}`)
+      expectAnswer(yield* me.portctl("config get allow_hosts"), "\n")
+      expectAnswer(yield* me.portctl("config unset allow_hosts"), `removed allow_hosts, now none ${about}`)
+    })
+  )
+
   it.scopedLive("set leaves a file alone that its user may not write", () =>
     Effect.gen(function* () {
       const home = yield* realFolder

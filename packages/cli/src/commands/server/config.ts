@@ -81,6 +81,9 @@ const one = (key: SettingsKeys.Key, at: ServerAddress) =>
 
 const text = ({ value }: EffectiveSetting): string => escapeControls(String(value))
 
+/** A value in a sentence: no allowed host is an empty text. */
+const shown = (value: string): string => escapeControls(value) || "none"
+
 const columns: ReadonlyArray<Table.Column<EffectiveSetting>> = [
   { heading: "KEY", cell: ({ key }) => key },
   { heading: "VALUE", cell: ({ value }) => String(value) },
@@ -156,7 +159,7 @@ const set = Command.make(
       return { ...(yield* one(key, at)), at }
     })
     const { at } = yield* Output.print(Setting, { json })(explained(changing(key, setting)), ({ at, ...now }) =>
-      changed(`set ${now.key} to ${escapeControls(value)}`, now.key, at, now)
+      changed(`set ${now.key} to ${shown(value)}`, now.key, at, now)
     )
     if (key !== "address") yield* ServiceCommand.noteOutdated(at)
   })
@@ -185,7 +188,9 @@ const unset = Command.make(
     const { at } = yield* Output.print(Setting, { json })(
       explained(changing(key, removal)),
       ({ at, wasSet, ...now }) =>
-        wasSet ? changed(`removed ${now.key}, now ${text(now)}`, now.key, at, now) : `${now.key} is not set`
+        wasSet
+          ? changed(`removed ${now.key}, now ${shown(String(now.value))}`, now.key, at, now)
+          : `${now.key} is not set`
     )
     if (key !== "address") yield* ServiceCommand.noteOutdated(at)
   })
