@@ -97,6 +97,8 @@ await writeDashboard("bin")
 
 // A first run of each program leaves its compiled code behind.
 const folder = mkdtempSync(join(tmpdir(), "port-server-build-"))
+// Whatever is in the folders above it.
+writeFileSync(join(folder, "portctl.json"), '{ "app": "a", "root": true, "services": { "web": {} } }')
 const server = spawn("bin/port-server", ["--port", "0", "--db", join(folder, "ports.db")], {
   stdio: ["ignore", "pipe", "inherit"]
 })
