@@ -26,9 +26,9 @@ for (const file of readdirSync("bin")) rmSync(join("bin", file))
 writeFileSync("bin/package.json", '{ "type": "commonjs" }\n')
 
 // A Node that was fetched into the checkout moves with it.
-const node = process.execPath.startsWith(`${process.cwd()}/`)
-  ? `"$folder"/../${quoted(process.execPath.slice(process.cwd().length + 1))}`
-  : quoted(process.execPath)
+const setNode = process.execPath.startsWith(`${process.cwd()}/`)
+  ? `node="$folder"/../${quoted(process.execPath.slice(process.cwd().length + 1))}`
+  : `node=${quoted(process.execPath)}`
 
 const programs = /** @type {const} */ ([
   ["port-server", "packages/server/src/main.ts", [sqliteBinaryApart]],
@@ -64,7 +64,7 @@ for (const [name, entry, plugins] of programs) {
   })
   const code = outputFiles[0]?.contents ?? new Uint8Array()
   writeFileSync(`bin/${name}.bundle`, code)
-  writeStarter("bin", name, createHash("sha256").update(code).digest("hex").slice(0, 12), node)
+  writeStarter("bin", name, createHash("sha256").update(code).digest("hex").slice(0, 12), setNode)
 }
 
 // It shares nothing with the programs, and is too short for a code cache.

@@ -18,11 +18,17 @@ for (const file of readdirSync("bin").filter((name) => name !== ".built" && !nam
 }
 for (const file of ["README.md", "LICENSE", "CHANGELOG.md"]) cpSync(file, `${staged}/${file}`)
 
+// npm installs global packages in lib/node_modules of the prefix whose bin/node it runs on. A package in a project has no
+// prefix: four folders up from it is the one around the project, where others may have put a bin/node.
+const nodeOfPrefix = `node=
+case $folder in
+  */lib/node_modules/port-server/bin) [ -e "$folder/../../../package.json" ] || node="$folder/../../../../bin/node" ;;
+esac`
+
 const programs = ["port-server", "portctl"]
 for (const name of programs) {
   const [, hash = ""] = /NAME-(\w+)-/.exec(readFileSync(`bin/${name}.cjs`, "utf8").replaceAll(name, "NAME")) ?? []
-  // npm installs global packages in lib/node_modules of the folder whose bin/node it runs on.
-  writeStarter(`${staged}/bin`, name, hash, '"$folder"/../../../../bin/node')
+  writeStarter(`${staged}/bin`, name, hash, nodeOfPrefix)
 }
 
 writeFileSync(

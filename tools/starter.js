@@ -42,7 +42,7 @@ const hidden = [
  * @param {string} folder
  * @param {string} name
  * @param {string} hash tells the compiled code of one bundle from that of another
- * @param {string} node the Node to prefer, as a word of the shell
+ * @param {string} node what the stub sets `node` with: the path of the Node to prefer, or nothing
  */
 export const writeStarter = (folder, name, hash, node) => {
   /** @type {Record<string, string>} */

@@ -22,7 +22,7 @@ esac
   echo "error: cannot read $folder/@NAME@.cjs: build or install @NAME@ again" >&2
   exit 1
 }
-node=@NODE@
+@NODE@
 [ -x "$node" ] || node=$(command -v node) || {
   echo "error: @NAME@ needs Node @NEEDED@ or newer, and there is no node on PATH" >&2
   exit 127

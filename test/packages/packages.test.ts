@@ -146,6 +146,27 @@ describe("the package of the programs", () => {
       expect(readlinkSync(`/proc/${pid}/exe`)).toBe(`${node.folder}/node`)
     })
   )
+
+  it.scopedLive("runs on the Node of the PATH in a project, whatever is in the folder around that", () =>
+    Effect.gen(function* () {
+      const [node] = supported
+      if (node === undefined) throw new Error("no Nodes")
+      const around = yield* temporaryFolder
+      const env = environment(node, around)
+      mkdirSync(join(around, "bin"))
+      writeFileSync(join(around, "bin/node"), "#!/bin/sh\necho not yours\n", { mode: 0o755 })
+      for (const name of ["project", "lib"]) {
+        const project = join(around, name)
+        mkdirSync(project)
+        writeFileSync(join(project, "package.json"), "{}")
+        yield* succeed("npm", ["install", programs], project, env)
+        for (const program of ["portctl", "port-server"]) {
+          const command = join(project, "node_modules/.bin", program)
+          expectAnswer(yield* run(command, ["--version"], project, env), `${version}\n`)
+        }
+      }
+    })
+  )
 })
 
 describe("the package of the typed client", () => {
