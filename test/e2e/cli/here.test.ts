@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -383,6 +383,43 @@ done
       expect(yield* refusal(top)).toMatch(/dubious ownership/)
       expect((yield* refusal(top)).endsWith(`; give --app and --instance, or ${remedy}`)).toBe(true)
       expect((yield* portctl(["init"], { cwd: top })).stderr).toContain(`; ${remedy} first\n`)
+    })
+  )
+
+  it.scoped("no program runs that files of a repository name, where they look like a git directory", () =>
+    Effect.gen(function* () {
+      const top = yield* temporaryRepository("cloned")
+      const outer = join(top, "outer")
+      const inner = join(outer, "inner")
+      for (const folder of [outer, inner]) {
+        for (const name of ["objects", "refs"]) mkdirSync(join(folder, name), { recursive: true })
+        writeFileSync(join(folder, "HEAD"), "ref: refs/heads/main\n")
+        writeFileSync(join(folder, "config"), "[core]\nrepositoryformatversion = 0\nbare = false\nworktree = .\n")
+      }
+      mkdirSync(join(outer, "sparse/deep"), { recursive: true })
+      for (const name of ["file", "sparse/deep/file"]) writeFileSync(join(outer, name), "")
+      const ofOuter = (...args: ReadonlyArray<string>) => git(outer, "--git-dir=.", "--work-tree=.", ...args)
+      ofOuter("add", "file", "sparse")
+      ofOuter("commit", "--quiet", "--message=first")
+      ofOuter("sparse-checkout", "set", "--cone", "--sparse-index", "other")
+      const missing = ofOuter("rev-parse", "HEAD:sparse").trim()
+      rmSync(join(outer, "objects", missing.slice(0, 2), missing.slice(2)))
+      const program = join(outer, "program.sh")
+      writeFileSync(program, '#!/bin/sh\n: > "$0.ran"\nexit 1\n', { mode: 0o755 })
+      const settings = {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": outer,
+        "remote.origin.uploadPack": program,
+        "core.fsmonitor": program
+      }
+      for (const [name, value] of Object.entries(settings)) git(outer, "config", "--file=config", name, value)
+      symlinkSync("file", join(outer, ".env"))
+      expect(yield* run(inner)).toMatchObject({ code: 0 })
+      const server = yield* Server
+      yield* portctl(["env", "--write", ".env"], { server, cwd: outer })
+      expect(existsSync(`${program}.ran`)).toBe(false)
     })
   )
 

@@ -14,9 +14,14 @@ const misleading = [
   "GIT_PREFIX"
 ]
 
+// Files of a cloned repository may look like a git directory, whose configuration git then reads. No program that it names
+// is run: neither to find out what has changed, nor, by a protocol, to fetch an object that is missing.
+const harmless = ["-c", "core.fsmonitor="]
+
 const environment = () => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !misleading.includes(name))),
-  LC_ALL: "C"
+  LC_ALL: "C",
+  GIT_ALLOW_PROTOCOL: ""
 })
 
 /** How long git may take, in ms: a pipe in place of one of its files it would wait for without end. */
@@ -39,7 +44,7 @@ export interface Ended {
 export const git = (cwd: string, args: ReadonlyArray<string>): Effect.Effect<Ended> =>
   Effect.async((resume) => {
     const limits = { timeout: patience, killSignal: "SIGKILL" } as const
-    execFile("git", args, { cwd, env: environment(), ...limits }, (error, stdout, stderr) => {
+    execFile("git", [...harmless, ...args], { cwd, env: environment(), ...limits }, (error, stdout, stderr) => {
       const [, said = ""] = /^fatal: (.*)$/m.exec(stderr) ?? []
       // Of another error, its lines can be a hostile repository's.
       const [, advised] = said.startsWith("detected dubious ownership ")
