@@ -16,9 +16,13 @@ export const app = name("app", "Application name")
 export const instance = name("instance", "Instance name")
 export const service = name("service", "Service name")
 
-export const appFilter = name("app", "Only this application").pipe(Flag.withDefault(""))
-export const instanceFilter = name("instance", "Only this instance").pipe(Flag.withDefault(""))
-export const serviceFilter = name("service", "Only this service").pipe(Flag.withDefault(""))
+export const onlyApp = name("app", "Only this application")
+export const onlyInstance = name("instance", "Only this instance")
+export const onlyService = name("service", "Only this service")
+
+export const appFilter = onlyApp.pipe(Flag.withDefault(""))
+export const instanceFilter = onlyInstance.pipe(Flag.withDefault(""))
+export const serviceFilter = onlyService.pipe(Flag.withDefault(""))
 
 export const json = Flag.boolean("json", "Print the API's response as JSON")
 export const quiet = Flag.boolean("quiet", "Print the port number alone")

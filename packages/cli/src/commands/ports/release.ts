@@ -7,6 +7,7 @@ import { escapeControls } from "@port-server/domain/Name"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import * as Output from "../../output/Output.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
@@ -26,6 +27,13 @@ const releaseHere = Effect.fnUntraced(function* (services: ReadonlyArray<string>
   )
   return yield* releaseOwn(yield* here(nothingGiven), services)
 })
+
+/** The filters, which tell an empty value from none. */
+const selectors = {
+  app: Options.onlyApp.pipe(Flag.optional),
+  instance: Options.onlyInstance.pipe(Flag.optional),
+  service: Options.onlyService.pipe(Flag.optional)
+}
 
 /** The services of a list like `web,db`. */
 const namesIn = (list: string) => list.split(",").flatMap((name) => name.trim() || [])
@@ -50,21 +58,25 @@ export const release = Command.make(
     parameters: {
       id: SchemaOptions.id,
       here: Flag.boolean("here", "What was ensured for the current worktree"),
-      app: Options.appFilter,
-      instance: Options.instanceFilter,
-      service: Options.serviceFilter,
+      ...selectors,
       port: SchemaOptions.portFilter,
       json: Options.json
     }
   },
-  Effect.fnUntraced(function* ({ here, id, json, ...selector }) {
+  Effect.fnUntraced(function* ({ app, here, id, instance, json, port, service }) {
     const client = yield* PortServerClient
-    const filtered = Object.values(selector).some(Boolean)
+    const given = { app, instance, service }
+    const filters = Record.map(given, (value) => Option.getOrElse(value, () => ""))
+    const filtered = Object.values(given).some(Option.isSome) || port !== 0
+    // Of a variable that a script has not set: without the filter, what others have would be released too.
+    const [empty] = Object.entries(given).flatMap(([name, value]) => (Option.contains(value, "") ? [name] : []))
+    const emptyValue = new UsageError({ message: `option --${empty} needs a value; without the option, it is for all` })
     if (here) {
-      if (selector.app || selector.instance || selector.port || Option.isSome(id)) {
+      if (Option.isSome(app) || Option.isSome(instance) || port !== 0 || Option.isSome(id)) {
         return yield* new UsageError({ message: "--here takes no --id, and no filter but --service" })
       }
-      const services = selector.service === "" ? undefined : namesIn(selector.service)
+      if (empty !== undefined) return yield* emptyValue
+      const services = Option.getOrUndefined(Option.map(service, namesIn))
       if (services?.length === 0) return yield* new UsageError({ message: "--service names no service" })
       yield* Output.print(ReleaseManyResult, { json })(
         releaseHere(services),
@@ -80,14 +92,15 @@ export const release = Command.make(
       })
       return
     }
-    if (!selector.app && !selector.port) {
+    if (!filters.app && port === 0) {
       return yield* new UsageError({ message: "--id, --here, or at least --app or --port, is required" })
     }
+    if (empty !== undefined) return yield* emptyValue
     const { deleted } = yield* Output.print(ReleaseManyResult, { json })(
-      client.releaseMatching({ ...selector, ...blockOf(selector.service) }),
+      client.releaseMatching({ ...filters, port, ...blockOf(filters.service) }),
       ({ deleted }) => `released ${deleted} allocation(s)`
     )
-    if (deleted === 0 && selector.service.includes(",")) {
+    if (deleted === 0 && filters.service.includes(",")) {
       yield* Console.error("note: with filters --service is one service, whose name may have commas")
     }
   })
