@@ -28,6 +28,8 @@ const signalExitStatus = (): (() => Program.ExitCode) => {
  */
 export const launch = (program: Program.ProgramInfo, stopsBySignal = false): void => {
   process.stdout.on("error", onStdoutError)
+  // Node would open its debugger, and every user of this machine could run code by it.
+  process.on("SIGUSR1", () => {})
   // Everything is done and written: an exit by itself would take the heap apart first, 5 % of a short command.
   process.once("beforeExit", () => process.exit())
   const interrupted = stopsBySignal ? () => 0 : signalExitStatus()

@@ -30,6 +30,16 @@ const halfSent = (server: PortServer): Effect.Effect<readonly [Connection, strin
     return [open, body.slice(5)] as const
   })
 
+it.scopedLive("SIGUSR1 opens no debugger, which would run the code of any user", () =>
+  Effect.gen(function* () {
+    const server = yield* startServer()
+    server.process.kill("SIGUSR1")
+    expect(yield* allocate(server)).toMatchObject({ status: 201 })
+    server.process.kill("SIGTERM")
+    expect(yield* server.ended).toMatchObject({ code: 0, signal: null, stderr: "" })
+  })
+)
+
 describe.concurrent("stopping", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it.scopedLive(`${signal}: exit 0, everything in the database file, nothing left in the WAL`, () =>
