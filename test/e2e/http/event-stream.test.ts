@@ -134,6 +134,26 @@ describe(`GET ${path}`, () => {
     })
   )
 
+  it.scopedLive(
+    "ids go on above those of a database that a new one replaces, however often the server was restarted",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const run = Effect.fnUntraced(function* (name: string) {
+          const server = yield* startServer({ folder })
+          yield* services(server, name)
+          const id = yield* newestId(server)
+          server.process.kill("SIGTERM")
+          yield* server.ended
+          return { id, database: server.database }
+        })
+        const runs = yield* Effect.forEach(["a", "b", "c", "d"], run)
+        for (const { database } of runs) rmSync(database, { force: true })
+        const ids = [...runs, yield* run("e")].map(({ id }) => id)
+        expect(ids).toEqual([...new Set(ids)].sort((one, other) => one - other))
+      })
+  )
+
   it.scopedLive("says reset to those who saw what a backup that was put back does not have", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

@@ -37,8 +37,11 @@ const insert = (connection: Connection, rows: ReadonlyArray<Row>): Effect.Effect
   return run(connection, `INSERT INTO events (${columns}) VALUES ${placeholders}`, rows.flat())
 }
 
-/** The ids leave out a random number below this one after a database was opened. */
-const largestGap = 1_000_000_000
+/** Ids for a millisecond of the clock: more than there are events, so that ids never get ahead of it. */
+const idsPerMillisecond = 1000
+
+/** The ids leave out a random number below this one after a database was opened: 10 ms, and a start takes longer. */
+const largestGap = 10_000
 
 /**
  * Before the first event after the database was opened; returns how many there are. The ids that follow are larger than
@@ -49,7 +52,10 @@ const begin = Effect.fnUntraced(function* (connection: Connection) {
   const [{ count } = { count: 0 }] = yield* counts(connection, "SELECT count(*) AS count FROM events")
   if (count > 0) {
     const [now, gap] = [yield* Clock.currentTimeMillis, yield* Random.nextIntBetween(1, largestGap)]
-    yield* run(connection, "UPDATE sqlite_sequence SET seq = max(seq, ?) + ? WHERE name = 'events'", [now, gap])
+    yield* run(connection, "UPDATE sqlite_sequence SET seq = max(seq, ?) + ? WHERE name = 'events'", [
+      now * idsPerMillisecond,
+      gap
+    ])
   }
   return count
 })

@@ -67,7 +67,7 @@ const migrations: ReadonlyArray<string> = [
     client TEXT
   ) STRICT`,
   // The ids of a database that replaces another one are larger: who followed the other one notices that.
-  "INSERT INTO sqlite_sequence (name, seq) VALUES ('events', CAST(unixepoch('subsec') * 1000 AS INTEGER))",
+  "INSERT INTO sqlite_sequence (name, seq) VALUES ('events', CAST(unixepoch('subsec') * 1000000 AS INTEGER))",
   // The rows of an instance by id.
   "CREATE INDEX allocations_instance ON allocations (app, instance)",
   // Whether a project file has named the service.
