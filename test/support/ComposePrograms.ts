@@ -46,5 +46,5 @@ export const composeRepository = (name: string) =>
       writeFileSync(join(folder, "compose.yaml"), text)
       writeFileSync(join(folder, "model.json"), JSON.stringify(model))
     }
-    return { home: me.home, folder, portctl, write }
+    return { bash: me.bash, home: me.home, folder, portctl, write }
   })

@@ -4,7 +4,8 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { composeRepository } from "../../support/ComposePrograms.ts"
 import { expectError } from "../../support/Expectations.ts"
-import { freePorts } from "../../support/Listening.ts"
+import { repository } from "../../support/Git.ts"
+import { freePorts, listeningProgram } from "../../support/Listening.ts"
 
 describe.concurrent("the name of the Compose project in portctl env and run", () => {
   const nameIn = (portctl: (args: string) => Effect.Effect<{ readonly stdout: string }>) =>
@@ -273,6 +274,44 @@ describe.concurrent("consecutive ports of a service", () => {
       expect(JSON.parse((yield* portctl("compose plan --json")).stdout)).toHaveLength(3 + 3 + 10001)
       const notes = rows.map(([service, , , port, reason]) => `note: port ${port} of ${service}: ${reason}\n`).join("")
       expect(yield* portctl("compose up -d")).toMatchObject({ code: 0, stderr: notes })
+    })
+  )
+})
+
+describe.concurrent("the services that a Compose file alone names, beside those of portctl.json", () => {
+  it.scopedLive("are verified, as portctl context has them", () =>
+    Effect.gen(function* () {
+      const { bash, folder, home, portctl, write } = yield* composeRepository("shop")
+      const first = yield* freePorts(4)
+      const published = { db: String(first), workers: String(first + 1) }
+      write("services: {}\n", modelOf(published, { workers: { scale: 2 } }))
+      writeFileSync(join(folder, "portctl.json"), '{"services": {"api": {"size": 2}}}')
+      yield* portctl("compose config")
+      // Nobody else's working copy has it.
+      yield* listeningProgram({ cwd: repository(join(home, "other")), port: first })
+      const states = [
+        ["api", undefined, "idle"],
+        ["api+1", undefined, "idle"],
+        ["db", first, "foreign"],
+        ["workers", first + 1, "idle"],
+        ["workers+1", first + 2, "idle"]
+      ].map(([service, port, state]) =>
+        expect.objectContaining({ service, ...(port === undefined ? {} : { port }), state })
+      )
+      const verified = yield* portctl("verify --json")
+      expect([verified.code, JSON.parse(verified.stdout)]).toEqual([3, states])
+      expect(JSON.parse((yield* portctl("context --json")).stdout)).toMatchObject({ services: states })
+      const initialize = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "t", version: "1" } }
+      const lines = [
+        { jsonrpc: "2.0", id: 0, method: "initialize", params: initialize },
+        { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "verify_ports", arguments: {} } }
+      ].map((line) => `echo '${JSON.stringify(line)}'`)
+      const { stdout } = yield* bash(`cd '${folder}' && (${lines.join("; ")}) | timeout 60 "$portctl" mcp`)
+      const [, answer = ""] = stdout.trim().split("\n")
+      expect(JSON.parse(answer)).toMatchObject({ result: { structuredContent: { services: states } } })
+      // What is given to programs is the same.
+      expect(namesIn((yield* portctl("env")).stdout)).toEqual(["API_PORT", "DB_PORT", "WORKERS_PORT", "WORKERS_1_PORT"])
+      expect((yield* portctl("ensure")).stdout).toMatch(/^shop\/main\napi {4}\d+\napi\+1 {2}\d+\n$/)
     })
   )
 })

@@ -1,9 +1,11 @@
 import { dirname, relative } from "node:path"
+import { headOf } from "@port-server/domain/Block"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { serviceStates } from "../project/PortStates.ts"
 import type { Here } from "../project/ProjectContext.ts"
-import { heldPorts } from "../project/ProjectPorts.ts"
+import { heldPorts, settingsOf } from "../project/ProjectPorts.ts"
 import { parse } from "./ComposeArguments.ts"
 import * as ComposeFiles from "./ComposeFiles.ts"
 import * as ComposeProjects from "./ComposeProjects.ts"
@@ -107,7 +109,17 @@ export const heldServices = Effect.fnUntraced(function* (here: Here, known: Read
   const more = [...new Set(names)].filter((name) => !known.includes(name))
   if (more.length === 0) return []
   const { allocations } = yield* heldPorts(here)
-  return more.filter((name) => allocations.some(({ service }) => service === name)).map((service) => ({ service }))
+  // The further ports of a block are told, too: no project file says how many it has.
+  return more.flatMap((name) => allocations.flatMap(({ service }) => (headOf(service) === name ? [{ service }] : [])))
+})
+
+/** What is on the ports of services: of those that are named, or of all that the project and its Compose files have. */
+export const statesOf = Effect.fnUntraced(function* (here: Here, named: ReadonlyArray<string>) {
+  // Without a project file, they are all that have ports.
+  if (named.length > 0 || here.project === undefined) return yield* serviceStates(here, named)
+  const inFile = [...settingsOf(here).keys()]
+  const composed = yield* heldServices(here, inFile)
+  return yield* serviceStates(here, [...inFile, ...composed.map(({ service }) => service)])
 })
 
 /** What a command gets of its Compose project, and the environment without a name that is not the user's. */

@@ -5,11 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { contextOf, WorkingCopyContext } from "../agents/WorkingCopyContext.ts"
 import { parse } from "../compose/ComposeArguments.ts"
+import { statesOf } from "../compose/ComposeEnvironment.ts"
 import * as ComposeRun from "../compose/ComposeRun.ts"
 import { PlannedPort, planOf } from "../compose/PortPlan.ts"
 import { projectEnvironment } from "../compose/ProjectEnvironment.ts"
 import { nothingGiven } from "../project/Given.ts"
-import { ServiceState, serviceStates } from "../project/PortStates.ts"
+import { ServiceState } from "../project/PortStates.ts"
 import * as ProjectContext from "../project/ProjectContext.ts"
 import { releaseOwn } from "../project/ReleaseOwn.ts"
 import * as Folder from "./Folder.ts"
@@ -83,7 +84,7 @@ export const projectTools = (inFolder: Folder.InFolder): ReadonlyArray<Tool.Tool
     ({ path, services = [] }) =>
       Effect.gen(function* () {
         const place = yield* here
-        return { folder: place.folder, services: yield* serviceStates(place, services) }
+        return { folder: place.folder, services: yield* statesOf(place, services) }
       }).pipe(inFolder(path))
   ),
   Tool.make(

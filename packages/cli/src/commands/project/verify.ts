@@ -3,11 +3,12 @@ import * as Flag from "@port-server/command-line/command/Flag"
 import { NonZeroExit } from "@port-server/command-line/UsageError"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { statesOf } from "../../compose/ComposeEnvironment.ts"
 import { summary } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import { type Column, table } from "../../output/Table.ts"
 import { nothingGiven } from "../../project/Given.ts"
-import { ServiceState, serviceStates } from "../../project/PortStates.ts"
+import { ServiceState } from "../../project/PortStates.ts"
 import { here } from "../../project/ProjectContext.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
@@ -48,7 +49,7 @@ export const verify = Command.make(
   },
   Effect.fnUntraced(function* ({ json, listening, service }) {
     const states = yield* Output.print(Schema.Array(ServiceState), { json, indent: 2 })(
-      Effect.flatMap(here(nothingGiven), (place) => serviceStates(place, service)),
+      Effect.flatMap(here(nothingGiven), (place) => statesOf(place, service)),
       (states, terminal) => (states.length === 0 ? "no services" : table(columns, states, terminal))
     )
     const has = (state: ServiceState["state"]) => states.some((each) => each.state === state)
