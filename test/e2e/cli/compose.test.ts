@@ -14,9 +14,10 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { userWithPrograms } from "../../support/ComposePrograms.ts"
+import { composeRepository, userWithPrograms } from "../../support/ComposePrograms.ts"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
 import { type FakeContainer, fakeEngine } from "../../support/FakeEngine.ts"
+import { freePorts } from "../../support/Listening.ts"
 
 /** A user with these programs alone, and a Compose file. */
 const userWith = (programs: Readonly<Record<string, string>>) =>
@@ -271,6 +272,29 @@ describe.concurrent("portctl compose asks Docker Compose", () => {
         yield* Fiber.join(up),
         `the Compose project proj belongs to ${join(home, "elsewhere")}; choose another name, or leave --project-name out`
       )
+    })
+  )
+})
+
+describe.concurrent("portctl compose shows", () => {
+  it.scopedLive("in a plan which other service has a port, and what portctl.json prefers", () =>
+    Effect.gen(function* () {
+      const { folder, portctl, write } = yield* composeRepository("shop")
+      const first = yield* freePorts(5)
+      const ports = (published: number) => [{ target: 80, published: String(published) }]
+      const services = {
+        api: { ports: ports(first), scale: 2 },
+        web: { ports: ports(first + 1) },
+        db: { ports: ports(first + 3) }
+      }
+      write("services: {}\n", { name: "shop", services })
+      writeFileSync(join(folder, "portctl.json"), JSON.stringify({ services: { db: { prefer: first + 4 } } }))
+      const { stdout } = yield* portctl("compose plan --json")
+      expect(JSON.parse(stdout)).toMatchObject([
+        { service: "api", reason: "there are 2 containers" },
+        { service: "web", reason: `api has ${first}-${first + 1} here` },
+        { service: "db", port: first + 4, reason: "portctl.json prefers it" }
+      ])
     })
   )
 })

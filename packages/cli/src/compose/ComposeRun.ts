@@ -40,6 +40,8 @@ export interface ComposeRun {
   readonly published: ReadonlyArray<Published>
   /** The first port here of what is wanted. */
   readonly firsts: ReadonlyMap<Wanted, number>
+  /** The first port that the project file prefers in place of that of the Compose file. */
+  readonly preferred: ReadonlyMap<Wanted, number>
   readonly project: ComposeProjects.ComposeProject
   readonly override: string
   /** Who has ports that are not this working copy's. */
@@ -159,6 +161,12 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
     model,
     published,
     firsts,
+    preferred: new Map(
+      [...services].flatMap(([each, name]) => {
+        const { prefer } = settingsOf(place).get(name) ?? {}
+        return prefer === undefined ? [] : [[each, prefer] as const]
+      })
+    ),
     project,
     override: overrideOf(model, published, firsts, { name: project.name, isFirst, isPodman: program.isPodman }),
     variables,

@@ -1,3 +1,5 @@
+import { portsFrom } from "@port-server/domain/Block"
+import { projectFileName } from "@port-server/domain/Defaults"
 import { socketsOf } from "@port-server/domain/ListenerSockets"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -68,28 +70,40 @@ const whoseIs = (status: PortHolder): string | undefined => {
 
 const numberOf = (text: string): number | string => (/^\d+$/.test(text) ? Number(text) : text)
 
-type HolderOf = Effect.Effect.Success<ReturnType<typeof lookAt>>
+/** The ports of a plan. */
+export interface Ports {
+  /** The first port here of what is wanted. */
+  readonly firsts: ReadonlyMap<Wanted, number>
+  /** The first port that the project file prefers in place of that of the Compose file. */
+  readonly preferred: ReadonlyMap<Wanted, number>
+  readonly holderOf: Effect.Effect.Success<ReturnType<typeof lookAt>>
+}
 
 /** Why a service does not have its ports of the file. */
-const reasonFor = Effect.fnUntraced(function* ({ first, size }: Wanted, holderOf: HolderOf) {
-  for (let port = first; port < first + size; port++) {
+const reasonFor = Effect.fnUntraced(function* (wanted: Wanted, { firsts, holderOf, preferred }: Ports) {
+  const { size } = wanted
+  const prefer = preferred.get(wanted)
+  if (prefer !== undefined && prefer === firsts.get(wanted)) return `${projectFileName} prefers it`
+  const wished = portsFrom(prefer ?? wanted.first, { size })
+  for (const port of wished) {
     const reason = whoseIs(yield* holderOf(port))
     if (reason !== undefined) return reason
+  }
+  for (const [other, first] of firsts) {
+    const isTaken = other !== wanted && wished.some((port) => port >= first && port < first + other.size)
+    if (isTaken) return `${other.service} has ${rangeText(first, other.size)} here`
   }
   return "this working copy has had it before"
 })
 
 /** The ports of a model as they are here, and why some are not those of the file. */
-export const planOf = Effect.fnUntraced(function* (
-  published: ReadonlyArray<Published>,
-  firsts: ReadonlyMap<Wanted, number>,
-  holderOf: HolderOf
-) {
+export const planOf = Effect.fnUntraced(function* (published: ReadonlyArray<Published>, ports: Ports) {
+  const { firsts } = ports
   const differing = [...firsts].flatMap(([wanted, first]) => (first === wanted.first ? [] : [wanted]))
   const reasons = new Map(
     yield* Effect.forEach(
       differing,
-      (wanted) => Effect.map(reasonFor(wanted, holderOf), (reason) => [wanted, reason] as const),
+      (wanted) => Effect.map(reasonFor(wanted, ports), (reason) => [wanted, reason] as const),
       { concurrency: 4 }
     )
   )

@@ -128,7 +128,7 @@ export const projectTools = (inFolder: Folder.InFolder): ReadonlyArray<Tool.Tool
       Effect.gen(function* () {
         const run = yield* ComposeRun.resolve(parse([]), "plan")
         yield* Effect.forEach(run.notes, (note) => Console.error(note), { discard: true })
-        const ports = yield* planOf(run.published, run.firsts, run.holderOf)
+        const ports = yield* planOf(run.published, run)
         return { working_copy: run.label, project: run.project.name, ports }
       }).pipe(inFolder(path))
   )

@@ -52,7 +52,7 @@ const planned = (args: ComposeArguments, isForPerson: boolean) =>
   Effect.gen(function* () {
     const run = yield* ComposeRun.resolve(args, "plan")
     const published = isForPerson ? withRanges(run.published) : run.published
-    return { run, rows: yield* planOf(published, run.firsts, run.holderOf) }
+    return { run, rows: yield* planOf(published, run) }
   })
 
 const plan = (args: ComposeArguments) =>
