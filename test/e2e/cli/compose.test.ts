@@ -297,4 +297,19 @@ describe.concurrent("portctl compose shows", () => {
       ])
     })
   )
+
+  it.scopedLive("the port that a service has too when it moves to more ports", () =>
+    Effect.gen(function* () {
+      const { portctl, write } = yield* composeRepository("shop")
+      const first = yield* freePorts(2)
+      const ports = (published: number) => [{ target: 80, published: String(published) }]
+      const services = { api: { ports: ports(first) }, web: { ports: ports(first + 1) } }
+      write("services: {}\n", { name: "shop", services })
+      expect(yield* portctl("compose up -d")).toMatchObject({ code: 0, stderr: "" })
+      const note = `note: shop/main/api has port ${first} (id=1) too; portctl release --id 1 gives it back\n`
+      expect((yield* portctl("compose plan --json")).stderr).toBe("")
+      expect((yield* portctl("compose up -d --scale api=3")).stderr).toContain(note)
+      expect((yield* portctl("compose up -d --scale api=3")).stderr).not.toContain("note:")
+    })
+  )
 })

@@ -166,5 +166,5 @@ export const ensureWished = (here: Here, wished: ReadonlyArray<ServiceRequest>, 
     const own = { port: each.port, prefer: prefer ?? each.prefer, size: size ?? each.size, align, named }
     return { service: each.service, ...Record.filter(own, Predicate.isNotUndefined) }
   })
-  return request(here, services, isDryRun)
+  return Effect.tap(request(here, services, isDryRun), (ensured) => (isDryRun ? Effect.void : noteOtherPorts(ensured)))
 }
