@@ -110,6 +110,47 @@ looped "$portctl" doctor | grep '^\\(ok\\|error\\|warning\\) *\\(server\\|socket
     })
   )
 
+  for (const [what, readOnly, before, file] of [
+    ["home", "$HOME", "", "compose"],
+    ["folder of names", "$HOME/.port_server/compose", 'mkdir "$HOME/.port_server/compose"', "compose/shop.yaml"]
+  ] as const) {
+    it.scopedLive(`a read-only ${what} keeps the name of a Compose project from being kept, not from being told`, () =>
+      Effect.gen(function* () {
+        const { folder, ...ended } = yield* inOwnNetwork(`${sandboxes}
+mkdir "$HOME/programs" && cat > "$HOME/programs/docker" <<'X'
+#!/bin/sh
+case "$*" in
+  *"version --short") echo 2.30.0 ;;
+  *config*) echo '{"name":"shop","services":{"db":{"ports":[{"target":80,"published":"'"$PUBLISHED"'"}]}}}' ;;
+  *) echo "ran $* of $COMPOSE_PROJECT_NAME" ;;
+esac
+X
+chmod +x "$HOME/programs/docker"
+export PATH="$HOME/programs:$PATH" PUBLISHED=4000
+git init -q && echo 'services: {db: {image: box, ports: ["4000:80"]}}' > compose.yaml
+"$portctl" start > started
+${before}
+within() { unshare -n unshare -m bash -c 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && "$@"' "${readOnly}" "$@"; }
+within "$portctl" env; echo "status $?"
+within "$portctl" run --quiet -- sh -c 'echo "run $PORT of $COMPOSE_PROJECT_NAME"'; echo "status $?"
+echo '{}' | within "$portctl" agents hook cursor | grep -o '"env":{[^}]*}'
+within "$portctl" compose up -d; echo "status $?"
+PUBLISHED=3000 within "$portctl" compose up -d; echo "status $?"`)
+        const cannotWrite = `cannot write "${folder}/.port_server/${file}": its disk is read-only`
+        const noted = `${note}note: the name of this Compose project cannot be kept: ${cannotWrite}\n`
+        expect(ended.stdout.split("\n")).toEqual([
+          ...["# shop/main", "WEB_PORT=3000", "COMPOSE_PROJECT_NAME=shop", "status 0"],
+          ...["run 3000 of shop", "status 0"],
+          '"env":{"WEB_PORT":"3000","COMPOSE_PROJECT_NAME":"shop"}',
+          ...["ran compose up -d of shop", "status 0"],
+          // Without an override it would be on another working copy's port.
+          ...["status 1", ""]
+        ])
+        expect(ended.stderr).toBe(`${noted.repeat(3)}${note}error: ${cannotWrite}\n`)
+      })
+    )
+  }
+
   it.scopedLive("a socket of another user at the default path is not asked", () =>
     Effect.gen(function* () {
       const ended = yield* inOwnNetwork(`${sandboxes}

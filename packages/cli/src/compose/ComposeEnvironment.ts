@@ -1,8 +1,11 @@
 import { dirname, relative } from "node:path"
 import { headOf } from "@port-server/domain/Block"
+import { escapeControls } from "@port-server/domain/Name"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { CliError } from "../errors/CliError.ts"
 import { serviceStates } from "../project/PortStates.ts"
 import type { Here } from "../project/ProjectContext.ts"
 import { heldPorts, settingsOf } from "../project/ProjectPorts.ts"
@@ -74,6 +77,10 @@ const nameIn = (texts: ReadonlyArray<string>, folder: string, app: string): stri
   return /^[a-z0-9][-_a-z0-9]*$/.test(name) ? name : undefined
 }
 
+/** Note why the name of a project is not kept; it is told all the same, for a sandbox's home is often read-only. */
+export const noteNotKept = ({ message }: CliError): Effect.Effect<void> =>
+  Console.error(`note: the name of this Compose project cannot be kept: ${escapeControls(message)}`)
+
 /** The Compose project of a folder, where the working copy has a Compose file for it; without asking Compose. */
 export const projectOf = Effect.fnUntraced(function* (
   here: Here,
@@ -94,12 +101,9 @@ export const projectOf = Effect.fnUntraced(function* (
   const last = told === undefined ? ComposeProjects.lastOf(folder) : undefined
   const given = told ?? (last && MovedProject.givenIn(last, folder))
   if (given === undefined) return undefined
-  return yield* ComposeProjects.claim(
-    { folder, ...copyOf(here), app, instance, given, isSaid: false, isInEnvFile: false },
-    projectsOfContainers,
-    "",
-    false
-  )
+  const unnamed = { folder, ...copyOf(here), app, instance, given, isSaid: false, isInEnvFile: false }
+  const claim = (isDryRun: boolean) => ComposeProjects.claim(unnamed, projectsOfContainers, "", isDryRun)
+  return yield* Effect.catchAll(claim(false), (error) => Effect.zipRight(noteNotKept(error), claim(true)))
 })
 
 /** The services of the registry that Compose projects of a working copy have, as far as they hold ports. */

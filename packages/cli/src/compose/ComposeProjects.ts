@@ -131,9 +131,10 @@ const make = Effect.gen(function* () {
   yield* Effect.mapError(DataFolder.make, ({ message }) => CliError.make(message))
   const folder = folderPath()
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    // Not `recursive`, with which Node calls a read-only disk a missing folder.
+    mkdirSync(folder, { mode: 0o700 })
   } catch (error) {
-    return yield* CliError.make(cannotWrite(folder, error))
+    if (codeOf(error) !== "EEXIST") return yield* CliError.make(cannotWrite(folder, error))
   }
   return folder
 })

@@ -146,7 +146,9 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   const isSaid = name !== undefined || said.name !== undefined
   const isInEnvFile = ComposeFiles.setsInEnvFile(args, files.folder, user, nameVariable)
   const unnamed = { ...after, folder, ...copyOf(place), given: model.name, isSaid, isInEnvFile }
-  const claimed = yield* ComposeProjects.claim(unnamed, ofContainers, files.variant, isDryRun)
+  const claim = (isDryRun: boolean) => ComposeProjects.claim(unnamed, ofContainers, files.variant, isDryRun)
+  // Why a name cannot be kept is told where its override is written.
+  const claimed = yield* Effect.orElse(claim(isDryRun), () => claim(true))
   const isFirst = after.instance === "main" && claimed.name === model.name
   const variables = isDryRun
     ? before

@@ -7,7 +7,7 @@ import * as CallerOwned from "../platform/CallerOwned.ts"
 import { attempt } from "../platform/Process.ts"
 import { valuesOf } from "./ComposeArguments.ts"
 import * as ComposeConfig from "./ComposeConfig.ts"
-import { nameVariable } from "./ComposeEnvironment.ts"
+import { nameVariable, noteNotKept } from "./ComposeEnvironment.ts"
 import { variablesWith } from "./ComposeFiles.ts"
 import { differenceOf } from "./ComposeModel.ts"
 import * as ComposeProjects from "./ComposeProjects.ts"
@@ -54,10 +54,12 @@ export const write = Effect.fnUntraced(function* (run: ComposeRun) {
   if (existsSync(project.file) && readFileSync(project.file, "utf8") === text(done)) {
     return ComposeProjects.noteUse(project)
   }
-  if (changesServices(run)) {
-    yield* ComposeProjects.write({ ...project, checked: "" }, override)
-    yield* check(run)
+  if (!changesServices(run)) {
+    // Compose reads nothing of it.
+    return yield* Effect.catchAll(ComposeProjects.write(done, override), noteNotKept)
   }
+  yield* ComposeProjects.write({ ...project, checked: "" }, override)
+  yield* check(run)
   yield* ComposeProjects.write(done, override)
 })
 

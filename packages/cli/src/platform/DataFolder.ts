@@ -74,8 +74,11 @@ export const make: Effect.Effect<string, DataFolderUnusable> = Effect.tap(
   }),
   (folder) =>
     Effect.try({
-      // A link leads to a folder that was not made here: its mode is its owner's choice.
-      try: () => lstatSync(folder).isSymbolicLink() || chmodSync(folder, 0o700),
+      try: () => {
+        const found = lstatSync(folder)
+        // A link leads to a folder that was not made here: its mode is its owner's choice.
+        if (!found.isSymbolicLink() && (found.mode & 0o7777) !== 0o700) chmodSync(folder, 0o700)
+      },
       catch: cannotBeMade(folder)
     })
 )
