@@ -200,6 +200,62 @@ describe.concurrent("portctl agents install", () => {
     })
   )
 
+  it.scopedLive("takes no AGENTS.md that it has made itself for the trace of one more agent", () =>
+    Effect.gen(function* () {
+      const { agents, folder } = yield* project
+      for (const tool of ["codex", "cursor"]) {
+        yield* agents("install", `--${tool}`)
+        const once = tree(folder)
+        yield* agents("install")
+        expect(tree(folder)).toEqual(once)
+        yield* agents("uninstall", `--${tool}`)
+        expect(tree(folder)).toEqual({})
+      }
+      put(folder, { "AGENTS.md": "a\n", "CLAUDE.md": "b\n" })
+      yield* agents("install")
+      expect(tree(folder)["AGENTS.md"]).toContain("<!-- >>> portctl: agents-md -->\n")
+    })
+  )
+
+  it.scopedLive("writes AGENTS.md in place of a CLAUDE.md that is a link to it", () =>
+    Effect.gen(function* () {
+      const { agents, folder } = yield* project
+      put(folder, { "AGENTS.md": "be kind\n" })
+      symlinkSync("AGENTS.md", join(folder, "CLAUDE.md"))
+      const before = tree(folder)
+      const blockOf = (title: string) => expect.stringContaining(`\n<!-- >>> portctl: ${title} -->\n`)
+      const own = ".claude/skills/port-server/SKILL.md .mcp.json .claude/settings.json".split(" ")
+      const lines = (verb: string, flags: ReadonlyArray<string>) =>
+        Effect.map(agents(...flags), ({ stdout }) =>
+          expect(stdout).toBe(
+            [
+              `in ${folder}`,
+              `${verb} AGENTS.md (CLAUDE.md leads to it)`,
+              ...own.map((file) => `${verb} ${file}`),
+              ""
+            ].join("\n")
+          )
+        )
+      for (const flags of [[], ["--claude"]]) {
+        yield* lines("would write", ["install", ...flags, "--dry-run"])
+        yield* lines("wrote", ["install", ...flags])
+        const once = tree(folder)
+        expect(once).toMatchObject({ "AGENTS.md": blockOf("claude"), "CLAUDE.md": "" })
+        yield* agents("install")
+        expect(tree(folder)).toEqual(once)
+        yield* agents("install", "--codex")
+        expect(tree(folder)["AGENTS.md"]).toEqual(blockOf("claude, codex"))
+        yield* agents("uninstall", "--codex")
+        yield* agents("uninstall", ...flags)
+        expect(tree(folder)).toEqual(before)
+      }
+      // No other link is followed.
+      rmSync(join(folder, "AGENTS.md"))
+      symlinkSync(join(yield* realFolder, "elsewhere"), join(folder, "AGENTS.md"))
+      expectError(yield* agents("install", "--claude"), `${join(folder, "CLAUDE.md")} is a link; nothing was written`)
+    })
+  )
+
   it.scopedLive("keeps what somebody has changed since", () =>
     Effect.gen(function* () {
       const { agents, folder } = yield* project

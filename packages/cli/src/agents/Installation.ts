@@ -3,6 +3,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
+import { attempt } from "../platform/Process.ts"
 import * as GitLocation from "../project/GitLocation.ts"
 import { currentFolder } from "../project/ProjectContext.ts"
 import { type CodingAgent, codingAgents, pieces, traces } from "./CodingAgents.ts"
@@ -14,6 +15,8 @@ export interface Change {
   readonly file: string
   readonly before: FileText
   readonly after: FileText
+  /** A link to it, for which it is written. */
+  readonly link: string | undefined
 }
 
 const realHome = () => {
@@ -37,9 +40,19 @@ export const projectTop = Effect.gen(function* () {
     : top
 })
 
-/** The agents whose files are in a project; AGENTS.md where there are none. */
+/** The file that one leads to: CLAUDE.md is often a link to AGENTS.md, and gets the same instructions. */
+const targetOf = (top: string, file: string): string => {
+  const target = "AGENTS.md"
+  return file === "CLAUDE.md" && attempt(() => realpathSync(join(top, file))) === join(top, target) ? target : file
+}
+
+/** The agents whose files are in a project; for AGENTS.md alone where none of them has that, or there are none. */
 export const usedIn = (top: string): ReadonlyArray<CodingAgent> => {
   const used = codingAgents.filter((agent) => traces[agent].some((file) => existsSync(join(top, file))))
+  const others = used.filter((agent) => agent !== "agents-md")
+  const files = others.flatMap((agent) => pieces[agent].map(({ file }) => targetOf(top, file)))
+  // It may be there because portctl has made it for one of the others.
+  if (files.includes("AGENTS.md")) return others
   return used.length > 0 ? used : ["agents-md"]
 }
 
@@ -51,10 +64,12 @@ export const plan = Effect.fnUntraced(function* (
 ) {
   const before = new Map<string, FileText>()
   const after = new Map<string, FileText>()
+  const links = new Map<string, string>()
   const all = chosen.flatMap((agent) => pieces[agent])
   // Removed in the reverse order, so that the text is again what it was.
   for (const piece of way === "added" ? all : all.toReversed()) {
-    const { file } = piece
+    const file = targetOf(top, piece.file)
+    if (file !== piece.file) links.set(file, piece.file)
     if (!before.has(file)) {
       const text = yield* ProjectFiles.read(top, file)
       before.set(file, text)
@@ -65,7 +80,9 @@ export const plan = Effect.fnUntraced(function* (
     )
     after.set(file, changed)
   }
-  return [...before].map(([file, text]): Change => ({ file, before: text, after: after.get(file) }))
+  return [...before].map(
+    ([file, text]): Change => ({ file, before: text, after: after.get(file), link: links.get(file) })
+  )
 })
 
 /** Make the changes of a plan: none where one of the files may not be written. */

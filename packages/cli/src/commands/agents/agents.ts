@@ -25,10 +25,11 @@ type Chosen = Readonly<Record<Exclude<CodingAgent, "agents-md"> | "agentsMd", bo
 const chosenOf = ({ agentsMd, ...flags }: Chosen): ReadonlyArray<CodingAgent> =>
   codingAgents.filter((agent) => (agent === "agents-md" ? agentsMd : flags[agent]))
 
-const lineOf = ({ after, before, file }: Change, dryRun: boolean): string => {
+const lineOf = ({ after, before, file, link }: Change, dryRun: boolean): string => {
   if (after === before) return `${file}: nothing to do`
   const verb = after === undefined ? "remove" : "write"
-  return `${dryRun ? `would ${verb}` : `${verb === "write" ? "wrote" : "removed"}`} ${file}`
+  const led = link === undefined ? "" : ` (${link} leads to it)`
+  return `${dryRun ? `would ${verb}` : `${verb === "write" ? "wrote" : "removed"}`} ${file}${led}`
 }
 
 /** Change the files of agents in the project here. */
