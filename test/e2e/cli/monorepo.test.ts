@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -205,6 +205,12 @@ describe.concurrent("a portctl.json below another one", () => {
         yield* run("packages/api", "release", "--here"),
         `released 1 allocation(s) of ${inner} (shop:packages:api/main)\n`
       )
+      yield* run("", "ensure")
+      rmSync(bee, { recursive: true })
+      expect((yield* run("", "release", "--here")).stderr).toBe(
+        `note: ${bee} is gone, and has ports still; portctl prune gives them back\n`
+      )
+      expect((yield* run("", "prune", "--dry-run")).stdout).toContain(bee)
     })
   )
 

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { escapeControls } from "@port-server/domain/Name"
+import * as Arr from "effect/Array"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as GitLocation from "./GitLocation.ts"
@@ -24,7 +26,8 @@ const noteRest = Effect.fnUntraced(function* (rest: {
   readonly other: string | undefined
   readonly below: ReadonlyArray<string>
 }) {
-  const { below, held, missing, other, place } = rest
+  const { held, missing, other, place } = rest
+  const [below, gone] = Arr.partition(rest.below, (folder) => !existsSync(folder))
   const listed = (names: ReadonlyArray<string>) => escapeControls(names.join(", "))
   if (missing.length > 0) {
     const others = held.length === 0 ? "" : `, but for ${listed(held.map(({ service }) => service))}`
@@ -36,6 +39,10 @@ const noteRest = Effect.fnUntraced(function* (rest: {
     yield* Console.error(
       `note: ${listed(below)} ${their} own, which stay; portctl release --here in ${each} gives them back`
     )
+  }
+  if (gone.length > 0) {
+    const has = gone.length === 1 ? "is gone, and has" : "are gone, and have"
+    yield* Console.error(`note: ${listed(gone)} ${has} ports still; portctl prune gives them back`)
   }
 })
 
