@@ -149,7 +149,7 @@ sharedServer()("where a command runs", (it) => {
       mkdirSync(join(tree, "src"))
       renameSync(top, join(folder, "haven"))
       expect(yield* refusal(join(tree, "src"))).toMatch(
-        `; give --app and --instance, or run git worktree repair ${tree} in its repository, wherever that is now`
+        `; give --app and --instance, or run git worktree repair ${tree} in its repository, wherever that is now, or in a container mount ${top}/.git, too`
       )
       git(join(folder, "haven"), "worktree", "repair", tree)
       expect(yield* place(tree)).toEqual(["haven/pier", tree])

@@ -56,9 +56,12 @@ const dotGit = (folder: string): string | undefined => {
 /** What helps where git cannot read a repository, if that is known. */
 const remedyOf = (cwd: string, { advised, fatal }: Ended): string | undefined => {
   if (advised !== undefined) return `run ${advised}`
-  const isWorktree = /^not a git repository: .*\/worktrees\/[^/]+$/.test(fatal)
-  const file = isWorktree ? dotGit(cwd) : undefined
-  return file && `run git worktree repair ${shellWord(dirname(file))} in its repository, wherever that is now`
+  const [, repository] = /^not a git repository: (.*)\/worktrees\/[^/]+$/.exec(fatal) ?? []
+  const file = repository === undefined ? undefined : dotGit(cwd)
+  if (file === undefined || repository === undefined) return undefined
+  const repair = `run git worktree repair ${shellWord(dirname(file))} in its repository, wherever that is now`
+  // In a container it may be where it was, and not mounted.
+  return existsSync(repository) ? repair : `${repair}, or in a container mount ${shellWord(repository)}, too`
 }
 
 /** Why there is no answer: nothing to ask about, or something that git does not read. */
