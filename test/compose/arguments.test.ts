@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -79,6 +79,32 @@ describe.skipIf(noEngine !== undefined)("the arguments of portctl compose", () =
             name: "shop-search",
             services: { db: { ports: [{ target: 80, published: String(first) }] } }
           })
+        })
+      )
+    )
+
+    it.effect("also where the override is written again, as a file that Compose reads by itself", () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const base = yield* freePorts(1)
+          const { first, main, worktree } = yield* composeProject({
+            "compose.yaml": file({ db: service([`${base}:80`]) })
+          })
+          const other = worktree("search")
+          yield* published(main)
+          const name = "compose.override.yaml"
+          const write = (...flags: ReadonlyArray<string>) =>
+            other.portctl(["compose", ...flags, "override", "--write", name])
+          for (const flags of [[], [], ["-f", "compose.yaml", "-f", name]]) {
+            expect((yield* write(...flags)).code).toBe(0)
+            const { stdout } = yield* other.compose(["config", "--format", "json"])
+            expect(JSON.parse(stdout).services.db.ports).toMatchObject([{ target: 80, published: String(first) }])
+          }
+          const text = "services: {db: {init: true}}\n"
+          writeFileSync(join(other.folder, name), text)
+          const sentence = `${name} is a Compose file of this project that portctl has not written: choose another name`
+          expectError(yield* write(), sentence)
+          expect(readFileSync(join(other.folder, name), "utf8")).toBe(text)
         })
       )
     )

@@ -1,15 +1,18 @@
 import { createHash } from "node:crypto"
 import { closeSync, constants, existsSync, openSync, readFileSync, writeFileSync } from "node:fs"
+import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { CliError } from "../errors/CliError.ts"
 import { cannotWrite } from "../errors/FileError.ts"
 import * as CallerOwned from "../platform/CallerOwned.ts"
 import { attempt } from "../platform/Process.ts"
-import { valuesOf } from "./ComposeArguments.ts"
+import { inherited, textOf } from "../run/CommandEnvironment.ts"
+import { type ComposeArguments, valuesOf } from "./ComposeArguments.ts"
 import * as ComposeConfig from "./ComposeConfig.ts"
 import { nameVariable, noteNotKept } from "./ComposeEnvironment.ts"
-import { variablesWith } from "./ComposeFiles.ts"
+import * as ComposeFiles from "./ComposeFiles.ts"
 import { differenceOf } from "./ComposeModel.ts"
+import * as ComposeProgram from "./ComposeProgram.ts"
 import * as ComposeProjects from "./ComposeProjects.ts"
 import { type ComposeRun, changed } from "./ComposeRun.ts"
 
@@ -17,7 +20,7 @@ import { type ComposeRun, changed } from "./ComposeRun.ts"
 export const additions = ({ args, files, project: { file, name } }: ComposeRun, hasOverride: boolean) => ({
   flags: hasOverride && files.isNamed ? ["-f", file] : [],
   variables: new Map([
-    ...(hasOverride && !files.isNamed ? variablesWith(files, file) : []),
+    ...(hasOverride && !files.isNamed ? ComposeFiles.variablesWith(files, file) : []),
     ...(valuesOf(args, "--project-name").length > 0 ? [] : [[nameVariable, name] as const])
   ])
 })
@@ -63,6 +66,25 @@ export const write = Effect.fnUntraced(function* (run: ComposeRun) {
   yield* ComposeProjects.write(done, override)
 })
 
+const mark = "# Written by portctl compose override"
+
+/** Arguments with which Compose leaves out a file that is to be written anew: its ports are those of the last time. */
+export const withoutFile = Effect.fnUntraced(function* (args: ComposeArguments, file: string) {
+  const env = textOf(inherited())
+  const { paths } = yield* ComposeFiles.find(ComposeProgram.find(env), args, env)
+  const target = ComposeProjects.realPath(resolve(file))
+  const rest = paths.filter((path) => ComposeProjects.realPath(path) !== target)
+  if (rest.length === paths.length) return args
+  const [text = ""] = ComposeFiles.textsOf({ paths: [target] })
+  if (!text.startsWith(mark) || rest.length === 0) {
+    return yield* CliError.make(
+      `${file} is a Compose file of this project that portctl has not written: choose another name`
+    )
+  }
+  const others = args.flags.filter(([name]) => name !== "--file")
+  return { ...args, flags: [...others, ...rest.map((path) => ["--file", path] as const)] }
+})
+
 /** Write the override to a file of the user's. */
 export const copy = (run: ComposeRun, file: string) =>
   Effect.try({
@@ -70,7 +92,7 @@ export const copy = (run: ComposeRun, file: string) =>
       // A link to no file is followed only where what is made is not given away.
       const descriptor = attempt(() => CallerOwned.create(file, constants.O_WRONLY)) ?? openSync(file, "w")
       try {
-        writeFileSync(descriptor, `# Written by portctl compose override: the ports of ${run.label}.\n${run.override}`)
+        writeFileSync(descriptor, `${mark}: the ports of ${run.label}.\n${run.override}`)
       } finally {
         closeSync(descriptor)
       }

@@ -99,7 +99,8 @@ const override = (args: ComposeArguments) =>
         })
       }
       if (Option.isSome(write)) yield* refuseLedAway(write.value, (yield* located).top)
-      const run = yield* Output.toCliError(ComposeRun.resolve(args, "ensure"))
+      const all = Option.isNone(write) ? args : yield* Output.toCliError(OverrideFile.withoutFile(args, write.value))
+      const run = yield* Output.toCliError(ComposeRun.resolve(all, "ensure"))
       yield* OverrideFile.write(run)
       if (Option.isNone(write)) return yield* Console.log(run.override.trimEnd())
       yield* OverrideFile.copy(run, write.value)
