@@ -88,6 +88,12 @@ const withoutPorts =
 /** Whether Compose starts nothing, and shows no ports of the files: none need to be there for it. */
 export const needsNoPorts = ({ command: [name = ""] }: ComposeArguments): boolean => withoutPorts.includes(name)
 
+/** Commands that only show what there is; `config` shows ports, which are ensured for it. */
+const showing = "events images logs port ps stats top volumes".split(" ")
+
+/** Whether the command changes nothing of the project's containers, networks, volumes and images. */
+export const onlyShows = ({ command: [name = ""] }: ComposeArguments): boolean => showing.includes(name)
+
 /** How many containers of a service the command line wants: `up --scale web=3`, `scale web=3`. */
 export const scalesOf = ({ command: [name, ...words] }: ComposeArguments): ReadonlyMap<string, number> => {
   const pairs =

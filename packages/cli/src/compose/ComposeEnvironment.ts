@@ -1,4 +1,4 @@
-import { dirname, relative } from "node:path"
+import { dirname } from "node:path"
 import { headOf } from "@port-server/domain/Block"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Console from "effect/Console"
@@ -11,6 +11,7 @@ import type { Here } from "../project/ProjectContext.ts"
 import { heldPorts, settingsOf } from "../project/ProjectPorts.ts"
 import { parse } from "./ComposeArguments.ts"
 import * as ComposeFiles from "./ComposeFiles.ts"
+import { isInCopyOf } from "./ComposePlace.ts"
 import * as ComposeProjects from "./ComposeProjects.ts"
 import { projectsOfContainers } from "./ContainerProjects.ts"
 import * as MovedProject from "./MovedProject.ts"
@@ -48,8 +49,7 @@ export const saidName = (env: Environment, folder: string): SaidName => {
 }
 
 /** The top folder of a working copy. */
-const topOf = ({ folder, workingCopy }: Here): string =>
-  workingCopy.project === undefined ? folder : folder.slice(0, -workingCopy.project.length - 1)
+const topOf = ({ folder, top = folder }: Here): string => top
 
 /** The working copy of a Compose project: its folder and its git directory. */
 export const copyOf = (here: Here) => ({ copy: topOf(here), gitDir: here.workingCopy.git_dir ?? "" })
@@ -91,7 +91,7 @@ export const projectOf = Effect.fnUntraced(function* (
   const [main = ""] = paths
   const place = dirname(main)
   const folder = ComposeProjects.realPath(place)
-  if (main === "" || relative(topOf(here), folder).startsWith("..")) return undefined
+  if (main === "" || !isInCopyOf(here, folder)) return undefined
   const isSteered =
     saidName(env, folder).name !== undefined ||
     Boolean(env["COMPOSE_FILE"]) ||

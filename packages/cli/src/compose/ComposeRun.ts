@@ -2,11 +2,10 @@ import type { EnsureResult } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { CliError } from "../errors/CliError.ts"
-import { nothingGiven } from "../project/Given.ts"
 import { instanceLabel } from "../project/PlaceNotes.ts"
 import { portOwners } from "../project/PortOwner.ts"
 import { ensureVariables } from "../project/PortVariables.ts"
-import { type Here, here } from "../project/ProjectContext.ts"
+import type { Here } from "../project/ProjectContext.ts"
 import { ensureWished, heldPorts, settingsOf } from "../project/ProjectPorts.ts"
 import { type Changes, inherited, textOf } from "../run/CommandEnvironment.ts"
 import { type Prepared, prepare } from "../run/RunVariables.ts"
@@ -14,6 +13,7 @@ import { type ComposeArguments, scalesOf, valuesOf } from "./ComposeArguments.ts
 import { copyOf, heldServices, nameVariable, saidName } from "./ComposeEnvironment.ts"
 import * as ComposeFiles from "./ComposeFiles.ts"
 import type { ComposeModel } from "./ComposeModel.ts"
+import { placeOf } from "./ComposePlace.ts"
 import type * as ComposeProgram from "./ComposeProgram.ts"
 import * as ComposeProjects from "./ComposeProjects.ts"
 import { projectsOfContainers } from "./ContainerProjects.ts"
@@ -27,7 +27,7 @@ import { areHeld, wishedOf } from "./WishedPorts.ts"
 
 type Environment = Readonly<Record<string, string>>
 
-/** A Compose project in this working copy, with its ports. */
+/** A Compose project of a working copy, with its ports. */
 export interface ComposeRun {
   readonly program: ComposeProgram.ComposeProgram
   readonly args: ComposeArguments
@@ -98,7 +98,7 @@ const servicesBefore = Effect.fnUntraced(function* (place: Here) {
 })
 
 /**
- * Find out what Compose does with a command line here. Its ports are ensured; or it is a plan, or needs no ports, and
+ * Find out what Compose does with a command line. Its ports are ensured; or it is a plan, or needs no ports, and
  * nothing is changed.
  */
 export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purpose: "ensure" | "plan" | "none") {
@@ -111,7 +111,7 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   const projects = ComposeProjects.seenFrom(folder)
   const likely = changed(said.env, ComposeProjects.lastChanges(projects, folder))
   const readModel = yield* ModelReading.begin(found, { args, folder, env: likely })
-  const place = yield* here(nothingGiven)
+  const { place, notes } = yield* placeOf(files, args, user, purpose === "plan")
   const { copy } = copyOf(place)
   const { held, named } = yield* servicesBefore(place)
   const text = ComposeFiles.textOf(files, args, user)
@@ -173,7 +173,7 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
     override: overrideOf(model, published, firsts, { name: project.name, isFirst, isPodman: program.isPodman }),
     variables,
     holderOf: yield* Fiber.join(looking),
-    notes: [...said.notes, ...variables.notes]
+    notes: [...notes, ...said.notes, ...variables.notes]
   }
   return run
 })

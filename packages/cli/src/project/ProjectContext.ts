@@ -22,6 +22,8 @@ export interface Here {
   readonly isSaid: boolean
   /** The real path of the project's folder: the project file's inside the worktree, else the worktree's top. */
   readonly folder: string
+  /** The top of the working copy, where it has one. */
+  readonly top: string | undefined
   /** The same for the server, which decides what `app` and `instance` really are. */
   readonly workingCopy: WorkingCopy
   /** The project file that goes for the current folder. */
@@ -144,16 +146,18 @@ const placed = Effect.fnUntraced(function* (
     identity: [folder, ...("gitDir" in git ? [git.gitDir] : [])].map(identityOf).join(" "),
     ...(saidApp === "" ? { app_from_folder: true } : {})
   }
-  return { app, instance, isSaid: said.instance !== "", folder, workingCopy, project }
+  return { app, instance, isSaid: said.instance !== "", folder, top: topOf(git), workingCopy, project }
 })
 
-/** The current folder, the top of its working copy where it has one, and the project file that goes for it. */
-export const located = Effect.gen(function* () {
-  const cwd = yield* currentFolder
+/** A folder, the top of its working copy where it has one, and the project file that goes for it. */
+const locate = Effect.fnUntraced(function* (cwd: string) {
   const git = yield* GitLocation.of(cwd)
   const top = topOf(git)
   return { cwd, git, top, project: yield* ProjectFileLoader.find(cwd, top ?? cwd) }
 })
+
+/** The same for the current folder. */
+export const located = Effect.flatMap(currentFolder, locate)
 
 /** Whether a command runs in a project: one was given, there is a project file, or the folder is in a working copy. */
 export const isInProject = Effect.fnUntraced(function* (given: Given) {
@@ -164,23 +168,29 @@ export const isInProject = Effect.fnUntraced(function* (given: Given) {
   return project !== undefined || git._tag !== "Outside" || git.folder !== undefined
 })
 
-/** Where a command runs: by the command line, else the environment, else the project file, else the repository. */
-export const here: (given: Given) => Effect.Effect<Here, CliError> = Effect.fnUntraced(function* (given) {
-  const { cwd, git, project, top } = yield* located
-  const app = Option.getOrElse(given.app, () => "") || (yield* fromEnvironment("app"))
-  const instance = Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("instance"))
-  const advice = adviceFor(given)
-  const place = yield* placed(cwd, git, project, { app, instance }, advice)
-  const outer =
-    project !== undefined && top !== undefined && ProjectFileLoader.isWithin(project.folder, top)
-      ? yield* ProjectFileLoader.above(project, top)
-      : []
-  // An app that is said is that of the nearest project alone.
-  const above = yield* Effect.forEach(outer, (each) => placed(each.folder, git, each, { app: "", instance }, advice))
-  return {
-    ...place,
-    service: serviceIn(cwd, project),
-    below: undefined,
-    above: above.map((each) => ({ ...each, service: undefined, below: place.folder, above: [] }))
+/** What a command that ran in a folder, given by its real path, would be about. */
+export const placeIn: (folder: string, given: Given) => Effect.Effect<Here, CliError> = Effect.fnUntraced(
+  function* (folder, given) {
+    const { cwd, git, project, top } = yield* locate(folder)
+    const app = Option.getOrElse(given.app, () => "") || (yield* fromEnvironment("app"))
+    const instance = Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("instance"))
+    const advice = adviceFor(given)
+    const place = yield* placed(cwd, git, project, { app, instance }, advice)
+    const outer =
+      project !== undefined && top !== undefined && ProjectFileLoader.isWithin(project.folder, top)
+        ? yield* ProjectFileLoader.above(project, top)
+        : []
+    // An app that is said is that of the nearest project alone.
+    const above = yield* Effect.forEach(outer, (each) => placed(each.folder, git, each, { app: "", instance }, advice))
+    return {
+      ...place,
+      service: serviceIn(cwd, project),
+      below: undefined,
+      above: above.map((each) => ({ ...each, service: undefined, below: place.folder, above: [] }))
+    }
   }
-})
+)
+
+/** Where a command runs: by the command line, else the environment, else the project file, else the repository. */
+export const here = (given: Given): Effect.Effect<Here, CliError> =>
+  Effect.flatMap(currentFolder, (folder) => placeIn(folder, given))
