@@ -17,6 +17,7 @@ import * as Fiber from "effect/Fiber"
 import { composeRepository, userWithPrograms } from "../../support/ComposePrograms.ts"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
 import { type FakeContainer, fakeEngine } from "../../support/FakeEngine.ts"
+import { repository, worktree } from "../../support/Git.ts"
 import { freePorts } from "../../support/Listening.ts"
 
 /** A user with these programs alone, and a Compose file. */
@@ -218,6 +219,29 @@ describe.concurrent("portctl compose asks Docker Compose", () => {
       expect((yield* plan).rows).toMatchObject([{ file: 3022, port: 3022 }])
       yield* portctl("release --here")
       expect((yield* plan).rows[0].file).toBe(5432)
+    })
+  )
+
+  it.scopedLive("again, where the files have the variable of a port that was given just now", () =>
+    Effect.gen(function* () {
+      const { file, home, portctl } = yield* userWithNoting
+      const base = yield* freePorts(1)
+      const same = noting.replace('"target":80', `"target":'"\${DB_PORT:-${base}}"'`).replace(":-5432", `:-${base}`)
+      writeFileSync(file("programs/docker"), `#!/bin/sh\n${same}\n`)
+      const folders = ["shop", "search"].map((name) => join(home, name))
+      const [other = ""] = folders.toReversed()
+      worktree(repository(join(home, "shop")), other)
+      for (const folder of folders) writeFileSync(join(folder, "compose.yaml"), "# DB_PORT\n")
+      const run = (args: string, cwd: string) => portctl(args, { cwd, env: { PWD: cwd } })
+      expect(yield* run("compose up", join(home, "shop"))).toMatchObject({ code: 0, stderr: "" })
+      const up = yield* run("compose up", other)
+      expect(up.code).toBe(0)
+      const [, port] = /^shop\/search: db (\d+) \((\d+) in the file\)\n$/.exec(up.stderr) ?? []
+      expect(port).not.toBe(String(base))
+      // The file has it in both places by now.
+      const kept = readFileSync(file(".port_server/compose/shop-search.yaml"), "utf8")
+      expect(kept.split("\n").slice(2).join("\n")).toBe("name: shop-search\n")
+      expect((yield* run("compose override", other)).stdout).toBe("name: shop-search\n")
     })
   )
 

@@ -23,7 +23,7 @@ import * as PortHolders from "./PortHolders.ts"
 import { servicesOf } from "./PortPlan.ts"
 import { isOthers, type NamedProject } from "./ProjectName.ts"
 import { type Published, publishedPorts, rangeText, type Wanted, wantedOf, withRanges } from "./PublishedPorts.ts"
-import { areHeld, wishedOf } from "./WishedPorts.ts"
+import { areHeld, firstsOf, preferredOf, wishedOf } from "./WishedPorts.ts"
 
 type Environment = Readonly<Record<string, string>>
 
@@ -124,22 +124,20 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   const env = changed(said.env, before.changes)
   const { model, program } = yield* readModel(env, place.app)
 
-  const published = publishedPorts(model, scalesOf(args), text)
-  const wanted = wantedOf(published)
-  const services = servicesOf(wanted, {
+  const known = {
     held: new Set(named),
     others: new Set(projects.flatMap((each) => (each.copy === copy && each.folder !== folder ? each.services : []))),
     prefix: model.name
-  })
+  }
+  const portsIn = (read: ComposeModel) => {
+    const published = publishedPorts(read, scalesOf(args), text)
+    return { model: read, published, services: servicesOf(wantedOf(published), known) }
+  }
+  const { published, services } = portsIn(model)
   const wished = yield* wishedOf(services, named)
   const isKnown = wished.length === 0 || (isDryRun && areHeld(wished, before.ensured))
   const after = isKnown ? before.ensured : yield* ensureWished(place, wished, isDryRun)
-  const firsts = new Map(
-    [...services].flatMap(([each, name]) => {
-      const found = after.allocations.find(({ service }) => service === name)
-      return found === undefined ? [] : [[each, found.port] as const]
-    })
-  )
+  const firsts = firstsOf(services, after)
 
   const name = valuesOf(args, "--project-name").at(-1)
   if (name !== undefined) yield* checkName(name, folder, yield* ofContainers)
@@ -153,6 +151,11 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
   const variables = isDryRun
     ? before
     : yield* variablesFor(place, [...new Set([...named, ...services.values()])], said.env, { isDryRun: false })
+  // A file may have the variable of a port that differs for the container's port too.
+  const isDiffering = [...firsts].some(([{ first }, port]) => port !== first)
+  const question = { args, folder, env: changed(said.env, variables.changes) }
+  const last = isDiffering ? portsIn(yield* ModelReading.again(program, question, { env, model, text })) : undefined
+  const final = last === undefined ? { model, published, firsts } : { ...last, firsts: firstsOf(last.services, after) }
   const project = { ...claimed, services: [...services.values()], changes: recorded(variables.changes) }
   const run: ComposeRun = {
     program,
@@ -163,14 +166,9 @@ export const resolve = Effect.fnUntraced(function* (args: ComposeArguments, purp
     model,
     published,
     firsts,
-    preferred: new Map(
-      [...services].flatMap(([each, name]) => {
-        const { prefer } = settingsOf(place).get(name) ?? {}
-        return prefer === undefined ? [] : [[each, prefer] as const]
-      })
-    ),
+    preferred: preferredOf(services, place),
     project,
-    override: overrideOf(model, published, firsts, { name: project.name, isFirst, isPodman: program.isPodman }),
+    override: overrideOf(final, { name: project.name, isFirst, isPodman: program.isPodman }),
     variables,
     holderOf: yield* Fiber.join(looking),
     notes: [...notes, ...said.notes, ...variables.notes]

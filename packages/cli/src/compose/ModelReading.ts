@@ -3,6 +3,7 @@ import * as Fiber from "effect/Fiber"
 import type { ComposeArguments } from "./ComposeArguments.ts"
 import * as ComposeConfig from "./ComposeConfig.ts"
 import { nameVariable } from "./ComposeEnvironment.ts"
+import type { ComposeModel } from "./ComposeModel.ts"
 import * as ComposeProgram from "./ComposeProgram.ts"
 import { folderName } from "./ProjectName.ts"
 
@@ -82,3 +83,16 @@ export const begin = Effect.fnUntraced(function* (
     })
   })
 })
+
+/** The model in another environment than before; read again where the text of the files names what differs. */
+export const again = (
+  program: ComposeProgram.ComposeProgram,
+  question: Question,
+  before: { readonly env: Environment; readonly model: ComposeModel; readonly text: string }
+) => {
+  const { env } = question
+  const names = Object.keys({ ...before.env, ...env }).filter((name) => before.env[name] !== env[name])
+  return names.some((name) => before.text.includes(name))
+    ? read(program, { ...question, env: { ...env, [nameVariable]: before.model.name } })
+    : Effect.succeed(before.model)
+}

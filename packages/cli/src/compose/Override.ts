@@ -15,12 +15,18 @@ const portOf = ({ mapped, port }: Published, firsts: ReadonlyMap<Wanted, number>
  * model already.
  */
 export const overrideOf = (
-  { services }: ComposeModel,
-  published: ReadonlyArray<Published>,
-  firsts: ReadonlyMap<Wanted, number>,
+  {
+    firsts,
+    model,
+    published
+  }: {
+    readonly model: ComposeModel
+    readonly published: ReadonlyArray<Published>
+    readonly firsts: ReadonlyMap<Wanted, number>
+  },
   { isFirst, isPodman, name }: { readonly name: string; readonly isFirst: boolean; readonly isPodman: boolean }
 ): string => {
-  const changed = Object.entries(services).flatMap(([service, { container_name }]) => {
+  const changed = Object.entries(model.services).flatMap(([service, { container_name }]) => {
     const own = published.filter((each) => each.service === service)
     const ports = own.map((each) => portOf(each, firsts))
     const isChanged = ports.some(({ published }, index) => published !== own[index]?.port.published)

@@ -5,6 +5,8 @@ import { socketsOf } from "@port-server/domain/ListenerSockets"
 import { Port } from "@port-server/domain/Port"
 import * as Effect from "effect/Effect"
 import { isPrivileged } from "../platform/PortLimits.ts"
+import type { Here } from "../project/ProjectContext.ts"
+import { settingsOf } from "../project/ProjectPorts.ts"
 import type { Wanted } from "./PublishedPorts.ts"
 
 /** Whether nobody has a port, as far as that can be seen without binding it. */
@@ -36,4 +38,22 @@ export const wishedOf = (services: ReadonlyMap<Wanted, string>, held: ReadonlyAr
 export const areHeld = (wished: ReadonlyArray<ServiceRequest>, { allocations }: EnsureResult): boolean =>
   wished.every(
     ({ service, size }) => size === undefined && allocations.some((each) => each.service === service && each.id > 0)
+  )
+
+/** The first port of each that is wanted, by its service. */
+export const firstsOf = (services: ReadonlyMap<Wanted, string>, { allocations }: EnsureResult) =>
+  new Map(
+    [...services].flatMap(([each, name]) => {
+      const found = allocations.find(({ service }) => service === name)
+      return found === undefined ? [] : [[each, found.port] as const]
+    })
+  )
+
+/** The first port that the project file prefers in place of that of the Compose file. */
+export const preferredOf = (services: ReadonlyMap<Wanted, string>, place: Here) =>
+  new Map(
+    [...services].flatMap(([each, name]) => {
+      const { prefer } = settingsOf(place).get(name) ?? {}
+      return prefer === undefined ? [] : [[each, prefer] as const]
+    })
   )
