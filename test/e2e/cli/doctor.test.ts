@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, realpathSync, symlinkSync, truncateSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -157,6 +157,25 @@ describe.concurrent("portctl doctor", () => {
       expect(reportOf(invalid).checks["settings"]).toMatchObject({
         status: "error",
         message: `${join(data, "config.json")}: unknown field "server", did you mean "servers"?`
+      })
+    })
+  )
+
+  it.scopedLive("exits 1 for a database that the server cannot read, though its file is one", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      yield* me.portctl("start")
+      yield* me.portctl("restart")
+      truncateSync(me.database)
+      const why = "the database is damaged or is not a SQLite database"
+      expect(yield* me.portctl("list")).toMatchObject({ code: 1, stderr: `error: ${why}\n` })
+      const ended = yield* me.portctl("doctor --json")
+      expect(ended.code).toBe(1)
+      expect(reportOf(ended).checks["database"]).toEqual({
+        name: "database",
+        status: "error",
+        message: `port-server cannot use ${me.database}: ${why}`,
+        remedy: "end what else uses it, or put a backup in its place; then portctl restart"
       })
     })
   )

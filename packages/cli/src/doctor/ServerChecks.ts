@@ -1,10 +1,12 @@
 import { readlinkSync, statSync } from "node:fs"
+import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { version } from "@port-server/domain/Defaults"
 import { isLoopbackHost, isServerHost } from "@port-server/domain/Loopback"
 import { type Address, isSocketAddress } from "@port-server/domain/ServerAddress"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
 import { isElsewhere } from "../client/OtherNetwork.ts"
+import * as Transport from "../client/Transport.ts"
 import { attempt } from "../platform/Process.ts"
 import * as User from "../platform/User.ts"
 import type { EffectiveSetting } from "../server/EffectiveSettings.ts"
@@ -136,10 +138,24 @@ const database = Effect.fnUntraced(
   Effect.catchAll(({ message }) => Effect.succeed(error("database", message, "install port-server again")))
 )
 
+/** The check of a database, unless the server that runs cannot read what is sound as a file: one that was cut to nothing is. */
+const readable = (at: Address, status: ServerStatus, found: Check) =>
+  found.status !== "ok" || status._tag !== "Running" || status.info.allocations !== undefined
+    ? Effect.succeed(found)
+    : Effect.match(PortServerClient.over(at, Transport.directTo(at)).list({ port: 1 }), {
+        onFailure: ({ message }) =>
+          error(
+            "database",
+            `port-server cannot use ${status.info.database}: ${message}`,
+            "end what else uses it, or put a backup in its place; then portctl restart"
+          ),
+        onSuccess: () => found
+      })
+
 /** The server that was looked for, and its database. */
 export const serverChecks = ({ at, status }: Located, settings: ReadonlyArray<EffectiveSetting>) =>
   Effect.gen(function* () {
-    const found = yield* database(at, status, settings)
+    const found = yield* readable(at, status, yield* database(at, status, settings))
     const checks: ReadonlyArray<Check> = [yield* server(at, status, settings, found), socket(at, status), found]
     return checks
   })
