@@ -127,6 +127,21 @@ describe.concurrent("portctl config", () => {
     })
   )
 
+  it.scopedLive("asks for --port where the address is a socket, and is then about that server of this machine", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const address = "unix:/run/none.sock"
+      const env = { PORT_SERVER_ADDR: address }
+      const sentence = `portctl looks for the server at ${address}, and a socket has no settings: --port says which server is meant`
+      for (const args of ["list", "get range", "set range 4000-4999", "unset range"]) {
+        expectError(yield* me.portctl(`config ${args}`, { env }), sentence)
+      }
+      const set = yield* me.portctl(`config set range 4000-4999 --port ${me.port}`, { env })
+      expect(set.stdout).toContain(`for the server at ${me.address}, `)
+      expectAnswer(yield* me.portctl("config get range"), "4000-4999\n")
+    })
+  )
+
   it.scopedLive("set address notes the server that it leaves running, and how that is stopped", () =>
     Effect.gen(function* () {
       const me = yield* user

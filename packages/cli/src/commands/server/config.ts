@@ -61,12 +61,19 @@ const explained = <A, E, R>(effect: Effect.Effect<A, E | ConfigError.ConfigError
 
 const parameters = { port: ServerOptions.port, json: Options.json }
 
-/**
- * The server that a setting is about: that of the usual address, or of `--port`. For `address` there is none, which may be
- * another machine's.
- */
+/** The server that settings are about: at `--port` of this machine, whatever the usual address is, or else at that. */
+const serverAt = Effect.fnUntraced(function* (port: ServerOptions.Port) {
+  if (Option.isSome(port)) return ServerProbe.onThisMachine(port.value)
+  const usual = yield* usualAddress
+  if (!isSocketAddress(usual)) return yield* ServerProbe.localAddress(port)
+  return yield* CliError.make(
+    `portctl looks for the server at ${usual}, and a socket has no settings: --port says which server is meant`
+  )
+})
+
+/** The same; for `address`, which may be another machine's, there is none. */
 const serverOf = (key: SettingsKeys.Key, port: ServerOptions.Port) =>
-  key === "address" ? Effect.succeed(defaultAddress) : ServerProbe.localAddress(port)
+  key === "address" ? Effect.succeed(defaultAddress) : serverAt(port)
 
 const refusePort = (key: SettingsKeys.Key, port: ServerOptions.Port) =>
   key === "address" && Option.isSome(port)
@@ -98,7 +105,7 @@ const list = Command.make(
     parameters
   },
   Effect.fnUntraced(function* ({ json, port }) {
-    const settings = Effect.flatMap(ServerProbe.localAddress(port), effectiveSettings)
+    const settings = Effect.flatMap(serverAt(port), effectiveSettings)
     yield* Output.print(Schema.Array(Setting), { json, indent: 2 })(explained(settings), (rows, terminal) =>
       Table.table(columns, rows, terminal)
     )
