@@ -33,7 +33,7 @@ export const SelectorFromQuery = Schema.Struct({
       strict: true,
       decode: (text) => (text === "" ? "0" : text),
       encode: (digits) => digits
-    }),
+    }).annotations({ jsonSchema: { type: "integer", minimum: 0, maximum: 65535 } }),
     { exact: true }
   )
 }).annotations(exact)
@@ -55,7 +55,10 @@ export const ListQuery = Schema.Struct({
     // Another program may have given ids below 1.
     Schema.compose(Schema.String.pipe(Schema.pattern(/^(0|-?[1-9][0-9]{0,15})$/)), Schema.NumberFromString).pipe(
       Schema.filter(Number.isSafeInteger),
-      Schema.annotations({ message: () => ({ message: "after must be the id of an allocation", override: true }) })
+      Schema.annotations({
+        jsonSchema: { type: "integer", format: "int64" },
+        message: () => ({ message: "after must be the id of an allocation", override: true })
+      })
     ),
     { exact: true }
   ),
@@ -63,6 +66,7 @@ export const ListQuery = Schema.Struct({
     NumberFromDigits.pipe(
       Schema.filter((limit) => limit >= 1 && limit <= largestPage),
       Schema.annotations({
+        jsonSchema: { type: "integer", minimum: 1, maximum: largestPage },
         message: () => ({ message: `limit must be an integer from 1 to ${largestPage}`, override: true })
       })
     ),

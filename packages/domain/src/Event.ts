@@ -21,7 +21,11 @@ export const Client = Schema.Record({ key: Schema.String, value: Schema.Unknown 
 export type Client = typeof Client.Type
 
 /** Number of an event: larger than those before it, also where a database was replaced by one that has events. */
-const EventId = Schema.Int.annotations({ description: "number of the event, larger than those of earlier ones" })
+const EventId = Schema.Int.annotations({
+  description: "number of the event, larger than those of earlier ones",
+  // They begin at a time in microseconds, which generated clients would cut to 32 bits.
+  jsonSchema: { type: "integer", format: "int64" }
+})
 
 /** A change of the registry, written together with it. */
 export const RegistryEvent = Schema.Struct({
@@ -50,7 +54,10 @@ export const usualEventPage = 100
 const eventIdFromDigits = (name: string) =>
   NumberFromDigits.pipe(
     Schema.filter(Number.isSafeInteger),
-    Schema.annotations({ message: () => ({ message: `${name} must be the id of an event`, override: true }) })
+    Schema.annotations({
+      jsonSchema: { type: "integer", format: "int64", minimum: 0 },
+      message: () => ({ message: `${name} must be the id of an event`, override: true })
+    })
   )
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
@@ -79,6 +86,7 @@ export const EventQuery = Schema.Struct({
     Schema.String.pipe(
       Schema.filter((text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text) && !Number.isNaN(Date.parse(text))),
       Schema.annotations({
+        jsonSchema: { type: "string", format: "date-time" },
         message: () => ({ message: "since must be a time like 2025-02-08T15:04:05Z", override: true })
       })
     )
@@ -87,6 +95,7 @@ export const EventQuery = Schema.Struct({
     NumberFromDigits.pipe(
       Schema.filter((limit) => limit >= 1 && limit <= largestEventPage),
       Schema.annotations({
+        jsonSchema: { type: "integer", minimum: 1, maximum: largestEventPage },
         message: () => ({ message: `limit must be an integer from 1 to ${largestEventPage}`, override: true })
       })
     )

@@ -30,14 +30,18 @@ const get = (port: number, path: string, method = "GET") =>
 
 const Operation = Schema.Struct({
   summary: Schema.String,
-  parameters: Schema.Array(Schema.Struct({ name: Schema.String })),
+  parameters: Schema.Array(
+    Schema.Struct({ name: Schema.String, schema: Schema.Struct({ type: Schema.optional(Schema.String) }) })
+  ),
+  requestBody: Schema.optional(Schema.Unknown),
   responses: Schema.Record({ key: Schema.String, value: Schema.Unknown })
 })
 const document = Schema.decodeUnknownSync(
   Schema.Struct({
     openapi: Schema.String,
     info: Schema.Struct({ title: Schema.String, version: Schema.String, description: Schema.String }),
-    paths: Schema.Record({ key: Schema.String, value: Schema.Record({ key: Schema.String, value: Operation }) })
+    paths: Schema.Record({ key: Schema.String, value: Schema.Record({ key: Schema.String, value: Operation }) }),
+    components: Schema.Struct({ schemas: Schema.Record({ key: Schema.String, value: Schema.Unknown }) })
   })
 )
 
@@ -111,7 +115,14 @@ sharedServer()("the documents", (it) => {
         expect(Object.keys(paths["/v1/allocations"]?.["post"]?.responses ?? {})).toEqual([
           "201",
           "400",
+          "403",
+          "408",
           "409",
+          "413",
+          "417",
+          "426",
+          "431",
+          "500",
           "503",
           "507"
         ])
@@ -146,6 +157,49 @@ sharedServer()("the documents", (it) => {
           "GET /v1/ports/{port}": ["port"],
           "GET /v1/events/stream": ["app", "instance", "kind", "last-event-id", "listeners", "port", "service"]
         })
+      })
+    )
+
+    it.effect("closes the requests, whose unknown fields the server refuses, and leaves the responses open", () =>
+      Effect.gen(function* () {
+        const { port } = yield* Server
+        const { components, paths } = document((yield* call(port, "GET", "/openapi.json")).json)
+        const refersTo = (part: unknown): ReadonlyArray<string> =>
+          [...JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].flatMap(([, name = ""]) => [
+            name,
+            ...refersTo(components.schemas[name])
+          ])
+        const bodies = Object.entries(paths).flatMap(([path, operations]) =>
+          Object.entries(operations).flatMap(([method, { requestBody }]) =>
+            requestBody === undefined ? [] : [{ path, method: method.toUpperCase(), requestBody }]
+          )
+        )
+        expect(bodies).toHaveLength(5)
+        for (const { method, path } of bodies) {
+          expectError(yield* call(port, method, path, { newer: 1 }), 400, 'unknown field "newer"')
+        }
+        const requested = new Set(bodies.flatMap(({ requestBody }) => refersTo(requestBody)))
+        const closed = Object.entries(components.schemas)
+          .filter(([, schema]) => JSON.stringify(schema).includes('"additionalProperties":false'))
+          .map(([name]) => name)
+        expect(closed.filter((name) => !requested.has(name))).toEqual([])
+        expect(closed).toEqual(expect.arrayContaining(["AllocationRequest", "BackupEntry", "ServiceRequest"]))
+      })
+    )
+
+    it.effect("gives no schema the id of another, and says which parameters are numbers", () =>
+      Effect.gen(function* () {
+        const { port } = yield* Server
+        const answer = yield* call(port, "GET", "/openapi.json")
+        expect(JSON.stringify(answer.json)).not.toMatch(/"\$id"|"not":/)
+        const numbers = Object.values(document(answer.json).paths).flatMap((operations) =>
+          Object.values(operations).flatMap(({ parameters }) =>
+            parameters.filter(({ schema }) => schema.type === "integer").map(({ name }) => name)
+          )
+        )
+        expect(new Set(numbers)).toEqual(new Set(["after", "before", "id", "limit", "port"]))
+        const { Event } = document(answer.json).components.schemas
+        expect(Event).toMatchObject({ properties: { id: { type: "integer", format: "int64" } } })
       })
     )
 

@@ -5,7 +5,10 @@ import { PortFromDigits } from "../../Port.ts"
 import { PortStatus } from "../Results.ts"
 
 const PortPath = Schema.Struct({
-  port: PortFromDigits.annotations({ message: () => ({ message: "invalid port", override: true }) })
+  port: PortFromDigits.annotations({
+    jsonSchema: { type: "integer", minimum: 1, maximum: 65535 },
+    message: () => ({ message: "invalid port", override: true })
+  })
 })
 
 /** `GET /v1/ports/{port}` */

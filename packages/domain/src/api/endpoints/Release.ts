@@ -6,7 +6,9 @@ import { ReleaseFilter } from "../../AllocationFilter.ts"
 import { AllocationNotFound } from "../../Errors.ts"
 import { ReleaseManyResult, ReleaseResult } from "../Results.ts"
 
-const IdPath = Schema.Struct({ id: AllocationIdFromDigits })
+const IdPath = Schema.Struct({
+  id: AllocationIdFromDigits.annotations({ jsonSchema: { type: "integer", format: "int64", minimum: 1 } })
+})
 
 /** `DELETE /v1/allocations/{id}` */
 export const release = HttpApiEndpoint.del("release", "/v1/allocations/:id")
