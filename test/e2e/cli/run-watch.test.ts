@@ -113,6 +113,21 @@ sharedServer({ probe: false })("portctl run: the watcher", (it) => {
     })
   )
 
+  linuxOnly("takes a note back once the right port is listened on, as by a server that starts slowly", () =>
+    Effect.gen(function* () {
+      const { first, run, server, top } = yield* project("slow")
+      writeFileSync(join(top, "portctl.json"), JSON.stringify({ services: { api: { env: "PORT" } } }))
+      yield* portctl(["ensure", "--service", `api=${first + 3}`], { server, cwd: top })
+      // First on the port of a debugger, then on the one that it was given.
+      const running = yield* run("--quiet", ...listen(first + 2))
+      const early = `note: node (pid ${running.pid}) listens on ${first + 2}, not on ${first + 3} (PORT)`
+      expect(yield* notes(running, 1)).toEqual([early])
+      process.kill(running.pid, "SIGUSR2")
+      const later = `note: node (pid ${running.pid}) listens on ${first + 3} (PORT) now`
+      expect(yield* notes(running, 2)).toEqual([early, later])
+    })
+  )
+
   linuxOnly("notes what a process far below does, also after its parent has ended", () =>
     Effect.gen(function* () {
       const { first, run } = yield* project("orphan")

@@ -23,6 +23,8 @@ const ephemeral = (): readonly [first: number, last: number] => {
   return [Number(first), Number(last)]
 }
 
+const who = (pid: number): string => `${nameOf(pid)} (pid ${pid})`
+
 /** Finds in readings, at their times in ms, what is to be noted of them, once each. */
 export const notesOn = ({ given, label, marker }: Task) => {
   const givenPorts = new Map(given)
@@ -32,11 +34,17 @@ export const notesOn = ({ given, label, marker }: Task) => {
   const main = given.filter(([, variable]) => isMain(variable))
   const seen = new Map<number, number>()
   const done = new Set<number>()
+  /** Whether a note says that the right port is not listened on. */
+  let isMissed = false
   const [first, last] = ephemeral()
 
   return (found: ReadonlyArray<Listening>, now: number): ReadonlyArray<string> => {
-    const isMet = main.some(([port]) => found.some((listening) => listening.port === port))
-    return found.flatMap(({ pid, port }) => {
+    const met = found.find(({ port }) => main.some(([right]) => right === port))
+    // A server may begin to listen long after its debugger.
+    const isLate = isMissed && met !== undefined
+    const late = isLate ? [`note: ${who(met.pid)} listens on ${met.port} (${givenPorts.get(met.port)}) now`] : []
+    if (isLate) isMissed = false
+    const strays = found.flatMap(({ pid, port }) => {
       if (givenPorts.has(port) || done.has(port)) return []
       const since = seen.get(port) ?? now
       seen.set(port, since)
@@ -45,14 +53,17 @@ export const notesOn = ({ given, label, marker }: Task) => {
       // What a run inside of this one has started is watched there.
       const inner = variableOf(pid, marker[0])
       if (inner !== undefined && inner !== marker[1]) return []
-      const who = `${nameOf(pid)} (pid ${pid})`
-      if (!isMet) {
+      if (met === undefined) {
+        isMissed = true
         return [
-          `note: ${who} listens on ${port}, not on ${main.map(([port, name]) => `${port} (${name})`).join(" or ")}`
+          `note: ${who(pid)} listens on ${port}, not on ${main.map(([port, name]) => `${port} (${name})`).join(" or ")}`
         ]
       }
       // One that the kernel has chosen is in nobody's way.
-      return port >= first && port <= last ? [] : [`note: ${who} listens on ${port} too, which is no port of ${label}`]
+      return port >= first && port <= last
+        ? []
+        : [`note: ${who(pid)} listens on ${port} too, which is no port of ${label}`]
     })
+    return [...late, ...strays]
   }
 }
