@@ -151,6 +151,12 @@ linux("a note on stderr", () => {
       expect((yield* asNobody("e=8083", ensure)).stderr).not.toContain("privileged")
       expect((yield* asNobody("8081")).stderr).not.toContain("privileged")
       expect((yield* portctl([...args, "82"], { server })).stderr).not.toContain("privileged")
+      const check = ["check", "--port"]
+      const checked = yield* asNobody("85", check)
+      expect(checked).toMatchObject({ code: 0, stdout: "port 85 is available\n" })
+      expect(checked.stderr).toMatch(/^note: port 85 is privileged: /)
+      expect((yield* asNobody("81", check)).stderr).toBe("")
+      expect((yield* portctl([...check, "85"], { server })).stderr).toBe("")
     })
   )
 })

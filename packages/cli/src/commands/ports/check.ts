@@ -9,6 +9,7 @@ import * as ContainerFormat from "../../output/ContainerFormat.ts"
 import { byProcess, holds, places } from "../../output/ListenerFormat.ts"
 import * as Output from "../../output/Output.ts"
 import { isFree, sentence } from "../../output/PortSentence.ts"
+import { privilegedNote } from "../../platform/PortLimits.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
@@ -48,6 +49,8 @@ export const check = Command.make(
     )
     const doubt = status.available ? ContainerFormat.unknownReservation(status) : undefined
     if (doubt !== undefined) yield* Console.error(`note: ${doubt}`)
+    const forbidden = isFree(status) ? privilegedNote(port) : undefined
+    if (forbidden !== undefined) yield* Console.error(forbidden)
     if (!isFree(status)) return yield* new NonZeroExit({ status: 1 })
   })
 )
