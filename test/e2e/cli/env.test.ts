@@ -90,6 +90,15 @@ describe.concurrent("portctl env", () => {
       const wrong = /--format must be dotenv, export or json/
       expectUsageError(yield* env(server, top, "--format", "yaml"), wrong, "portctl env")
       expectUsageError(yield* env(server, top, "--format", "json", "--write", "x"), /not json/, "portctl env")
+      for (const words of [
+        ["--format", "json", "--write", "x"],
+        ["--format=json", "--bogus"],
+        ["--format", "json", "--service", "a,a"]
+      ]) {
+        const { stderr, stdout } = yield* env(server, top, ...words)
+        expect(`error: ${JSON.parse(stdout).error}`).toBe(stderr.split("\n")[0])
+      }
+      expect((yield* env(server, top, "--format", "export", "--bogus")).stdout).toBe("")
       expect(yield* listed(server.port, "proj")).toEqual([])
       expect(readdirSync(top).sort()).toEqual([".git", "portctl.json"])
     })

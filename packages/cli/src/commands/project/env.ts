@@ -42,7 +42,8 @@ export const env = Command.make(
       "The variables are those of portctl.json, otherwise WEB_PORT for web, and COMPOSE_PROJECT_NAME where there is a Compose file. Without --service, these are the services of portctl.json; without that file, those that already have ports, or else web."
     ],
     examples: ['eval "$(portctl env --format export)"', "portctl env --write .env.local"],
-    parameters: { service: SchemaOptions.services, ...SchemaOptions.contextFlags, format, write: file }
+    parameters: { service: SchemaOptions.services, ...SchemaOptions.contextFlags, format, write: file },
+    asksForJson: (args) => /(^|\0)--(json|format[=\0]json)(\0|$)/.test(args.join("\0"))
   },
   Effect.fnUntraced(function* ({ format, service, write, ...given }) {
     const lines = ({ env }: typeof Answer.Type) =>
