@@ -3,11 +3,7 @@ import { exact } from "./Allocation.ts"
 import { Name } from "./Name.ts"
 import { Port } from "./Port.ts"
 import { ProjectPath } from "./ProjectPath.ts"
-
-const savedTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
-
-const isTime = (text: string) =>
-  savedTime.test(text) && !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text.slice(0, 19))
+import { isTimestamp } from "./Timestamp.ts"
 
 /**
  * An allocation in a backup. An import refuses the names that a request to allocate would be refused for. Without
@@ -31,7 +27,7 @@ export const BackupEntry = Schema.Struct({
 }).pipe(
   Schema.filter(({ created_at, named = false, path, port }) => {
     if (!Schema.is(Port)(port)) return `port ${port} is not from 1 to 65535`
-    if (created_at !== undefined && !isTime(created_at)) {
+    if (created_at !== undefined && !isTimestamp(created_at)) {
       return `created_at of port ${port} must be a time like 2025-02-08T15:04:05Z`
     }
     if (named && path === undefined) return `named of port ${port} needs a path, where the project file is`

@@ -3,6 +3,7 @@ import { Allocation, exact } from "./Allocation.ts"
 import { SelectorFromQuery } from "./AllocationFilter.ts"
 import { ListeningPort } from "./Listener.ts"
 import { NumberFromDigits } from "./Port.ts"
+import { isTimestamp } from "./Timestamp.ts"
 
 /** What happened to an allocation; `moved`: it has another project folder. */
 export const EventKind = Schema.Literal("allocated", "released", "moved", "pruned", "imported")
@@ -84,7 +85,7 @@ export const EventQuery = Schema.Struct({
   before: optional(eventIdFromDigits("before")),
   since: optional(
     Schema.String.pipe(
-      Schema.filter((text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text) && !Number.isNaN(Date.parse(text))),
+      Schema.filter(isTimestamp),
       Schema.annotations({
         jsonSchema: { type: "string", format: "date-time" },
         message: () => ({ message: "since must be a time like 2025-02-08T15:04:05Z", override: true })

@@ -6,7 +6,12 @@ import { anyEngine, noEngine } from "./EngineChoice.ts"
 
 /** The name of a file, which is not empty. @param what what the message on an empty one calls it */
 export const fileName = (what: string) =>
-  Schema.String.pipe(Schema.filter((name) => name !== "" || `${what} must have a name`))
+  Schema.String.pipe(
+    Schema.filter((name) => {
+      if (name === "") return `${what} must have a name`
+      return !name.endsWith("/") || `${what} must not be a folder, as the slash at its end says`
+    })
+  )
 
 /** The database file. */
 export const db = {

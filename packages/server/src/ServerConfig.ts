@@ -56,13 +56,19 @@ const resolve = Effect.fnUntraced(function* (flags: Flags) {
   const port = yield* or(flags.port, variable("PORT_SERVER_PORT", RequestedPortFromDigits, Defaults.serverPort))
   const defaultRange = Schema.decodeSync(PortRange)(Defaults.portRange)
   const range = yield* or(flags.range, variable("PORT_SERVER_RANGE", PortRangeFromText, defaultRange))
-  const database = yield* or(flags.db, variable("PORT_SERVER_DB", Schema.String, defaultDatabase() ?? ""))
+  const database = yield* or(
+    flags.db,
+    variable("PORT_SERVER_DB", ServerFlags.fileName("the database file"), defaultDatabase() ?? "")
+  )
   if (database === "") {
     return yield* new NoHomeFolder({
       message: "there is no home folder for the database: set HOME, or use --db FILE"
     })
   }
-  const socket = yield* or(flags.socket, variable("PORT_SERVER_SOCKET", Schema.String, `${database}.sock`))
+  const socket = yield* or(
+    flags.socket,
+    variable("PORT_SERVER_SOCKET", ServerFlags.fileName("the socket"), `${database}.sock`)
+  )
   const allowHosts = yield* or(flags.allowHost, variable("PORT_SERVER_ALLOW_HOST", AllowedHostsFromText, []))
   const environment = yield* engineFromEnv
   const log = Option.map(flags.log, (file) => path.resolve(file))

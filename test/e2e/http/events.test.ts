@@ -154,6 +154,7 @@ describe("GET /v1/events", () => {
         ["after=x", "after must be the id of an event"],
         ["before=-1", "before must be the id of an event"],
         ["limit=501", "limit must be an integer from 1 to 500"],
+        ["since=2025-02-30T00:00:00Z", "since must be a time like 2025-02-08T15:04:05Z"],
         ["since=1h", "since must be a time like 2025-02-08T15:04:05Z"],
         ["port=0x1", "port must be an integer from 1 to 65535, or 0 for any"],
         ["path=/x", 'unknown field "path"']

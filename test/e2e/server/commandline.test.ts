@@ -118,6 +118,7 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
   [["-p", "3000"], /-p/],
   [["--port"], /--port.*value/],
   [["--db", "--range", "1-2"], /--db.*value/],
+  [["--port", "0", "--db", "./new/"], /the database file must not be a folder/],
   [["--port", "0", "--port", "1"], /--port.*twice/],
   [["--port="], /port must be an integer|--port.*value/],
   [["--completions", "tcsh"], /bash.*zsh.*fish/]
@@ -135,7 +136,8 @@ describe.concurrent("a command line that port-server cannot follow", () => {
   const badEnvironment = [
     ["PORT_SERVER_PORT", "abc"],
     ["PORT_SERVER_PORT", "65536"],
-    ["PORT_SERVER_RANGE", "9-1"]
+    ["PORT_SERVER_RANGE", "9-1"],
+    ["PORT_SERVER_DB", "./new/"]
   ] as const
 
   for (const [name, value] of badEnvironment) {
