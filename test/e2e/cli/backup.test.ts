@@ -148,6 +148,9 @@ describe.concurrent("portctl export and import", () => {
         yield* portctl(["import", file], { server: other }),
         `${file} is not a backup of portctl export: allocations.2.app: app must not contain control or text-direction characters`
       )
+      const env = { PORT_SERVER_ADDR: other.address }
+      const piped = yield* start("/bin/sh", ["-c", `echo '{}' | "$0" import -`, bin.portctl], { env })
+      expect((yield* piped.ended).stderr).toMatch(/^error: the standard input is not a backup of portctl export: /)
       expect(yield* list(other)).toEqual([])
     })
   )

@@ -69,6 +69,7 @@ describe.concurrent("portctl doctor", () => {
       expect(checks["compose"]?.message).toBe("docker compose 2.24.4")
       expect(checks["node"]?.message).toContain(process.versions.node)
       expect(checks["settings"]?.message).toContain(`address ${me.address} (PORT_SERVER_ADDR)`)
+      expect(checks["settings"]?.message).toContain("allow_hosts none (default)")
       expect(checks["database"]?.message).toBe(
         `the database ${realpathSync(me.home)}/.port_server/ports.db is sound: 0 allocation(s)`
       )

@@ -49,7 +49,9 @@ export const settingsChecks = (
   settings: ReadonlyArray<EffectiveSetting>,
   running: ServerInfo | undefined
 ): ReadonlyArray<Check> => {
-  const text = settings.map(({ key, source, value }) => `${key} ${value} (${source})`).join(", ")
+  const text = settings
+    .map(({ key, source, value }) => `${key} ${value === "" ? "none" : value} (${source})`)
+    .join(", ")
   const other = running === undefined ? [] : differences(settings, running)
   return [
     other.length === 0

@@ -30,8 +30,9 @@ const backupIn = Effect.fnUntraced(function* (file: string) {
     try: () => (file === "-" ? standardInput() : readFile(file, "utf8")),
     catch: (error) => CliError.make(cannotRead(file, error))
   })
+  const name = file === "-" ? "the standard input" : file
   return yield* Effect.mapError(decode(text.replace(byteOrderMark, "")), (error) =>
-    CliError.make(`${file} is not a backup of portctl export: ${InvalidRequest.fromParseError(error).message}`)
+    CliError.make(`${name} is not a backup of portctl export: ${InvalidRequest.fromParseError(error).message}`)
   )
 })
 
