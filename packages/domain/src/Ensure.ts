@@ -157,6 +157,13 @@ export const EnsureResult = Schema.Struct({
     }),
     { exact: true }
   ),
+  unseen: Schema.optionalWith(
+    Schema.Boolean.annotations({
+      description:
+        "true where a working copy with an identity has a folder that is not there for the server, as for one in a sandbox"
+    }),
+    { exact: true }
+  ),
   also_held: Schema.optionalWith(
     Schema.Array(Allocation).annotations({ description: "further ports of the services that were given a new one" }),
     { exact: true }

@@ -29,6 +29,12 @@ export const ServerInfo = Schema.Struct({
     }),
     { exact: true }
   ),
+  mount: Schema.optionalWith(
+    Schema.String.annotations({
+      description: "the number of the mount that is its root folder; not there where the system has none"
+    }),
+    { exact: true }
+  ),
   database: Schema.String.annotations({ description: "path of the database file" }),
   range: Schema.String.annotations({ description: "the ports that it hands out", examples: ["3000-9999"] }),
   probe: Schema.optionalWith(

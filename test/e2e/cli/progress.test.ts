@@ -19,7 +19,7 @@ const slow = Effect.acquireRelease(
           ? []
           : [row(1), row(2)]
         : request.url === "/v1/prune"
-          ? { allocations: [] }
+          ? { allocations: [row(1)] }
           : { imported: 2, unchanged: 0 }
       const send = () => response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(body))
       request.resume().on("end", () => setTimeout(send, isRead ? 0 : 2_000))
@@ -41,10 +41,11 @@ const backup = Effect.map(temporaryFolder, (folder) => {
 })
 
 describe.concurrent("a command that takes longer than a second", () => {
-  const commands: ReadonlyArray<readonly [args: string, progress: string, answer: string]> = [
-    ["import FILE", "importing 0 of 2", "imported 2 allocation(s), 0 unchanged\n"],
-    ["prune --dry-run", "probing folders 0 of 2", "nothing is stale\n"],
-    ["prune --yes", "releasing ports 0 of 2", "nothing is stale\n"]
+  const gone = "port 1 of a/b/c (id=1): /nowhere is gone\n"
+  const commands: ReadonlyArray<readonly [args: string, progress: ReadonlyArray<string>, answer: string]> = [
+    ["import FILE", ["importing 0 of 2"], "imported 2 allocation(s), 0 unchanged\n"],
+    ["prune --dry-run", ["probing folders 0 of 2"], `would release ${gone}`],
+    ["prune --yes", ["probing folders 0 of 2", "releasing ports 0 of 1"], `released ${gone}`]
   ]
   for (const [args, progress, answer] of commands) {
     it.scopedLive.skipIf(noTerminal !== undefined)(`portctl ${args} shows how far it is, on a terminal`, () =>
@@ -55,7 +56,8 @@ describe.concurrent("a command that takes longer than a second", () => {
         const ended = yield* onTerminal(command, { env: { PORT_SERVER_ADDR: address } })
         expect(ended.code).toBe(0)
         // The line is written over, and gone before the result.
-        const pattern = `^(\\r${progress})+\\r {${progress.length}}\\r${answer.replace(/[()]/g, "\\$&")}$`
+        const lines = progress.map((line) => `(\\r${line})+\\r {${line.length}}\\r`)
+        const pattern = `^${lines.join("")}${answer.replace(/[()]/g, "\\$&")}$`
         expect(ended.stdout).toMatch(new RegExp(pattern))
       })
     )

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -173,6 +174,101 @@ bare ${ensure} --service web`)
       expect(ended.stdout).toBe("a/b\nweb  3000\na/b\nweb  3000\n")
       expect(ended.stderr).toMatch(/^started port-server at 127\.0\.0\.1:51234 \(pid \d+\).*\n/)
       expect(ended.stderr.endsWith(note)).toBe(true)
+    })
+  )
+})
+
+const noMounts = spawnSync("unshare", ["-m", "-p", "--fork", "--mount-proc", "true"]).status !== 0
+
+/** In the script of a user, as of bwrap: a sandbox in which the folder `hidden` is empty, alone or with its own processes. */
+const hiding = `
+in_sandbox() { unshare -m sh -c 'mount -t tmpfs none "$HOME/hidden"; exec "$@"' sh "$@"; }
+in_own_processes() { unshare -m -p --fork --mount-proc sh -c 'mount -t tmpfs none "$HOME/hidden"; "$@"' sh "$@"; }
+mkdir -p hidden/shop seen && git init -q hidden/shop && git init -q seen`
+
+describe.skipIf(noMounts)("a server that was started in a sandbox with the network of the host", () => {
+  const sandboxed =
+    "note: port-server was started in a sandbox and does not see all folders and processes out here; to correct that: portctl restart, outside of sandboxes\n"
+
+  it.scopedLive("the start says so, and each command whose answer is in doubt, until portctl restart", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const ended = yield* me.bash(`${hiding}
+cd seen; in_sandbox "$portctl" ensure
+"$portctl" ensure --quiet
+cd ../hidden/shop; say() { echo "== $1" >&2; }
+say ensure; "$portctl" ensure > /dev/null
+say env; "$portctl" env > /dev/null
+say run; "$portctl" run --quiet -- true
+node -e 'require("http").createServer().listen(process.argv[1], "127.0.0.1", () => console.log("up"))' \\
+  "$("$portctl" get web 2> /dev/null)" > up & listener=$!
+until [ -s up ]; do kill -0 $listener || exit; done
+say verify; "$portctl" verify > /dev/null
+say kill; "$portctl" kill --port "$("$portctl" get web 2> /dev/null)"
+say restart; "$portctl" restart > /dev/null
+"$portctl" ensure > /dev/null
+"$portctl" verify | grep -c own
+kill $listener`)
+      expect(ended.stdout.split("\n")[1]).toMatch(/^web +\d+$/)
+      expect(ended.stdout.endsWith("\n1\n"), ended.stdout).toBe(true)
+      const [start = "", ...sections] = ended.stderr.split("== ")
+      expect(start).toMatch(
+        /^started port-server at .*\nnote: that port-server is in this sandbox and does not see all folders and processes outside; .*\n$/
+      )
+      const said = new Map(
+        sections.map((text) => [text.split("\n", 1)[0] ?? "", text.slice(text.indexOf("\n") + 1)] as const)
+      )
+      for (const command of ["ensure", "env", "run", "verify"]) expect(said.get(command), command).toBe(sandboxed)
+      expect(said.get("kill")).toMatch(new RegExp(`^${sandboxed}error: .* is not ended\n$`))
+      expect(said.get("restart")).toBe("")
+    })
+  )
+
+  it.scopedLive("prune releases nothing of a folder that is there for portctl", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const ended = yield* me.bash(`${hiding}
+(cd seen; in_sandbox "$portctl" ensure) > ensured 2>&1
+mkdir hidden/far hidden/far/deep seen/gone && git init -q seen/gone
+for folder in hidden/shop hidden/far/deep seen/gone; do (cd $folder; "$portctl" ensure) > ensured 2>&1; done
+rm -r seen/gone
+cd seen
+"$portctl" prune --dry-run
+echo y | "$portctl" prune 2> asked
+"$portctl" prune --yes --json
+"$portctl" list --json | grep -c '"id"'`)
+      const gone = `port \\d+ of gone/main/web \\(id=4\\): ${me.home}/seen/gone is gone\n`
+      expect(ended.stdout).toMatch(new RegExp(`^would release ${gone}stale: ${gone}released ${gone}{`))
+      expect(ended.stdout).toMatch(/\n{"allocations":\[\],"kept":\[.*"reason":"seen".*"reason":"seen"}]}\n/)
+      expect(ended.stdout.endsWith("\n3\n"), ended.stdout).toBe(true)
+      const note = `note: 2 allocation(s) belong to folders that are there and that port-server does not see, like ${me.home}/hidden/shop; they are kept: 2, 3\n`
+      expect(ended.stderr).toBe(`${note}${sandboxed}`.repeat(2))
+    })
+  )
+
+  it.scopedLive("one with processes of its own is found, too", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const ended = yield* me.bash(`${hiding}
+mkfifo up stop
+(cd seen; in_own_processes bash -c '"$portctl" start > /dev/null; echo > "$HOME/up"; read < "$HOME/stop"') & read < up
+(cd hidden/shop; "$portctl" ensure > /dev/null)
+echo > stop; wait`)
+      expect(ended.stderr).toBe(sandboxed)
+    })
+  )
+
+  it.scopedLive("nothing is said in a sandbox of a server outside", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const ended = yield* me.bash(`${hiding}
+cd seen; "$portctl" start > /dev/null
+for sandbox in in_sandbox in_own_processes; do
+  $sandbox sh -c 'mkdir "$HOME/hidden/own"; cd "$HOME/hidden/own"; "$portctl" ensure; "$portctl" verify; "$portctl" doctor' |
+    grep -cE '^web|^ok *server'
+done`)
+      expect(ended.stdout).toBe("3\n3\n")
+      expect(ended.stderr).toBe("")
     })
   )
 })

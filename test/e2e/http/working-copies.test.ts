@@ -399,3 +399,26 @@ it.scopedLive("a dry run says what would be given, and neither allocates nor rem
     )
   })
 )
+
+it.scopedLive("says when the folder of a working copy is not there for the server", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startServer()
+    const folder = join(yield* realFolder, "shop")
+    const unseen = (copy: { readonly identity?: string }) =>
+      Effect.map(
+        call(port, "POST", "/v1/ensure", {
+          app: "shop",
+          instance: "main",
+          services: [{ service: "web" }],
+          working_copy: { folder, ...copy }
+        }),
+        ({ json }) => Schema.decodeUnknownSync(Schema.Struct({ unseen: Schema.optional(Schema.Boolean) }))(json).unseen
+      )
+    expect(yield* unseen({ identity: "1" })).toBe(true)
+    expect(yield* unseen({ identity: "1" })).toBe(true)
+    // Who does not say which folder it is does not wait for it.
+    expect(yield* unseen({})).toBeUndefined()
+    mkdirSync(folder)
+    expect(yield* unseen({ identity: "2" })).toBeUndefined()
+  })
+)

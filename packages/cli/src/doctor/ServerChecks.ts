@@ -1,13 +1,13 @@
-import { readlinkSync, statSync } from "node:fs"
+import { statSync } from "node:fs"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { version } from "@port-server/domain/Defaults"
 import { isLoopbackHost, isServerHost } from "@port-server/domain/Loopback"
 import { type Address, isSocketAddress } from "@port-server/domain/ServerAddress"
 import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
+import { isInSandbox } from "../client/OtherMounts.ts"
 import { isElsewhere } from "../client/OtherNetwork.ts"
 import * as Transport from "../client/Transport.ts"
-import { attempt } from "../platform/Process.ts"
 import * as User from "../platform/User.ts"
 import type { EffectiveSetting } from "../server/EffectiveSettings.ts"
 import { preflight } from "../server/ServerLaunch.ts"
@@ -16,12 +16,6 @@ import * as ServerPaths from "../server/ServerPaths.ts"
 import { type Located, notRunning, type ServerStatus, toError } from "../server/ServerProbe.ts"
 import { noFlags, resolveSpec, toArguments } from "../server/ServerSpec.ts"
 import { type Check, error, ok, outputOf, warning } from "./Check.ts"
-
-/** Whether a process sees the same folders as this one; also where that is not known. */
-const hasSameMounts = (pid: number): boolean => {
-  const [own, other] = ["self", pid].map((each) => attempt(() => readlinkSync(`/proc/${each}/ns/mnt`)))
-  return own === undefined || other === undefined || own === other
-}
 
 /** A server that does not run, and how it comes to run at the address. */
 const stopped = Effect.fnUntraced(function* (
@@ -65,13 +59,13 @@ const server = Effect.fnUntraced(function* (
   const of = info.user === undefined ? "" : `, user ${info.user}`
   const text = `port-server ${info.version} runs at ${address} (pid ${info.pid}${of})`
   if (info.version !== version) return warning("server", `${text}, and portctl is ${version}`, "portctl restart")
-  return isElsewhere(address, info) || hasSameMounts(info.pid)
-    ? ok("server", text)
-    : warning(
+  return isInSandbox(address, info)
+    ? warning(
         "server",
         `${text} in another mount namespace, as of a sandbox: whose the processes out here are is unknown`,
         "portctl restart, outside of sandboxes"
       )
+    : ok("server", text)
 })
 
 /** The Unix socket of the running server, by which sandboxes and containers reach it. */

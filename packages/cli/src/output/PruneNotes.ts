@@ -3,17 +3,29 @@ import type { Allocation } from "@port-server/domain/Allocation"
 import type { ListeningPort } from "@port-server/domain/Listener"
 import { removedFolder, socketsOf } from "@port-server/domain/ListenerSockets"
 import { escapeControls } from "@port-server/domain/Name"
-import { KeptReason, type PruneResult } from "@port-server/domain/Prune"
+import { KeptReason } from "@port-server/domain/Prune"
+import * as Schema from "effect/Schema"
 import { ownerAndId } from "./AllocationTable.ts"
 import { byProcess, holds } from "./ListenerFormat.ts"
 
 /** Most ids in one note, and most notes of one kind. */
 const many = 20
 
+/** Why prune keeps an allocation: the server's reason, or that its folder is there, where portctl runs. */
+export const KeptHereReason = Schema.Literal(...KeptReason.literals, "seen")
+
+/** What prune keeps, and why. */
+export interface KeptHere {
+  readonly allocation: Allocation
+  readonly reason: typeof KeptHereReason.Type
+}
+
 type Note = (count: number, example: string, ids: string) => string
 
 /** The notes on what prune keeps, by reason. */
-const notes: Readonly<Record<Exclude<KeptReason, "listening">, Note>> = {
+const notes: Readonly<Record<Exclude<KeptHere["reason"], "listening">, Note>> = {
+  seen: (count, example, ids) =>
+    `${count} allocation(s) belong to folders that are there and that port-server does not see, like ${example}; they are kept: ${ids}`,
   parent_gone: (count, example, ids) =>
     `${count} allocation(s) belong to folders whose parent folder is gone too, like ${example}; portctl release --id gives one back: ${ids}`,
   not_mounted: (count, example, ids) =>
@@ -43,7 +55,7 @@ const stillListening = (all: ReadonlyArray<Allocation>, listening: ReadonlyArray
 
 /** The notes on what prune keeps although its folder is not known to be there, and on what listens in such folders. */
 export const keptNotes = (
-  { kept = [] }: PruneResult,
+  kept: ReadonlyArray<KeptHere>,
   all: ReadonlyArray<Allocation>,
   listening: ReadonlyArray<ListeningPort>
 ): ReadonlyArray<string> => {
@@ -57,7 +69,7 @@ export const keptNotes = (
       `port ${port} of ${ownerAndId(allocation)}, whose folder ${escapeControls(path)} is gone, is kept, because ${who}`
     ]
   })
-  const general = KeptReason.literals.flatMap((reason) => {
+  const general = KeptHereReason.literals.flatMap((reason) => {
     if (reason === "listening") return []
     const allocations = kept.flatMap((each) => (each.reason === reason ? [each.allocation] : []))
     const [first] = allocations

@@ -3,14 +3,25 @@ import type { EnsureResult } from "@port-server/domain/Ensure"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as OtherMounts from "../client/OtherMounts.ts"
 
 /** The instance of an app, as answers name it: `myapp/main`. */
 export const instanceLabel = ({ app, instance }: Pick<EnsureResult, "app" | "instance">): string =>
   escapeControls(`${app}/${instance}`)
 
 /** Note whose the ports were until now, from where the working copy was moved, and which instance it had and is given. */
-export const notePlace = ({ app, instance, instance_before, instead_of, moved_from, took_over }: EnsureResult) =>
+export const notePlace = ({
+  app,
+  instance,
+  instance_before,
+  instead_of,
+  moved_from,
+  took_over,
+  unseen
+}: EnsureResult) =>
   Effect.gen(function* () {
+    // A container can have a folder where the host has none: only the server's own sandbox is worth a note.
+    if (unseen === true) yield* OtherMounts.note
     if (took_over !== undefined) {
       yield* Console.error(`note: took over the ports of ${escapeControls(took_over)}, which is gone`)
     }

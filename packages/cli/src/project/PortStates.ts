@@ -3,6 +3,7 @@ import { PortSocket } from "@port-server/domain/Listener"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as OtherMounts from "../client/OtherMounts.ts"
 import { isServerElsewhere } from "../client/OtherNetwork.ts"
 import { CliError } from "../errors/CliError.ts"
 import { instanceLabel } from "./PlaceNotes.ts"
@@ -55,7 +56,7 @@ export const serviceStates = Effect.fnUntraced(function* (here: Here, named: Rea
     services.flatMap((service) => ports.get(service) ?? [])
   )
   const isElsewhere = yield* isServerElsewhere
-  return services.map((service): ServiceState => {
+  const states = services.map((service): ServiceState => {
     const port = ports.get(service)
     if (port === undefined) return { service, state: "idle", listeners: [] }
     // What is on the host's port says nothing of the one in here.
@@ -63,4 +64,6 @@ export const serviceStates = Effect.fnUntraced(function* (here: Here, named: Rea
     const listeners = sockets.get(port) ?? []
     return { service, port, state: stateOf(listeners), listeners }
   })
+  if (!isElsewhere && states.some(({ state }) => state === "unknown")) yield* OtherMounts.note
+  return states
 })

@@ -7,11 +7,15 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as OtherMounts from "../client/OtherMounts.ts"
 import type { Recovery } from "../client/ResilientHttpClient.ts"
 import type { ServerError } from "../errors/ServerErrors.ts"
 import { awaitOthers } from "./ServerLock.ts"
 import * as ServerProbe from "./ServerProbe.ts"
 import * as ServerStart from "./ServerStart.ts"
+
+const sandboxed =
+  "note: that port-server is in this sandbox and does not see all folders and processes outside; to correct that: portctl restart, outside"
 
 const isRefused = (error: RequestError) => errorCode(error) === "ECONNREFUSED"
 
@@ -48,6 +52,7 @@ export const autostart =
       const started = yield* Effect.mapError(ServerStart.startUnlessLocked(address), because)
       if (Option.isSome(started) && started.value.isNew) {
         yield* Console.error(ServerStart.describeStarted("started", started.value))
+        if (OtherMounts.isSandboxed()) yield* Console.error(sandboxed)
       }
     })
   }

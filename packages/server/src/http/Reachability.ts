@@ -1,3 +1,4 @@
+import { mountsOf } from "@port-server/domain/Mounts"
 import { networkNamespace } from "@port-server/domain/NetworkNamespace"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Effect from "effect/Effect"
@@ -8,6 +9,7 @@ export class Reachability extends Effect.Service<Reachability>()("@port-server/s
   effect: Effect.map(ServerConfig, ({ allowHosts }) => {
     let socket: { readonly path: string; readonly hasPath: () => boolean } | undefined
     const network = networkNamespace()
+    const mount = mountsOf("self").findLast(({ point }) => point === "/")?.id
     return {
       /** It listens on a Unix socket, too, as long as that has its path. */
       addSocket: (path: string, hasPath: () => boolean): void => {
@@ -19,7 +21,8 @@ export class Reachability extends Effect.Service<Reachability>()("@port-server/s
         ...info,
         ...(socket?.hasPath() ? { socket: socket.path } : {}),
         ...(allowHosts.length === 0 ? {} : { allow_hosts: allowHosts }),
-        ...(network === undefined ? {} : { network })
+        ...(network === undefined ? {} : { network }),
+        ...(mount === undefined ? {} : { mount })
       })
     }
   })

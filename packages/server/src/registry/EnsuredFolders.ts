@@ -1,7 +1,9 @@
 import * as Cache from "effect/Cache"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import { FolderProbe } from "../folders/FolderProbe.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 
@@ -33,12 +35,13 @@ export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-serv
     const devices = yield* Cache.make({
       capacity,
       timeToLive: deviceLifetime,
+      /** Whether the folder is absent. */
       lookup: ({ home, path }: Place) =>
         Effect.flatMap(probe([path]), (states) => {
           const state = states.get(path)
           return state?._tag === "Present"
-            ? store.rememberFolder({ path, home, device: state.device, file: state.id })
-            : Effect.void
+            ? Effect.as(store.rememberFolder({ path, home, device: state.device, file: state.id }), false)
+            : Effect.succeed(state?._tag === "Absent")
         })
     })
 
@@ -61,16 +64,18 @@ export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-serv
 
       /**
        * Remember which devices a folder and its git directory are on, and which ones they are. A failure is left to a later
-       * call, and what takes long goes on in the background.
+       * call, and what takes long goes on in the background. Returns whether it is known that the folder is absent.
        *
        * @param identity what differs when one of them is made again at its path; without it nobody waits
        */
       refresh: Effect.fnUntraced(function* (folder: string, home = folder, identity?: string) {
         const looks = [...new Set([folder, home])].map((path) =>
-          Effect.ignore(devices.get(new Place({ path, home, identity })))
+          Effect.orElseSucceed(devices.get(new Place({ path, home, identity })), () => false)
         )
-        const looking = yield* Effect.forkIn(Effect.all(looks, { discard: true }), scope)
-        if (identity !== undefined) yield* Effect.timeoutOption(Fiber.await(looking), patience)
+        const looking = yield* Effect.forkIn(Effect.all(looks), scope)
+        if (identity === undefined) return false
+        const found = yield* Effect.timeoutOption(Fiber.await(looking), patience)
+        return Option.exists(found, (exit) => Exit.isSuccess(exit) && exit.value[0] === true)
       })
     } as const
   })

@@ -180,9 +180,9 @@ export class Projects extends Effect.Service<Projects>()("@port-server/server/re
         for (;;) {
           const result = yield* inTurn(ensureWith(request, { probed: new ProbedFolders(states), picker }))
           if (!(result instanceof NotReady)) {
-            if (request.dry_run === true) return result
-            if (folder !== undefined) yield* ensured.refresh(folder, working_copy?.git_dir, working_copy?.identity)
-            return result
+            if (request.dry_run === true || folder === undefined) return result
+            const isAbsent = yield* ensured.refresh(folder, working_copy?.git_dir, working_copy?.identity)
+            return isAbsent ? { ...result, unseen: true } : result
           }
           states = new Map([...states, ...(yield* probe(result.folders))])
           if (result.needsListeners) picker = yield* allocator.picker(folder, request.services)

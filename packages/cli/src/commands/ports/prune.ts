@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import { createInterface } from "node:readline/promises"
 import * as Command from "@port-server/command-line/command/Command"
 import * as Flag from "@port-server/command-line/command/Flag"
@@ -9,12 +10,13 @@ import { PruneResult } from "@port-server/domain/Prune"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as OtherMounts from "../../client/OtherMounts.ts"
 import { notingReleased, pruneInParts } from "../../client/PruneParts.ts"
 import * as ComposeProjects from "../../compose/ComposeProjects.ts"
 import * as AllocationTable from "../../output/AllocationTable.ts"
 import * as Output from "../../output/Output.ts"
 import * as Progress from "../../output/Progress.ts"
-import { keptNotes } from "../../output/PruneNotes.ts"
+import { type KeptHere, KeptHereReason, keptNotes } from "../../output/PruneNotes.ts"
 import { nothingGiven } from "../../project/Given.ts"
 import { here, isInProject } from "../../project/ProjectContext.ts"
 import { heldPorts } from "../../project/ProjectPorts.ts"
@@ -23,7 +25,10 @@ import * as Options from "../Options.ts"
 
 /** What is stale or was released, with what the project files no longer name. */
 const Pruned = Schema.Struct({
-  ...PruneResult.fields,
+  allocations: PruneResult.fields.allocations,
+  kept: Schema.optionalWith(Schema.Array(Schema.Struct({ allocation: Allocation, reason: KeptHereReason })), {
+    exact: true
+  }),
   unnamed: Schema.optionalWith(Schema.Array(Schema.Struct({ allocation: Allocation, file: Schema.String })), {
     exact: true
   })
@@ -42,6 +47,19 @@ const sentences =
       ].join("\n") || "nothing is stale"
     )
   }
+
+/** What is stale, and what is kept: also all of a folder that is there for portctl, where the server may not see it. */
+const stalePart = ({ allocations, kept = [] }: PruneResult) => {
+  // One that could not be probed may hang.
+  const absent = kept.flatMap(({ allocation, reason }) => (reason === "unknown" ? [] : [allocation]))
+  const seen = new Set(foldersOf([...allocations, ...absent]).filter((path) => existsSync(path)))
+  const isSeen = ({ path = "" }: Allocation) => seen.has(path)
+  const keptHere = [
+    ...allocations.filter(isSeen).map((allocation): KeptHere => ({ allocation, reason: "seen" })),
+    ...kept.map((each): KeptHere => (isSeen(each.allocation) ? { ...each, reason: "seen" } : each))
+  ]
+  return { stale: allocations.filter((each) => !isSeen(each)), kept: keptHere }
+}
 
 /** The answer to a question that is yes or no: only `y` and `yes` are yes. */
 const confirm = (question: string) =>
@@ -94,6 +112,13 @@ export const prune = Command.make(
       pruneInParts(client, { dry_run, ids }, (total) =>
         Progress.show(dry_run ? "probing folders" : "releasing ports", total)
       )
+    const release = (stale: ReadonlyArray<Allocation>) =>
+      stale.length === 0
+        ? Effect.succeed<PruneResult>({ allocations: [] })
+        : prune(
+            false,
+            stale.map(({ id }) => id)
+          )
     const releaseUnnamed = ({ allocations, unnamed = [] }: Pruned) =>
       Effect.forEach(unnamed, ({ allocation }, index) =>
         client.release(allocation.id).pipe(
@@ -105,22 +130,31 @@ export const prune = Command.make(
       const [all, listening] = [yield* client.list(), yield* client.listeners()]
       const named = yield* client.list({ named: "true" })
       const ids = all.flatMap(({ id, path }) => (path === undefined || id < 1 ? [] : [id]))
-      const result = yield* prune(dry_run, ids)
-      const gone = [...result.allocations, ...(result.kept ?? []).map(({ allocation }) => allocation)]
+      const { kept, stale } = stalePart(yield* prune(true, ids))
+      const released = dry_run ? { allocations: stale } : yield* release(stale)
+      const result = { allocations: released.allocations, kept: [...kept, ...(released.kept ?? [])] }
+      const gone = [...stale, ...kept.map(({ allocation }) => allocation)]
       const excluded = new Set(gone.flatMap(({ path }) => path ?? []))
       const composeProjects = ComposeProjects.seenIn(foldersOf(all))
       const unnamed = yield* unnamedServices(named, listening, excluded, (path, service) =>
         ComposeProjects.hasService(composeProjects, path, service)
       )
-      return { ...result, ...(unnamed.length === 0 ? {} : { unnamed }), notes: keptNotes(result, all, listening) }
+      return {
+        allocations: result.allocations,
+        ...(result.kept.length === 0 ? {} : { kept: result.kept }),
+        ...(unnamed.length === 0 ? {} : { unnamed }),
+        notes: keptNotes(result.kept, all, listening)
+      }
     })
     const print = Output.print(Pruned, { json })
     const forget = Effect.fnUntraced(function* (isDryRun: boolean) {
       const sentences = new Set(ComposeProjects.forgetGone(foldersOf(yield* client.list()), isDryRun))
       for (const text of sentences) yield* Console.error(`note: ${escapeControls(text)}`)
     })
-    const note = ({ notes }: { readonly notes: ReadonlyArray<string> }) =>
-      Effect.forEach(notes, (text) => Console.error(`note: ${text}`), { discard: true })
+    const note = Effect.fnUntraced(function* ({ kept, notes }: Pruned & { readonly notes: ReadonlyArray<string> }) {
+      yield* Effect.forEach(notes, (text) => Console.error(`note: ${text}`), { discard: true })
+      if (kept?.some(({ reason }) => reason === "seen")) yield* OtherMounts.note
+    })
     if (yes || dryRun) {
       const pruned = Effect.tap(survey(dryRun), (found) => (dryRun ? Effect.void : releaseUnnamed(found)))
       yield* note(yield* print(pruned, sentences(dryRun ? "would release" : "released")))
@@ -136,10 +170,7 @@ export const prune = Command.make(
       return yield* new NonZeroExit({ status: 1 })
     }
     const releasing = Effect.gen(function* () {
-      const released = yield* prune(
-        false,
-        allocations.map(({ id }) => id)
-      )
+      const released = yield* release(allocations)
       yield* releaseUnnamed({ ...released, unnamed })
       return { ...released, unnamed }
     })

@@ -5,6 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as OtherMounts from "../../client/OtherMounts.ts"
 import { isServerElsewhere } from "../../client/OtherNetwork.ts"
 import { CliError } from "../../errors/CliError.ts"
 import { holds, listenerName } from "../../output/ListenerFormat.ts"
@@ -102,6 +103,7 @@ export const kill = Command.make(
       const text = lines(outcomes).join("\n")
       if (kept.length === 0) return { ...result, text }
       if (text !== "" && !json) yield* Console.log(text)
+      if (kept.some(({ belongs }) => belongs !== "yes" && belongs !== "no")) yield* OtherMounts.note
       return yield* refusal(result, outcomes)
     })
     yield* Output.print(Result, { json })(ending, ({ port, ports = [port], text }) =>
