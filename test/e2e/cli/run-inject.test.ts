@@ -282,7 +282,7 @@ sharedServer()("portctl run: flags of development servers", (it) => {
           )
         )
       }),
-    120_000
+    300_000
   )
 
   it.scoped("are not added where the user has chosen a port by the server's own variable", () =>
