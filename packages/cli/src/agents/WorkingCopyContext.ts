@@ -2,11 +2,11 @@ import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { heldServices, statesOf } from "../compose/ComposeEnvironment.ts"
-import { ServiceState } from "../project/PortStates.ts"
+import { servicesIn } from "../compose/ComposeEnvironment.ts"
+import { ServiceState, serviceStates } from "../project/PortStates.ts"
 import { ensureVariables, valuesOf } from "../project/PortVariables.ts"
 import type { Here } from "../project/ProjectContext.ts"
-import { heldPorts, knownServices } from "../project/ProjectPorts.ts"
+import { heldPorts } from "../project/ProjectPorts.ts"
 
 /** Another working copy of the same app, and the ports that it has. */
 const Sibling = Schema.Struct({
@@ -51,11 +51,15 @@ const siblingsOf = (allocations: ReadonlyArray<Allocation>, { folder }: Here): R
 /** What there is to know of the working copy where a command runs. Nothing is allocated. */
 export const contextOf = Effect.fnUntraced(function* (here: Here) {
   const { allocations, app, instance } = yield* heldPorts(here)
-  const services = yield* statesOf(here, [])
-  const known = yield* knownServices(here)
-  const all = [...known.map((service) => ({ service })), ...(yield* heldServices(here, known))]
-  const held = all.filter(({ service }) => allocations.some((each) => each.service === service))
-  const variables = yield* ensureVariables(here, held, { isMain: true, isWhole: true, isHeldOnly: true })
+  const named = yield* servicesIn(here)
+  const services = yield* serviceStates(here, named)
+  const withPorts = allocations.map(({ service }) => service)
+  const held = here.project === undefined ? withPorts : named.filter((name) => withPorts.includes(name))
+  const variables = yield* ensureVariables(
+    here,
+    held.map((service) => ({ service })),
+    { isMain: true, isWhole: true, isHeldOnly: true }
+  )
   const client = yield* PortServerClient
   const context: WorkingCopyContext = {
     app,

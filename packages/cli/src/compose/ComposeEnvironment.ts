@@ -117,13 +117,16 @@ export const heldServices = Effect.fnUntraced(function* (here: Here, known: Read
   return more.flatMap((name) => allocations.flatMap(({ service }) => (headOf(service) === name ? [{ service }] : [])))
 })
 
+/** The services of the project file and of Compose; none without a project file, where they are all that have ports. */
+export const servicesIn = Effect.fnUntraced(function* (here: Here) {
+  if (here.project === undefined) return []
+  const inFile = [...settingsOf(here).keys()]
+  return [...inFile, ...(yield* heldServices(here, inFile)).map(({ service }) => service)]
+})
+
 /** What is on the ports of services: of those that are named, or of all that the project and its Compose files have. */
 export const statesOf = Effect.fnUntraced(function* (here: Here, named: ReadonlyArray<string>) {
-  // Without a project file, they are all that have ports.
-  if (named.length > 0 || here.project === undefined) return yield* serviceStates(here, named)
-  const inFile = [...settingsOf(here).keys()]
-  const composed = yield* heldServices(here, inFile)
-  return yield* serviceStates(here, [...inFile, ...composed.map(({ service }) => service)])
+  return yield* serviceStates(here, named.length > 0 ? named : yield* servicesIn(here))
 })
 
 /** What a command gets of its Compose project, and the environment without a name that is not the user's. */
