@@ -4,7 +4,7 @@ import type { ServerInfo } from "@port-server/domain/ServerInfo"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { attempt } from "../platform/Process.ts"
-import type { EffectiveSetting } from "../server/EffectiveSettings.ts"
+import { type EffectiveSetting, shown } from "../server/EffectiveSettings.ts"
 import { type Check, ok, warning } from "./Check.ts"
 
 const ephemeralFile = "/proc/sys/net/ipv4/ip_local_port_range"
@@ -49,9 +49,7 @@ export const settingsChecks = (
   settings: ReadonlyArray<EffectiveSetting>,
   running: ServerInfo | undefined
 ): ReadonlyArray<Check> => {
-  const text = settings
-    .map(({ key, source, value }) => `${key} ${value === "" ? "none" : value} (${source})`)
-    .join(", ")
+  const text = settings.map(({ key, source, value }) => `${key} ${shown(value)} (${source})`).join(", ")
   const other = running === undefined ? [] : differences(settings, running)
   return [
     other.length === 0

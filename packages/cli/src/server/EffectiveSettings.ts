@@ -3,16 +3,18 @@ import { join } from "node:path"
 import { databaseFile, portRange } from "@port-server/domain/Defaults"
 import { anyEngine } from "@port-server/domain/EngineChoice"
 import { sentenceOf } from "@port-server/domain/EnvConfig"
-import type { ServerAddress } from "@port-server/domain/ServerAddress"
+import type { Port } from "@port-server/domain/Port"
+import { isSocketAddress, type ServerAddress } from "@port-server/domain/ServerAddress"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { CliError } from "../errors/CliError.ts"
 import * as DataFolder from "../platform/DataFolder.ts"
 import * as SettingsFile from "../settings/SettingsFile.ts"
 import type { Key } from "../settings/SettingsKeys.ts"
 import { usualAddress } from "../settings/UsualAddress.ts"
 import { socketPath } from "../settings/UsualSocket.ts"
 import * as ServerPaths from "./ServerPaths.ts"
-import { localAddress } from "./ServerProbe.ts"
+import { localAddress, onThisMachine } from "./ServerProbe.ts"
 import { noFlags, resolveSpec } from "./ServerSpec.ts"
 
 /** What a setting is now, and where that was said: a variable, the settings file, or nowhere, which is the default. */
@@ -21,6 +23,9 @@ export interface EffectiveSetting {
   readonly value: string | boolean
   readonly source: string
 }
+
+/** A value in a sentence: no allowed host is an empty text. */
+export const shown = (value: EffectiveSetting["value"]): string => String(value) || "none"
 
 const variables = {
   database: "PORT_SERVER_DB",
@@ -36,6 +41,16 @@ const variables = {
 const dataFolder = Effect.try({
   try: DataFolder.path,
   catch: (error) => SettingsFile.unusable({ message: sentenceOf(error) })
+})
+
+/** The server that settings are about: at `--port` of this machine, whatever the usual address is, or else at that. */
+export const serverAt = Effect.fnUntraced(function* (port: Option.Option<Port>) {
+  if (Option.isSome(port)) return onThisMachine(port.value)
+  const usual = yield* usualAddress
+  if (!isSocketAddress(usual)) return yield* localAddress(port)
+  return yield* CliError.make(
+    `portctl looks for the server at ${usual}, and a socket has no settings: --port says which server is meant`
+  )
 })
 
 /** The settings by which the server at an address would be started now, and the usual address. */

@@ -18,7 +18,7 @@ import * as Schema from "effect/Schema"
 import { CliError } from "../../errors/CliError.ts"
 import * as Output from "../../output/Output.ts"
 import * as Table from "../../output/Table.ts"
-import { type EffectiveSetting, effectiveSettings } from "../../server/EffectiveSettings.ts"
+import { type EffectiveSetting, effectiveSettings, serverAt, shown } from "../../server/EffectiveSettings.ts"
 import * as ServerOptions from "../../server/ServerOptions.ts"
 import * as ServerProbe from "../../server/ServerProbe.ts"
 import { settingsOf } from "../../server/ServerRestart.ts"
@@ -61,17 +61,7 @@ const explained = <A, E, R>(effect: Effect.Effect<A, E | ConfigError.ConfigError
 
 const parameters = { port: ServerOptions.port, json: Options.json }
 
-/** The server that settings are about: at `--port` of this machine, whatever the usual address is, or else at that. */
-const serverAt = Effect.fnUntraced(function* (port: ServerOptions.Port) {
-  if (Option.isSome(port)) return ServerProbe.onThisMachine(port.value)
-  const usual = yield* usualAddress
-  if (!isSocketAddress(usual)) return yield* ServerProbe.localAddress(port)
-  return yield* CliError.make(
-    `portctl looks for the server at ${usual}, and a socket has no settings: --port says which server is meant`
-  )
-})
-
-/** The same; for `address`, which may be another machine's, there is none. */
+/** The server that a setting is about; for `address`, which may be another machine's, there is none. */
 const serverOf = (key: SettingsKeys.Key, port: ServerOptions.Port) =>
   key === "address" ? Effect.succeed(defaultAddress) : serverAt(port)
 
@@ -87,9 +77,6 @@ const one = (key: SettingsKeys.Key, at: ServerAddress) =>
   })
 
 const text = ({ value }: EffectiveSetting): string => escapeControls(String(value))
-
-/** A value in a sentence: no allowed host is an empty text. */
-const shown = (value: string): string => escapeControls(value) || "none"
 
 const columns: ReadonlyArray<Table.Column<EffectiveSetting>> = [
   { heading: "KEY", cell: ({ key }) => key },
@@ -166,7 +153,7 @@ const set = Command.make(
       return { ...(yield* one(key, at)), at }
     })
     const { at } = yield* Output.print(Setting, { json })(explained(changing(key, setting)), ({ at, ...now }) =>
-      changed(`set ${now.key} to ${shown(value)}`, now.key, at, now)
+      changed(`set ${now.key} to ${escapeControls(shown(value))}`, now.key, at, now)
     )
     if (key !== "address") yield* ServiceCommand.noteOutdated(at)
   })
@@ -196,7 +183,7 @@ const unset = Command.make(
       explained(changing(key, removal)),
       ({ at, wasSet, ...now }) =>
         wasSet
-          ? changed(`removed ${now.key}, now ${shown(String(now.value))}`, now.key, at, now)
+          ? changed(`removed ${now.key}, now ${escapeControls(shown(now.value))}`, now.key, at, now)
           : `${now.key} is not set`
     )
     if (key !== "address") yield* ServiceCommand.noteOutdated(at)
