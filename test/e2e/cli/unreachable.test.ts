@@ -15,6 +15,9 @@ const mayBeMade = "; the change may have been made, see portctl list"
 
 const at = (address: string, ...args: ReadonlyArray<string>) => portctl(args, { env: { PORT_SERVER_ADDR: address } })
 
+const response = (body: string) =>
+  `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
+
 const commands = [
   ["allocate", "--app", "a", "--instance", "b", "--service", "c"],
   ["release", "--id", "1"],
@@ -96,28 +99,35 @@ describe.concurrent("without a port-server at the address", () => {
     }
   }
 
-  const empty = { "/v1/allocations": [], "/v1/listeners": [] }
-
   it.scopedLive("prune and import say that they may have changed something, and not where they only ask", () =>
     Effect.gen(function* () {
-      const backup = join(yield* temporaryFolder, "backup.json")
+      const folder = yield* temporaryFolder
+      const backup = join(folder, "backup.json")
       writeFileSync(backup, JSON.stringify({ version: 1, allocations: [] }))
-      const { address } = yield* listener((socket) =>
-        socket.once("data", (chunk: Buffer) => {
-          const [, path = ""] = /^GET (\/[^ ?]+)/.exec(chunk.toString()) ?? []
-          const found = Object.entries(empty).find(([known]) => known === path)
-          const body = JSON.stringify(found?.[1])
-          if (found === undefined) socket.destroy()
-          else socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`)
-        })
-      )
-      const closed = `the connection to ${address} was closed before the end of the response`
-      for (const [args, doubt] of [
-        ["prune --yes", mayBeMade],
-        ["prune --dry-run", ""],
-        [`import ${backup}`, mayBeMade],
-        [`import --dry-run ${backup}`, ""]
+      const owner = { app: "a", instance: "b", service: "c", path: join(folder, "gone") }
+      const gone = { ...owner, id: 1, port: 20_000, created_at: "2026-01-01T00:00:00Z" }
+      const answered = Object.entries({
+        "GET /v1/allocations": [gone],
+        "GET /v1/listeners": [],
+        '"dry_run":true': { allocations: [gone] }
+      })
+      for (const [args, doubt, answers] of [
+        ["prune --yes", mayBeMade, 3],
+        ["prune --yes", "", 2],
+        ["prune --dry-run", "", 2],
+        [`import ${backup}`, mayBeMade, 0],
+        [`import --dry-run ${backup}`, "", 0]
       ] as const) {
+        const { address } = yield* listener((socket) => {
+          let request = ""
+          socket.on("data", (chunk: Buffer) => {
+            request += chunk.toString()
+            const [, found] = answered.slice(0, answers).find(([part]) => request.includes(part)) ?? []
+            if (found !== undefined) socket.end(response(JSON.stringify(found)))
+            else if (!request.endsWith("\r\n\r\n") || request.startsWith("GET")) socket.destroy()
+          })
+        })
+        const closed = `the connection to ${address} was closed before the end of the response`
         expectUnreachable(yield* at(address, ...args.split(" ")), args, `${closed}${doubt}`)
       }
     })
