@@ -1,17 +1,17 @@
 import { defineConfig } from "vitest/config"
 
-// Most of a test's time is a child process's start, or a wait for one: four files at a time keep two cores busy. A machine
-// that does other work takes several times as long. The files share a worker's modules, which keep no state: loading them
-// for each file took a quarter of the time. As many workers at least as at most: vitest ends with "Terminating worker
-// thread" where it ends one that is idle while it ends them all.
+// Most of a test's time is a child process's start, or a wait for one: four files at a time keep two cores busy. The
+// time limits are for what hangs: a slow machine with other work takes ten times as long. The files share a worker's
+// modules, which keep no state: loading them for each file took a quarter of the time. As many workers at least as at
+// most: vitest ends with "Terminating worker thread" where it ends one that is idle while it ends them all.
 const usual = {
   include: ["packages/*/test/**/*.test.ts", "test/*.test.ts", "test/e2e/**/*.test.ts"],
   maxWorkers: 4,
   minWorkers: 4,
   isolate: false,
   setupFiles: ["test/support/SharedModules.ts"],
-  testTimeout: 90_000,
-  hookTimeout: 90_000
+  testTimeout: 300_000,
+  hookTimeout: 300_000
 }
 
 const cli = "test/e2e/cli/**/*.test.ts"

@@ -120,23 +120,20 @@ describe.concurrent("a command that finds no server", () => {
     })
   )
 
-  it.scopedLive(
-    "eight at once start one server, and all of them are answered",
-    () =>
-      Effect.gen(function* () {
-        const me = yield* user
-        const all = yield* Effect.forEach(
-          Array.from({ length: 8 }, (_, index) => index),
-          (index) => me.portctl(`ensure --app a --instance b --service s${index}`),
-          { concurrency: "unbounded" }
-        )
-        expect(all.map(({ code }) => code)).toEqual(Array.from({ length: 8 }, () => 0))
-        expect(all.filter(({ stderr }) => /^started port-server at [^\n]+\n$/.test(stderr))).toHaveLength(1)
-        expect(all.filter(({ stderr }) => stderr === "")).toHaveLength(7)
-        expect(yield* listed(me.port, "a")).toHaveLength(8)
-        expect(readFileSync(me.log, "utf8").match(/listening/g)).toHaveLength(1)
-      }),
-    60_000
+  it.scopedLive("eight at once start one server, and all of them are answered", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      const all = yield* Effect.forEach(
+        Array.from({ length: 8 }, (_, index) => index),
+        (index) => me.portctl(`ensure --app a --instance b --service s${index}`),
+        { concurrency: "unbounded" }
+      )
+      expect(all.map(({ code }) => code)).toEqual(Array.from({ length: 8 }, () => 0))
+      expect(all.filter(({ stderr }) => /^started port-server at [^\n]+\n$/.test(stderr))).toHaveLength(1)
+      expect(all.filter(({ stderr }) => stderr === "")).toHaveLength(7)
+      expect(yield* listed(me.port, "a")).toHaveLength(8)
+      expect(readFileSync(me.log, "utf8").match(/listening/g)).toHaveLength(1)
+    })
   )
 
   it.scopedLive("says why it cannot be started, and prints that as JSON too", () =>

@@ -229,54 +229,48 @@ const typed = (
 describe("a Tab in a real shell", () => {
   for (const shell of ["bash", "zsh"] as const) {
     const { named, test } = needing(noTerminal ?? (installed(shell) ? undefined : `${shell} is not installed`))
-    test(
-      named(`${shell} completes names that have to be quoted, in every way to quote them, and evaluates none`),
-      () =>
-        Effect.gen(function* () {
-          const { env, folder, server } = yield* hostileServer
-          // Each line ends with the Tab; what the shell then runs says which app it had understood.
-          const lines = [
-            ...apps.map((app, index) => [`--app ${index}${/^\w/.exec(app.slice(String(index).length)) ?? ""}`, app]),
-            ["--app=0", "0two words"],
-            ['--app "0t', "0two words"],
-            ['--app "3', "3$(touch pwned)"],
-            ["--app '1i", "1it's"],
-            ["--app '3", "3$(touch pwned)"],
-            ["--app 0two\\ w", "0two words"],
-            ["--app 6key:v", "6key:value=1"],
-            ["--app 6key:value=", "6key:value=1"],
-            ["--instance a:b\\ 3", "3$(touch pwned)"],
-            ["--app 1it\\'s --instance ", "1it's"]
-          ] as const
-          const stdout = yield* typed(
-            shell,
-            { env, folder },
-            lines.map(([line]) => `portctl list --json ${line}\t`)
-          )
-          const answers = [...stdout.matchAll(/^\[(?:\n[\s\S]*?\n)?\]$/gm)].map(([json]): unknown => JSON.parse(json))
-          const expected = lines.map(([, app]) => [expect.objectContaining({ app })])
-          expect(answers, stdout).toEqual(expected)
-          expect(execFileSync("ls", [folder], { encoding: "utf8" })).not.toContain("pwned")
-          expect(server.output.stderr).toBe("")
-        }),
-      120_000
+    test(named(`${shell} completes names that have to be quoted, in every way to quote them, and evaluates none`), () =>
+      Effect.gen(function* () {
+        const { env, folder, server } = yield* hostileServer
+        // Each line ends with the Tab; what the shell then runs says which app it had understood.
+        const lines = [
+          ...apps.map((app, index) => [`--app ${index}${/^\w/.exec(app.slice(String(index).length)) ?? ""}`, app]),
+          ["--app=0", "0two words"],
+          ['--app "0t', "0two words"],
+          ['--app "3', "3$(touch pwned)"],
+          ["--app '1i", "1it's"],
+          ["--app '3", "3$(touch pwned)"],
+          ["--app 0two\\ w", "0two words"],
+          ["--app 6key:v", "6key:value=1"],
+          ["--app 6key:value=", "6key:value=1"],
+          ["--instance a:b\\ 3", "3$(touch pwned)"],
+          ["--app 1it\\'s --instance ", "1it's"]
+        ] as const
+        const stdout = yield* typed(
+          shell,
+          { env, folder },
+          lines.map(([line]) => `portctl list --json ${line}\t`)
+        )
+        const answers = [...stdout.matchAll(/^\[(?:\n[\s\S]*?\n)?\]$/gm)].map(([json]): unknown => JSON.parse(json))
+        const expected = lines.map(([, app]) => [expect.objectContaining({ app })])
+        expect(answers, stdout).toEqual(expected)
+        expect(execFileSync("ls", [folder], { encoding: "utf8" })).not.toContain("pwned")
+        expect(server.output.stderr).toBe("")
+      })
     )
 
-    test(
-      named(`${shell} completes files for files, and the command line of another command after --`),
-      () =>
-        Effect.gen(function* () {
-          const { env, folder } = yield* hostileServer
-          const stdout = yield* typed(shell, { env, folder }, [
-            "portctl import sub/a\t--dry\t",
-            "portctl run --app x --instance y --service w -- ls sub/a\t",
-            "portctl list --app nobody\t"
-          ])
-          expect(stdout).toContain("\nwould import 0 allocation(s), 0 unchanged\n")
-          expect(stdout).toContain("sub/a\\ backup.json")
-          expect(stdout).toContain("\nno allocations\n")
-        }),
-      120_000
+    test(named(`${shell} completes files for files, and the command line of another command after --`), () =>
+      Effect.gen(function* () {
+        const { env, folder } = yield* hostileServer
+        const stdout = yield* typed(shell, { env, folder }, [
+          "portctl import sub/a\t--dry\t",
+          "portctl run --app x --instance y --service w -- ls sub/a\t",
+          "portctl list --app nobody\t"
+        ])
+        expect(stdout).toContain("\nwould import 0 allocation(s), 0 unchanged\n")
+        expect(stdout).toContain("sub/a\\ backup.json")
+        expect(stdout).toContain("\nno allocations\n")
+      })
     )
   }
 

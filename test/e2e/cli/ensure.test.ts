@@ -159,30 +159,27 @@ describe.concurrent("portctl ensure", () => {
     })
   )
 
-  it.scopedLive(
-    "two clones that ask at the same time for different services never share a port",
-    () =>
-      Effect.gen(function* () {
-        const { clone, server, top } = yield* clones
-        for (let round = 0; round < 8; round++) {
-          const app = ["--app", `round${round}`]
-          const answers = yield* Effect.all(
-            [ensure(server, top, ...app, "--service", "web"), ensure(server, clone, ...app, "--service", "db")],
-            { concurrency: "unbounded" }
-          )
-          expect(answers.map(({ code }) => code)).toEqual([0, 0])
-          expect(answers.map(({ stdout }) => stdout.split("\n")[0]).sort()).toEqual([
-            `round${round}/main`,
-            `round${round}/main-2`
-          ])
-          const again = yield* Effect.all(
-            [top, clone].map((cwd) => ensure(server, cwd, ...app, "--service", "web,db", "--quiet")),
-            { concurrency: "unbounded" }
-          )
-          expect(new Set(again.flatMap(({ stdout }) => stdout.trim().split("\n"))).size).toBe(4)
-        }
-      }),
-    180_000
+  it.scopedLive("two clones that ask at the same time for different services never share a port", () =>
+    Effect.gen(function* () {
+      const { clone, server, top } = yield* clones
+      for (let round = 0; round < 8; round++) {
+        const app = ["--app", `round${round}`]
+        const answers = yield* Effect.all(
+          [ensure(server, top, ...app, "--service", "web"), ensure(server, clone, ...app, "--service", "db")],
+          { concurrency: "unbounded" }
+        )
+        expect(answers.map(({ code }) => code)).toEqual([0, 0])
+        expect(answers.map(({ stdout }) => stdout.split("\n")[0]).sort()).toEqual([
+          `round${round}/main`,
+          `round${round}/main-2`
+        ])
+        const again = yield* Effect.all(
+          [top, clone].map((cwd) => ensure(server, cwd, ...app, "--service", "web,db", "--quiet")),
+          { concurrency: "unbounded" }
+        )
+        expect(new Set(again.flatMap(({ stdout }) => stdout.trim().split("\n"))).size).toBe(4)
+      }
+    })
   )
 
   it.scopedLive("is one request, and one for what is on the ports", () =>

@@ -36,34 +36,31 @@ const block = (...lines: ReadonlyArray<string>) =>
 const secrets = Array.from({ length: 40 }, (_, index) => `SECRET_${index}=${"s3cret".repeat(4)}${index}\n`)
 
 describe.concurrent("the file of portctl env --write", () => {
-  it.scopedLive(
-    "keeps every line that another program appends meanwhile, whether the block grows or shrinks",
-    () =>
-      Effect.gen(function* () {
-        const { file, folder, write } = yield* setting
-        writeFileSync(file, `A=1\n${block("X=1")}B=2\n`)
-        const script =
-          'i=0; while [ ! -e stop ]; do echo "LINE_$i=$i" >> vars; i=$((i+1)); [ $((i % 50)) = 0 ] && echo begun && sleep 0.01; done; echo end $i'
-        const appender = yield* start("sh", ["-c", script], { cwd: folder })
-        yield* appender.printed(/begun/)
-        for (const services of ["web,db,mail", "web", "web,db", "web,db,mail,cache", "db", "web,db,mail"]) {
-          expect(yield* write("vars", services)).toMatchObject({ code: 0, stderr: "" })
-        }
-        writeFileSync(join(folder, "stop"), "")
-        const [, count = ""] = yield* appender.printed(/end (\d+)/)
-        const text = readFileSync(file, "utf8")
-        expect(text).toContain(block("WEB_PORT=3000", "DB_PORT=3001", "MAIL_PORT=3002"))
-        const lines = text.split("\n")
-        expect(lines.filter((line) => line.startsWith("LINE_"))).toEqual(
-          Array.from({ length: Number(count) }, (_, index) => `LINE_${index}=${index}`)
-        )
-        expect(lines.filter((line) => line !== "" && !line.startsWith("LINE_"))).toEqual([
-          "A=1",
-          ...block("WEB_PORT=3000", "DB_PORT=3001", "MAIL_PORT=3002").trimEnd().split("\n"),
-          "B=2"
-        ])
-      }),
-    120_000
+  it.scopedLive("keeps every line that another program appends meanwhile, whether the block grows or shrinks", () =>
+    Effect.gen(function* () {
+      const { file, folder, write } = yield* setting
+      writeFileSync(file, `A=1\n${block("X=1")}B=2\n`)
+      const script =
+        'i=0; while [ ! -e stop ]; do echo "LINE_$i=$i" >> vars; i=$((i+1)); [ $((i % 50)) = 0 ] && echo begun && sleep 0.01; done; echo end $i'
+      const appender = yield* start("sh", ["-c", script], { cwd: folder })
+      yield* appender.printed(/begun/)
+      for (const services of ["web,db,mail", "web", "web,db", "web,db,mail,cache", "db", "web,db,mail"]) {
+        expect(yield* write("vars", services)).toMatchObject({ code: 0, stderr: "" })
+      }
+      writeFileSync(join(folder, "stop"), "")
+      const [, count = ""] = yield* appender.printed(/end (\d+)/)
+      const text = readFileSync(file, "utf8")
+      expect(text).toContain(block("WEB_PORT=3000", "DB_PORT=3001", "MAIL_PORT=3002"))
+      const lines = text.split("\n")
+      expect(lines.filter((line) => line.startsWith("LINE_"))).toEqual(
+        Array.from({ length: Number(count) }, (_, index) => `LINE_${index}=${index}`)
+      )
+      expect(lines.filter((line) => line !== "" && !line.startsWith("LINE_"))).toEqual([
+        "A=1",
+        ...block("WEB_PORT=3000", "DB_PORT=3001", "MAIL_PORT=3002").trimEnd().split("\n"),
+        "B=2"
+      ])
+    })
   )
 
   it.scopedLive("is not where a link leads that came with a working copy, out of it or into .git", () =>
@@ -232,8 +229,7 @@ describe.concurrent("the file of portctl env --write", () => {
           }
           // It renames nothing and makes no other file.
           expect(killed).toBe(kills.get(call) ?? 0)
-        }),
-      120_000
+        })
     )
   }
 

@@ -165,21 +165,18 @@ describe("portctl kill", { concurrent: true }, () => {
     })
   )
 
-  it.scopedLive(
-    "ends a process that does not end on SIGTERM with SIGKILL",
-    () =>
-      Effect.gen(function* () {
-        const { port, project, server } = yield* shop
-        const script = `${listenScript(port)} process.on("SIGTERM", () => console.log("ignored"))`
-        const program = yield* start(process.execPath, ["-e", script], { cwd: project })
-        yield* program.printed(/listens/)
-        expectAnswer(
-          yield* kill(server, project, "--service", "web"),
-          `ended node (pid ${program.pid}) on port ${port} with SIGKILL, for it did not end on SIGTERM\n`
-        )
-        expect(yield* program.ended).toMatchObject({ signal: "SIGKILL", stdout: "listens\nignored\n" })
-      }),
-    60_000
+  it.scopedLive("ends a process that does not end on SIGTERM with SIGKILL", () =>
+    Effect.gen(function* () {
+      const { port, project, server } = yield* shop
+      const script = `${listenScript(port)} process.on("SIGTERM", () => console.log("ignored"))`
+      const program = yield* start(process.execPath, ["-e", script], { cwd: project })
+      yield* program.printed(/listens/)
+      expectAnswer(
+        yield* kill(server, project, "--service", "web"),
+        `ended node (pid ${program.pid}) on port ${port} with SIGKILL, for it did not end on SIGTERM\n`
+      )
+      expect(yield* program.ended).toMatchObject({ signal: "SIGKILL", stdout: "listens\nignored\n" })
+    })
   )
 
   it.scopedLive("leaves another working copy's process alone, and names that", () =>

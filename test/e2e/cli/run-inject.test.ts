@@ -266,23 +266,20 @@ const cases: ReadonlyArray<readonly [given: string, becomes?: string]> = [
 ]
 
 sharedServer()("portctl run: flags of development servers", (it) => {
-  it.scoped(
-    "are added where the server needs them and its user gave none",
-    () =>
-      Effect.gen(function* () {
-        const { port, run } = yield* project("flags")
-        const printed = yield* Effect.forEach(cases, ([given]) => run(["--quiet", "--", ...given.split(" ")]), {
-          concurrency: 4
-        })
-        const shown = printed.map(({ stderr, stdout }) => stderr + stdout.replaceAll("|", " ").trimEnd())
-        expect(shown).toEqual(
-          cases.map(([given, becomes = given]) =>
-            // A fake program knows itself by its file.
-            becomes.replace(/^node_modules\/\.bin\//, "").replace(/(?<=[ :])P(?= |$)/g, port)
-          )
+  it.scoped("are added where the server needs them and its user gave none", () =>
+    Effect.gen(function* () {
+      const { port, run } = yield* project("flags")
+      const printed = yield* Effect.forEach(cases, ([given]) => run(["--quiet", "--", ...given.split(" ")]), {
+        concurrency: 4
+      })
+      const shown = printed.map(({ stderr, stdout }) => stderr + stdout.replaceAll("|", " ").trimEnd())
+      expect(shown).toEqual(
+        cases.map(([given, becomes = given]) =>
+          // A fake program knows itself by its file.
+          becomes.replace(/^node_modules\/\.bin\//, "").replace(/(?<=[ :])P(?= |$)/g, port)
         )
-      }),
-    300_000
+      )
+    })
   )
 
   it.scoped("are not added where the user has chosen a port by the server's own variable", () =>

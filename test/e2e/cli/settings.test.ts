@@ -387,34 +387,31 @@ describe("many clients", () => {
   const names = Array.from({ length: 8 }, (_, index) => `project${index}`)
   const ensureOf = (name: string) => `ensure --app ${name} --instance main --service web,db`
 
-  it.scopedLive(
-    "restarts change nobody's ports",
-    () =>
-      Effect.gen(function* () {
-        const me = yield* user
-        yield* me.portctl("start --db own.db --range 30000-30999 --no-probe")
-        const wanted = yield* Effect.forEach(names, (name) =>
-          Effect.map(me.portctl(ensureOf(name)), ({ stdout }) => [name, stdout] as const)
-        )
-        let isOver = false
-        const clients = yield* Effect.forEach(
-          wanted,
-          ([name, stdout]) =>
-            me.portctl(ensureOf(name)).pipe(
-              Effect.tap((ended) => Effect.sync(() => expect(ended).toMatchObject({ code: 0, stdout, stderr: "" }))),
-              Effect.repeat({ until: () => isOver })
-            ),
-          { concurrency: "unbounded" }
-        ).pipe(Effect.fork)
-        for (let round = 0; round < 2; round++) {
-          // The stop takes seconds, in which nobody listens and each client comes by.
-          pending(me.port)
-          expect((yield* me.portctl("restart")).code).toBe(0)
-        }
-        isOver = true
-        yield* Fiber.join(clients)
-        expect(yield* infoAt(me.port)).toMatchObject({ database: join(realpathSync(me.home), "own.db") })
-      }),
-    180_000
+  it.scopedLive("restarts change nobody's ports", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      yield* me.portctl("start --db own.db --range 30000-30999 --no-probe")
+      const wanted = yield* Effect.forEach(names, (name) =>
+        Effect.map(me.portctl(ensureOf(name)), ({ stdout }) => [name, stdout] as const)
+      )
+      let isOver = false
+      const clients = yield* Effect.forEach(
+        wanted,
+        ([name, stdout]) =>
+          me.portctl(ensureOf(name)).pipe(
+            Effect.tap((ended) => Effect.sync(() => expect(ended).toMatchObject({ code: 0, stdout, stderr: "" }))),
+            Effect.repeat({ until: () => isOver })
+          ),
+        { concurrency: "unbounded" }
+      ).pipe(Effect.fork)
+      for (let round = 0; round < 2; round++) {
+        // The stop takes seconds, in which nobody listens and each client comes by.
+        pending(me.port)
+        expect((yield* me.portctl("restart")).code).toBe(0)
+      }
+      isOver = true
+      yield* Fiber.join(clients)
+      expect(yield* infoAt(me.port)).toMatchObject({ database: join(realpathSync(me.home), "own.db") })
+    })
   )
 })

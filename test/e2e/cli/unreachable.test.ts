@@ -133,29 +133,26 @@ describe.concurrent("without a port-server at the address", () => {
     })
   )
 
-  it.scopedLive(
-    "a server that accepts and never answers, or never ends its answer, cannot be reached",
-    () =>
-      Effect.gen(function* () {
-        const silent = yield* listener()
-        const endless = yield* listener((socket) =>
-          socket.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[")
-        )
-        yield* Effect.forEach(
-          [silent, endless],
-          ({ address, connections }) =>
-            Effect.gen(function* () {
-              const [list, allocate] = yield* Effect.all([at(address, "list"), at(address, ...commands[0])], {
-                concurrency: 2
-              })
-              expectError(list, unreachable(address))
-              expectError(allocate, `${unreachable(address)}${mayBeMade}`)
-              expect(connections()).toBe(2)
-            }),
-          { concurrency: "unbounded" }
-        )
-      }),
-    60_000
+  it.scopedLive("a server that accepts and never answers, or never ends its answer, cannot be reached", () =>
+    Effect.gen(function* () {
+      const silent = yield* listener()
+      const endless = yield* listener((socket) =>
+        socket.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[")
+      )
+      yield* Effect.forEach(
+        [silent, endless],
+        ({ address, connections }) =>
+          Effect.gen(function* () {
+            const [list, allocate] = yield* Effect.all([at(address, "list"), at(address, ...commands[0])], {
+              concurrency: 2
+            })
+            expectError(list, unreachable(address))
+            expectError(allocate, `${unreachable(address)}${mayBeMade}`)
+            expect(connections()).toBe(2)
+          }),
+        { concurrency: "unbounded" }
+      )
+    })
   )
 
   for (const [signal, status] of [

@@ -113,40 +113,37 @@ describe("POST /v1/prune", () => {
     })
   )
 
-  it.scopedLive(
-    "releases 20,000 allocations, and takes the ids of as many",
-    () =>
-      Effect.gen(function* () {
-        const server = yield* startServer()
-        const folder = yield* temporaryFolder
-        mkdirSync(join(folder, "kept"))
-        const numbers = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)"
-        yield* execute(
-          server.database,
-          `INSERT INTO allocations (id, app, instance, service, port)
+  it.scopedLive("releases 20,000 allocations, and takes the ids of as many", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const folder = yield* temporaryFolder
+      mkdirSync(join(folder, "kept"))
+      const numbers = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)"
+      yield* execute(
+        server.database,
+        `INSERT INTO allocations (id, app, instance, service, port)
           ${numbers} SELECT 100 + n, 'shop', n, 'web', 20000 + n FROM n`,
-          `INSERT INTO folders (allocation, path) ${numbers} SELECT 100 + n, '${folder}/gone-' || n FROM n`
-        )
-        const ids = Array.from({ length: 20_000 }, (_, index) => index + 101)
-        let told = 0
-        // A busy machine may have no time to look at all the folders of one request, and at none for a while after that.
-        for (let left: ReadonlyArray<number> = ids; ; ) {
-          const dry = idsOf((yield* prune(server, { ids: left, dry_run: true })).json)
-          expect([...dry.allocations, ...dry.kept].sort((one, other) => one - other)).toEqual(left)
-          told += dry.allocations.length
-          expect(yield* remaining(server)).toEqual(left)
-          const { json, status } = yield* prune(server, { ids: left })
-          expect(status).toBe(200)
-          const { allocations, kept } = idsOf(json)
-          expect([...allocations, ...kept].sort((one, other) => one - other)).toEqual(left)
-          left = kept
-          expect(yield* remaining(server)).toEqual(left)
-          // On some of so many ports something may listen.
-          if (left.length < 1_000) break
-        }
-        expect(told).toBeGreaterThan(0)
-      }),
-    120_000
+        `INSERT INTO folders (allocation, path) ${numbers} SELECT 100 + n, '${folder}/gone-' || n FROM n`
+      )
+      const ids = Array.from({ length: 20_000 }, (_, index) => index + 101)
+      let told = 0
+      // A busy machine may have no time to look at all the folders of one request, and at none for a while after that.
+      for (let left: ReadonlyArray<number> = ids; ; ) {
+        const dry = idsOf((yield* prune(server, { ids: left, dry_run: true })).json)
+        expect([...dry.allocations, ...dry.kept].sort((one, other) => one - other)).toEqual(left)
+        told += dry.allocations.length
+        expect(yield* remaining(server)).toEqual(left)
+        const { json, status } = yield* prune(server, { ids: left })
+        expect(status).toBe(200)
+        const { allocations, kept } = idsOf(json)
+        expect([...allocations, ...kept].sort((one, other) => one - other)).toEqual(left)
+        left = kept
+        expect(yield* remaining(server)).toEqual(left)
+        // On some of so many ports something may listen.
+        if (left.length < 1_000) break
+      }
+      expect(told).toBeGreaterThan(0)
+    })
   )
 
   it.scopedLive("with ids, releases those of them that are stale and no other", () =>

@@ -7,7 +7,7 @@ import { connected } from "../../support/Sockets.ts"
 import { call, exchange, parseAnswer } from "../../support/Wire.ts"
 
 // These wait for limits of the server's own, side by side; nothing here measures how long they are. The longest go first.
-const patient = { timeout: 60_000, concurrent: true }
+const concurrent = { concurrent: true }
 const path = "/v1/allocations"
 
 /** A connection that has sent some bytes and then sends no more, until the end of the scope. */
@@ -39,7 +39,7 @@ describe("a client that stalls", () => {
           expect(answer.headers).toMatchObject({ "content-type": "application/json", "cache-control": "no-store" })
           expect((yield* call(port, "GET", path)).json).toEqual([])
         }),
-      patient
+      concurrent
     )
   }
 
@@ -51,7 +51,7 @@ describe("a client that stalls", () => {
         const received = yield* exchange(port, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", { timeout: 50_000 })
         expect(parseAnswer(received).json).toEqual({ status: "ok" })
       }),
-    patient
+    concurrent
   )
 
   it.scopedLive(
@@ -62,7 +62,7 @@ describe("a client that stalls", () => {
         const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\nContent-Length: 100\r\n\r\n{`
         expectError(parseAnswer(yield* exchange(port, head, { timeout: 50_000 })), 403, "forbidden origin")
       }),
-    patient
+    concurrent
   )
 
   for (const [title, bytes] of [
@@ -84,7 +84,7 @@ describe("a client that stalls", () => {
           expect(yield* listed(port, "others")).toEqual([allocation])
           expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([])
         }),
-      patient
+      concurrent
     )
   }
 })
@@ -117,7 +117,7 @@ describe("uploads that come slowly", () => {
           expect(refused).toBeLessThan(count)
           yield* allocate(port, { app: "others" })
         }),
-      patient
+      concurrent
     )
   }
 })
