@@ -8,8 +8,8 @@ import { usualAddress } from "../settings/UsualAddress.ts"
 import * as OwnServer from "./OwnServer.ts"
 import * as Transport from "./Transport.ts"
 
-/** How long a person who pressed Tab waits for a server that does not answer, in ms. */
-const patience = 700
+/** How long a person who pressed Tab waits for a server that does not answer. One that answers late is only busy. */
+const patience = "3 seconds"
 
 /** A flag whose values the server knows: what an allocation gives it, and the flags on the line that narrow it down. */
 interface Known {
