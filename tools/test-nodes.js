@@ -1,15 +1,14 @@
 // Build and run end-to-end tests on the oldest and the newest Node that are supported: tests and programs alike.
-// npm run test:nodes                  every one on one of both at least
-// npm run test:nodes -- test/e2e      all of them on both, some ten minutes on each Node
+// npm run test:nodes                  what Nodes differ in
+// npm run test:nodes -- test/e2e      all of them, some ten minutes on each Node, and forty on a slow machine
 import { execFileSync } from "node:child_process"
-import { readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { testNodes } from "./nodes.js"
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)))
 
-/** Tests on every Node; of `test/e2e/cli`, what uses that in which Nodes differ: processes, sockets, signals. */
-const everywhere = [
+/** The server and its API, what is built, and of the command what uses processes, sockets and signals. */
+const usual = [
   "test/e2e/busybox.test.ts",
   "test/e2e/compiled-code.test.ts",
   "test/e2e/docs.test.ts",
@@ -25,12 +24,6 @@ const everywhere = [
   "test/e2e/cli/startup.test.ts"
 ]
 
-/** Tests on one Node each: all of them on three Nodes would take the gate over an hour on a slow machine. */
-const divided = readdirSync("test/e2e/cli")
-  .filter((name) => name.endsWith(".test.ts"))
-  .map((name) => `test/e2e/cli/${name}`)
-  .filter((file) => !everywhere.includes(file))
-
 /** @param {string} folder @param {string[]} args */
 const npm = (folder, ...args) =>
   execFileSync("npm", args, { stdio: "inherit", env: { ...process.env, PATH: `${folder}:${process.env["PATH"]}` } })
@@ -38,9 +31,8 @@ const npm = (folder, ...args) =>
 const [, , ...files] = process.argv
 const nodes = testNodes.filter(({ major }) => major >= 22)
 try {
-  for (const [index, { folder, version }] of nodes.entries()) {
+  for (const { folder, version } of nodes) {
     console.log(`on Node ${version}`)
-    const usual = [...everywhere, ...divided.filter((_, each) => each % nodes.length === index)]
     npm(folder, "run", "pretest")
     npm(folder, "exec", "--", "vitest", "run", ...(files.length === 0 ? usual : files))
   }
