@@ -22,6 +22,7 @@ const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, wrong: RegEx
   [["--log-level", "debug", "list"], /--log-level/, "portctl"],
   [["--completions"], /--completions/, "portctl"],
   [["list", "--bogus"], /--bogus/, "portctl list"],
+  [["get", "--service", "web"], /unknown option --service: SERVICE is given without it/, "portctl get"],
   [["list", "--apps", "x"], /--apps, did you mean --app\?/, "portctl list"],
   [["list", "--serivce", "x"], /--serivce, did you mean --service\?/, "portctl list"],
   [["list", "--banana"], /--banana$/, "portctl list"],

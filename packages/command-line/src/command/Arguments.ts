@@ -56,7 +56,12 @@ const startingWith = (written: string, flags: ReadonlyMap<string, Spec>): string
   return /^-[a-z]$/i.test(written) && other === undefined ? found : undefined
 }
 
-const unknownOption = (written: string, flags: ReadonlyMap<string, Spec>): string => {
+const unknownOption = (written: string, flags: ReadonlyMap<string, Spec>, specs: ReadonlyArray<Spec>): string => {
+  const argument = specs.find(
+    ({ completes, name, position }) =>
+      position === "argument" && [`--${completes}`, `--${name.toLowerCase()}`].includes(written)
+  )
+  if (argument !== undefined) return `unknown option ${written}: ${argument.name} is given without it`
   const meant =
     meantChoice([...flags.values()], written) ?? startingWith(written, flags) ?? suggest(written, flags.keys())
   return `unknown option ${written}${meant === undefined ? "" : `, did you mean ${meant}?`}`
@@ -151,7 +156,7 @@ export const normalize = (
   for (const token of tokenize(flags, own)) {
     const { flag, isFlag, value = "", written } = token
     if (!isFlag) words.push(written)
-    else if (flag === undefined) return Either.left(unknownOption(written, flags))
+    else if (flag === undefined) return Either.left(unknownOption(written, flags, specs))
     else {
       const before = given.get(flag.name)
       const problem = misuse(flag, token, before !== undefined, flags)
