@@ -14,8 +14,10 @@ process.umask(0o077)
 
 StopDeadline.install()
 
-// A terminal that closes asks for the same stop.
-process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
+// A terminal that closes asks for the same stop, but for what was started by nohup.
+process.on("SIGHUP", () => {
+  if (process.env["PORT_SERVER_NOHUP"] !== "1") process.kill(process.pid, "SIGTERM")
+})
 
 launch(
   {

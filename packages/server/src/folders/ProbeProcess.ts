@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync } from "node:fs"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { FolderState, Hanging } from "./FolderState.ts"
@@ -23,8 +24,13 @@ type OnReply = (results: ReadonlyArray<ProbeResult> | undefined) => void
 
 const decodeReply = Schema.decodeUnknownOption(Schema.Struct({ id: Schema.String, states: Schema.Array(ProbeResult) }))
 
+/** The Node that runs this. Where its file was removed meanwhile, as by a version manager, Linux still has it. */
+const node = (): string =>
+  process.platform !== "linux" || existsSync(process.execPath) ? process.execPath : "/proc/self/exe"
+
 const start = (): ChildProcess => {
-  const child = spawn(process.execPath, ["-e", source], {
+  const child = spawn(node(), ["-e", source], {
+    argv0: process.execPath,
     cwd: "/",
     env: { ...process.env, UV_THREADPOOL_SIZE: threads },
     stdio: ["ignore", "ignore", "ignore", "ipc"]
