@@ -10,7 +10,7 @@ import { allocate, expectError } from "../../support/Api.ts"
 import { startServerOnFreePorts } from "../../support/Listening.ts"
 import { type PortServer, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { listener } from "../../support/Sockets.ts"
-import { execute } from "../../support/Sqlite.ts"
+import { execute, readDatabase } from "../../support/Sqlite.ts"
 import { call } from "../../support/Wire.ts"
 
 const ensure = (port: number, instance: string, folder: string, service: object = { service: "web" }) =>
@@ -75,6 +75,51 @@ describe("POST /v1/prune", () => {
     })
   )
 
+  it.scopedLive("releases the ports of a package, however deep, with its working copy", () =>
+    Effect.gen(function* () {
+      const { folder, server } = yield* projects
+      const [top, project] = [join(folder, "feat"), "packages/api"]
+      const path = join(top, project)
+      mkdirSync(path, { recursive: true })
+      mkdirSync(join(folder, "worktrees/feat"), { recursive: true })
+      const working_copy = { folder: path, git_dir: join(folder, "worktrees/feat"), project, identity: "one" }
+      const asked = { app: "shop:api", instance: "feat", services: [{ service: "api" }], working_copy }
+      expect((yield* call(server.port, "POST", "/v1/ensure", asked)).status).toBe(200)
+      rmSync(path, { recursive: true })
+      rmSync(join(top, "packages"), { recursive: true })
+      // The working copy is there: the package may be one of another branch.
+      expect((yield* prune(server, { dry_run: true })).json).toMatchObject({
+        kept: [{ allocation: { path }, reason: "parent_gone" }]
+      })
+      rmSync(top, { recursive: true })
+      const { allocations } = decodePruned((yield* prune(server)).json)
+      expect(allocations.map(({ app }) => app)).toEqual(["shop", "shop:api"])
+    })
+  )
+
+  it.scopedLive("leaves alone the ports of an instance that another folder shares", () =>
+    Effect.gen(function* () {
+      const { folder, server } = yield* projects
+      for (const name of ["one", "two"]) {
+        const path = join(folder, name)
+        mkdirSync(path)
+        const asked = { app: "shop", instance: "shared", share: true, services: [{ service: "db" }] }
+        const answer = yield* call(server.port, "POST", "/v1/ensure", {
+          ...asked,
+          working_copy: { folder: path, identity: name }
+        })
+        expect(answer.status).toBe(200)
+      }
+      rmSync(join(folder, "one"), { recursive: true })
+      expect(yield* prune(server)).toEqual({
+        status: 200,
+        json: { allocations: [expect.objectContaining({ instance: "gone" })] }
+      })
+      rmSync(join(folder, "two"), { recursive: true })
+      expect(yield* prune(server)).toMatchObject(instances("shared"))
+    })
+  )
+
   it.scopedLive("leaves alone a port that something listens on, until it does no more", () =>
     Effect.gen(function* () {
       const { folder, server } = yield* projects
@@ -99,6 +144,25 @@ describe("POST /v1/prune", () => {
       symlinkSync(loop, loop)
       const kept = [{ allocation: { path: loop }, reason: "unknown" }]
       expect((yield* prune(server)).json).toMatchObject({ allocations: [{ instance: "gone" }], kept })
+    })
+  )
+
+  it.scopedLive("knows the device of a folder that could not be probed at first", () =>
+    Effect.gen(function* () {
+      const { folder, server } = yield* projects
+      const path = join(folder, "late")
+      symlinkSync(path, path)
+      yield* ensure(server.port, "late", path)
+      rmSync(path)
+      mkdirSync(path)
+      const device = readDatabase(
+        server.database,
+        "SELECT device FROM folders JOIN allocations ON id = allocation WHERE instance = 'late'"
+      )
+      expect(yield* device).toEqual([{ device: null }])
+      yield* Effect.repeat(Effect.zipRight(ensure(server.port, "late", path), device), {
+        until: ([row]) => Object(row).device !== null
+      })
     })
   )
 

@@ -1,3 +1,4 @@
+import type { StorageError } from "@port-server/domain/Errors"
 import * as Cache from "effect/Cache"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -9,6 +10,9 @@ import { AllocationRepository } from "../storage/AllocationRepository.ts"
 
 /** How long what is remembered about a folder is used: a disk that is mounted again can have another device. */
 const deviceLifetime = "10 minutes"
+
+/** How long a look that failed is not done again: a disk that hung may be there soon. */
+const failureLifetime = "1 second"
 
 /** Folders that are known to have a current device. */
 const capacity = 4096
@@ -32,16 +36,17 @@ export class EnsuredFolders extends Effect.Service<EnsuredFolders>()("@port-serv
     const scope = yield* Effect.scope
     const watchers = new Set<Set<string>>()
 
-    const devices = yield* Cache.make({
+    const devices = yield* Cache.makeWith({
       capacity,
-      timeToLive: deviceLifetime,
+      timeToLive: (exit) => (Exit.isSuccess(exit) ? deviceLifetime : failureLifetime),
       /** Whether the folder is absent. */
       lookup: ({ home, path }: Place) =>
-        Effect.flatMap(probe([path]), (states) => {
+        Effect.flatMap(probe([path]), (states): Effect.Effect<boolean, StorageError | "unknown"> => {
           const state = states.get(path)
+          if (state?._tag === "Absent") return Effect.succeed(true)
           return state?._tag === "Present"
             ? Effect.as(store.rememberFolder({ path, home, device: state.device, file: state.id }), false)
-            : Effect.succeed(state?._tag === "Absent")
+            : Effect.fail("unknown")
         })
     })
 

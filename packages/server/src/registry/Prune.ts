@@ -6,6 +6,8 @@ import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
 import { Listeners } from "../listeners/Listeners.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
+import { sharing, withFolders } from "../storage/WorkingCopyRows.ts"
+import { topOf } from "./Belonging.ts"
 import { EnsuredFolders } from "./EnsuredFolders.ts"
 import { statusOf } from "./FolderStatus.ts"
 import { MovedWorktrees } from "./MovedWorktrees.ts"
@@ -39,18 +41,36 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
       const states = yield* probe(pages.flatMap((page) => page.map(({ path = "" }) => path)))
       const absent = [...states].flatMap(([path, { _tag }]) => (_tag === "Absent" ? [path] : []))
       const moved = yield* worktrees.among(absent)
+      // Of a package, that of the working copy: a folder far below the top of one has no parent when that is removed.
+      const tops = new Map(
+        (yield* store.read((reader) => withFolders(reader, absent))).flatMap(({ folder, project }) => {
+          const top = topOf(folder, project)
+          return top === undefined || top === folder ? [] : [[folder, top] as const]
+        })
+      )
+      const shared = yield* store.read((reader) => sharing(reader, absent))
+      const others = yield* probe([...tops.values(), ...shared.map(({ folder }) => folder)])
+      const used = new Set(
+        shared.flatMap(({ allocation, folder }) => (others.get(folder)?._tag === "Absent" ? [] : [allocation]))
+      )
+      const status = (path: string, device: string | undefined) => {
+        const own = statusOf(states.get(path), device)
+        const top = others.get(tops.get(path) ?? "")
+        return own === "parent_gone" && top?._tag === "Absent" ? statusOf(top, device) : own
+      }
       const { listens } = yield* listeners.snapshot
       const found = yield* Effect.forEach(pages, (page) =>
         Effect.flatMap(store.devices(page.map(({ id }) => id)), (devices) =>
           Effect.forEach(
             page,
             Effect.fnUntraced(function* (allocation) {
-              const status = statusOf(states.get(allocation.path ?? ""), devices.get(allocation.id))
-              if (status === "present" || moved.has(allocation.path ?? "")) return []
-              const isBusy = status === "gone" && (yield* listens(allocation.port))
+              const { id, path = "", port } = allocation
+              const found = status(path, devices.get(id))
+              if (found === "present" || moved.has(path) || used.has(id)) return []
+              const isBusy = found === "gone" && (yield* listens(port))
               const candidate: Candidate = {
                 allocation,
-                verdict: status === "gone" ? (isBusy ? "listening" : "stale") : status
+                verdict: found === "gone" ? (isBusy ? "listening" : "stale") : found
               }
               return [candidate]
             })
@@ -78,8 +98,8 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
     return {
       /**
        * Release the stale allocations, of the ids where some are given: those whose project folder is gone, and not moved
-       * by git, while its parent is there, on the device on which it was, and whose port nothing listens on. With
-       * `dry_run`, only return them.
+       * by git, while its parent, or that of its working copy, is there, on the device on which it was; whose instance no
+       * other folder has that is there; and whose port nothing listens on. With `dry_run`, only return them.
        */
       prune: ({ dry_run = false, ids }: PruneRequest) =>
         Effect.gen(function* () {
