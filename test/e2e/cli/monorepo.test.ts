@@ -32,6 +32,22 @@ const shown = (...names: ReadonlyArray<string>) => [
   `echo ${names.map((name) => `$${name}`).join(" ")}`
 ]
 
+describe.concurrent("a package in a worktree that was moved", () => {
+  it.scopedLive("has the instance of that, also when it is the first to ask there", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project({ services: { web: {} } })
+      const [red, blue] = ["red", "blue"].map((name) => join(top, "..", name))
+      if (red === undefined || blue === undefined) throw new Error("there are two")
+      worktree(top, red)
+      written(join(red, "packages/api"), { services: { api: {} } })
+      yield* portctl(["ensure", "--service", "web"], { server, cwd: red })
+      git(top, "worktree", "move", red, blue)
+      const ended = yield* portctl(["ensure"], { server, cwd: join(blue, "packages/api") })
+      expect(ended.stdout).toMatch(/^shop:packages:api\/red\n/)
+    })
+  )
+})
+
 describe.concurrent("a service with a folder in portctl.json", () => {
   const services = {
     web: { env: "PORT" },

@@ -71,6 +71,18 @@ const scene = Effect.gen(function* () {
 })
 
 describe.concurrent("the containers of a working copy that was moved", () => {
+  it.scopedLive("belong to it before anything has asked there", () =>
+    Effect.gen(function* () {
+      const { add, ask, first, repository, top, verdicts } = yield* scene
+      const [before, now] = [join(top, "red"), join(top, "blue")]
+      worktree(repository, before)
+      yield* ask(before, { port: first })
+      yield* add({ name: "db", port: first, folder: before })
+      git(repository, "worktree", "move", before, now)
+      expect(yield* verdicts(first)).toEqual(["yes"])
+    })
+  )
+
   it.scopedLive("belong to it, running and stopped, however often it is moved", () =>
     Effect.gen(function* () {
       const { add, ask, first, repository, server, top, verdicts } = yield* scene

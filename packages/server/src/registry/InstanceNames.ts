@@ -70,11 +70,15 @@ const numbered = (name: string, number: number): string => {
 export const instanceAround = Effect.fnUntraced(function* (
   write: TransactionOps,
   app: string,
-  { folder, home, project }: Pick<WorkingCopyRow, "folder" | "home" | "project">
+  { folder, home, home_file, project }: Pick<WorkingCopyRow, "folder" | "home" | "home_file" | "project">
 ) {
   const top = project === "" ? undefined : topOf(folder, project)
   if (top === undefined) return undefined
-  const tops = (yield* write.workingCopies.find(home, top)).filter((row) => row.home === home && row.folder === top)
+  // One that was moved has another folder still; git gives a new worktree the path of a removed one's git directory.
+  const isSame = (row: WorkingCopyRow) => row.folder === top || (home_file !== "" && row.home_file === home_file)
+  const tops = (yield* write.workingCopies.find(home, top)).filter(
+    (row) => row.home === home && row.project === "" && isSame(row)
+  )
   return tops.findLast((row) => app.startsWith(`${row.app}:`))?.instance
 })
 

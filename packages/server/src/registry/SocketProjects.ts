@@ -138,7 +138,9 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
           const first = yield* judge(ports, before, moved)
           const places = yield* worktrees.among(first.gone)
           const projectOf = (port: HeldPort) => places.get(before(port) ?? "") ?? before(port)
-          const { belongsTo } = places.size === 0 ? first : yield* judge(ports, projectOf, moved)
+          // The label of a container has the folder that its worktree had before.
+          const former: Moved = new Map([...places, ...moved])
+          const { belongsTo } = places.size === 0 ? first : yield* judge(ports, projectOf, former)
           const all = ports.map((port) => {
             const project = projectOf(port)
             const judged = project === undefined ? undefined : (socket: Socket) => belongsTo(project, socket)
@@ -149,7 +151,7 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
             const reserved = reservationOf(port.reserving ?? [], judged)
             return { ...port, ...(listeners === undefined ? {} : { listeners }), ...reserved }
           })
-          return (yield* withProjects(all, moved)).map(({ reserving: _reserving, ...port }) => port)
+          return (yield* withProjects(all, former)).map(({ reserving: _reserving, ...port }) => port)
         })
     } as const
   })
