@@ -439,6 +439,32 @@ done
   )
 })
 
+it.scopedLive("a git before 2.31, which does not know --path-format, is understood", () =>
+  Effect.gen(function* () {
+    const server = yield* startServer()
+    const top = yield* temporaryRepository("shop")
+    const tools = yield* realFolder
+    const real = execFileSync("sh", ["-c", "command -v git"], { encoding: "utf8" }).trim()
+    // Like all that it does not know, it prints the word.
+    const script = `for word; do
+  shift
+  case $word in --path-format=*) echo "$word" ;; *) set -- "$@" "$word" ;; esac
+done
+exec ${real} "$@"`
+    writeFileSync(join(tools, "git"), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    mkdirSync(join(top, "packages/api"), { recursive: true })
+    const linked = worktree(top, join(top, "../shop-x"))
+    const env = { PATH: `${tools}:${process.env["PATH"]}` }
+    for (const [cwd, owner] of [
+      [top, "shop/main"],
+      [join(top, "packages/api"), "shop/main"],
+      [linked, "shop/shop-x"]
+    ] as const) {
+      expect((yield* portctl(["ensure"], { server, cwd, env })).stdout).toMatch(new RegExp(`^${owner}\n`))
+    }
+  })
+)
+
 it.scopedLive.skipIf(process.platform !== "linux")("a folder whose path is not UTF-8 text is told of", () =>
   Effect.gen(function* () {
     const server = yield* startServer()

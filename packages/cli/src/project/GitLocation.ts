@@ -141,7 +141,10 @@ const ofGit: (cwd: string) => Effect.Effect<Answer> = Effect.fnUntraced(function
     "--path-format=absolute",
     ...questions.flatMap((question) => [mark, question])
   ])
-  const [gitDir, repository, superproject, folder] = parts(ended.stdout)
+  // Before 2.31 git knows no --path-format, and gives the first two relative to the folder.
+  const [gitDir, repository, superproject, folder] = parts(ended.stdout).map((part, index) =>
+    part !== "" && index < 2 ? resolve(cwd, part) : part
+  )
   if (!gitDir || !repository) return silence(cwd, ended)
   if (!folder) {
     const reason = `${cwd} is in none of the worktrees of ${repository}`
