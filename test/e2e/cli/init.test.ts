@@ -4,8 +4,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { projectFileSchemaText } from "@port-server/domain/ProjectFileJsonSchema"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError, expectUsageError } from "../../support/Expectations.ts"
+import { noFaultInjection } from "../../support/FaultInjection.ts"
 import { git, realFolder, repository, temporaryRepository, worktree } from "../../support/Git.ts"
-import { type PortServer, portctl, startServer } from "../../support/Programs.ts"
+import { bin, type PortServer, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 
 // The file is for every machine, so it is not the address of this one's server.
 const $schema = "http://127.0.0.1:51234/portctl.schema.json"
@@ -108,6 +109,20 @@ describe.concurrent("portctl init", () => {
         writeFileSync(env.PORT_SERVER_DB, "")
         expectAnswer(yield* without(second), `wrote ${second}/portctl.json: web (PORT)\n`)
       })
+  )
+
+  it.scopedLive.skipIf(noFaultInjection !== undefined)("makes its file where there are no hard links", () =>
+    Effect.gen(function* () {
+      const cwd = yield* temporaryFolder
+      const strace = ["-f", "-qq", "-o", "/dev/null", "-e", "inject=link,linkat:error=EPERM", bin.portctl]
+      const init = Effect.flatMap(start("strace", [...strace, "init"], { cwd }), ({ ended }) => ended)
+      expect(yield* init).toMatchObject({ code: 0, stderr: "" })
+      const file = readFileSync(join(cwd, "portctl.json"), "utf8")
+      expect(JSON.parse(file)).toHaveProperty("services")
+      expect((yield* init).code).toBe(1)
+      expect(readFileSync(join(cwd, "portctl.json"), "utf8")).toBe(file)
+      expect(readdirSync(cwd)).toEqual(["portctl.json"])
+    })
   )
 
   it.scopedLive("leaves a file that is there as it is, also a link that leads nowhere", () =>

@@ -17,6 +17,7 @@ import {
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { codedError } from "@port-server/domain/SystemError"
+import { codeOf } from "../errors/FileError.ts"
 import * as CallerOwned from "./CallerOwned.ts"
 import { isOwn } from "./DataFolder.ts"
 
@@ -50,9 +51,23 @@ const withStaged = (beside: string, bytes: Uint8Array, mode: number, use: (tempo
   }
 }
 
-/** Make a file with these bytes, complete from the start; fails with `EEXIST` where there is one. */
+/** What file systems without hard links say, such as those of memory sticks and of shared folders. */
+const noLinks = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]
+
+/**
+ * Make a file with these bytes, complete from the start where there are hard links; fails with `EEXIST` where there is one.
+ */
 export const create = (file: string, bytes: Uint8Array, mode = 0o666): void =>
-  withStaged(file, bytes, mode, (temporary) => linkSync(temporary, file))
+  withStaged(file, bytes, mode, (temporary) => {
+    try {
+      linkSync(temporary, file)
+    } catch (error) {
+      if (!noLinks.includes(codeOf(error) ?? "")) throw error
+      // The name first, so that a file which somebody else has just made stays.
+      closeSync(openSync(file, "wx", mode))
+      renameSync(temporary, file)
+    }
+  })
 
 /**
  * Give a file these bytes, at once; its mode, and where that is allowed its owner, stay, and its other hard links keep

@@ -71,7 +71,7 @@ export const env = Command.make(
     const writing = Effect.gen(function* () {
       const { top } = yield* located
       const target = yield* EnvFile.target(write.value)
-      yield* refuseLedAway(write.value, top)
+      const outside = yield* refuseLedAway(write.value, top)
       yield* EnvFile.check(target)
       const found = yield* answer
       const { changed, setters } = yield* EnvFile.write(target, instanceLabel(found), lines(found))
@@ -81,6 +81,12 @@ export const env = Command.make(
           ? `wrote ${Object.keys(found.env).join(", ")} of ${instanceLabel(found)} to ${name}`
           : `${name} has the ports of ${instanceLabel(found)} already`
       )
+      if (outside !== undefined) {
+        const path = escapeControls(outside)
+        yield* Console.error(
+          `note: ${name} leads to ${path}, outside of this working copy: its readers have these ports`
+        )
+      }
       for (const { line, variable } of setters) {
         yield* Console.error(
           `note: line ${line} of ${name} sets ${variable} too, and which one counts depends on what reads the file`
