@@ -40,7 +40,8 @@ export const composeRepository = (name: string) =>
   Effect.gen(function* () {
     const me = yield* userWithPrograms({ docker: composing })
     const folder = repository(join(me.home, name))
-    const portctl = (args: string, cwd = folder) => me.portctl(args, { cwd, env: { PWD: cwd } })
+    const portctl = (args: string, cwd = folder, env: Readonly<Record<string, string>> = {}) =>
+      me.portctl(args, { cwd, env: { PWD: cwd, ...env } })
     /** Write the Compose file and what Compose makes of it. */
     const write = (text: string, model: object) => {
       writeFileSync(join(folder, "compose.yaml"), text)

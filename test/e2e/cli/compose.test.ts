@@ -33,6 +33,86 @@ const version = (text: string) => `case "$*" in *"version --short") echo ${text}
 
 const noPlugin = "echo \"docker: 'compose' is not a docker command.\" >&2; exit 1"
 
+describe.concurrent("portctl compose, as Compose itself", () => {
+  it.scopedLive("goes without a service that it refuses in a profile that is off", () =>
+    Effect.gen(function* () {
+      const refusing = `case "$*" in
+  *"version --short") echo 2.30.0 ;;
+  *"--profile *"*) echo "env file debug.env not found" >&2; exit 14 ;;
+  *config*) cat model.json ;;
+  *) echo "ran $*" ;;
+esac`
+      const { home, portctl } = yield* userWith({ docker: refusing })
+      const db = { ports: [{ target: 5432, published: "5432" }] }
+      writeFileSync(join(home, "model.json"), JSON.stringify({ name: "shop", services: { db } }))
+      expect((yield* portctl("compose plan")).stdout).toMatch(/^db +5432 +5432 /m)
+      const none = "echo 'env file db.env not found' >&2; exit 14"
+      const { portctl: other } = yield* userWith({ docker: refusing.replace("cat model.json", none) })
+      expectError(yield* other("compose plan"), "env file db.env not found", "", 14)
+    })
+  )
+
+  it.scopedLive("takes the path of --env-file from the current folder", () =>
+    Effect.gen(function* () {
+      const { folder, portctl, write } = yield* composeRepository("shop")
+      write("services: {}\n", { name: "zed" })
+      const linked = worktree(folder, join(folder, "../fix"))
+      mkdirSync(join(linked, "deploy"))
+      for (const name of ["deploy/compose.yaml", "local.env"]) writeFileSync(join(linked, name), "services: {}\n")
+      writeFileSync(join(linked, "model.json"), JSON.stringify({ name: "zed" }))
+      const plan = "compose -f deploy/compose.yaml --env-file local.env plan"
+      expect((yield* portctl(plan, linked)).stdout).toMatch(/, Compose project zed-\S+\n/)
+      writeFileSync(join(linked, "local.env"), "COMPOSE_PROJECT_NAME=zed\n")
+      expect((yield* portctl(plan, linked)).stdout).toMatch(/, Compose project zed\n/)
+    })
+  )
+
+  it.scopedLive("has a port for each container, also where portctl.json has a smaller block", () =>
+    Effect.gen(function* () {
+      const { folder, portctl, write } = yield* composeRepository("shop")
+      const first = yield* freePorts(4)
+      const web = { ports: [{ target: 80, published: String(first) }], deploy: { replicas: 4 } }
+      write("services: {}\n", { name: "shop", services: { web } })
+      writeFileSync(join(folder, "portctl.json"), JSON.stringify({ services: { web: { size: 2 } } }))
+      yield* portctl("compose create")
+      expect((yield* portctl("list")).stdout.match(/^\d+ /gm)).toHaveLength(4)
+    })
+  )
+
+  it.scopedLive("ends nothing of another working copy where there is no file", () =>
+    Effect.gen(function* () {
+      const { home, portctl, write } = yield* composeRepository("shop")
+      write("services: {}\n", { name: "shop" })
+      yield* portctl("compose create")
+      const other = repository(join(home, "other"))
+      writeFileSync(join(other, "model.json"), "")
+      const left = (command: string) => portctl(command, other, { COMPOSE_PROJECT_NAME: "shop" })
+      expect((yield* left("compose ps")).stdout).toMatch(/^ran (compose )?ps of shop\n$/)
+      const ended = yield* left("compose down")
+      expect(ended.stdout).toBe("")
+      expect(ended.stderr).toContain(
+        `note: COMPOSE_PROJECT_NAME was set to shop, the project of ${join(home, "shop")}, and is replaced\n`
+      )
+    })
+  )
+
+  it.scopedLive("is forgotten with a worktree in which its file was further down", () =>
+    Effect.gen(function* () {
+      const { folder, portctl, write } = yield* composeRepository("shop")
+      write("services: {}\n", { name: "shop" })
+      const linked = worktree(folder, join(folder, "../fix"))
+      mkdirSync(join(linked, "deploy"))
+      writeFileSync(join(linked, "deploy/compose.yaml"), "services: {}\n")
+      writeFileSync(join(linked, "model.json"), JSON.stringify({ name: "deploy" }))
+      yield* portctl("compose -f deploy/compose.yaml create", linked)
+      rmSync(linked, { recursive: true })
+      expect((yield* portctl("prune --yes")).stderr).toMatch(
+        /^note: forgot the Compose project \S+ of \S+\/fix\/deploy, which is gone$/m
+      )
+    })
+  )
+})
+
 describe.concurrent("portctl compose without a Docker Compose that it can use", () => {
   for (const [what, programs, told] of [
     ["an old plugin", { docker: version("2.20.3") }, "docker compose is 2.20.3"],

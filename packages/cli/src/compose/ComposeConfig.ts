@@ -21,7 +21,7 @@ const refusal = ({ status, stderr }: Ended): CliError => {
 
 const decode = Schema.decodeUnknown(ComposeModel)
 
-/** The resolved model of the project in a folder, with the services of all profiles. */
+/** The resolved model of the project in a folder, with the services of all profiles that Compose accepts. */
 export const read = Effect.fnUntraced(function* (
   program: ComposeProgram,
   args: ComposeArguments,
@@ -30,10 +30,15 @@ export const read = Effect.fnUntraced(function* (
   more: ReadonlyArray<string> = []
 ) {
   const { isPodman, words } = program
+  const config = (profiles: ReadonlyArray<string>) => {
+    const flags = [...modelFlags(args), ...more, ...profiles.flatMap((profile) => ["--profile", profile])]
+    return program.capture([...flags, "config", ...(isPodman ? [] : ["--format", "json"])], env)
+  }
+  const own = valuesOf(args, "--profile")
   // podman-compose knows no name for all profiles.
-  const profiles = isPodman ? valuesOf(args, "--profile") : ["*"]
-  const flags = [...modelFlags(args), ...more, ...profiles.flatMap((profile) => ["--profile", profile])]
-  const ended = yield* program.capture([...flags, "config", ...(isPodman ? [] : ["--format", "json"])], env)
+  const all = yield* config(isPodman ? own : ["*"])
+  // Compose itself reads the profiles that are on, and a service of another one may lack a file or a network.
+  const ended = all.status === 0 || isPodman ? all : yield* config(own)
   if (ended.status !== 0) return yield* refusal(ended)
   const said = valuesOf(args, "--project-name").at(-1) ?? env["COMPOSE_PROJECT_NAME"]
   const names = { said, usual: folderName(folder, "") }

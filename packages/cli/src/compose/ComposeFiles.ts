@@ -74,7 +74,7 @@ const maxFiles = 256
 /** The files in which Compose looks for variables. */
 const envFiles = (args: ComposeArguments, folder: string, env: Environment) => {
   const named = [...valuesOf(args, "--env-file"), ...(env["COMPOSE_ENV_FILES"] ?? "").split(",").filter(Boolean)]
-  return (named.length > 0 ? named : [".env"]).map((file) => resolve(folder, file))
+  return named.length > 0 ? named.map((file) => resolve(currentFolder(env), file)) : [resolve(folder, ".env")]
 }
 
 /**

@@ -100,14 +100,18 @@ export const hasService = (projects: ReadonlyArray<ComposeProject>, path: string
       (path === copy || path.startsWith(`${copy}/`)) && services.includes(headOf(service)) && existsSync(folder)
   )
 
+/** Whether a folder is gone and the one around it is there. */
+const isGone = (folder: string): boolean => !existsSync(folder) && existsSync(dirname(folder))
+
 /**
- * Forget the projects whose folder is gone, while its parent is there, for a disk may be unmounted; a sentence for each.
+ * Forget the projects whose folder, or working copy, is gone while its parent is there, for a disk may be unmounted; a
+ * sentence for each.
  *
  * @param folders of working copies: what was moved there is not gone
  */
 export const forgetGone = (folders: ReadonlyArray<string>, isDryRun: boolean): ReadonlyArray<string> =>
   seenIn(folders)
-    .filter(({ folder }) => !existsSync(folder) && existsSync(dirname(folder)))
+    .filter(({ copy, folder }) => isGone(folder) || (folder.startsWith(`${copy}/`) && isGone(copy)))
     .map(({ file, folder, name }) => {
       if (!isDryRun) rmSync(file, { force: true })
       return `${isDryRun ? "would forget" : "forgot"} the Compose project ${name} of ${folder}, which is gone`

@@ -163,7 +163,9 @@ export const ensureWished = (here: Here, wished: ReadonlyArray<ServiceRequest>, 
   const services = wished.map((each) => {
     const { align, prefer, size } = settings.get(each.service) ?? {}
     const named = settings.has(each.service) || undefined
-    const own = { port: each.port, prefer: prefer ?? each.prefer, size: size ?? each.size, align, named }
+    // Of a block that the file has, there are never less ports than the ones that are needed.
+    const most = size === undefined || each.size === undefined ? (size ?? each.size) : Math.max(size, each.size)
+    const own = { port: each.port, prefer: prefer ?? each.prefer, size: most, align, named }
     return { service: each.service, ...Record.filter(own, Predicate.isNotUndefined) }
   })
   return Effect.tap(request(here, services, isDryRun), (ensured) => (isDryRun ? Effect.void : noteOtherPorts(ensured)))

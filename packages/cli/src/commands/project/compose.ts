@@ -13,11 +13,14 @@ import {
   type ComposeArguments,
   composeCommands,
   needsNoPorts,
+  onlyShows,
   parse,
   readsNoFile
 } from "../../compose/ComposeArguments.ts"
+import { saidName } from "../../compose/ComposeEnvironment.ts"
 import * as ComposeFiles from "../../compose/ComposeFiles.ts"
 import * as ComposeProgram from "../../compose/ComposeProgram.ts"
+import * as ComposeProjects from "../../compose/ComposeProjects.ts"
 import * as ComposeRun from "../../compose/ComposeRun.ts"
 import * as OverrideFile from "../../compose/OverrideFile.ts"
 import { PlannedPort, planOf } from "../../compose/PortPlan.ts"
@@ -126,7 +129,13 @@ const passOn = Effect.fnUntraced(function* (words: ReadonlyArray<string>) {
   const environment = inherited()
   const indices = words.map((_, index) => index)
   const env = textOf(environment)
-  if (readsNoFile(args) || ComposeFiles.areNone(args, env)) {
+  // The name of another working copy's project may be looked at, and nothing of it is ended.
+  const said = saidName(env, ComposeProjects.realPath(ComposeFiles.currentFolder(env)))
+  const isNone = ComposeFiles.areNone(args, onlyShows(args) ? env : said.env)
+  if (!isNone && ComposeFiles.areNone(args, env)) {
+    yield* Effect.forEach(said.notes, (note) => Console.error(note), { discard: true })
+  }
+  if (readsNoFile(args) || isNone) {
     const { words: program } = yield* ComposeProgram.find(env)
     return yield* handOver(words, [...program.map(toBytes), ...indices], environment, new Map())
   }
