@@ -254,6 +254,26 @@ describe.concurrent("portctl doctor", () => {
     })
   )
 
+  it.scopedLive("compares all settings that the server tells", () =>
+    Effect.gen(function* () {
+      const me = yield* user
+      yield* me.portctl("start")
+      const settings = Effect.map(me.portctl("doctor --json"), (ended) => reportOf(ended).checks["settings"])
+      expect(yield* settings).toMatchObject({ status: "ok" })
+      for (const change of ["probe false", "engine none", "allow_hosts foo.test"])
+        yield* me.portctl(`config set ${change}`)
+      expect(yield* settings).toMatchObject({
+        status: "warning",
+        message: expect.stringMatching(
+          /; the server that runs has the probe true and the engine auto and the allow_hosts none$/
+        ),
+        remedy: "portctl restart"
+      })
+      yield* me.portctl("restart")
+      expect(yield* settings).toMatchObject({ status: "ok" })
+    })
+  )
+
   it.scopedLive("says what helps with a server that hangs, and with one that has no socket", () =>
     Effect.gen(function* () {
       const me = yield* user

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { attempt } from "../platform/Process.ts"
 import { type EffectiveSetting, shown } from "../server/EffectiveSettings.ts"
+import type { Key } from "../settings/SettingsKeys.ts"
 import { type Check, ok, warning } from "./Check.ts"
 
 const ephemeralFile = "/proc/sys/net/ipv4/ip_local_port_range"
@@ -31,14 +32,26 @@ const range = ({ value }: EffectiveSetting): Check => {
     : ok("range", `the range ${value} is outside of ${first}-${last}, which the system gives to outgoing connections`)
 }
 
+/** The settings of a server that it tells and that are as they were given. */
+const settingsOf = ({ allow_hosts = [], database, engine, probe, range }: ServerInfo): ReadonlyMap<Key, string> =>
+  new Map<Key, string>([
+    ["database", database],
+    ["range", range],
+    ...(probe === undefined ? [] : [["probe", String(probe)] as const]),
+    ...(engine === undefined ? [] : [["engine", engine] as const]),
+    ["allow_hosts", allow_hosts.join(",")]
+  ])
+
 /** What the server that runs has of settings that say otherwise; a default leaves it as it is, also over a restart. */
-const differences = (settings: ReadonlyArray<EffectiveSetting>, info: ServerInfo): ReadonlyArray<string> =>
-  settings.flatMap(({ key, source, value }) => {
-    if (source === "default" || (key !== "database" && key !== "range")) return []
+const differences = (settings: ReadonlyArray<EffectiveSetting>, info: ServerInfo): ReadonlyArray<string> => {
+  const running = settingsOf(info)
+  return settings.flatMap(({ key, source, value }) => {
+    const has = running.get(key)
+    if (source === "default" || has === undefined) return []
     const real = (each: string) => (key === "database" ? (attempt(() => realpathSync(each)) ?? each) : each)
-    const [wanted, found] = [String(value), info[key]].map(real)
-    return wanted === found ? [] : [`the ${key} ${info[key]}`]
+    return real(String(value)) === real(has) ? [] : [`the ${key} ${shown(has)}`]
   })
+}
 
 /**
  * What the settings are, where each comes from, and whether the range is a good one.
