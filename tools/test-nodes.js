@@ -7,21 +7,18 @@ import { testNodes } from "./nodes.js"
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)))
 
-/** The server and its API, what is built, and of the command what uses processes, sockets and signals. */
+/** What is built, the server, the wire of its API, and of the command what uses processes, sockets and signals. */
 const usual = [
   "test/e2e/busybox.test.ts",
   "test/e2e/compiled-code.test.ts",
-  "test/e2e/docs.test.ts",
   "test/e2e/example.test.ts",
   "test/e2e/node.test.ts",
   "test/e2e/quickstart.test.ts",
-  "test/e2e/http",
   "test/e2e/server",
-  "test/e2e/cli/check.test.ts",
-  "test/e2e/cli/daemon.test.ts",
-  "test/e2e/cli/listeners.test.ts",
-  "test/e2e/cli/run-exec.test.ts",
-  "test/e2e/cli/startup.test.ts"
+  ..."access allow-host bind body documents durable event-stream framing large-registry listeners protocol slow-clients sockets"
+    .split(" ")
+    .map((name) => `test/e2e/http/${name}.test.ts`),
+  ..."check daemon listeners startup".split(" ").map((name) => `test/e2e/cli/${name}.test.ts`)
 ]
 
 /** @param {string} folder @param {string[]} args */
