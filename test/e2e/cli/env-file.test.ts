@@ -15,6 +15,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { listed } from "../../support/Api.ts"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
+import { noFaultInjection } from "../../support/FaultInjection.ts"
 import { git, realFolder, temporaryRepository } from "../../support/Git.ts"
 import { bin, portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 
@@ -60,6 +61,22 @@ describe.concurrent("the file of portctl env --write", () => {
         ...block("WEB_PORT=3000", "DB_PORT=3001", "MAIL_PORT=3002").trimEnd().split("\n"),
         "B=2"
       ])
+    })
+  )
+
+  it.scopedLive.skipIf(noFaultInjection !== undefined)("is written in a sandbox that permits no Unix sockets", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const cwd = yield* temporaryRepository("sandboxed")
+      const env = { PORT_SERVER_ADDR: server.address }
+      const sandboxed = (...args: ReadonlyArray<string>) => {
+        const strace = ["-f", "-qq", "-o", "/dev/null", "-e", "inject=bind:error=EPERM", bin.portctl]
+        return Effect.flatMap(start("strace", [...strace, ...args], { cwd, env }), ({ ended }) => ended)
+      }
+      expect(yield* sandboxed("init")).toMatchObject({ code: 0, stderr: "" })
+      expect(yield* sandboxed("add", "api")).toMatchObject({ code: 0, stderr: "" })
+      expect(yield* sandboxed("env", "--write", ".env")).toMatchObject({ code: 0, stderr: "" })
+      expect(readFileSync(join(cwd, ".env"), "utf8")).toMatch(/^API_PORT=\d+$/m)
     })
   )
 

@@ -180,3 +180,23 @@ describe("portctl mcp", () => {
     })
   )
 })
+
+describe("portctl mcp that was started in /", () => {
+  it.scopedLive("says that a call without a path is about no working copy", () =>
+    Effect.gen(function* () {
+      const { cwd, run } = yield* project
+      const lines = [initialize, call(1, "ensure_ports"), call(2, "ensure_ports", { path: cwd })]
+      const { answers } = yield* run(`cd / && printf '%s\\n' "$@" | $mcp; echo $?`, ...lines)
+      expect(answers).toMatchObject([
+        {},
+        {
+          result: {
+            isError: true,
+            content: [{ text: "path is needed: this MCP server was started in /, which is no working copy" }]
+          }
+        },
+        { result: { structuredContent: { app: "shop" } } }
+      ])
+    })
+  )
+})

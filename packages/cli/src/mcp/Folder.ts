@@ -40,10 +40,16 @@ export const make: Effect.Effect<InFolder> = Effect.gen(function* () {
   const start = process.cwd()
   // A worktree that is removed must not stay the current folder.
   const leave = Effect.orElse(enter(start), () => Effect.ignore(enter("/")))
+  // Clients for the desktop start it there. Whoever calls cannot set PORTCTL_APP, which would be that of all folders.
+  const isNowhere = start === "/" && !process.env["PORTCTL_APP"]
+  const folderOf = (path: string | undefined) =>
+    path === undefined && isNowhere
+      ? CliError.make("path is needed: this MCP server was started in /, which is no working copy")
+      : enter(path ?? start)
   return (path) => (effect) =>
     turn.withPermits(1)(
       Effect.acquireUseRelease(
-        enter(path ?? start),
+        folderOf(path),
         () => effect,
         () => leave
       )

@@ -43,7 +43,7 @@ export const portTools = (inFolder: Folder.InFolder): ReadonlyArray<Tool.Tool> =
     {
       title: "Find a free port",
       description:
-        "Returns a port that is free at this moment: the requested one, or else the next one, and why. It reserves nothing; a service that needs a port gets it from ensure_ports.",
+        "Returns a port that is free at this moment: the requested one, or else another one, and why. It reserves nothing; a service that needs a port gets it from ensure_ports.",
       effects: "reads",
       input: Schema.Struct({ path: Folder.usualPath, port: optionalPort("the port that is wanted") }),
       output: Schema.Struct({

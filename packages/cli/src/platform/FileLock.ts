@@ -3,6 +3,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { isForbidden } from "./ProcessLock.ts"
 
 /** How often a lock is tried that another portctl has: for 10 s. It holds one for milliseconds. */
 const tries = 1000
@@ -16,7 +17,7 @@ export const exclusiveOpen = process.platform === "darwin" ? 0x20 : 0
 const listen = (path: string) =>
   Effect.async<() => void, Locked>((resume) => {
     const server = createServer((socket) => socket.destroy())
-    server.once("error", () => resume(new Locked()))
+    server.once("error", (error) => resume(isForbidden(error) ? Effect.succeed(() => {}) : new Locked()))
     server.listen({ path, exclusive: true }, () => resume(Effect.succeed(() => server.close())))
   })
 

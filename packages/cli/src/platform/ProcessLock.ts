@@ -19,6 +19,9 @@ interface Kind {
   readonly awaitRelease: (name: string) => Effect.Effect<boolean>
 }
 
+/** Whether this program may have no Unix socket at all, as in the sandboxes of agents: then no other one in there has. */
+export const isForbidden = (error: unknown): boolean => /^(EPERM|EACCES|EAFNOSUPPORT)$/.test(codeOf(error))
+
 const socketName = (name: string) => `\0port-server/${process.getuid?.() ?? 0}/${name}`
 
 /**
@@ -36,9 +39,10 @@ const abstractSocket: Kind = {
         server.close(() => done(Effect.void))
         for (const socket of waiting) socket.destroy()
       })
-      server.once("error", (error) =>
-        resume(codeOf(error) === "EADDRINUSE" ? Effect.succeed(Option.none()) : Effect.die(error))
-      )
+      server.once("error", (error) => {
+        if (isForbidden(error)) resume(Effect.succeed(Option.some(Effect.void)))
+        else resume(codeOf(error) === "EADDRINUSE" ? Effect.succeed(Option.none()) : Effect.die(error))
+      })
       server.listen(socketName(name), () => {
         server.unref()
         resume(Effect.succeed(Option.some(release)))
