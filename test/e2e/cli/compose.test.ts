@@ -46,6 +46,10 @@ esac`
       const db = { ports: [{ target: 5432, published: "5432" }] }
       writeFileSync(join(home, "model.json"), JSON.stringify({ name: "shop", services: { db } }))
       expect((yield* portctl("compose plan")).stdout).toMatch(/^db +5432 +5432 /m)
+      // A service that is named has its profile on, and its port.
+      const started = yield* portctl("compose up -d debug")
+      expectError(started, "env file debug.env not found", "", 14)
+      expect((yield* portctl("compose up -d db")).stdout).toContain("ran compose ")
       const none = "echo 'env file db.env not found' >&2; exit 14"
       const { portctl: other } = yield* userWith({ docker: refusing.replace("cat model.json", none) })
       expectError(yield* other("compose plan"), "env file db.env not found", "", 14)
@@ -93,6 +97,11 @@ esac`
       expect(ended.stderr).toContain(
         `note: COMPOSE_PROJECT_NAME was set to shop, the project of ${join(home, "shop")}, and is replaced\n`
       )
+      expectAnswer(yield* left("compose ls"), "ran compose ls of shop\n")
+      // Its own, of which the file is on another branch, is ended.
+      rmSync(join(home, "shop/compose.yaml"))
+      const own = { COMPOSE_PROJECT_NAME: "shop" }
+      expectAnswer(yield* portctl("compose down", join(home, "shop"), own), "ran compose down of shop\n")
     })
   )
 

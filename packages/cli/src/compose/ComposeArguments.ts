@@ -88,6 +88,20 @@ const withoutPorts =
 /** Whether Compose starts nothing, and shows no ports of the files: none need to be there for it. */
 export const needsNoPorts = ({ command: [name = ""] }: ComposeArguments): boolean => withoutPorts.includes(name)
 
+const starting = "create run scale start up watch".split(" ")
+
+/** Whether the command may start containers: a note shows which ports differ from the file. */
+export const mayStart = ({ command: [name = ""] }: ComposeArguments): boolean => starting.includes(name)
+
+/** Whether the command may start another service than these: one that is named has its profile on. */
+export const mayStartOther = (args: ComposeArguments, services: ReadonlyArray<string>): boolean => {
+  const [name, ...words] = args.command
+  const names = words.filter((word) => !/^(-.*|\d+)$/.test(word)).map((word) => word.replace(/=\d+$/, ""))
+  // Behind the service there is a command line.
+  if (name === "run") return !names.some((word) => services.includes(word))
+  return mayStart(args) && names.some((word) => !services.includes(word))
+}
+
 /** Commands that only show what there is; `config` shows ports, which are ensured for it. */
 const showing = "events images logs port ps stats top volumes".split(" ")
 

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CliError } from "../errors/CliError.ts"
 import type { ComposeArguments } from "./ComposeArguments.ts"
-import { modelFlags, valuesOf } from "./ComposeArguments.ts"
+import { mayStartOther, modelFlags, valuesOf } from "./ComposeArguments.ts"
 import { ComposeModel } from "./ComposeModel.ts"
 import type { ComposeProgram, Ended } from "./ComposeProgram.ts"
 import * as PodmanModel from "./PodmanModel.ts"
@@ -45,8 +45,9 @@ export const read = Effect.fnUntraced(function* (
   const text = isPodman
     ? Effect.tryPromise(() => PodmanModel.toJson(ended.stdout, names))
     : Effect.succeed(ended.stdout)
-  return yield* Effect.mapError(
+  const model = yield* Effect.mapError(
     Effect.flatMap(text, (text) => decode(text)),
     () => CliError.make(`${words.join(" ")} config prints no model that portctl understands`)
   )
+  return ended !== all && mayStartOther(args, Object.keys(model.services)) ? yield* refusal(all) : model
 })

@@ -6,8 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { CliError } from "../errors/CliError.ts"
+import { isPartOf } from "../project/GitLocation.ts"
 import { serviceStates } from "../project/PortStates.ts"
 import type { Here } from "../project/ProjectContext.ts"
+import { isWithin } from "../project/ProjectFileLoader.ts"
 import { heldPorts, settingsOf } from "../project/ProjectPorts.ts"
 import { parse } from "./ComposeArguments.ts"
 import * as ComposeFiles from "./ComposeFiles.ts"
@@ -46,6 +48,14 @@ export const saidName = (env: Environment, folder: string): SaidName => {
   }
   const isOwn = known.some((each) => each.name === name && each.folder === folder && !each.isSaid)
   return isOwn ? { env: rest, name: undefined, notes: [] } : { env, name, notes: [] }
+}
+
+/** The same for a folder without a Compose file, in which Compose knows containers by the name alone. */
+export const nameOfOthers = (env: Environment, folder: string): SaidName => {
+  const said = saidName(env, folder)
+  const isOwn = ({ copy, name }: ComposeProjects.ComposeProject) =>
+    name === env[nameVariable] && isWithin(folder, copy) && isPartOf(folder, copy)
+  return said.notes.length > 0 && !ComposeProjects.seenFrom(folder).some(isOwn) ? said : { ...said, env, notes: [] }
 }
 
 /** The top folder of a working copy. */

@@ -12,12 +12,13 @@ import * as Schema from "effect/Schema"
 import {
   type ComposeArguments,
   composeCommands,
+  mayStart,
   needsNoPorts,
   onlyShows,
   parse,
   readsNoFile
 } from "../../compose/ComposeArguments.ts"
-import { saidName } from "../../compose/ComposeEnvironment.ts"
+import { nameOfOthers } from "../../compose/ComposeEnvironment.ts"
 import * as ComposeFiles from "../../compose/ComposeFiles.ts"
 import * as ComposeProgram from "../../compose/ComposeProgram.ts"
 import * as ComposeProjects from "../../compose/ComposeProjects.ts"
@@ -113,12 +114,9 @@ const override = (args: ComposeArguments) =>
 
 const ownCommands = { plan, override }
 
-/** Commands that may start containers: before them, a note shows which ports differ from the file. */
-const starting = ["create", "run", "scale", "start", "up", "watch"]
-
 const tellPorts = (run: ComposeRun.ComposeRun) =>
   Effect.gen(function* () {
-    if (!starting.includes(run.args.command[0] ?? "")) return
+    if (!mayStart(run.args)) return
     const rows = ComposeRun.differing(run)
     if (rows.length > 0) yield* Console.error(escapeControls(`${run.label}: ${rows.join(", ")}`))
     for (const note of ComposeRun.kept(run)) yield* Console.error(escapeControls(`note: ${note}`))
@@ -129,16 +127,17 @@ const passOn = Effect.fnUntraced(function* (words: ReadonlyArray<string>) {
   const environment = inherited()
   const indices = words.map((_, index) => index)
   const env = textOf(environment)
-  // The name of another working copy's project may be looked at, and nothing of it is ended.
-  const said = saidName(env, ComposeProjects.realPath(ComposeFiles.currentFolder(env)))
-  const isNone = ComposeFiles.areNone(args, onlyShows(args) ? env : said.env)
-  if (!isNone && ComposeFiles.areNone(args, env)) {
-    yield* Effect.forEach(said.notes, (note) => Console.error(note), { discard: true })
-  }
-  if (readsNoFile(args) || isNone) {
+  const isNone = ComposeFiles.areNone(args, env)
+  // The project of another working copy may be looked at, and nothing of it is ended.
+  const said =
+    isNone && !onlyShows(args)
+      ? nameOfOthers(env, ComposeProjects.realPath(ComposeFiles.currentFolder(env)))
+      : { env, notes: [] }
+  if (readsNoFile(args) || (isNone && ComposeFiles.areNone(args, said.env))) {
     const { words: program } = yield* ComposeProgram.find(env)
     return yield* handOver(words, [...program.map(toBytes), ...indices], environment, new Map())
   }
+  yield* Effect.forEach(said.notes, (note) => Console.error(note), { discard: true })
   const isEnsured = !needsNoPorts(args)
   const run = yield* Output.toCliError(ComposeRun.resolve(args, isEnsured ? "ensure" : "none"))
   // podman-compose finds containers by the names in the files: a fixed one would be another working copy's.
