@@ -21,7 +21,7 @@ if [ "${1-}" = run ] || { [ "${1-}" = compose ] && [ "${2-}" != plan ]; }; then
   has() {
     while read -r name mask; do
       case $name in "$1":) return $((!(0x${mask#????????} >> $2 - 1 & 1))) ;; esac
-    done 2> /dev/null < "/proc/$$/status"
+    done 2> /dev/null < /proc/self/status
     return 1
   }
   # Whether an exit status tells of a signal that this process ignores; Node does not.

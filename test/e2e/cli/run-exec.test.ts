@@ -463,14 +463,16 @@ it.scopedLive("portctl run that is not started by its script says what it needs"
   })
 )
 
-it.scopedLive.skipIf(spawnSync("unshare", ["--pid", "--fork", "true"]).status !== 0)(
+const nextPid = "/proc/sys/kernel/ns_last_pid"
+
+it.scopedLive.skipIf(spawnSync("unshare", ["--pid", "--fork", "sh", "-c", `echo 9 > ${nextPid}`]).status !== 0)(
   "portctl run has its own variables where /proc is that of another PID namespace",
   () =>
     Effect.gen(function* () {
       const server = yield* startServer()
       // Another process, and inside portctl's script with the same number.
       const other = yield* start("sleep", ["100"], { env: { MINE: "no" } })
-      const script = 'echo "$(($0 - 1))" > /proc/sys/kernel/ns_last_pid; "$@"'
+      const script = `echo "$(($0 - 1))" > ${nextPid}; "$@"`
       const words = ["--pid", "--fork", "sh", "-c", script, String(other.pid), bin.portctl]
       const command = ["run", "--quiet", "--", "sh", "-c", 'echo "$MINE"']
       const env = { MINE: "yes", PORT_SERVER_ADDR: server.address }

@@ -65,7 +65,12 @@ export const create = (file: string, bytes: Uint8Array, mode = 0o666): void =>
       if (!noLinks.includes(codeOf(error) ?? "")) throw error
       // The name first, so that a file which somebody else has just made stays.
       closeSync(openSync(file, "wx", mode))
-      renameSync(temporary, file)
+      try {
+        renameSync(temporary, file)
+      } catch (error) {
+        rmSync(file, { force: true })
+        throw error
+      }
     }
   })
 

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { readFileSync, readlinkSync } from "node:fs"
 
 /** The result of a read of a process; nothing where it has ended or may not be inspected. */
 export const attempt = <A>(read: () => A): A | undefined => {
@@ -9,6 +9,9 @@ export const attempt = <A>(read: () => A): A | undefined => {
     return undefined
   }
 }
+
+/** Whether the numbers in /proc are those of this program's PID namespace, and not of other processes. */
+export const isOwnProc = (): boolean => attempt(() => readlinkSync("/proc/self")) === String(process.pid)
 
 /** The fields of `/proc/PID/stat` behind the name, which stands in parentheses and can hold anything. */
 const statOf = (pid: number): ReadonlyArray<string> =>

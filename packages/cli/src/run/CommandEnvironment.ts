@@ -1,4 +1,5 @@
-import { readFileSync, readlinkSync } from "node:fs"
+import { readFileSync } from "node:fs"
+import { isOwnProc } from "../platform/Process.ts"
 
 /** Variables by name. Names and values are bytes, one character each: they need not be UTF-8. */
 export type Bytes = ReadonlyMap<string, string>
@@ -32,8 +33,7 @@ const read = (pid: number): Bytes => {
     if (name !== "" && !variables.has(name)) variables.set(name, value)
   }
   try {
-    // The numbers in the /proc of another PID namespace are those of other processes.
-    if (readlinkSync("/proc/self") !== String(process.pid)) throw new Error("/proc is not of this namespace")
+    if (!isOwnProc()) throw new Error("there is no /proc of this program")
     for (const entry of readFileSync(`/proc/${pid}/environ`, "latin1").split("\0")) {
       const at = entry.indexOf("=")
       if (at > 0) add(entry.slice(0, at), entry.slice(at + 1))

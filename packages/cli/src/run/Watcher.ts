@@ -12,7 +12,7 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
-import { attempt, startOf } from "../platform/Process.ts"
+import { attempt, isOwnProc, startOf } from "../platform/Process.ts"
 import { commandPid } from "./CommandEnvironment.ts"
 
 /** What is watched. */
@@ -47,7 +47,7 @@ export const watch = ({ given, label, marker }: Watched): Effect.Effect<void> =>
   Effect.sync(() => {
     const program = join(dirname(realpathSync(process.argv[1] ?? "")), "portctl-watch.cjs")
     const pid = commandPid() ?? 0
-    const start = startOf(pid)
+    const start = isOwnProc() ? startOf(pid) : undefined
     const stderr = fstatSync(2)
     if (start === undefined || !existsSync(program) || isNull(stderr)) return
     // Who reads a pipe to its end would wait for all that have it open.

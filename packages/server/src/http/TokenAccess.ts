@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
-import { linkSync, mkdirSync, unlinkSync, writeFileSync } from "node:fs"
+import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { accessToken, TokenUnusable, tokenFile, tokenVariable } from "@port-server/domain/AccessToken"
 import { errorCode } from "@port-server/domain/SystemError"
@@ -24,9 +24,10 @@ const makeToken = Effect.gen(function* () {
       try {
         linkSync(whole, file)
       } catch (error) {
-        if (errorCode(error) !== "EEXIST") throw error
+        // A file system without hard links; another server's token of this moment is replaced by this one there.
+        if (errorCode(error) !== "EEXIST") renameSync(whole, file)
       } finally {
-        unlinkSync(whole)
+        rmSync(whole, { force: true })
       }
     },
     catch: (error) =>
