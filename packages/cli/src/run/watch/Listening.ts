@@ -47,32 +47,37 @@ interface Reading {
   readonly hasNews: boolean
 }
 
-/** How many times a socket is searched for among those that listen: it begins to do so some time after it was made. */
+/** How many times a new socket is searched for, at each look, among those that listen. */
 const searches = 5
+
+/** Whether a socket is searched for at a look; after the first ones more and more rarely, for it may listen much later. */
+const isDue = (looks: number): boolean => looks < searches || Number.isInteger(Math.log2(looks))
 
 /**
  * What a process and those that it starts listen on, read again and again. The kernel's tables, which cost most, are
- * read only while there are sockets that have not been searched for.
+ * read only for sockets that are searched for.
  */
 export const listeningIn = (root: number) => {
   const pidsOf = processTree(root)
-  let sockets = new Map<string, { readonly port: number | undefined; readonly left: number }>()
+  let sockets = new Map<string, { readonly port: number | undefined; readonly looks: number }>()
   return (): Reading => {
     const pids = pidsOf()
     const open = pids.flatMap((pid) => socketsOf(pid).map((inode) => ({ pid, inode })))
-    const unknown = open.some(({ inode }) => (sockets.get(inode)?.left ?? searches) > 0)
-    const ports = unknown ? listeningPorts() : new Map<string, number>()
+    const looks = open.flatMap(({ inode }) => {
+      const { looks = 0, port } = sockets.get(inode) ?? {}
+      return port === undefined ? [looks] : []
+    })
+    const ports = looks.some(isDue) ? listeningPorts() : new Map<string, number>()
     sockets = new Map(
       open.map(({ inode }) => {
-        const { left = searches, port } = sockets.get(inode) ?? {}
-        const now = port ?? ports.get(inode)
-        return [inode, { port: now, left: now === undefined ? Math.max(0, left - 1) : 0 }]
+        const { looks = 0, port } = sockets.get(inode) ?? {}
+        return [inode, { port: port ?? ports.get(inode), looks: looks + 1 }]
       })
     )
     const found = open.flatMap(({ inode, pid }) => {
       const port = sockets.get(inode)?.port
       return port === undefined ? [] : [{ pid, port }]
     })
-    return { pids, found, hasNews: unknown }
+    return { pids, found, hasNews: looks.some((count) => count < searches) }
   }
 }
