@@ -88,6 +88,26 @@ describe.concurrent("portctl prune", () => {
     })
   )
 
+  it.scopedLive("keeps a former service that is named again while the question is open", () =>
+    Effect.gen(function* () {
+      const server = yield* startServerOnFreePorts(4)
+      const cwd = repository(join(yield* realFolder, "shop"))
+      const file = (text: string) => writeFileSync(join(cwd, "portctl.json"), text)
+      file('{"services": {"web": {}, "db": {}}}')
+      yield* portctl(["ensure"], { server, cwd })
+      file('{"services": {"web": {}}}')
+      const script = `mkfifo answer; "$0" prune < answer 2> asked & exec 3> answer
+until grep -q 'y/N' asked; do sleep 0.05; done
+echo '{"services": {"web": {}, "db": {}}}' > portctl.json; echo y >&3; wait`
+      const { ended } = yield* start("sh", ["-c", script, bin.portctl], {
+        cwd,
+        env: { PORT_SERVER_ADDR: server.address }
+      })
+      expect((yield* ended).stdout).not.toContain("released")
+      expect(yield* count(server)).toBe(2)
+    })
+  )
+
   it.scopedLive("offers services that no project file names any more, unless something is on their port", () =>
     Effect.gen(function* () {
       const server = yield* startServerOnFreePorts(5)

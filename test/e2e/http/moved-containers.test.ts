@@ -77,9 +77,13 @@ describe.concurrent("the containers of a working copy that was moved", () => {
       const [before, now] = [join(top, "red"), join(top, "blue")]
       worktree(repository, before)
       yield* ask(before, { port: first })
-      yield* add({ name: "db", port: first, folder: before })
+      yield* add(
+        { name: "db", port: first, folder: before },
+        { name: "deploy", port: first, folder: join(before, "deploy") }
+      )
       git(repository, "worktree", "move", before, now)
-      expect(yield* verdicts(first)).toEqual(["yes"])
+      mkdirSync(join(now, "deploy"))
+      expect(yield* verdicts(first)).toEqual(["yes", "yes"])
     })
   )
 

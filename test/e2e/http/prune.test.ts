@@ -115,7 +115,12 @@ describe("POST /v1/prune", () => {
         status: 200,
         json: { allocations: [expect.objectContaining({ instance: "gone" })] }
       })
+      // Its disk may be away.
+      yield* execute(server.database, `UPDATE working_copies SET device = '0' WHERE folder = '${join(folder, "two")}'`)
       rmSync(join(folder, "two"), { recursive: true })
+      expect(yield* prune(server)).toEqual({ status: 200, json: { allocations: [] } })
+      yield* execute(server.database, "UPDATE working_copies SET device = NULL")
+      mkdirSync(join(folder, "three"))
       expect(yield* prune(server)).toMatchObject(instances("shared"))
     })
   )

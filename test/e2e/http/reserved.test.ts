@@ -1,4 +1,4 @@
-import { renameSync } from "node:fs"
+import { renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -68,5 +68,25 @@ it.scopedLive("the stopped containers at allocated ports are judged in the list 
     expect(live).toContainEqual(
       expect.objectContaining({ port: first + 2, reserved: expect.objectContaining({ belongs: "no", others: 1 }) })
     )
+  })
+)
+
+it.scopedLive("a prune keeps a port that a running container publishes without a socket of this machine", () =>
+  Effect.gen(function* () {
+    const top = yield* realFolder
+    const first = yield* freePorts(2)
+    const gone = repository(join(top, "gone"))
+    const engine = yield* fakeEngine([{ name: "db", port: first, folder: gone }])
+    const server = yield* startServer({ probe: true, args: ["--engine", engine] })
+    yield* portctl(["ensure", "--service", `db=${first},web=${first + 1}`], { server, cwd: gone })
+    rmSync(gone, { recursive: true })
+    yield* call(server.port, "GET", "/v1/containers").pipe(
+      Effect.map(({ json }): Listed => Object(json)),
+      Effect.repeat({ until: (listed) => listed.containers.every(({ ports }) => ports.length > 0) })
+    )
+    expect((yield* call(server.port, "POST", "/v1/prune", {})).json).toMatchObject({
+      allocations: [{ service: "web" }],
+      kept: [{ allocation: { service: "db" }, reason: "listening" }]
+    })
   })
 )

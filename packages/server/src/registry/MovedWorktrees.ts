@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
 import { withFolders } from "../storage/WorkingCopyRows.ts"
+import { topOf } from "./Belonging.ts"
 
 const nothing: ReadonlyMap<string, string> = new Map()
 
@@ -16,7 +17,10 @@ export class MovedWorktrees extends Effect.Service<MovedWorktrees>()("@port-serv
     const { probe } = yield* FolderProbe
 
     return {
-      /** Those of the folders, which are gone, whose worktree is somewhere else now, with the new paths. */
+      /**
+       * Those of the folders, which are gone, whose worktree is somewhere else now, with the new paths; and where its top
+       * was and is.
+       */
       among: Effect.fnUntraced(function* (folders: ReadonlyArray<string>) {
         if (folders.length === 0) return nothing
         const copies = (yield* store.read((reader) => withFolders(reader, folders))).filter(
@@ -26,7 +30,10 @@ export class MovedWorktrees extends Effect.Service<MovedWorktrees>()("@port-serv
         const places = copies.flatMap(({ folder, home, project }) => {
           const file = files.get(join(home, "gitdir"))
           return file?._tag === "Present" && file.worktree !== undefined
-            ? [{ folder, present: join(file.worktree, project) }]
+            ? [
+                { folder, present: join(file.worktree, project) },
+                { folder: topOf(folder, project) ?? folder, present: file.worktree }
+              ]
             : []
         })
         const found = yield* probe(places.map(({ present }) => present))

@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
 import { Listeners } from "../listeners/Listeners.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
-import { sharing, withFolders } from "../storage/WorkingCopyRows.ts"
+import { sharing, type WorkingCopyRow, withFolders } from "../storage/WorkingCopyRows.ts"
 import { topOf } from "./Belonging.ts"
 import { EnsuredFolders } from "./EnsuredFolders.ts"
-import { statusOf } from "./FolderStatus.ts"
+import { isLost, statusOf } from "./FolderStatus.ts"
 import { MovedWorktrees } from "./MovedWorktrees.ts"
 
 /** Most allocations that are released in one transaction: other writes get their turn in between. */
@@ -48,17 +48,26 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
           return top === undefined || top === folder ? [] : [[folder, top] as const]
         })
       )
-      const shared = yield* store.read((reader) => sharing(reader, absent))
-      const others = yield* probe([...tops.values(), ...shared.map(({ folder }) => folder)])
-      const used = new Set(
-        shared.flatMap(({ allocation, folder }) => (others.get(folder)?._tag === "Absent" ? [] : [allocation]))
-      )
+      const copies = yield* store.read((reader) => sharing(reader, absent))
+      const unknown = copies.flatMap(({ folder }) => (states.has(folder) ? [] : [folder]))
+      const others = yield* probe([...tops.values(), ...unknown])
+      const movedToo = yield* worktrees.among(unknown.filter((folder) => others.get(folder)?._tag === "Absent"))
+      const isThere = ({ device, folder }: WorkingCopyRow) =>
+        movedToo.has(folder) ||
+        moved.has(folder) ||
+        !isLost(statusOf(others.get(folder) ?? states.get(folder), device ?? undefined))
+      const keyOf = ({ app, instance }: Pick<Allocation, "app" | "instance">) => JSON.stringify([app, instance])
+      const alive = new Set(copies.filter(isThere).map(keyOf))
+      const own = new Set(copies.map((copy) => `${keyOf(copy)}${copy.folder}`))
+      const isUsed = (allocation: Allocation) =>
+        alive.has(keyOf(allocation)) && own.has(`${keyOf(allocation)}${allocation.path}`)
       const status = (path: string, device: string | undefined) => {
         const own = statusOf(states.get(path), device)
         const top = others.get(tops.get(path) ?? "")
         return own === "parent_gone" && top?._tag === "Absent" ? statusOf(top, device) : own
       }
       const { listens } = yield* listeners.snapshot
+      const { published } = yield* listeners.containers
       const found = yield* Effect.forEach(pages, (page) =>
         Effect.flatMap(store.devices(page.map(({ id }) => id)), (devices) =>
           Effect.forEach(
@@ -66,8 +75,8 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
             Effect.fnUntraced(function* (allocation) {
               const { id, path = "", port } = allocation
               const found = status(path, devices.get(id))
-              if (found === "present" || moved.has(path) || used.has(id)) return []
-              const isBusy = found === "gone" && (yield* listens(port))
+              if (found === "present" || moved.has(path) || isUsed(allocation)) return []
+              const isBusy = found === "gone" && (published.has(port) || (yield* listens(port)))
               const candidate: Candidate = {
                 allocation,
                 verdict: found === "gone" ? (isBusy ? "listening" : "stale") : found

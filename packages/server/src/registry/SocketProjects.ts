@@ -41,6 +41,17 @@ const reservationOf = (
   return { reserved: judged.length === 1 ? told : { ...told, others: judged.length - 1 } }
 }
 
+/** Where the folders in the labels of containers are now, also of worktrees that only git knows to have been moved. */
+const withMoved = (ports: ReadonlyArray<HeldPort>, places: ReadonlyMap<string, string>, moved: Moved): Moved => {
+  const labels = places.size === 0 ? [] : containersOf(ports).flatMap(({ folder }) => folder ?? [])
+  const found = labels.flatMap((label) => {
+    const former = foldersUp(label).find((folder) => places.has(folder)) ?? ""
+    const present = places.get(former)
+    return present === undefined ? [] : [[label, `${present}${label.slice(former.length)}`] as const]
+  })
+  return new Map([...found, ...moved])
+}
+
 /** Decides which of the processes that hold ports belong to the ports' projects. */
 export class SocketProjects extends Effect.Service<SocketProjects>()("@port-server/server/registry/SocketProjects", {
   effect: Effect.gen(function* () {
@@ -138,8 +149,7 @@ export class SocketProjects extends Effect.Service<SocketProjects>()("@port-serv
           const first = yield* judge(ports, before, moved)
           const places = yield* worktrees.among(first.gone)
           const projectOf = (port: HeldPort) => places.get(before(port) ?? "") ?? before(port)
-          // The label of a container has the folder that its worktree had before.
-          const former: Moved = new Map([...places, ...moved])
+          const former = withMoved(ports, places, moved)
           const { belongsTo } = places.size === 0 ? first : yield* judge(ports, projectOf, former)
           const all = ports.map((port) => {
             const project = projectOf(port)

@@ -33,8 +33,6 @@ export type NewWorkingCopy = Omit<WorkingCopyRow, "id">
 const rows = query(Row)
 const counts = query(Schema.Struct({ count: Schema.Int }))
 
-const sharers = query(Schema.Struct({ allocation: Schema.Int, folder: Schema.String }))
-
 const moves = query(Schema.Struct({ allocation: Schema.Number }))
 
 const columns = "id, home, home_file, project, folder, folder_file, device, app, app_from_folder, instance"
@@ -62,16 +60,12 @@ export const withFolders = (connection: Connection, folders: ReadonlyArray<strin
     [JSON.stringify(folders)]
   )
 
-/** The other folders that have the instances of the folders' allocations: an instance that is shared on purpose. */
+/** All rows of the instances that the folders have: one may be shared on purpose. */
 export const sharing = (connection: Connection, folders: ReadonlyArray<string>) =>
-  sharers(
+  rows(
     connection,
-    `SELECT folders.allocation, other.folder FROM folders
-      JOIN allocations AS held ON held.id = folders.allocation
-      JOIN working_copies AS own ON own.app = held.app AND own.instance = held.instance AND own.folder = folders.path
-      JOIN working_copies AS other ON other.app = held.app AND other.instance = held.instance
-        AND other.folder <> folders.path
-      WHERE folders.path IN (SELECT value FROM json_each(?))`,
+    `SELECT ${columns} FROM working_copies WHERE (app, instance) IN (
+      SELECT app, instance FROM working_copies WHERE folder IN (SELECT value FROM json_each(?))) ORDER BY id`,
     [JSON.stringify(folders)]
   )
 

@@ -170,9 +170,13 @@ export const prune = Command.make(
       return yield* new NonZeroExit({ status: 1 })
     }
     const releasing = Effect.gen(function* () {
+      // While the question was open, a service may have been named again.
+      const again = unnamed.length === 0 ? [] : ((yield* survey(true)).unnamed ?? [])
+      const now = new Set(again.map(({ allocation }) => allocation.id))
       const released = yield* release(allocations)
-      yield* releaseUnnamed({ ...released, unnamed })
-      return { ...released, unnamed }
+      const still = { ...released, unnamed: unnamed.filter(({ allocation }) => now.has(allocation.id)) }
+      yield* releaseUnnamed(still)
+      return still
     })
     yield* print(releasing, sentences("released"))
     yield* forget(false)
