@@ -17,7 +17,7 @@ const watchStop = (): void => {
   const { workerData } = process.getBuiltinModule("node:worker_threads")
   const { began, deadline }: Input = workerData
   /** SIGHUP, SIGINT and SIGTERM. */
-  const stopSignals = 1n | 2n | (1n << 14n)
+  const stopSignals = (process.env["PORT_SERVER_NOHUP"] === "1" ? 0n : 1n) | 2n | (1n << 14n)
   /** How often to look, in ms. */
   const interval = 500
 
