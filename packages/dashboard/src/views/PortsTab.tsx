@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks"
 import { narrowed } from "../model/Search.ts"
 import { shown } from "../model/Text.ts"
 import { firstServices } from "../model/Window.ts"
-import { allocations, copies, listenersError } from "../state/Registry.ts"
+import { allocations, copies, failure, listenersError } from "../state/Registry.ts"
 import { filter, query } from "../state/View.ts"
 import { Empty, NothingFound } from "./Empty.tsx"
 import { Memo } from "./Memo.tsx"
@@ -39,7 +39,8 @@ export const PortsTab = () => {
   if (allocations.value.length === 0) return <Empty />
   return (
     <>
-      {listenersError.value === undefined ? undefined : (
+      {/* Of a server that does not answer, the page says so. */}
+      {listenersError.value === undefined || failure.value !== undefined ? undefined : (
         <p class="unreadable" role="alert">
           It cannot be told what is on the ports: {shown(listenersError.value)}
         </p>
