@@ -97,6 +97,22 @@ describe("POST /v1/prune", () => {
     })
   )
 
+  it.scopedLive("tells of a working copy whose disk is away, and keeps its ports", () =>
+    Effect.gen(function* () {
+      const { folder, server } = yield* projects
+      const path = join(folder, "away")
+      mkdirSync(path)
+      const asked = { app: "shop", instance: "away", services: [{ service: "db" }] }
+      yield* call(server.port, "POST", "/v1/ensure", { ...asked, working_copy: { folder: path, identity: "one" } })
+      for (const table of ["folders", "working_copies"]) {
+        yield* execute(server.database, `UPDATE ${table} SET device = '0'`)
+      }
+      rmSync(path, { recursive: true })
+      const kept = [{ allocation: { instance: "gone" } }, { allocation: { instance: "away" }, reason: "not_mounted" }]
+      expect((yield* prune(server)).json).toMatchObject({ allocations: [], kept })
+    })
+  )
+
   it.scopedLive("leaves alone the ports of an instance that another folder shares", () =>
     Effect.gen(function* () {
       const { folder, server } = yield* projects

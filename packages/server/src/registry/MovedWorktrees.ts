@@ -29,12 +29,12 @@ export class MovedWorktrees extends Effect.Service<MovedWorktrees>()("@port-serv
         const files = yield* probe(copies.map(({ home }) => join(home, "gitdir")))
         const places = copies.flatMap(({ folder, home, project }) => {
           const file = files.get(join(home, "gitdir"))
-          return file?._tag === "Present" && file.worktree !== undefined
-            ? [
-                { folder, present: join(file.worktree, project) },
-                { folder: topOf(folder, project) ?? folder, present: file.worktree }
-              ]
-            : []
+          const top = topOf(folder, project)
+          if (file?._tag !== "Present" || file.worktree === undefined) return []
+          return [
+            ...(top === undefined ? [] : [{ folder: top, present: file.worktree }]),
+            { folder, present: join(file.worktree, project) }
+          ]
         })
         const found = yield* probe(places.map(({ present }) => present))
         return new Map(

@@ -1,6 +1,7 @@
 import type { Allocation } from "@port-server/domain/Allocation"
 import type { StorageError } from "@port-server/domain/Errors"
 import type { Kept, KeptReason, PruneRequest, PruneResult } from "@port-server/domain/Prune"
+import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
@@ -57,10 +58,11 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
         moved.has(folder) ||
         !isLost(statusOf(others.get(folder) ?? states.get(folder), device ?? undefined))
       const keyOf = ({ app, instance }: Pick<Allocation, "app" | "instance">) => JSON.stringify([app, instance])
-      const alive = new Set(copies.filter(isThere).map(keyOf))
+      const present = Arr.groupBy(copies.filter(isThere), keyOf)
       const own = new Set(copies.map((copy) => `${keyOf(copy)}${copy.folder}`))
       const isUsed = (allocation: Allocation) =>
-        alive.has(keyOf(allocation)) && own.has(`${keyOf(allocation)}${allocation.path}`)
+        own.has(`${keyOf(allocation)}${allocation.path}`) &&
+        present[keyOf(allocation)]?.some(({ folder }) => folder !== allocation.path) === true
       const status = (path: string, device: string | undefined) => {
         const own = statusOf(states.get(path), device)
         const top = others.get(tops.get(path) ?? "")
