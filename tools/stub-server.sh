@@ -1,8 +1,7 @@
 # Have glibc give large blocks back to the system: otherwise it keeps those of large requests.
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX-2}" MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_-131072}"
 # Node forgets which signals were ignored: that SIGHUP is, as by nohup, says the last digit of their mask.
-PORT_SERVER_NOHUP=0
+unset PORT_SERVER_NOHUP
 [ ! -r /proc/self/status ] || while read -r key mask; do
-  case $key$mask in SigIgn:*[13579bdf]) PORT_SERVER_NOHUP=1 ;; esac
+  case $key$mask in SigIgn:*[13579bdf]) export PORT_SERVER_NOHUP=1 ;; esac
 done < /proc/self/status
-export PORT_SERVER_NOHUP

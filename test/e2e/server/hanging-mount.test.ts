@@ -1,4 +1,4 @@
-import { constants, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { constants, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -193,6 +193,7 @@ describe.skipIf(process.platform !== "linux")("the process that probes folders",
       const [, digits] = yield* running.printed(/listening on http:\/\/127\.0\.0\.1:(\d+), /)
       const server = { port: Number(digits) }
       rmSync(node)
+      writeFileSync(node, "no program")
       yield* ensure(server, "one", join(folder, "gone"))
       const kept = [{ allocation: { instance: "one" }, reason: "unknown" }]
       expect((yield* prune(server)).json).toMatchObject({ allocations: [], kept })
