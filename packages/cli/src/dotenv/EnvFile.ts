@@ -62,6 +62,8 @@ export const check = Effect.fnUntraced(function* ({ file, path }: Target) {
 /** What became of a file. */
 export interface Written {
   readonly changed: boolean
+  /** Whose block was there, where that is another one's. */
+  readonly former: string | undefined
   /** The lines outside the block that set a variable of it too. */
   readonly setters: ReturnType<typeof ManagedBlock.assignmentsOutside>
 }
@@ -73,10 +75,14 @@ export const write = Effect.fnUntraced(function* (
   variables: ReadonlyMap<string, string>
 ) {
   let setters: Written["setters"] = []
+  let former: string | undefined
   const changed = yield* SharedFile.edit(path, (text) =>
     Either.map(ManagedBlock.find(text), (found) => {
       const wanted = ManagedBlock.withBlock(found, title, [...variables.values()])
       setters = ManagedBlock.assignmentsOutside(wanted, [...variables.keys()])
+      const before = found.block?.title || title
+      // What was written is read once more.
+      if (before !== title) former = before
       return wanted
     })
   ).pipe(
@@ -89,6 +95,6 @@ export const write = Effect.fnUntraced(function* (
       )
     })
   )
-  const written: Written = { changed, setters }
+  const written: Written = { changed, former, setters }
   return written
 })

@@ -36,12 +36,12 @@ const followed = (path: string): { readonly path: string; readonly links: Readon
 
 /**
  * Refuse to write where a link leads that came with a repository: out of its working copy, or to the files of its version
- * control system. Other links are somebody's own; the result is where one of them leads out of the working copy.
+ * control system. Other links are somebody's own; whether one of them leads out of the working copy.
  *
  * @param top the top of the working copy that the current folder is in, where it is in one
  */
 export const refuseLedAway = Effect.fnUntraced(function* (file: string, top: string | undefined) {
-  if (top === undefined) return undefined
+  if (top === undefined) return false
   const real = realpathSync(top)
   const { links: all, path } = yield* Effect.try({
     try: () => followed(file),
@@ -51,6 +51,6 @@ export const refuseLedAway = Effect.fnUntraced(function* (file: string, top: str
   const isLed = isWithin(path, real)
     ? links.length > 0 && isSystems(path)
     : yield* Effect.exists(links, GitLocation.tracksLink)
-  if (!isLed) return links.length > 0 && !isWithin(path, real) ? path : undefined
+  if (!isLed) return links.length > 0 && !isWithin(path, real)
   return yield* CliError.make(`${file} leads to ${path} by a link of the repository; nothing was written`)
 })

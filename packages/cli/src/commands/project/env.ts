@@ -71,21 +71,19 @@ export const env = Command.make(
     const writing = Effect.gen(function* () {
       const { top } = yield* located
       const target = yield* EnvFile.target(write.value)
-      const outside = yield* refuseLedAway(write.value, top)
+      const isElsewhere = yield* refuseLedAway(write.value, top)
       yield* EnvFile.check(target)
       const found = yield* answer
-      const { changed, setters } = yield* EnvFile.write(target, instanceLabel(found), lines(found))
+      const { changed, former, setters } = yield* EnvFile.write(target, instanceLabel(found), lines(found))
       const name = escapeControls(write.value)
       yield* Console.log(
         changed
           ? `wrote ${Object.keys(found.env).join(", ")} of ${instanceLabel(found)} to ${name}`
           : `${name} has the ports of ${instanceLabel(found)} already`
       )
-      if (outside !== undefined) {
-        const path = escapeControls(outside)
-        yield* Console.error(
-          `note: ${name} leads to ${path}, outside of this working copy: its readers have these ports`
-        )
+      // A copy of another worktree's file is meant to be changed, and a link to it is not.
+      if (isElsewhere && former !== undefined) {
+        yield* Console.error(`note: ${name} had the ports of ${escapeControls(former)}; its readers have these now`)
       }
       for (const { line, variable } of setters) {
         yield* Console.error(
