@@ -6,10 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { CliError } from "../errors/CliError.ts"
-import { isPartOf } from "../project/GitLocation.ts"
 import { serviceStates } from "../project/PortStates.ts"
 import type { Here } from "../project/ProjectContext.ts"
-import { isWithin } from "../project/ProjectFileLoader.ts"
 import { heldPorts, settingsOf } from "../project/ProjectPorts.ts"
 import { parse } from "./ComposeArguments.ts"
 import * as ComposeFiles from "./ComposeFiles.ts"
@@ -54,7 +52,7 @@ export const saidName = (env: Environment, folder: string): SaidName => {
 export const nameOfOthers = (env: Environment, folder: string): SaidName => {
   const said = saidName(env, folder)
   const isOwn = ({ copy, name }: ComposeProjects.ComposeProject) =>
-    name === env[nameVariable] && isWithin(folder, copy) && isPartOf(folder, copy)
+    name === env[nameVariable] && isInCopyOf({ folder: copy, top: copy }, folder)
   return said.notes.length > 0 && !ComposeProjects.seenFrom(folder).some(isOwn) ? said : { ...said, env, notes: [] }
 }
 

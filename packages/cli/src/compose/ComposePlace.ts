@@ -15,7 +15,7 @@ import * as ComposeFiles from "./ComposeFiles.ts"
 import * as ComposeProjects from "./ComposeProjects.ts"
 
 /** Whether a Compose file's folder is in the working copy of a place. */
-export const isInCopyOf = ({ folder: own, top = own }: Here, folder: string): boolean =>
+export const isInCopyOf = ({ folder: own, top = own }: Pick<Here, "folder" | "top">, folder: string): boolean =>
   isWithin(folder, top) && isPartOf(folder, top)
 
 const isFolder = (path: string): boolean => attempt(() => statSync(path).isDirectory()) ?? false

@@ -100,12 +100,10 @@ export const hasService = (projects: ReadonlyArray<ComposeProject>, path: string
       (path === copy || path.startsWith(`${copy}/`)) && services.includes(headOf(service)) && existsSync(folder)
   )
 
-/** Whether a folder is gone and the one around it is there. */
 const isGone = (folder: string): boolean => !existsSync(folder) && existsSync(dirname(folder))
 
 /**
- * Forget the projects whose folder, or working copy, is gone while its parent is there, for a disk may be unmounted; a
- * sentence for each.
+ * Forget the projects whose folder or working copy is gone and its parent is not, for a disk may be away; a sentence each.
  *
  * @param folders of working copies: what was moved there is not gone
  */

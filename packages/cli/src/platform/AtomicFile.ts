@@ -62,7 +62,7 @@ export const create = (file: string, bytes: Uint8Array, mode = 0o666): void =>
     try {
       linkSync(temporary, file)
     } catch (error) {
-      if (!noLinks.includes(codeOf(error) ?? "")) throw error
+      if (!noLinks.includes(codeOf(error))) throw error
       // The name first, so that a file which somebody else has just made stays.
       closeSync(openSync(file, "wx", mode))
       try {

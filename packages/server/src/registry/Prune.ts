@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { FolderProbe } from "../folders/FolderProbe.ts"
 import { Listeners } from "../listeners/Listeners.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
-import { sharing, type WorkingCopyRow, withFolders } from "../storage/WorkingCopyRows.ts"
+import { sharing, type WorkingCopyRow } from "../storage/WorkingCopyRows.ts"
 import { topOf } from "./Belonging.ts"
 import { EnsuredFolders } from "./EnsuredFolders.ts"
 import { isLost, statusOf } from "./FolderStatus.ts"
@@ -42,14 +42,14 @@ export class Prune extends Effect.Service<Prune>()("@port-server/server/registry
       const states = yield* probe(pages.flatMap((page) => page.map(({ path = "" }) => path)))
       const absent = [...states].flatMap(([path, { _tag }]) => (_tag === "Absent" ? [path] : []))
       const moved = yield* worktrees.among(absent)
+      const copies = yield* store.read((reader) => sharing(reader, absent))
       // Of a package, that of the working copy: a folder far below the top of one has no parent when that is removed.
       const tops = new Map(
-        (yield* store.read((reader) => withFolders(reader, absent))).flatMap(({ folder, project }) => {
+        copies.flatMap(({ folder, project }) => {
           const top = topOf(folder, project)
-          return top === undefined || top === folder ? [] : [[folder, top] as const]
+          return top === undefined || top === folder || !states.has(folder) ? [] : [[folder, top] as const]
         })
       )
-      const copies = yield* store.read((reader) => sharing(reader, absent))
       const unknown = copies.flatMap(({ folder }) => (states.has(folder) ? [] : [folder]))
       const others = yield* probe([...tops.values(), ...unknown])
       const movedToo = yield* worktrees.among(unknown.filter((folder) => others.get(folder)?._tag === "Absent"))
