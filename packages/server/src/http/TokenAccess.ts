@@ -1,10 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
-import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { accessToken, TokenUnusable, tokenFile, tokenVariable } from "@port-server/domain/AccessToken"
-import { errorCode } from "@port-server/domain/SystemError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { link } from "../runtime/SecondName.ts"
 import * as SystemError from "../runtime/SystemError.ts"
 import type { Access } from "./RequestGuard.ts"
 
@@ -22,10 +22,7 @@ const makeToken = Effect.gen(function* () {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
       writeFileSync(whole, `${randomBytes(32).toString("base64url")}\n`, { flag: "wx", mode: 0o600 })
       try {
-        linkSync(whole, file)
-      } catch (error) {
-        // A file system without hard links; another server's token of this moment is replaced by this one there.
-        if (errorCode(error) !== "EEXIST") renameSync(whole, file)
+        link(whole, file)
       } finally {
         rmSync(whole, { force: true })
       }

@@ -1,10 +1,11 @@
-import { linkSync, lstatSync, renameSync, type Stats, unlinkSync } from "node:fs"
+import { lstatSync, renameSync, type Stats, unlinkSync } from "node:fs"
 import { connect, type Server } from "node:net"
 import { dirname, join } from "node:path"
 import { maxSocketPath } from "@port-server/domain/SocketAddress"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { link } from "../runtime/SecondName.ts"
 import * as SystemError from "../runtime/SystemError.ts"
 
 /** The socket cannot be listened on; `message` is the reason, as the rest of a sentence. */
@@ -45,20 +46,6 @@ const bind = (server: Server, path: string) =>
     server.listen({ path }, () => resume(Effect.void))
     process.umask(mask)
   })
-
-/** Give a file a second name, if nothing has that; false if something has. */
-const link = (file: string, name: string): boolean => {
-  try {
-    linkSync(file, name)
-    return true
-  } catch (error) {
-    if (SystemError.errorCode(error) === "EEXIST") return false
-    // A file system without such links.
-    if (statusOf(name) !== undefined) return false
-    renameSync(file, name)
-    return true
-  }
-}
 
 const isOwn = ({ uid }: Stats): boolean => process.getuid === undefined || uid === process.getuid()
 
