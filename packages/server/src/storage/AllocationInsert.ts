@@ -4,19 +4,17 @@ import { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { holder, ids } from "./AllocationQueries.ts"
-import { createdAt } from "./AllocationRow.ts"
-import { query, run } from "./Query.ts"
+import { insertOne, query, run } from "./Query.ts"
 
 const matches = query(Schema.Struct({ matches: Schema.Int }))
-const inserted = query(Schema.Struct({ id: Allocation.fields.id, created_at: Allocation.fields.created_at }))
 
-/** An allocation that has no id yet. */
+/** An allocation that has no id yet; `created_at` is of the API, in whole seconds. */
 export interface NewAllocation extends Pick<Allocation, "app" | "instance" | "service" | "path" | "created_at"> {
   readonly port: number
 }
 
 /** A time of the API as SQLite's `datetime()` writes it: `2025-02-08 15:04:05`. Any other text is unchanged. */
-export const sqliteTime = (time: string) => time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, "$1 $2")
+export const sqliteTime = (time: string) => time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z$/, "$1 $2")
 
 const sequence = "(SELECT max(seq) FROM sqlite_sequence WHERE name = 'allocations')"
 const highestId = "(SELECT max(id) FROM allocations)"
@@ -28,13 +26,19 @@ const insertRow = (
   condition: string
 ) =>
   Effect.map(
-    inserted(
+    insertOne(
       connection,
       `INSERT INTO allocations (id, app, instance, service, port, created_at)
-        SELECT ${id}, ?, ?, ?, ?, ? WHERE ${condition} ON CONFLICT (port) DO NOTHING RETURNING id, ${createdAt}`,
+        SELECT ${id}, ?, ?, ?, ?, ? WHERE ${condition} ON CONFLICT (port) DO NOTHING`,
       [app, instance, service, port, sqliteTime(created_at)]
     ),
-    ([row]) => row && new Allocation({ app, instance, service, port, ...row }, { disableValidation: true })
+    (rowId) =>
+      rowId === undefined
+        ? undefined
+        : new Allocation(
+            { id: Allocation.fields.id.make(rowId), app, instance, service, port, created_at },
+            { disableValidation: true }
+          )
   )
 
 /** Whether SQLite can give this many ids by itself. */

@@ -99,7 +99,7 @@ export const make = (
     port: number,
     { createdAt, kind = "allocated" }: { readonly createdAt?: string | undefined; readonly kind?: EventKind } = {}
   ) {
-    const created_at = createdAt ?? new Date(yield* Clock.currentTimeMillis).toISOString()
+    const created_at = createdAt ?? `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
     const inserted = yield* AllocationInsert.insert(connection, { ...owner, port, created_at }).pipe(
       Effect.catchTag("UnreadableRow", toUnavailable),
       // Rolls the batch back, with what this write has done so far.
