@@ -44,7 +44,7 @@ export class AllocationRepository extends Effect.Service<AllocationRepository>()
 
       const submit = yield* GroupCommit.make({
         connection: Effect.map(database.reopenIfReplaced, ({ writer }) => writer),
-        verifyFile: database.connectionsAfterCommit,
+        verifyFile: database.verifyAfterCommit,
         onBegin: (connection) =>
           Effect.zipRight(
             others.verify(connection),

@@ -13,12 +13,12 @@ import {
   currentFileIds,
   type FileIds,
   fileId,
-  isSameFile,
   prepare,
   removeStaleWal,
   restrictPermissions,
   unusable,
-  walSize
+  walSize,
+  walSizeOf
 } from "./DatabaseFile.ts"
 import { isOutdated, migrate } from "./Migrations.ts"
 import { query, run } from "./Query.ts"
@@ -107,8 +107,11 @@ export class Database extends Effect.Service<Database>()("@port-server/server/st
       retryAfter: 1
     })
 
+    /** The size of the write-ahead log of the open file, if that is still at the path. */
+    const currentWalSize = () => (opened === undefined ? undefined : walSizeOf(filename, opened.file.ids))
+
     const verify = () =>
-      opened !== undefined && isSameFile(filename, opened.file.ids) ? Effect.succeed(opened.file) : fileReplaced
+      opened !== undefined && currentWalSize() !== undefined ? Effect.succeed(opened.file) : fileReplaced
     const connections = Effect.suspend(verify)
 
     // Requests that were read together verify the file once.
@@ -161,8 +164,12 @@ export class Database extends Effect.Service<Database>()("@port-server/server/st
       /** The connections, or `StorageUnavailable` if the file was removed or replaced. */
       connections,
 
-      /** The same, after a commit. Truncates a large write-ahead log as soon as no reader needs it. */
-      connectionsAfterCommit: Effect.zipLeft(connections, truncateWal),
+      /** Fails in the same way, after a commit. Truncates a large write-ahead log as soon as no reader needs it. */
+      verifyAfterCommit: Effect.suspend(() => {
+        const size = currentWalSize()
+        if (size === undefined) return fileReplaced
+        return size > largestWal ? truncateWal : Effect.void
+      }),
 
       /** The same, verified once in each turn of the event loop: enough for reads. */
       connectionsForRead,

@@ -1,4 +1,4 @@
-import { rmSync, statSync } from "node:fs"
+import { rmSync, type Stats, statSync } from "node:fs"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
@@ -15,26 +15,28 @@ export class DatabaseUnusable extends Schema.TaggedError<DatabaseUnusable>()("Da
 export const unusable = (filename: string, reason: string): DatabaseUnusable =>
   new DatabaseUnusable({ message: `cannot open the database ${filename}: ${reason}` })
 
-/** Device and inode of a path, or undefined if it cannot be stat'ed. */
-export const fileId = (filename: string): string | undefined => {
+/** What is at a path, or undefined if it cannot be stat'ed. */
+const at = (path: string): Stats | undefined => {
   try {
     // Synchronous, because every commit and every read waits for it. Opening the file here instead would drop SQLite's
     // locks (https://sqlite.org/howtocorrupt.html, section 2.2).
-    const found = statSync(filename, { throwIfNoEntry: false })
-    return found === undefined ? undefined : `${found.dev}:${found.ino}`
+    return statSync(path, { throwIfNoEntry: false })
   } catch {
     return undefined
   }
 }
 
+const idOf = (found: Stats | undefined): string | undefined =>
+  found === undefined ? undefined : `${found.dev}:${found.ino}`
+
+/** Device and inode of a path, or undefined if it cannot be stat'ed. */
+export const fileId = (path: string): string | undefined => idOf(at(path))
+
+/** The write-ahead log of a database. */
+const logOf = (filename: string) => at(`${filename}-wal`)
+
 /** The size of the write-ahead log, in bytes. */
-export const walSize = (filename: string): number => {
-  try {
-    return statSync(`${filename}-wal`, { throwIfNoEntry: false })?.size ?? 0
-  } catch {
-    return 0
-  }
-}
+export const walSize = (filename: string): number => logOf(filename)?.size ?? 0
 
 /** The database file and its write-ahead log, which is part of it, by {@link fileId}. */
 export interface FileIds {
@@ -44,19 +46,22 @@ export interface FileIds {
 
 export const currentFileIds = (filename: string): FileIds => ({
   database: fileId(filename),
-  log: fileId(`${filename}-wal`)
+  log: idOf(logOf(filename))
 })
 
-/** Whether the paths still lead to these files. */
-export const isSameFile = (filename: string, { database, log }: FileIds): boolean =>
-  database !== undefined && database === fileId(filename) && log === fileId(`${filename}-wal`)
+/** The size of the write-ahead log, in bytes, where the paths still lead to these files; undefined where they do not. */
+export const walSizeOf = (filename: string, { database, log }: FileIds): number | undefined => {
+  if (database === undefined || database !== fileId(filename)) return undefined
+  const found = logOf(filename)
+  return log === idOf(found) ? (found?.size ?? 0) : undefined
+}
 
 /**
  * Remove a write-ahead log that was left behind when its database file was moved: SQLite would take it for that of the
  * next file at the path (https://sqlite.org/howtocorrupt.html, section 1.4). One of another file is left alone.
  */
 export const removeStaleWal = (filename: string, { database, log }: FileIds): void => {
-  if (database === fileId(filename) || log === undefined || log !== fileId(`${filename}-wal`)) return
+  if (database === fileId(filename) || log === undefined || log !== idOf(logOf(filename))) return
   for (const suffix of ["-wal", "-shm"]) rmSync(`${filename}${suffix}`, { force: true })
 }
 

@@ -2,16 +2,12 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { StorageUnavailable } from "@port-server/domain/Errors"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import * as Migrations from "./Migrations.ts"
-import { query } from "./Query.ts"
-
-const versions = query(Schema.Struct({ data_version: Schema.Int }))
 
 /** Notices when another program has written to the database, so that what is remembered of it holds until then. */
 export class OtherWriters {
   #connection: Connection | undefined
-  #version: number | undefined
+  #version: unknown
   readonly #onWrite: () => void
 
   constructor(onWrite: () => void) {
@@ -21,7 +17,7 @@ export class OtherWriters {
   /** A transaction begins on the connection. Fails if another port-server has migrated the database. */
   verify(connection: Connection): Effect.Effect<void, SqlError | StorageUnavailable> {
     // Changes exactly when another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
-    return Effect.flatMap(versions(connection, "PRAGMA data_version"), ([row]) => {
+    return Effect.flatMap(connection.execute("PRAGMA data_version", [], undefined), ([row]) => {
       if (row !== undefined && row.data_version === this.#version && connection === this.#connection) return Effect.void
       this.#onWrite()
       return Effect.map(Migrations.verifyVersion(connection), () => {
