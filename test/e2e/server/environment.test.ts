@@ -14,7 +14,7 @@ const environOf = (pid: number): Readonly<Record<string, string>> =>
       .map((each) => [each.slice(0, each.indexOf("=")), each.slice(each.indexOf("=") + 1)])
   )
 
-const heap = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072" }
+const heap = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "1048576" }
 
 describe.skipIf(process.platform !== "linux")("the server that portctl starts", { concurrent: true }, () => {
   it.scopedLive("has glibc give large blocks back, and nothing of its caller's but where its things are", () =>
