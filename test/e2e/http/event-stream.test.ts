@@ -75,6 +75,22 @@ describe(`GET ${path}`, () => {
     })
   )
 
+  it.scopedLive("tells its position while only others' events happen", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const stream = yield* openStream(server.port, { query: "?app=mine&listeners=false" })
+      const first = stream.lastId()
+      // More often than a stream without news has a heartbeat.
+      yield* allocate(server.port, { app: "other" }).pipe(
+        Effect.delay("1 second"),
+        Effect.forever,
+        Effect.raceFirst(stream.until(({ id = first }) => id !== first))
+      )
+      expect(stream.events()).toEqual([])
+      expect(Number(stream.lastId())).toBeGreaterThan(Number(first))
+    })
+  )
+
   it.scopedLive("says reset where it cannot continue, and sends what happens after that", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

@@ -5,6 +5,7 @@ import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as Monotonic from "../runtime/Monotonic.ts"
 import type { EventPage } from "../storage/EventQueries.ts"
 import { EventRepository } from "../storage/EventRepository.ts"
 import { changeOf, ListenerChanges } from "./ListenerChanges.ts"
@@ -15,8 +16,8 @@ const pageSize = 16
 /** At most so often those who follow are woken, whatever is written: they then share what is read. */
 const pause = "50 millis"
 
-/** After this long without news, a follower gets the position. */
-const heartbeat = "10 seconds"
+/** After this long without news of what is followed, in ms, a follower gets the position. */
+const heartbeat = 10_000
 
 /** How long after the database could not be read it is tried again. */
 const retry = "1 second"
@@ -88,9 +89,10 @@ export class Events extends Effect.Service<Events>()("@port-server/server/regist
         const begin: News = { _tag: "Position", last: position }
         const listening = withListeners ? yield* listeners.watch : () => undefined
         let seen = listening()
+        let told = Monotonic.now()
 
         const next: Effect.Effect<News, StorageError> = Effect.gen(function* () {
-          for (let isIdle = false; ; ) {
+          for (;;) {
             const now = listening()
             const change = changeOf(seen, now)
             seen = now
@@ -102,15 +104,19 @@ export class Events extends Effect.Service<Events>()("@port-server/server/regist
             }
             position = events.length < pageSize ? last : (events.at(-1)?.id ?? last)
             if (events.length > 0) return { _tag: "Events", events }
-            if (isIdle) return { _tag: "Position", last }
-            isIdle = yield* Effect.timeoutTo(Queue.take(wakeups), {
-              duration: heartbeat,
-              onTimeout: () => true,
-              onSuccess: () => false
-            })
+            const left = told + heartbeat - Monotonic.now()
+            if (left <= 0) return { _tag: "Position", last }
+            // What others do wakes up, too.
+            yield* Effect.timeoutOption(Queue.take(wakeups), left)
           }
         })
-        const news = Stream.repeatEffect(Effect.retry(next, Schedule.spaced(retry)))
+        const news = Stream.repeatEffect(
+          Effect.tap(Effect.retry(next, Schedule.spaced(retry)), () =>
+            Effect.sync(() => {
+              told = Monotonic.now()
+            })
+          )
+        )
         return start === undefined ? Stream.concat(Stream.succeed(begin), news) : news
       })
     } as const

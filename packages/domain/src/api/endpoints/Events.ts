@@ -29,5 +29,5 @@ export const eventStream = HttpApiEndpoint.get("eventStream", "/v1/events/stream
   .annotate(OpenApi.Summary, "What happens to the allocations, as server-sent events")
   .annotate(
     OpenApi.Description,
-    "From now on or, with `Last-Event-ID`, after that event: each with its id, its kind as `event`, and the event of `GET /v1/events` as data. `reset` says that it is not known what happened since `Last-Event-ID`; `listeners` has a `ListenersChange`."
+    'From now on or, with `Last-Event-ID`, after that event: each with its id, its kind as `event`, and the event of `GET /v1/events` as data. `reset` says that it is not known what happened since `Last-Event-ID`; `listeners` has `{"listening":[...],"closed":[...]}`: the allocated ports whose sockets changed while the stream is open, as in `GET /v1/listeners`, which is to be read each time that it opens, and those that no socket holds any more.'
   )
