@@ -1,6 +1,9 @@
-import { expect } from "@effect/vitest"
+import { join } from "node:path"
+import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { allocate, expectError, listed, Server, sharedServer } from "../../support/Api.ts"
+import { startServer, temporaryFolder } from "../../support/Programs.ts"
+import { openDatabase } from "../../support/Sqlite.ts"
 import { call } from "../../support/Wire.ts"
 
 const entry = (app: string, port: number) => ({ app, instance: "dev", service: "web", port })
@@ -20,10 +23,10 @@ sharedServer()("an import in several requests", (it) => {
       // Sent again, it counts once.
       expect(yield* send(port, [entry(id, 4001)], { id, part: 1, last: false })).toMatchObject(nothing)
       expect(yield* listed(port, id)).toEqual([])
-      expect((yield* send(port, [entry(id, 4002)], { id, part: 2, last: true })).json).toEqual({
-        imported: 3,
-        unchanged: 0
-      })
+      const last = send(port, [entry(id, 4002)], { id, part: 2, last: true })
+      expect((yield* last).json).toEqual({ imported: 3, unchanged: 0 })
+      // The response may have been lost.
+      expect((yield* last).json).toEqual({ imported: 3, unchanged: 0 })
       expect(yield* listed(port, id)).toMatchObject([{ port: 4000 }, { port: 4001 }, { port: 4002 }])
       expectError(
         yield* send(port, [], { id, part: 3, last: true }),
@@ -119,3 +122,18 @@ sharedServer()("imports of many short allocations", (it) => {
     })
   )
 })
+
+it.scopedLive("takes the last part again where the database could not be written", () =>
+  Effect.gen(function* () {
+    const folder = yield* temporaryFolder
+    const { port } = yield* startServer({ folder })
+    const id = "locked"
+    yield* send(port, [entry(id, 4000)], { id, part: 0, last: false })
+    const last = send(port, [entry(id, 4001)], { id, part: 1, last: true })
+    const other = yield* Effect.flatMap(openDatabase(join(folder, "ports.db")), (sql) => sql.reserve)
+    yield* other.executeRaw("BEGIN IMMEDIATE", [])
+    expectError(yield* last, 503, "the database is locked by another program")
+    yield* other.executeRaw("ROLLBACK", [])
+    expect((yield* last).json).toEqual({ imported: 2, unchanged: 0 })
+  })
+)

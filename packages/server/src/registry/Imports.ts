@@ -1,4 +1,4 @@
-import type { ImportRequest, ImportTransaction } from "@port-server/domain/Backup"
+import type { ImportRequest, ImportResult, ImportTransaction } from "@port-server/domain/Backup"
 import { InvalidRequest, StorageUnavailable } from "@port-server/domain/Errors"
 import { ImportConflict } from "@port-server/domain/ImportConflict"
 import * as Effect from "effect/Effect"
@@ -48,9 +48,16 @@ export class Imports extends Effect.Service<Imports>()("@port-server/server/regi
   scoped: Effect.gen(function* () {
     const registry = yield* Registry
     const open = new Map<string, Parts>()
+    /** What imports did whose last part, of that number, has come. */
+    const done = new Map<string, { readonly part: number; readonly result: ImportResult }>()
     const expiries = yield* FiberMap.make<string>()
 
-    const forget = (id: string) => Effect.sync(() => open.delete(id))
+    const forget = (id: string) =>
+      Effect.sync(() => {
+        open.delete(id)
+        done.delete(id)
+      })
+    const forgetLater = (id: string) => FiberMap.run(expiries, id, Effect.delay(forget(id), patience))
 
     /** Add a part to its import; one that was sent twice is there once. */
     const add = Effect.fnUntraced(function* ({ id, part }: ImportTransaction, allocations: Allocations) {
@@ -88,18 +95,24 @@ export class Imports extends Effect.Service<Imports>()("@port-server/server/regi
     return {
       /**
        * Allocate everything in a backup, or nothing. The parts of a transaction are kept, for a minute each, until the last
-       * one comes: then all of them are imported at once.
+       * one comes: then all of them are imported at once. They are kept on where the database could not be written, and what
+       * an import did is known for a minute: a client that has no answer can send the last part again.
        */
       import: Effect.fnUntraced(function* ({ transaction, ...request }: ImportRequest) {
         if (transaction === undefined) return yield* importAll(request)
+        const { id, last, part } = transaction
+        const known = done.get(id)
+        if (last && part > 0 && known?.part === part) return known.result
         const { parts } = yield* add(transaction, request.allocations)
-        if (transaction.last) {
-          yield* forget(transaction.id)
-          yield* FiberMap.remove(expiries, transaction.id)
-          return yield* importAll({ ...request, allocations: parts.flat() })
-        }
-        yield* FiberMap.run(expiries, transaction.id, Effect.delay(forget(transaction.id), patience))
-        return { imported: 0, unchanged: 0 }
+        yield* forgetLater(id)
+        if (!last) return { imported: 0, unchanged: 0 }
+        const result = yield* Effect.tapError(importAll({ ...request, allocations: parts.flat() }), ({ _tag }) =>
+          _tag === "ImportConflict" || _tag === "InvalidRequest" ? forget(id) : Effect.void
+        )
+        open.delete(id)
+        done.set(id, { part, result })
+        yield* forgetLater(id)
+        return result
       })
     } as const
   })
