@@ -87,12 +87,33 @@ describe.concurrent("portctl log", () => {
       expect(yield* services("--app", "shop", "--instance", "dev", "--service", "a")).toEqual(["allocated a"])
       expectAnswer(yield* portctl(["log", "--since", "2099-01-01T00:00:00Z"], { server }), "no events\n")
       expectAnswer(yield* portctl(["log", "--port", "1"], { server }), "no events\n")
-      const wrong = yield* portctl(["log", "--since", "yesterday"], { server })
-      expectUsageError(
-        wrong,
-        /since must be a duration like 30m, 1h or 2d, or a time like 2025-02-08T15:04:05Z$/,
-        "portctl log"
-      )
+      for (const wrong of ["yesterday", "2026-02-30", "2026-02-03x", "2026-02-03T25:00:00Z"]) {
+        expectUsageError(
+          yield* portctl(["log", "--since", wrong], { server }),
+          /since must be a duration like 30m, 1h or 2d, or a time like 2025-02-08T15:04:05Z$/,
+          "portctl log"
+        )
+      }
+    })
+  )
+
+  it.scopedLive("--since takes a time as it is printed, in UTC wherever the user is", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      yield* allocate(server.port, { app: "shop" })
+      const hoursOn = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString().slice(0, 19)
+      const found = (TZ: string, since: string) =>
+        Effect.map(portctl(["log", "--since", since], { server, env: { TZ } }), ({ stdout }) =>
+          stdout === "no events\n" ? 0 : stdout.trim().split("\n").length
+        )
+      // There it is still morning, or night already.
+      for (const zone of ["America/New_York", "Asia/Tokyo"]) {
+        const [before, after] = [hoursOn(-1), hoursOn(1)]
+        expect(yield* found(zone, before.replace("T", " "))).toBe(1)
+        expect(yield* found(zone, `${before}Z`)).toBe(1)
+        expect(yield* found(zone, after.replace("T", " "))).toBe(0)
+        expect(yield* found(zone, `${after}+02:00`)).toBe(1)
+      }
     })
   )
 

@@ -7,6 +7,18 @@ import * as Schema from "effect/Schema"
 const units = { s: "seconds", m: "minutes", h: "hours", d: "days", w: "weeks" } as const
 const duration = /^([1-9][0-9]{0,5})(s|m|h|d|w)$/
 
+/** A day or a time of it, in UTC where it has no zone, as `log` prints it. */
+const timeForm = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/
+
+/** The time in ms since 1970; not a number where there is no such time. */
+const millisecondsOf = (text: string): number => {
+  const [, day = "", minutes = "00:00", seconds = ":00", zone = "Z"] = timeForm.exec(text) ?? []
+  const begin = Date.parse(`${day}T00:00:00Z`)
+  // Of a day that a month does not have, JavaScript takes one of the next month.
+  const isDay = !Number.isNaN(begin) && new Date(begin).toISOString().startsWith(day)
+  return isDay ? Date.parse(`${day}T${minutes}${seconds}${zone}`) : Number.NaN
+}
+
 const isUnit = (text: string): text is keyof typeof units => text in units
 
 /** How long ago, or a time in ms since 1970. */
@@ -19,7 +31,7 @@ const SinceFromText = Schema.transformOrFail(Schema.String, Since, {
   decode: (text, _, ast) => {
     const [, amount, unit = ""] = duration.exec(text) ?? []
     if (isUnit(unit)) return ParseResult.succeed({ ago: Duration.decode(`${Number(amount)} ${units[unit]}`) })
-    const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
+    const time = millisecondsOf(text)
     return Number.isNaN(time)
       ? ParseResult.fail(
           new ParseResult.Type(
@@ -37,7 +49,7 @@ const SinceFromText = Schema.transformOrFail(Schema.String, Since, {
 export const since = Flag.text({
   name: "since",
   placeholder: "TIME",
-  description: "All events since then: 30m, 1h or 2d ago, or a time"
+  description: "All events since then: 30m, 1h or 2d ago, or a time (UTC)"
 }).pipe(Flag.withSchema(SinceFromText), Flag.optional)
 
 /** How many events are shown at most. */
