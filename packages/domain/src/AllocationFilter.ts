@@ -45,7 +45,7 @@ export const SelectorFromQuery = Schema.Struct({
 export const ListQuery = Schema.Struct({
   ...SelectorFromQuery.fields,
   named: Schema.optionalWith(
-    Schema.Literal("true").annotations({
+    Schema.Literal("true", "").annotations({
       message: () => ({ message: "named must be true", override: true }),
       description: "only those of services that a project file has named"
     }),

@@ -24,7 +24,8 @@ const requestTimeout = Duration.seconds(10)
 /**
  * The API of a running port-server, derived from `PortServerApi`. Every method fails with
  * `ServerUnreachable`, `UnexpectedResponse`, `InvalidRequest` (also before anything is sent), `StorageFull`
- * or `StorageUnavailable`; further errors are named at each. Wants an `HttpClient`, for example
+ * or `StorageUnavailable`; what reads the machine's sockets (`allocate`, `ensure`, `listeners`, `prune`) also with
+ * `ListenersUnavailable`, which is worth another try; further errors are named at each. Wants an `HttpClient`, for example
  * `FetchHttpClient.layer`, which is not used for the address of a Unix socket. The address comes from
  * `PORT_SERVER_ADDR`; {@link PortServerClient.at} fixes one.
  */

@@ -22,3 +22,4 @@ export const releaseMatching = HttpApiEndpoint.del("releaseMatching", "/v1/alloc
   .setPayload(ReleaseFilter)
   .addSuccess(ReleaseManyResult)
   .annotate(OpenApi.Summary, "Release the allocations that match every filter given")
+  .annotate(OpenApi.Description, "At least one filter is required. An empty text and port 0 are no filters.")
