@@ -77,6 +77,26 @@ describe("portctl kill", { concurrent: true }, () => {
     })
   )
 
+  const canUnshare = spawnSync("unshare", ["--pid", "--fork", "true"]).status === 0
+  needs(canUnshare ? undefined : "it needs root and unshare")(
+    "ends nothing where a signal does not reach the processes in /proc",
+    () =>
+      Effect.gen(function* () {
+        const { port, project, server } = yield* shop
+        const program = yield* listeningProgram({ cwd: project, port })
+        const inside = yield* start("unshare", ["--pid", "--fork", bin.portctl, "kill", "--service", "web"], {
+          cwd: project,
+          env: { PORT_SERVER_ADDR: server.address }
+        })
+        const reason = "cannot be found on this machine"
+        expect(yield* inside.ended).toMatchObject({
+          code: 3,
+          stderr: `error: node (pid ${program.pid}) is listening on port ${port} and ${reason}; it is not ended\n`
+        })
+        expect(isAlive(program.pid)).toBe(true)
+      })
+  )
+
   it.scopedLive("ends the processes on all ports of a block", () =>
     Effect.gen(function* () {
       const { project, server } = yield* shop

@@ -43,11 +43,13 @@ const isSameFolder = (one: string, other: string): boolean =>
 
 /**
  * Whether the process is not the one of this machine that the server means, for its number can be one of a container; or
- * its folder is hidden, as by a mount, and another one is at that path.
+ * /proc has the numbers of others than a signal reaches; or its folder is hidden, as by a mount, and another one is at that
+ * path.
  */
 const isElsewhere = ({ cwd = "", pid }: PortSocket): boolean => {
+  if (process.platform !== "linux") return false
   const link = `/proc/${pid}/cwd`
-  return process.platform === "linux" && (Process.attempt(() => readlinkSync(link)) !== cwd || !isSameFolder(link, cwd))
+  return !Process.isOwnProc() || Process.attempt(() => readlinkSync(link)) !== cwd || !isSameFolder(link, cwd)
 }
 
 /** Why a process must not be ended, if anything speaks against it. */
