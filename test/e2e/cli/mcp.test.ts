@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -46,6 +47,25 @@ const answerTo = (id: number) => expect.objectContaining({ id, result: expect.an
 const refusal = (id: unknown, code: number) => expect.objectContaining({ id, error: expect.objectContaining({ code }) })
 
 describe("portctl mcp", () => {
+  const normalUser = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+  const canDrop = process.getuid?.() === 0 && spawnSync("setpriv", [...normalUser, "true"]).status === 0
+  it.scopedLive.skipIf(!canDrop)("finds no port free that its user may not bind", () =>
+    Effect.gen(function* () {
+      const { run } = yield* project
+      const folder = yield* temporaryFolder
+      chmodSync(folder, 0o755)
+      const script = `cd ${folder}; printf '%s\\n' "$@" | setpriv ${normalUser.join(" ")} $mcp; echo \${PIPESTATUS[1]}`
+      const { answers } = yield* run(script, initialize, call(1, "find_free_port", { port: 87 }))
+      expect(decodeResults(answers.slice(1))).toMatchObject([
+        {
+          result: {
+            structuredContent: { port: expect.any(Number), reason: expect.stringMatching(/^port 87 is privileged: /) }
+          }
+        }
+      ])
+    })
+  )
+
   it.scopedLive("answers every request that came before the end of its input", () =>
     Effect.gen(function* () {
       const { answers, status, stderr } = yield* runLines(

@@ -1,11 +1,13 @@
 import { spawnSync } from "node:child_process"
 import { createSocket } from "node:dgram"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { created, expectError } from "../../support/Api.ts"
 import { freePorts, hasIpv6 } from "../../support/Listening.ts"
 import { inOwnNetwork, noNamespaces } from "../../support/Networks.ts"
-import { portctl, start, startServer, temporaryFolder } from "../../support/Programs.ts"
+import { portctl, portctlAsNormalUser, start, startServer, temporaryFolder } from "../../support/Programs.ts"
 import { connected, listener } from "../../support/Sockets.ts"
 import { call } from "../../support/Wire.ts"
 
@@ -130,6 +132,19 @@ linux("a note on stderr", () => {
 
   const normalUser = ["--reuid=65534", "--regid=65534", "--clear-groups"]
   const canDrop = process.getuid?.() === 0 && spawnSync("setpriv", [...normalUser, "true"]).status === 0
+  it.scopedLive.skipIf(!canDrop)("tells why a privileged port that a service prefers is not given", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      writeFileSync(join(folder, "portctl.json"), JSON.stringify({ app: "wish", services: { web: { prefer: 86 } } }))
+      const env = { HOME: folder, PORT_SERVER_ADDR: `127.0.0.1:${yield* freePorts(1)}` }
+      const ensured = yield* portctlAsNormalUser(["ensure"], folder, env)
+      yield* portctlAsNormalUser(["stop"], folder, env)
+      expect(ensured.stderr).toMatch(
+        /^note: web prefers port 86 and has \d+: port 86 is privileged: a normal user may bind ports from /m
+      )
+    })
+  )
+
   it.scopedLive.skipIf(!canDrop)("tells that a port is privileged, and it is granted all the same", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { PortStory, storyOf } from "../client/PortStory.ts"
 import * as PortSentence from "../output/PortSentence.ts"
+import { privilegedReason } from "../platform/PortLimits.ts"
 import { allocationsOf, ensureWished } from "../project/ProjectPorts.ts"
 import * as Folder from "./Folder.ts"
 import { here, services } from "./ProjectTools.ts"
@@ -57,9 +58,13 @@ export const portTools = (inFolder: Folder.InFolder): ReadonlyArray<Tool.Tool> =
       Effect.gen(function* () {
         const client = yield* PortServerClient
         const status = port === undefined ? undefined : yield* client.check(port)
-        if (status !== undefined && PortSentence.isFree(status)) return { port: status.port }
+        const isFree = status !== undefined && PortSentence.isFree(status)
+        const privileged = isFree ? privilegedReason(status.port) : undefined
+        if (isFree && privileged === undefined) return { port: status.port }
         const [found = 0] = yield* nextFree
-        return status === undefined ? { port: found } : { port: found, reason: PortSentence.sentence(status) }
+        return status === undefined
+          ? { port: found }
+          : { port: found, reason: privileged ?? PortSentence.sentence(status) }
       }).pipe(inFolder(path))
   ),
   Tool.make(

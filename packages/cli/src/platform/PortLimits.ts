@@ -26,20 +26,24 @@ const firstUnprivileged = () => numbers("ip_unprivileged_port_start")[0] ?? 0
 /** Whether only the superuser may bind the port, and this user is another one. */
 export const isPrivileged = (port: number): boolean => port < firstUnprivileged() && process.getuid?.() !== 0
 
-const noteUnlessBindable = (port: number, subject: string): string | undefined => {
+const unlessBindable = (port: number, subject: string): string | undefined => {
   const first = firstUnprivileged()
   return isPrivileged(port)
-    ? `note: ${subject}: a normal user may bind ports from ${first} on (net.ipv4.ip_unprivileged_port_start)`
+    ? `${subject}: a normal user may bind ports from ${first} on (net.ipv4.ip_unprivileged_port_start)`
     : undefined
 }
 
-/** A note that only the superuser may bind the port, where this user is another one. */
-export const privilegedNote = (port: number): string | undefined =>
-  noteUnlessBindable(port, `port ${port} is privileged`)
+const noteOf = (reason: string | undefined) => (reason === undefined ? undefined : `note: ${reason}`)
+
+/** That only the superuser may bind the port, where this user is another one. */
+export const privilegedReason = (port: number): string | undefined => unlessBindable(port, `port ${port} is privileged`)
+
+/** The same as a note. */
+export const privilegedNote = (port: number): string | undefined => noteOf(privilegedReason(port))
 
 /** The same for the first port of a range. */
 export const privilegedRangeNote = (range: string): string | undefined =>
-  noteUnlessBindable(Number(range.split("-")[0]), `range ${range} has privileged ports`)
+  noteOf(unlessBindable(Number(range.split("-")[0]), `range ${range} has privileged ports`))
 
 /** A note that the system itself hands out ports of the range, for outgoing connections. */
 export const ephemeralNote = (range: string): string | undefined => {

@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import { ownerAndId } from "../output/AllocationTable.ts"
 import { reservationNote, reserves } from "../output/ContainerFormat.ts"
 import { byProcess, holds, whose } from "../output/ListenerFormat.ts"
-import { privilegedNote } from "../platform/PortLimits.ts"
+import { privilegedNote, privilegedReason } from "../platform/PortLimits.ts"
 import * as User from "../platform/User.ts"
 import { socketsOn } from "./PortSockets.ts"
 
@@ -70,7 +70,8 @@ const occupationOf = Effect.fnUntraced(function* (ports: ReadonlyArray<number>) 
   for (const port of ports) {
     const status = yield* Effect.option(Effect.flatMap(Schema.decodeUnknown(Port)(port), client.check))
     const reason = Option.getOrUndefined(Option.map(status, occupation))
-    if (reason !== undefined) return reason
+    const found = reason ?? privilegedReason(port)
+    if (found !== undefined) return found
   }
   return `${ports[0]} cannot be had`
 })
