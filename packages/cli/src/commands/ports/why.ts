@@ -94,8 +94,11 @@ const verdict = ({ path }: Allocation, groups: ReadonlyArray<ProcessSockets>): s
   if (unclear.some(({ command, container }) => container === undefined && isEngineProgram(command))) {
     return "unknown, because it is not known which container it is"
   }
-  return unclear.some(({ container, cwd }) => container === undefined && cwd === undefined)
-    ? "unknown, because the listener's folder cannot be read"
+  if (unclear.some(({ container, cwd }) => container === undefined && cwd === undefined)) {
+    return "unknown, because the listener's folder cannot be read"
+  }
+  return path === "/"
+    ? "unknown, because its folder is /, in which all daemons run"
     : "unknown, because its folder does not respond"
 }
 
