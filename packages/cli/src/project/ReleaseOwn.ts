@@ -1,6 +1,9 @@
 import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { shellWord } from "@port-server/command-line/command/ShellWord"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
+import { projectFileName } from "@port-server/domain/Defaults"
 import { escapeControls } from "@port-server/domain/Name"
 import * as Arr from "effect/Array"
 import * as Console from "effect/Console"
@@ -14,8 +17,12 @@ import { heldPorts } from "./ProjectPorts.ts"
 /** The folders below that have ports of their own: packages of a monorepo, and no working copies inside it. */
 const projectsBelow = Effect.fnUntraced(function* ({ folder }: Here) {
   const all = yield* (yield* PortServerClient).list()
-  const paths = new Set(all.flatMap(({ path }) => path ?? []))
-  return [...paths].filter((path) => path !== folder && isWithin(path, folder) && GitLocation.isPartOf(path, folder))
+  const places = new Map(
+    all.flatMap(({ app, instance, path }) => (path === undefined ? [] : [[path, { app, instance }]]))
+  )
+  return [...places].flatMap(([path, place]) =>
+    path !== folder && isWithin(path, folder) && GitLocation.isPartOf(path, folder) ? [{ path, ...place }] : []
+  )
 })
 
 /** Note which services had no port, and which ports stay: those of another folder, and those of projects below. */
@@ -24,10 +31,13 @@ const noteRest = Effect.fnUntraced(function* (rest: {
   readonly held: ReadonlyArray<Allocation>
   readonly place: string
   readonly other: string | undefined
-  readonly below: ReadonlyArray<string>
+  readonly below: ReadonlyArray<{ readonly path: string; readonly app: string; readonly instance: string }>
 }) {
   const { held, missing, other, place } = rest
-  const [below, gone] = Arr.partition(rest.below, (folder) => !existsSync(folder))
+  const [present, lost] = Arr.partition(rest.below, ({ path }) => !existsSync(path))
+  const [former, projects] = Arr.partition(present, ({ path }) => existsSync(join(path, projectFileName)))
+  const below = projects.map(({ path }) => path)
+  const gone = lost.map(({ path }) => path)
   const listed = (names: ReadonlyArray<string>) => escapeControls(names.join(", "))
   if (missing.length > 0) {
     const others = held.length === 0 ? "" : `, but for ${listed(held.map(({ service }) => service))}`
@@ -38,6 +48,11 @@ const noteRest = Effect.fnUntraced(function* (rest: {
     const [their, each] = below.length === 1 ? ["has ports of its", "it"] : ["have ports of their", "each"]
     yield* Console.error(
       `note: ${listed(below)} ${their} own, which stay; portctl release --here in ${each} gives them back`
+    )
+  }
+  for (const { app, instance, path } of former) {
+    yield* Console.error(
+      `note: ${listed([path])} has no portctl.json any more, and ports still; portctl release --app ${shellWord(app)} --instance ${shellWord(instance)} gives them back`
     )
   }
   if (gone.length > 0) {

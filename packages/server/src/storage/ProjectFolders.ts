@@ -42,15 +42,18 @@ export const devicesOf = (
     (rows) => new Map(rows.map(({ allocation, device }) => [allocation, device]))
   )
 
-/** Which of the paths are project folders. */
+/** Which of the paths are project folders, whatever is in them: not those that are projects by a file alone. */
 export const among = (
   connection: Connection,
   folders: ReadonlyArray<string>
 ): Effect.Effect<ReadonlySet<string>, SqlError> =>
   Effect.map(
-    paths(connection, "SELECT DISTINCT path FROM folders WHERE path IN (SELECT value FROM json_each(?))", [
-      JSON.stringify(folders)
-    ]),
+    paths(
+      connection,
+      `SELECT DISTINCT path FROM folders WHERE path IN (SELECT value FROM json_each(?))
+        AND path NOT IN (SELECT folder FROM working_copies WHERE project <> '')`,
+      [JSON.stringify(folders)]
+    ),
     (rows) => new Set(rows.map(({ path }) => path))
   )
 
