@@ -17,3 +17,22 @@ export const namesIn = (text: string, known: Iterable<string>): ReadonlyArray<st
     name !== undefined && names.has(name) && !found.startsWith("{{") ? [name] : []
   )
 }
+
+/** The texts before, between and after the placeholders of known names: what {@link fill} leaves as it is. */
+export const literalsIn = (text: string, known: Iterable<string>): ReadonlyArray<string> => {
+  const names = new Set(known)
+  const literals: Array<string> = []
+  let literal = ""
+  let end = 0
+  for (const { 0: found, 1: name, index } of text.matchAll(placeholder)) {
+    if (name === undefined || !names.has(name)) continue
+    literal += text.slice(end, index)
+    end = index + found.length
+    if (found.startsWith("{{")) literal += found.slice(1)
+    else {
+      literals.push(literal)
+      literal = ""
+    }
+  }
+  return [...literals, literal + text.slice(end)]
+}

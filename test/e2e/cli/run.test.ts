@@ -154,7 +154,7 @@ describe.concurrent("portctl run: a variable with a port of another working copy
     const tree = worktree(top, join(top, "../tree"))
     const file = {
       services: { web: { env: "WEB", prefer: 4000 }, db: { env: "PGPORT" } },
-      variables: { URL: "x://localhost:{db}/y" }
+      variables: { URL: "x://localhost:{db}/y/{id}" }
     }
     for (const folder of [top, tree]) writeFileSync(join(folder, "portctl.json"), JSON.stringify(file))
     for (const folder of [top, tree]) yield* run(server, folder, ["--quiet", "--", "true"])
@@ -164,25 +164,25 @@ describe.concurrent("portctl run: a variable with a port of another working copy
   it.scopedLive("is replaced, with a note, for it is not the user's choice", () =>
     Effect.gen(function* () {
       const { server, tree } = yield* two
-      const env = { WEB: "4000", PGPORT: "3000", URL: "x://localhost:3000/y" }
+      const env = { WEB: "4000", PGPORT: "3000", URL: "x://localhost:3000/y/{id}" }
       expect(yield* run(server, tree, shown, { env })).toMatchObject({
-        stdout: "3001 3002  x://localhost:3002/y\n",
+        stdout: "3001 3002  x://localhost:3002/y/{id}\n",
         stderr: [
-          "proj/tree: WEB=3001 PGPORT=3002 URL=x://localhost:3002/y",
+          "proj/tree: WEB=3001 PGPORT=3002 URL=x://localhost:3002/y/{id}",
           "note: WEB was set to 4000, the port 4000 of proj/main/web, and is replaced",
           "note: PGPORT was set to 3000, the port 3000 of proj/main/db, and is replaced",
-          "note: URL was set to x://localhost:3000/y, the port 3000 of proj/main/db, and is replaced",
+          "note: URL was set to x://localhost:3000/y/{id}, the port 3000 of proj/main/db, and is replaced",
           ""
         ].join("\n")
       })
-      expectAnswer(yield* run(server, tree, ["--quiet", ...shown], { env }), "3001 3002  x://localhost:3002/y\n")
+      expectAnswer(yield* run(server, tree, ["--quiet", ...shown], { env }), "3001 3002  x://localhost:3002/y/{id}\n")
       // PORT would send the command to the other's port.
       expect(yield* run(server, tree, shown, { env: { PORT: "4000" } })).toMatchObject({
-        stdout: "3001 3002  x://localhost:3002/y\n",
+        stdout: "3001 3002  x://localhost:3002/y/{id}\n",
         stderr: expect.stringMatching(/note: PORT was set to 4000, the port 4000 of proj\/main\/web, and is removed\n$/)
       })
       expect(yield* run(server, tree, ["--service", "web", ...shown], { env: { PORT: "4000" } })).toMatchObject({
-        stdout: "3001 3002 3001 x://localhost:3002/y\n",
+        stdout: "3001 3002 3001 x://localhost:3002/y/{id}\n",
         stderr: expect.stringMatching(
           /note: PORT was set to 4000, the port 4000 of proj\/main\/web, and is replaced\n$/
         )
@@ -196,25 +196,27 @@ describe.concurrent("portctl run: a variable with a port of another working copy
       // As `portctl env` leaves it in a shell.
       const env = { WEB: "4000", PORT: "4000" }
       expect(yield* run(server, top, ["--service", "db", ...shown], { env })).toMatchObject({
-        stdout: "4000 3000 3000 x://localhost:3000/y\n",
+        stdout: "4000 3000 3000 x://localhost:3000/y/{id}\n",
         stderr: expect.stringMatching(
           /\nnote: PORT was set to 4000, the port 4000 of proj\/main\/web, and is replaced\n$/
         )
       })
-      expect(yield* run(server, top, shown, { env })).toMatchObject({ stdout: "4000 3000 4000 x://localhost:3000/y\n" })
+      expect(yield* run(server, top, shown, { env })).toMatchObject({
+        stdout: "4000 3000 4000 x://localhost:3000/y/{id}\n"
+      })
     })
   )
 
   it.scopedLive("that is no port, such as 0 for any, stays", () =>
     Effect.gen(function* () {
       const { server, top } = yield* two
-      const env = { WEB: "0", PGPORT: "70000", URL: "x://localhost:00/y", PORT: "0" }
+      const env = { WEB: "0", PGPORT: "70000", URL: "x://localhost:00/y/{id}", PORT: "0" }
       expect(yield* run(server, top, ["--service", "web", ...shown], { env })).toMatchObject({
-        stdout: "0 70000 0 x://localhost:00/y\n",
+        stdout: "0 70000 0 x://localhost:00/y/{id}\n",
         stderr: [
           "note: PGPORT is set to 70000 already and stays (proj/main has 3000)",
           "note: WEB is set to 0 already and stays (proj/main has 4000)",
-          "note: URL is set to x://localhost:00/y already and stays (proj/main has x://localhost:3000/y)",
+          "note: URL is set to x://localhost:00/y/{id} already and stays (proj/main has x://localhost:3000/y/{id})",
           "note: PORT is set to 0 already and stays (proj/main has 4000)",
           ""
         ].join("\n")
@@ -226,19 +228,19 @@ describe.concurrent("portctl run: a variable with a port of another working copy
     Effect.gen(function* () {
       const { server, top, tree } = yield* two
       yield* allocate(server.port, { app: "shared", service: "postgres", port: 5432 })
-      const env = { WEB: "3002", PGPORT: "5432", PORT: "81", URL: "x://localhost:5432/y" }
+      const env = { WEB: "3002", PGPORT: "5432", PORT: "81", URL: "x://localhost:5432/y/{id}" }
       expect(yield* run(server, tree, shown, { env })).toMatchObject({
-        stdout: "3002 5432 81 x://localhost:5432/y\n",
+        stdout: "3002 5432 81 x://localhost:5432/y/{id}\n",
         stderr: [
           "note: WEB is set to 3002 already and stays (proj/tree has 3001)",
           "note: PGPORT is set to 5432 already and stays (proj/tree has 3002)",
-          "note: URL is set to x://localhost:5432/y already and stays (proj/tree has x://localhost:3002/y)",
+          "note: URL is set to x://localhost:5432/y/{id} already and stays (proj/tree has x://localhost:3002/y/{id})",
           ""
         ].join("\n")
       })
       expectAnswer(
         yield* run(server, top, ["--quiet", ...shown], { env: { WEB: "4000", PORT: "3000" } }),
-        "4000 3000 3000 x://localhost:3000/y\n"
+        "4000 3000 3000 x://localhost:3000/y/{id}\n"
       )
     })
   )

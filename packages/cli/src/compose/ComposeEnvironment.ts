@@ -142,5 +142,5 @@ export const wantedOf = (project: ComposeProjects.ComposeProject | undefined, en
   if (project === undefined) return { env, notes: [], wanted: [] }
   const { name } = project
   const said = saidName(env, project.folder)
-  return { ...said, wanted: [[nameVariable, { template: name, value: name }] as const] }
+  return { ...said, wanted: [[nameVariable, { literals: [name], value: name }] as const] }
 }

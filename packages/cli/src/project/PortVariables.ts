@@ -2,7 +2,7 @@ import { namesOf } from "@port-server/domain/Block"
 import { projectFileName } from "@port-server/domain/Defaults"
 import type { EnsureResult, RequestedService } from "@port-server/domain/Ensure"
 import { escapeControls } from "@port-server/domain/Name"
-import { fill, namesIn } from "@port-server/domain/Placeholders"
+import { fill, literalsIn, namesIn } from "@port-server/domain/Placeholders"
 import { servicesByName, variablesOf } from "@port-server/domain/ServiceSettings"
 import { variableOf } from "@port-server/domain/ServiceVariable"
 import { isRefused } from "@port-server/domain/VariableName"
@@ -24,8 +24,8 @@ export interface ServiceVariables {
 
 /** The value of a variable, and what it is made of. */
 export interface Value {
-  /** The value with a placeholder `{…}` for each port in it. */
-  readonly template: string
+  /** The texts around the ports in it. */
+  readonly literals: ReadonlyArray<string>
   readonly value: string
 }
 
@@ -142,11 +142,15 @@ const ensureProject = Effect.fnUntraced(function* (
   )
   const values = new Map<string, Value>([
     ...services.flatMap(({ port, variables }) =>
-      variables.map((name) => [name, { template: "{}", value: String(port) }] as const)
+      variables.map((name) => [name, { literals: ["", ""], value: String(port) }] as const)
     ),
     ...templates
-      .filter(([name]) => !isOuter || name !== mainVariable)
-      .map(([name, template]) => [name, { template, value: fill(template, ports) }] as const)
+      // The port of the service that is meant comes before what the file says of PORT.
+      .filter(([name]) => name !== mainVariable || (!isOuter && (main.main ?? main.named) === undefined))
+      .map(([name, template]) => {
+        const value: Value = { literals: literalsIn(template, ports.keys()), value: fill(template, ports) }
+        return [name, value] as const
+      })
   ])
   return { ensured, services, values }
 })

@@ -4,8 +4,8 @@ import type { Changes } from "./CommandEnvironment.ts"
 
 /** A variable that a command gets. */
 export interface Wanted {
-  /** The value with a placeholder `{…}` for each port in it. */
-  readonly template: string
+  /** The texts around the ports in it. */
+  readonly literals: ReadonlyArray<string>
   readonly value: string
 }
 
@@ -32,9 +32,9 @@ const markerOf = (pairs: Iterable<readonly [string, string]>): string =>
     .map(([name, value]) => `${name}=${value.replace(/[ %]/g, (char) => (char === " " ? "%20" : "%25"))}`)
     .join(" ")
 
-/** The ports that a value has where its template has placeholders; a number that is none, as 0, is the user's choice. */
-const portsIn = (value: string, { template }: Wanted): ReadonlyArray<number> => {
-  const literal = template.split(/\{[^{}]*\}/).map((text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
+/** The ports that a value has where the wanted one has its own; a number that is none, as 0, is the user's choice. */
+const portsIn = (value: string, { literals }: Wanted): ReadonlyArray<number> => {
+  const literal = literals.map((text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
   const [, ...ports] = new RegExp(`^${literal.join("(\\d{1,5})")}$`).exec(value) ?? []
   return ports.filter(isPort).map(Number)
 }

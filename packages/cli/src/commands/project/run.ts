@@ -27,7 +27,7 @@ import * as SchemaOptions from "../SchemaOptions.ts"
 const wantedOf = ({ services, values }: Variables, names: ReadonlyArray<string>): ReadonlyMap<string, Wanted> => {
   const [main, other] = services.filter(({ service }) => names.includes(service))
   if (main === undefined || other !== undefined) return values
-  return new Map([...values, ["PORT", { template: "{}", value: String(main.port) }]])
+  return new Map([...values, ["PORT", { literals: ["", ""], value: String(main.port) }]])
 }
 
 /** The placeholders of a command's words. */
