@@ -113,6 +113,15 @@ describe.skipIf(process.platform !== "linux")("portctl open", { concurrent: true
     })
   )
 
+  it.scopedLive("one that the project file does not name, if it has a port", () =>
+    Effect.gen(function* () {
+      const { first, open, server, top } = yield* project(["web"], "exit 0")
+      const { stdout } = yield* portctl(["get", "admin"], { server, cwd: top })
+      expectOpened(yield* open("--service", "admin"), Number(stdout), "proj/main admin")
+      expect([first, first + 1]).toContain(Number(stdout))
+    })
+  )
+
   it.scopedLive("of several without web it opens none and lists them; an unknown one gets no port", () =>
     Effect.gen(function* () {
       const { open, server, url } = yield* project(["db", "api"], "exit 0")

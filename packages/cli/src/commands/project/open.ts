@@ -15,7 +15,7 @@ import * as Browser from "../../platform/Browser.ts"
 import type { Given } from "../../project/Given.ts"
 import { instanceLabel } from "../../project/PlaceNotes.ts"
 import { type Here, here, isInProject } from "../../project/ProjectContext.ts"
-import { ensureServices, heldPorts, knownServices } from "../../project/ProjectPorts.ts"
+import { ensureServices, heldPorts, knownServices, placeOf } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 import { openPage } from "../server/dashboard.ts"
@@ -27,13 +27,15 @@ const chosen = (place: Here, services: ReadonlyArray<string>, named: Option.Opti
   const service = Option.getOrElse(named, () => place.service ?? only ?? "web")
   const known = new Set([...services, ...servicesByName(place.project?.contents.services ?? {}).keys()])
   if (known.has(service)) return Effect.succeed(service)
-  return Effect.flatMap(heldPorts(place), (held) =>
-    CliError.make(
+  return Effect.flatMap(heldPorts(place), (held) => {
+    // The project file need not name it.
+    if (held.allocations.some((each) => each.service === service)) return Effect.succeed(service)
+    return CliError.make(
       Option.isSome(named)
         ? `${instanceLabel(held)} has no service ${escapeControls(service)}, only ${names}`
         : `${instanceLabel(held)} has several services; choose one with --service: ${names}`
     )
-  )
+  })
 }
 
 /** What was opened. */
@@ -46,7 +48,8 @@ const Opened = Schema.Struct({
 })
 
 const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<string>) {
-  const place = yield* here(given)
+  const own = yield* here(given)
+  const place = Option.match(named, { onNone: () => own, onSome: (service) => placeOf(own, service) })
   const service = yield* chosen(place, yield* knownServices(place), named)
   const { allocations, app, instance } = yield* ensureServices(place, [{ service }])
   const port = yield* Effect.orDie(Schema.decodeUnknown(Port)(allocations[0]?.port))
