@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expectAnswer, expectError } from "../../support/Expectations.ts"
 import { git, realFolder, temporaryRepository, worktree } from "../../support/Git.ts"
+import { listeningProgram } from "../../support/Listening.ts"
 import { bin, portctl, startServer } from "../../support/Programs.ts"
 
 /** Write a project file; its path. */
@@ -55,6 +56,18 @@ describe.concurrent("a service with a folder in portctl.json", () => {
     v2: { folder: "./packages/api/v2/", env: "V2" },
     docs: {}
   }
+
+  it.scopedLive("has PORT in there, whatever the variables of the file say of it", () =>
+    Effect.gen(function* () {
+      const { run, top } = yield* project({
+        services: { web: {}, api: { folder: "packages/api" } },
+        variables: { PORT: "{web}" }
+      })
+      mkdirSync(join(top, "packages/api"), { recursive: true })
+      expectAnswer(yield* run("", ...shown("PORT", "API_PORT")), "3000 3001\n")
+      expectAnswer(yield* run("packages/api", ...shown("PORT", "API_PORT")), "3001 3001\n")
+    })
+  )
 
   it.scopedLive("has PORT in there, and the others keep their variables", () =>
     Effect.gen(function* () {
@@ -193,6 +206,78 @@ describe.concurrent("a portctl.json below another one", () => {
       yield* label(feature, "--app", "tools", "--instance", "ci", "--service", "web")
       yield* portctl(["allocate", "--app", "shop:packages:api", "--instance", "red", "--service", "extra"], { server })
       expect(yield* label(inner(feature))).toBe("shop:packages:api/red")
+    })
+  )
+
+  it.scopedLive("is part of the whole once its project file is gone", () =>
+    Effect.gen(function* () {
+      const { file, run, top } = yield* project({ services: { web: {} } })
+      const inner = join(top, "packages/api")
+      const own = written(inner, { services: { api: {} } })
+      yield* run("packages/api", "ensure")
+      rmSync(own)
+      writeFileSync(file, JSON.stringify({ services: { api: { folder: "packages/api" } } }))
+      const { stdout } = yield* run("packages/api", "get", "api")
+      yield* listeningProgram({ cwd: inner, port: Number(stdout) })
+      const verified = yield* run("packages/api", "verify")
+      expect(verified).toMatchObject({ code: 0, stdout: expect.stringMatching(/^api +\d+ +own /m) })
+      expect((yield* run("", "ensure")).stderr).toBe("")
+      expectAnswer(yield* run("packages/api", "kill", "--service", "api"), expect.stringMatching(/^ended node /))
+      expect((yield* run("", "release", "--here")).stderr).toBe(
+        `note: ${inner} has no portctl.json any more, and ports still; portctl release --app shop:packages:api --instance main gives them back\n`
+      )
+    })
+  )
+
+  it.scopedLive("gets an instance by --instance for itself alone", () =>
+    Effect.gen(function* () {
+      const { run, top } = yield* project({ services: { db: {} } })
+      written(join(top, "packages/api"), { services: { api: {} } })
+      const { stdout } = yield* run("", "get", "db")
+      yield* run("packages/api", "ensure")
+      const joined = yield* run(
+        "packages/api",
+        "run",
+        "--instance",
+        "red",
+        "--quiet",
+        "--",
+        "sh",
+        "-c",
+        "echo $DB_PORT"
+      )
+      expect(joined).toMatchObject({
+        stdout,
+        stderr:
+          "note: this folder was shop:packages:api/main, and is shop:packages:api/red from now on; portctl ensure --instance main makes it that again\n"
+      })
+      expectAnswer(yield* run("", "get", "db"), stdout)
+    })
+  )
+
+  it.scopedLive("is told of what PORTCTL_INSTANCE does to the projects above by their folders", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project({ services: { db: {} } })
+      const inner = join(top, "packages/api")
+      written(inner, { services: { api: {} } })
+      yield* portctl(["env"], { server, cwd: inner })
+      const { stderr } = yield* portctl(["env"], { server, cwd: inner, env: { PORTCTL_INSTANCE: "red" } })
+      expect(stderr).toContain(
+        `note: ${top} was shop/main, and is shop/red from now on; portctl ensure --instance main in it makes it that again\n`
+      )
+    })
+  )
+
+  it.scopedLive("of another version control system is named after its top and its path", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const top = join(yield* realFolder, "shop")
+      mkdirSync(join(top, ".jj"), { recursive: true })
+      const inner = join(top, "packages/api")
+      written(inner, { services: { api: {} } })
+      const { stdout } = yield* portctl(["ensure"], { server, cwd: inner })
+      expect(stdout.split("\n")[0]).toBe("shop:packages:api/main")
+      expect((yield* portctl(["ensure"], { server, cwd: top })).stdout.split("\n")[0]).toBe("shop/main")
     })
   )
 

@@ -75,7 +75,9 @@ const projectName = (app: string, project: string): string =>
 /** What the folder says where nobody else does: its repository, or, outside git, its name. */
 const appOf = (advice: Advice, folder: string, git: GitLocation.Answer, project: string) => {
   if (git._tag === "Refused") return CliError.make(`${git.reason}; ${advice("app", "instance")}, or ${git.remedy}`)
-  if (git._tag === "Outside") return nameOf(advice, "app", folder, basename(folder))
+  if (git._tag === "Outside") {
+    return nameOf(advice, "app", folder, projectName(basename(git.folder ?? folder), project))
+  }
   return git.app === ""
     ? CliError.make(`nothing in ${git.repository} says where its main worktree is; ${advice("app")}`)
     : nameOf(advice, "app", git._tag === "Worktree" ? folder : git.repository, projectName(git.app, project))
@@ -136,7 +138,8 @@ const placed = Effect.fnUntraced(function* (
 ) {
   const saidApp = said.app || (project?.contents.app ?? "")
   const folder = projectFolder(cwd, git, project)
-  const inner = git._tag === "Worktree" ? relative(git.folder, folder) : ""
+  const top = topOf(git)
+  const inner = top === undefined ? "" : relative(top, folder)
   const app = saidApp || (yield* appOf(advice, folder, git, inner))
   const instance = said.instance || (yield* instanceOf(advice, folder, git))
   const workingCopy: WorkingCopy = {
@@ -146,7 +149,7 @@ const placed = Effect.fnUntraced(function* (
     identity: [folder, ...("gitDir" in git ? [git.gitDir] : [])].map(identityOf).join(" "),
     ...(saidApp === "" ? { app_from_folder: true } : {})
   }
-  return { app, instance, isSaid: said.instance !== "", folder, top: topOf(git), workingCopy, project }
+  return { app, instance, isSaid: said.instance !== "", folder, top, workingCopy, project }
 })
 
 /** A folder, the top of its working copy where it has one, and the project file that goes for it. */
@@ -173,15 +176,17 @@ export const placeIn: (folder: string, given: Given) => Effect.Effect<Here, CliE
   function* (folder, given) {
     const { cwd, git, project, top } = yield* locate(folder)
     const app = Option.getOrElse(given.app, () => "") || (yield* fromEnvironment("app"))
-    const instance = Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("instance"))
+    const setInstance = yield* fromEnvironment("instance")
+    const instance = Option.getOrElse(given.instance, () => "") || setInstance
     const advice = adviceFor(given)
     const place = yield* placed(cwd, git, project, { app, instance }, advice)
     const outer =
       project !== undefined && top !== undefined && ProjectFileLoader.isWithin(project.folder, top)
         ? yield* ProjectFileLoader.above(project, top)
         : []
-    // An app that is said is that of the nearest project alone.
-    const above = yield* Effect.forEach(outer, (each) => placed(each.folder, git, each, { app: "", instance }, advice))
+    // What the command line says, and an app that is set, is about the nearest project alone.
+    const said = { app: "", instance: Option.isSome(given.instance) ? "" : setInstance }
+    const above = yield* Effect.forEach(outer, (each) => placed(each.folder, git, each, said, advice))
     return {
       ...place,
       service: serviceIn(cwd, project),

@@ -69,7 +69,9 @@ const ask = Effect.fnUntraced(function* (here: Here, services: ReadonlyArray<unk
 
 /** The same, with notes about the place. */
 const request = (here: Here, services: ReadonlyArray<unknown>, isDryRun = false) =>
-  Effect.tap(ask(here, services, isDryRun), notePlace)
+  Effect.tap(ask(here, services, isDryRun), (result) =>
+    notePlace(result, here.below === undefined ? undefined : here.folder)
+  )
 
 /** The app and instance that the folder really has, and the ports of its services. Nothing is allocated. */
 export const heldPorts = (here: Here) => request(here, [])
