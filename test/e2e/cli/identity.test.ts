@@ -36,7 +36,7 @@ const set = Effect.gen(function* () {
           .trimEnd()}`
     )
   expect(yield* ask(top)).toBe("shop/main 3000")
-  return { ask, folder, top }
+  return { ask, folder, server, top }
 })
 
 type Given = Effect.Effect.Success<typeof set>
@@ -187,3 +187,26 @@ describe.concurrent("the table of working copies in docs/projects.md is true:", 
 
   for (const [row, check] of Object.entries(cases)) it.scopedLive(row, () => Effect.flatMap(set, check))
 })
+
+it.scopedLive("a worktree that git has moved keeps its ports when another one is made at its former path", () =>
+  Effect.gen(function* () {
+    const { ask, folder, server, top } = yield* set
+    const login = worktree(top, join(folder, "login"))
+    expect(yield* ask(login)).toBe("shop/login 3001")
+    mkdirSync(join(login, "api"))
+    writeFileSync(join(login, "api/portctl.json"), '{"services":{"web":{}}}')
+    expect(yield* ask(join(login, "api"))).toBe("shop:api/login 3002")
+    const moved = join(folder, "login-old")
+    git(top, "worktree", "move", login, moved)
+    worktree(top, login)
+    expect(yield* ask(login)).toBe("shop/login1 3003")
+    const released = yield* portctl(["release", "--here"], { server, cwd: login })
+    expect(released).toMatchObject({
+      code: 0,
+      stdout: `released 1 allocation(s) of ${login} (shop/login1)\n`,
+      stderr: ""
+    })
+    expect(yield* ask(moved)).toBe("shop/login 3001")
+    expect(yield* ask(join(moved, "api"))).toBe("shop:api/login 3002")
+  })
+)

@@ -94,20 +94,24 @@ export interface NewInstance {
  * The instance wished for, or the first one with a number behind its name that belongs to no other folder.
  *
  * @param around the instance of the working copy that a project is in, which is the best one for it
+ * @param away the instances of the app that have left the folder, and where they are
  */
 export const newInstance: (
   write: TransactionOps,
   wished: Instance & { readonly around: string | undefined },
   folder: string,
+  away: ReadonlyMap<string, string>,
   probed: ProbedFolders
 ) => Effect.Effect<NewInstance, SqlError> = Effect.fnUntraced(function* (
   write,
   { app, around, instance: wish },
   folder,
+  away,
   probed
 ) {
   // What came with a backup, or was ensured by a client that sends no working copy.
-  const first = (yield* write.instances.ofFolder({ app, instance: wish }, folder)) ?? around ?? wish
+  const ofFolder = yield* write.instances.ofFolder({ app, instance: wish }, folder)
+  const first = (ofFolder !== undefined && !away.has(ofFolder) ? ofFolder : around) ?? wish
   let instead_of: NewInstance["instead_of"]
   for (let number = 1; ; number++) {
     const instance = number === 1 ? first : numbered(wish, number)
@@ -120,6 +124,6 @@ export const newInstance: (
     if (owner === undefined && isFree) {
       return instead_of === undefined ? { instance, lost: rows } : { instance, lost: rows, instead_of }
     }
-    if (number === 1 && owner !== undefined) instead_of = { instance, folder: owner }
+    if (number === 1 && owner !== undefined) instead_of = { instance, folder: away.get(instance) ?? owner }
   }
 })

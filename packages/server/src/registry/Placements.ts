@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { EnsureRequest, EnsureResult, WorkingCopy } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
@@ -125,6 +126,20 @@ const relocated = Effect.fnUntraced(function* (
   ]
 })
 
+/** The rows of worktrees that git has moved away from the folder of a new one, with those of the other projects in them. */
+const displaced = Effect.fnUntraced(function* (write: TransactionOps, { folder, home }: Place, probed: ProbedFolders) {
+  const others = (yield* write.workingCopies.find(home, folder)).filter(
+    (row) => row.folder === folder && row.home !== home && row.home !== folder
+  )
+  const found = yield* Effect.forEach(others, (row) => {
+    const file = probed.stateOf(`${row.home}/gitdir`)
+    const top = file?._tag === "Present" ? file.worktree : undefined
+    const present = top === undefined ? folder : join(top, row.project)
+    return relocated(write, present === folder ? [] : [row], { ...row, folder: present, device: null })
+  })
+  return found.flat()
+})
+
 /** Which instance a working copy has, as far as the folders that this depends on have been probed. */
 export const place: (
   write: TransactionOps,
@@ -151,6 +166,7 @@ export const place: (
     device: isThere ? at.device : state?._tag === "Present" ? state.device : null
   }
 
+  const away = rows.length === 0 ? yield* displaced(write, here, probed) : []
   const named =
     request.share || row !== undefined
       ? { instance: request.share ? request.instance : (row?.instance ?? ""), lost: [] }
@@ -158,9 +174,10 @@ export const place: (
           write,
           { app, instance: request.instance, around: yield* instanceAround(write, app, here) },
           folder,
+          new Map(away.flatMap(({ from, to }) => (from.app === app ? [[from.instance, to.folder]] : []))),
           probed
         )
-  const moved = yield* relocated(write, rows, here)
+  const moved = [...(yield* relocated(write, rows, here)), ...away]
   const kept = moved.find(({ from }) => from.id === row?.id)?.to ?? row
   const now =
     kept === undefined
