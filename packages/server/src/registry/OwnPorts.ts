@@ -2,6 +2,7 @@ import { portsFrom } from "@port-server/domain/Block"
 import type { ServiceRequest } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import { Listeners } from "../listeners/Listeners.ts"
+import { AllocationRepository } from "../storage/AllocationRepository.ts"
 import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
 import { SocketProjects } from "./SocketProjects.ts"
 
@@ -11,6 +12,7 @@ export type { PortPicker }
 export class OwnPorts extends Effect.Service<OwnPorts>()("@port-server/server/registry/OwnPorts", {
   effect: Effect.gen(function* () {
     const allocator = yield* PortAllocator
+    const store = yield* AllocationRepository
     const listeners = yield* Listeners
     const sockets = yield* SocketProjects
 
@@ -20,7 +22,11 @@ export class OwnPorts extends Effect.Service<OwnPorts>()("@port-server/server/re
         const picker: PortPicker = yield* allocator.picker
         if (folder === undefined) return picker
         const preferred = services.flatMap(({ prefer, ...block }) => (prefer ? portsFrom(prefer, block) : []))
-        const busy = yield* Effect.filter(preferred, (port) => Effect.negate(picker.isAvailable(port)))
+        // A bind of an allocated port, which nobody else gets, could make its owner's server fail that starts just then.
+        const held = new Set((yield* store.readableHolders(preferred)).map(({ port }) => port))
+        const busy = yield* Effect.filter(preferred, (port) =>
+          held.has(port) ? Effect.succeed(false) : Effect.negate(picker.isAvailable(port))
+        )
         if (busy.length === 0) return picker
         const found = yield* sockets.judge(yield* listeners.holding(busy), folder)
         const own = new Set(

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { expect, it } from "@effect/vitest"
+import { Port } from "@port-server/domain/Port"
 import { PortRangeFromText } from "@port-server/domain/PortRange"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,8 +13,13 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { freePorts, listen } from "../../../../test/support/Listening.ts"
 import { ContainerEngine } from "../../src/containers/ContainerEngine.ts"
+import { FolderProbe } from "../../src/folders/FolderProbe.ts"
 import { Listeners } from "../../src/listeners/Listeners.ts"
+import { MovedFolders } from "../../src/registry/MovedFolders.ts"
+import { MovedWorktrees } from "../../src/registry/MovedWorktrees.ts"
+import { OwnPorts } from "../../src/registry/OwnPorts.ts"
 import { PortAllocator } from "../../src/registry/PortAllocator.ts"
+import { SocketProjects } from "../../src/registry/SocketProjects.ts"
 import { ServerConfig } from "../../src/ServerConfig.ts"
 import { AllocationRepository } from "../../src/storage/AllocationRepository.ts"
 import { Database } from "../../src/storage/Database.ts"
@@ -39,7 +45,11 @@ const config = (range: string) =>
     )
   )
 
-const allocator = PortAllocator.Default.pipe(
+const allocator = OwnPorts.Default.pipe(
+  Layer.provideMerge(PortAllocator.Default),
+  Layer.provide(SocketProjects.Default),
+  Layer.provide(Layer.mergeAll(MovedFolders.Default, MovedWorktrees.Default)),
+  Layer.provide(FolderProbe.Default),
   Layer.provide(Listeners.Default),
   Layer.provide(ContainerEngine.Default),
   Layer.provideMerge(AllocationRepository.Default),
@@ -93,5 +103,18 @@ it.scopedLive.skipIf(process.platform !== "linux")("writes of one transaction tr
       yield* close
       expect(yield* allocate(1)).toEqual([first + 1])
     }).pipe(Effect.provide(Layer.provide(allocator, config(`${first}-${first + 5}`))))
+  })
+)
+
+it.scopedLive.skipIf(process.platform !== "linux")("a preferred port that is allocated is not tried", () =>
+  Effect.gen(function* () {
+    const first = yield* freePorts(3)
+    yield* Effect.gen(function* () {
+      expect(yield* allocate(1)).toEqual([first])
+      const tried = yield* tries
+      const services = [first, first + 1].map((port) => ({ service: "web", prefer: Port.make(port) }))
+      yield* Effect.flatMap(OwnPorts, ({ picker }) => picker("/", services))
+      expect(tried).toEqual([first + 1])
+    }).pipe(Effect.provide(Layer.provide(allocator, config(`${first}-${first + 2}`))))
   })
 )
