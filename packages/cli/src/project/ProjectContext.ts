@@ -138,8 +138,7 @@ const placed = Effect.fnUntraced(function* (
 ) {
   const saidApp = said.app || (project?.contents.app ?? "")
   const folder = projectFolder(cwd, git, project)
-  const top = topOf(git)
-  const inner = top === undefined ? "" : relative(top, folder)
+  const inner = relative(topOf(git) ?? folder, folder)
   const app = saidApp || (yield* appOf(advice, folder, git, inner))
   const instance = said.instance || (yield* instanceOf(advice, folder, git))
   const workingCopy: WorkingCopy = {
@@ -149,7 +148,7 @@ const placed = Effect.fnUntraced(function* (
     identity: [folder, ...("gitDir" in git ? [git.gitDir] : [])].map(identityOf).join(" "),
     ...(saidApp === "" ? { app_from_folder: true } : {})
   }
-  return { app, instance, isSaid: said.instance !== "", folder, top, workingCopy, project }
+  return { app, instance, isSaid: said.instance !== "", folder, top: topOf(git), workingCopy, project }
 })
 
 /** A folder, the top of its working copy where it has one, and the project file that goes for it. */

@@ -1,13 +1,12 @@
-import { join } from "node:path"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { EnsureRequest, EnsureResult, WorkingCopy } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import type { TransactionOps } from "../storage/TransactionOps.ts"
 import type { WorkingCopyRow } from "../storage/WorkingCopyRows.ts"
-import { topOf } from "./Belonging.ts"
 import { isLost, statusOf } from "./FolderStatus.ts"
 import { instanceAround, newInstance } from "./InstanceNames.ts"
 import type { ProbedFolders } from "./ProbedFolders.ts"
+import { displaced, type Place, relocated } from "./Relocations.ts"
 
 /** Which instance of which app a working copy has. Nothing of it is written yet. */
 export interface Placement {
@@ -85,60 +84,12 @@ const rowsOf = Effect.fnUntraced(function* (
   return ofFolder.filter((row) => isHomeLost(row) && isSuccessor(row))
 })
 
-type Place = Pick<WorkingCopyRow, "home" | "home_file" | "project" | "folder" | "folder_file" | "device">
-
 /** The row to use: of the app, or of one that is named after a folder; with the wished instance, or else the last one. */
 const chosenRow = (rows: ReadonlyArray<WorkingCopyRow>, { app, instance, working_copy }: EnsureRequest) => {
   const named = working_copy?.app_from_folder === true ? rows.filter((row) => row.app_from_folder === 1) : []
   const ofApp = named.length > 0 ? named : rows.filter((row) => row.app === app)
   return ofApp.find((row) => row.instance === instance) ?? ofApp.at(-1)
 }
-
-/** The rows of a working copy and of the other projects in it, where the first of them is found in another place. */
-const relocated = Effect.fnUntraced(function* (
-  write: TransactionOps,
-  rows: ReadonlyArray<WorkingCopyRow>,
-  place: Place
-) {
-  const [first] = rows
-  if (first === undefined || (first.home === place.home && first.folder === place.folder)) return []
-  const [before, now] = [topOf(first.folder, first.project), topOf(place.folder, place.project)]
-  const all = yield* write.workingCopies.find(first.home, first.folder)
-  const beside = all.filter(
-    (row) =>
-      before !== undefined &&
-      row.home === first.home &&
-      row.project !== first.project &&
-      topOf(row.folder, row.project) === before
-  )
-  return [
-    ...rows.map((row) => ({ from: row, to: { ...row, ...place } })),
-    ...beside.map((row) => ({
-      from: row,
-      to: {
-        ...row,
-        home: place.home,
-        home_file: place.home_file,
-        folder: row.project === "" ? (now ?? row.folder) : `${now}/${row.project}`,
-        device: null
-      }
-    }))
-  ]
-})
-
-/** The rows of worktrees that git has moved away from the folder of a new one, with those of the other projects in them. */
-const displaced = Effect.fnUntraced(function* (write: TransactionOps, { folder, home }: Place, probed: ProbedFolders) {
-  const others = (yield* write.workingCopies.find(home, folder)).filter(
-    (row) => row.folder === folder && row.home !== home && row.home !== folder
-  )
-  const found = yield* Effect.forEach(others, (row) => {
-    const file = probed.stateOf(`${row.home}/gitdir`)
-    const top = file?._tag === "Present" ? file.worktree : undefined
-    const present = top === undefined ? folder : join(top, row.project)
-    return relocated(write, present === folder ? [] : [row], { ...row, folder: present, device: null })
-  })
-  return found.flat()
-})
 
 /** Which instance a working copy has, as far as the folders that this depends on have been probed. */
 export const place: (
