@@ -1,10 +1,10 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { composeRepository } from "../../support/ComposePrograms.ts"
-import { expectError } from "../../support/Expectations.ts"
-import { repository } from "../../support/Git.ts"
+import { expectAnswer, expectError } from "../../support/Expectations.ts"
+import { repository, worktree } from "../../support/Git.ts"
 import { freePorts, listeningProgram } from "../../support/Listening.ts"
 
 describe.concurrent("the name of the Compose project in portctl env and run", () => {
@@ -51,6 +51,48 @@ describe.concurrent("the name of the Compose project in portctl env and run", ()
       write("name: plain\n", { name: "two" })
       writeFileSync(join(folder, ".env"), "COMPOSE_PROJECT_NAME=two\n")
       expect(yield* nameIn(portctl)).toBe("two")
+    })
+  )
+
+  it.scopedLive("is not that of a worktree that is gone, which a shell still has", () =>
+    Effect.gen(function* () {
+      const { folder, home, portctl, write } = yield* composeRepository("shop")
+      write("services: {}\n", { name: "shop" })
+      const [red, blue] = ["red", "blue"].map((name) => worktree(folder, join(home, name)))
+      for (const linked of [red, blue])
+        cpSync(folder, linked ?? "", { recursive: true, filter: (path) => !/\.git$/.test(path) })
+      yield* portctl("compose create", red)
+      rmSync(red ?? "", { recursive: true })
+      const left = { COMPOSE_PROJECT_NAME: "shop-red" }
+      for (const command of ["compose up", "run -- docker go"]) {
+        const ended = yield* portctl(command, blue, left)
+        expect(ended.stdout).toMatch(/ of shop-blue\n$/)
+        expect(ended.stderr).toContain(
+          `note: COMPOSE_PROJECT_NAME was set to shop-red, the project of ${red}, and is replaced\n`
+        )
+      }
+      // Where there is no Compose file, what it has left can be ended by its name.
+      expectAnswer(yield* portctl("compose down", home, left), "ran compose down of shop-red\n")
+    })
+  )
+
+  it.scopedLive("is kept by prune as long as its folder has ports", () =>
+    Effect.gen(function* () {
+      const { folder, home, portctl, write } = yield* composeRepository("shop")
+      write("services: {}\n", { name: "shop" })
+      const linked = worktree(folder, join(home, "red"))
+      cpSync(join(folder, "model.json"), join(linked, "model.json"))
+      cpSync(join(folder, "compose.yaml"), join(linked, "compose.yaml"))
+      yield* portctl("compose create", linked)
+      const port = Number((yield* portctl("get web", linked)).stdout)
+      const program = yield* listeningProgram({ cwd: folder, port })
+      rmSync(linked, { recursive: true })
+      const note = "Compose project shop-red"
+      for (const mode of ["--dry-run", "--yes"]) expect((yield* portctl(`prune ${mode}`)).stderr).not.toContain(note)
+      process.kill(program.pid)
+      yield* program.ended
+      expect((yield* portctl("prune --dry-run")).stderr).toContain(`would forget the ${note}`)
+      expect((yield* portctl("prune --yes")).stderr).toContain(`forgot the ${note}`)
     })
   )
 

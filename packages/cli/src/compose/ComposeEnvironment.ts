@@ -36,7 +36,9 @@ export const saidName = (env: Environment, folder: string): SaidName => {
   const { [nameVariable]: name = "", ...rest } = env
   if (name === "") return { env: rest, name: undefined, notes: [] }
   const known = ComposeProjects.seenFrom(folder)
-  if (isOthers(name, folder, known)) {
+  // One that portctl gave to a folder is nobody's choice, also once that is gone.
+  const wasGiven = known.some((each) => each.name === name && each.folder !== folder && !each.isSaid)
+  if (wasGiven || isOthers(name, folder, known)) {
     const owner = known.find((each) => each.name === name)?.folder ?? ""
     return {
       env: rest,
@@ -51,9 +53,12 @@ export const saidName = (env: Environment, folder: string): SaidName => {
 /** The same for a folder without a Compose file, in which Compose knows containers by the name alone. */
 export const nameOfOthers = (env: Environment, folder: string): SaidName => {
   const said = saidName(env, folder)
+  const known = ComposeProjects.seenFrom(folder)
   const isOwn = ({ copy, name }: ComposeProjects.ComposeProject) =>
     name === env[nameVariable] && isInCopyOf({ folder: copy, top: copy }, folder)
-  return said.notes.length > 0 && !ComposeProjects.seenFrom(folder).some(isOwn) ? said : { ...said, env, notes: [] }
+  // What a folder that is gone has left is ended by its name.
+  const isTheirs = isOthers(env[nameVariable] ?? "", folder, known) && !known.some(isOwn)
+  return isTheirs ? said : { ...said, env, notes: [] }
 }
 
 /** The top folder of a working copy. */

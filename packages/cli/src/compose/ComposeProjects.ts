@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, utimesSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, utimesSync } from "node:fs"
+import { join } from "node:path"
 import { headOf } from "@port-server/domain/Block"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -99,21 +99,6 @@ export const hasService = (projects: ReadonlyArray<ComposeProject>, path: string
     ({ copy, folder, services }) =>
       (path === copy || path.startsWith(`${copy}/`)) && services.includes(headOf(service)) && existsSync(folder)
   )
-
-const isGone = (folder: string): boolean => !existsSync(folder) && existsSync(dirname(folder))
-
-/**
- * Forget the projects whose folder or working copy is gone and its parent is not, for a disk may be away; a sentence each.
- *
- * @param folders of working copies: what was moved there is not gone
- */
-export const forgetGone = (folders: ReadonlyArray<string>, isDryRun: boolean): ReadonlyArray<string> =>
-  seenIn(folders)
-    .filter(({ copy, folder }) => isGone(folder) || (folder.startsWith(`${copy}/`) && isGone(copy)))
-    .map(({ file, folder, name }) => {
-      if (!isDryRun) rmSync(file, { force: true })
-      return `${isDryRun ? "would forget" : "forgot"} the Compose project ${name} of ${folder}, which is gone`
-    })
 
 /** The override of a project, without its first lines. */
 const textOf = ({ file, name }: ComposeProject): string =>

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import * as OtherMounts from "../../client/OtherMounts.ts"
 import { notingReleased, pruneInParts } from "../../client/PruneParts.ts"
 import * as ComposeProjects from "../../compose/ComposeProjects.ts"
+import * as GoneProjects from "../../compose/GoneProjects.ts"
 import * as AllocationTable from "../../output/AllocationTable.ts"
 import * as Output from "../../output/Output.ts"
 import * as Progress from "../../output/Progress.ts"
@@ -147,8 +148,11 @@ export const prune = Command.make(
       }
     })
     const print = Output.print(Pruned, { json })
-    const forget = Effect.fnUntraced(function* (isDryRun: boolean) {
-      const sentences = new Set(ComposeProjects.forgetGone(foldersOf(yield* client.list()), isDryRun))
+    /** @param stale what a dry run would release */
+    const forget = Effect.fnUntraced(function* (isDryRun: boolean, stale: ReadonlyArray<Allocation> = []) {
+      const ids = new Set(stale.map(({ id }) => id))
+      const rest = (yield* client.list()).filter(({ id }) => !ids.has(id))
+      const sentences = new Set(GoneProjects.forget(foldersOf(rest), isDryRun))
       for (const text of sentences) yield* Console.error(`note: ${escapeControls(text)}`)
     })
     const note = Effect.fnUntraced(function* ({ kept, notes }: Pruned & { readonly notes: ReadonlyArray<string> }) {
@@ -157,8 +161,9 @@ export const prune = Command.make(
     })
     if (yes || dryRun) {
       const pruned = Effect.tap(survey(dryRun), (found) => (dryRun ? Effect.void : releaseUnnamed(found)))
-      yield* note(yield* print(pruned, sentences(dryRun ? "would release" : "released")))
-      return yield* forget(dryRun)
+      const found = yield* print(pruned, sentences(dryRun ? "would release" : "released"))
+      yield* note(found)
+      return yield* forget(dryRun, dryRun ? found.allocations : [])
     }
     const found = yield* print(survey(true), sentences("stale:"))
     yield* note(found)
