@@ -80,6 +80,19 @@ describe.concurrent("the file of portctl env --write", () => {
     })
   )
 
+  it.scopedLive("no longer sets what others had written, which is told", () =>
+    Effect.gen(function* () {
+      const { folder, server, write } = yield* setting
+      yield* write("vars", "web,db")
+      const other = ["env", "--app", "other", "--instance", "main", "--service", "api"]
+      const args = [...other, "--write", "vars"]
+      expect((yield* portctl(args, { server, cwd: folder })).stderr).toBe(
+        "note: vars no longer sets WEB_PORT, DB_PORT of proj/main\n"
+      )
+      expect((yield* portctl(args, { server, cwd: folder })).stderr).toBe("")
+    })
+  )
+
   it.scopedLive("may be another worktree's by a link, which is told", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

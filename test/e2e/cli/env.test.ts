@@ -164,7 +164,7 @@ describe.concurrent("portctl env --write", () => {
     ["a byte order mark before the block", `\xef\xbb\xbf${block.replace("4000", "1")}\n`, `\xef\xbb\xbf${block}\n`],
     [
       "an older block between lines",
-      "A=1\n# >>> portctl: old/name\nX=1\nY=2\n# <<< portctl\n\n  B=2  ",
+      "A=1\n# >>> portctl: old/name\nPORT=1\nMY_DB_PORT=2\n# <<< portctl\n\n  B=2  ",
       `A=1\n${block}\n\n  B=2  `
     ],
     ["an older block at the end without a line break", `A=1\n${block.replace("4000", "1")}`, `A=1\n${block}`],
@@ -349,10 +349,10 @@ describe.concurrent("portctl env --write", () => {
       yield* env(server, top, "--write", "vars")
       const other = repository(join(top, "../other"))
       writeFileSync(join(other, "vars"), readFileSync(join(top, "vars")))
-      expectAnswer(
-        yield* env(server, other, "--service", "web", "--write", "vars"),
-        "wrote WEB_PORT of other/main to vars\n"
-      )
+      expect(yield* env(server, other, "--service", "web", "--write", "vars")).toMatchObject({
+        stdout: "wrote WEB_PORT of other/main to vars\n",
+        stderr: "note: vars no longer sets PORT, MY_DB_PORT of proj/main\n"
+      })
       expect(readFileSync(join(other, "vars"), "utf8")).toBe(
         "# >>> portctl: other/main\nWEB_PORT=3001\n# <<< portctl\n"
       )

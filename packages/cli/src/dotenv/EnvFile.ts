@@ -64,6 +64,8 @@ export interface Written {
   readonly changed: boolean
   /** Whose block was there, where that is another one's. */
   readonly former: string | undefined
+  /** The variables that its block set, and sets no longer. */
+  readonly dropped: ReadonlyArray<string>
   /** The lines outside the block that set a variable of it too. */
   readonly setters: ReturnType<typeof ManagedBlock.assignmentsOutside>
 }
@@ -76,6 +78,7 @@ export const write = Effect.fnUntraced(function* (
 ) {
   let setters: Written["setters"] = []
   let former: string | undefined
+  let dropped: Written["dropped"] = []
   const changed = yield* SharedFile.edit(path, (text) =>
     Either.map(ManagedBlock.find(text), (found) => {
       const wanted = ManagedBlock.withBlock(found, title, [...variables.values()])
@@ -83,6 +86,8 @@ export const write = Effect.fnUntraced(function* (
       const before = found.block?.title || title
       // What was written is read once more.
       if (before !== title) former = before
+      const removed = ManagedBlock.assignmentsOf(found).filter((name) => !variables.has(name))
+      if (removed.length > 0) dropped = removed
       return wanted
     })
   ).pipe(
@@ -95,6 +100,6 @@ export const write = Effect.fnUntraced(function* (
       )
     })
   )
-  const written: Written = { changed, former, setters }
+  const written: Written = { changed, dropped, former, setters }
   return written
 })

@@ -90,6 +90,14 @@ export const withBlock = (
   return Buffer.concat([Buffer.from(before, "latin1"), Buffer.from(block), Buffer.from(after, "latin1")])
 }
 
+/** The variable that a line sets. */
+const assignedBy = (line: string): string | undefined =>
+  /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=/.exec(line)?.[1]
+
+/** The variables that the block sets. */
+export const assignmentsOf = ({ block }: Found): ReadonlyArray<string> =>
+  block?.lines.flatMap((line) => assignedBy(line) ?? []) ?? []
+
 /** The lines outside the block that set one of the variables too, by their numbers in the file. */
 export const assignmentsOutside = (
   bytes: Uint8Array,
@@ -98,7 +106,7 @@ export const assignmentsOutside = (
   const lines = linesOf(Buffer.from(bytes).toString("latin1"))
   const [first, last] = [hash.begin, hash.end].map((mark) => lines.findIndex(({ text }) => mark.test(text)))
   return lines.flatMap(({ text }, index) => {
-    const [, variable = ""] = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=/.exec(text) ?? []
+    const variable = assignedBy(text) ?? ""
     const isInside = index > (first ?? -1) && index < (last ?? -1)
     return !isInside && variables.includes(variable) ? [{ variable, line: index + 1 }] : []
   })

@@ -74,7 +74,7 @@ export const env = Command.make(
       const isElsewhere = yield* refuseLedAway(write.value, top)
       yield* EnvFile.check(target)
       const found = yield* answer
-      const { changed, former, setters } = yield* EnvFile.write(target, instanceLabel(found), lines(found))
+      const { changed, dropped, former, setters } = yield* EnvFile.write(target, instanceLabel(found), lines(found))
       const name = escapeControls(write.value)
       yield* Console.log(
         changed
@@ -84,6 +84,10 @@ export const env = Command.make(
       // A copy of another worktree's file is meant to be changed, and a link to it is not.
       if (isElsewhere && former !== undefined) {
         yield* Console.error(`note: ${name} had the ports of ${escapeControls(former)}; its readers have these now`)
+      }
+      // Fewer services of the same project are what was asked for.
+      if (former !== undefined && dropped.length > 0) {
+        yield* Console.error(`note: ${name} no longer sets ${dropped.join(", ")} of ${escapeControls(former)}`)
       }
       for (const { line, variable } of setters) {
         yield* Console.error(
