@@ -32,11 +32,16 @@ const listed = (container: FakeContainer) => {
   }
 }
 
-/** The API of an engine whose containers are those in the array, at its socket until the end of the scope. */
-export const fakeEngine = (containers: ReadonlyArray<FakeContainer>) =>
+/**
+ * The API of an engine whose containers are those in the array, at its socket until the end of the scope.
+ *
+ * @param mood whether it answers at all, which may change
+ */
+export const fakeEngine = (containers: ReadonlyArray<FakeContainer>, mood = { isSilent: false }) =>
   Effect.gen(function* () {
     const socket = join(yield* temporaryFolder, "engine.sock")
     const server = createServer(({ url = "" }, response) => {
+      if (mood.isSilent) return
       const [, name] = /^\/containers\/([^/]+)\/json$/.exec(url) ?? []
       const bindings = Object.fromEntries(
         containers.filter((each) => each.name === name).map(({ port }) => ["80/tcp", [{ HostPort: String(port) }]])
@@ -50,7 +55,7 @@ export const fakeEngine = (containers: ReadonlyArray<FakeContainer>) =>
     })
     yield* Effect.acquireRelease(
       Effect.async<void>((resume) => void server.listen(socket, () => resume(Effect.void))),
-      () => Effect.sync(() => server.close())
+      () => Effect.sync(() => server.close().closeAllConnections())
     )
     return `unix://${socket}`
   })

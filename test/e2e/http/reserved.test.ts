@@ -90,3 +90,24 @@ it.scopedLive("a prune keeps a port that a running container publishes without a
     })
   })
 )
+
+it.scopedLive("what an engine said before counts for as long as it does not answer", () =>
+  Effect.gen(function* () {
+    const first = yield* freePorts(4)
+    const mood = { isSilent: false }
+    const containers = [{ name: "db", port: first, folder: yield* realFolder, isStopped: true }]
+    const args = ["--range", `${first}-${first + 3}`, "--engine", yield* fakeEngine(containers, mood)]
+    const server = yield* startServer({ probe: true, args })
+    const given = Effect.map(
+      call(server.port, "POST", "/v1/allocations", { app: "shop", instance: "main", service: "web" }),
+      ({ json }) => Object(json).port - first
+    )
+    // A look does not wait for the ports of all of them.
+    const engine = Effect.map(call(server.port, "GET", "/v1/containers"), ({ json }) => Object(json))
+    yield* Effect.repeat(engine, { until: ({ containers }) => containers[0].ports.length > 0 })
+    expect(yield* given).toBe(1)
+    mood.isSilent = true
+    yield* Effect.repeat(engine, { until: (listed) => listed.engine.status === "unknown" })
+    expect(yield* given).toBe(2)
+  })
+)

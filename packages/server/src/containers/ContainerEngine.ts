@@ -137,6 +137,9 @@ export class ContainerEngine extends Effect.Service<ContainerEngine>()(
         /** What is remembered for a second after no engine answered in time. */
         recent,
 
+        /** What an engine, or that there is none, was last known to say, however long ago. */
+        lastKnown: () => latest?.view,
+
         /**
          * The containers now, or what was known of them lately by an engine that is slow. For a second after no engine
          * answered in time, what was known then. Never fails.

@@ -37,7 +37,7 @@ const unpublished =
     reserved.has(port) || published.has(port) ? Effect.succeed(false) : isBindable(port)
 
 const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
-  const { look, recent } = yield* ContainerEngine
+  const { lastKnown, look, recent } = yield* ContainerEngine
 
   /** The sockets right now. Concurrent callers share one scan. */
   const snapshot = yield* SingleFlight.make(scan)
@@ -48,6 +48,11 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
     const known = recent()
     return known === undefined ? sharedLook : Effect.succeed(known)
   })
+
+  /** The same, to choose a port by: where an engine does not answer in time, what it said before is likelier than nothing. */
+  const reservations = Effect.map(containers, (view) =>
+    view.engine.status === "unknown" ? (lastKnown() ?? view) : view
+  )
 
   const socketsAt = Effect.fnUntraced(function* (port: number) {
     return (yield* (yield* snapshot).sockets([port])).get(port)
@@ -82,11 +87,11 @@ const make = Effect.fnUntraced(function* ({ scan, tryBind }: Source) {
                 (port: number) =>
                   Effect.map(listens(port), (isHeld) => !isHeld)
             ),
-            containers,
+            reservations,
             unpublished,
             { concurrent: true }
           )
-        : Effect.map(containers, (view) =>
+        : Effect.map(reservations, (view) =>
             unpublished((port) => Effect.map(tryBind(port), (held) => held === "free"), view)
           ),
 

@@ -41,8 +41,7 @@ export class ListenerChanges extends Effect.Service<ListenerChanges>()("@port-se
     const changes = yield* PubSub.sliding<void>(1)
 
     const look = Effect.gen(function* () {
-      const found = (yield* registry.listeners({})).filter(({ holder }) => holder !== undefined)
-      const entries = yield* Effect.forEach(found, (listening) =>
+      const entries = yield* Effect.forEach(yield* registry.heldListeners, (listening) =>
         Effect.map(Effect.orDie(textOf(listening)), (text) => [listening.port, { listening, text }] as const)
       )
       const now: Listening = new Map(entries)

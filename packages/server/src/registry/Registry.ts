@@ -134,6 +134,12 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
         return yield* sockets.judge(yield* withHolders(found), path)
       }),
 
+      /** The same for the allocated ports alone: of many connections, most are on others. */
+      heldListeners: Effect.gen(function* () {
+        const found = yield* withHolders(yield* listeners.all(store.ports))
+        return yield* sockets.judge(found.filter(({ holder }) => holder !== undefined))
+      }),
+
       /** The container engine of this machine, its containers, and whose those are that are stopped at allocated ports. */
       containers: Effect.gen(function* () {
         const { containers, engine, reserved } = yield* listeners.containers
