@@ -1,6 +1,6 @@
 import { follow } from "../api/Stream.ts"
-import { addEvent, readHistory } from "./History.ts"
-import { failure, firstAllocations, readFolders, refresh } from "./Registry.ts"
+import { addEvent, historyError, readHistory } from "./History.ts"
+import { firstAllocations, readFolders, refresh } from "./Registry.ts"
 
 /** How often the ports that nobody allocated are read, which the stream is not about, in ms. */
 const interval = 5_000
@@ -20,14 +20,17 @@ let timer: ReturnType<typeof setTimeout> | undefined
 
 const refreshLater = (delay: number): void => {
   clearTimeout(timer)
-  timer = setTimeout(async () => {
+  const own = setTimeout(async () => {
     await refresh()
+    if (historyError.value !== undefined) await readHistory()
     if (Date.now() - foldersRead > foldersInterval) {
       foldersRead = Date.now()
       await readFolders()
     }
-    if (unfollow !== undefined) refreshLater(interval)
+    // What has happened meanwhile is read sooner.
+    if (unfollow !== undefined && timer === own) refreshLater(interval)
   }, delay)
+  timer = own
 }
 
 const readEverything = (): void => {
@@ -44,10 +47,8 @@ const connect = (): void => {
       addEvent(event)
       refreshLater(pause)
     },
-    onLost: () => {
-      clearTimeout(timer)
-      failure.value = "port-server does not answer"
-    }
+    // A server that is there can say why.
+    onLost: () => refreshLater(0)
   })
 }
 

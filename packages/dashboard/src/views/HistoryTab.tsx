@@ -47,8 +47,7 @@ export const HistoryTab = () => {
   useEffect(() => {
     if (isSearching && found.length < 20 && hasOlder.value) void readOlder()
   }, [isSearching, found.length, events.value])
-  if (historyError.value !== undefined) return <p class="empty">{historyError.value}</p>
-  if (events.value === undefined) return null
+  if (events.value === undefined) return historyError.value && <p class="empty">{historyError.value}</p>
   if (found.length === 0) return isSearching ? <NothingFound /> : <p class="empty">Nothing has happened yet.</p>
   return (
     <section class="panel" aria-labelledby="history-title">
@@ -58,6 +57,7 @@ export const HistoryTab = () => {
           <Row key={event.id} event={event} />
         ))}
       </ul>
+      {historyError.value === undefined ? undefined : <p class="empty">{historyError.value}</p>}
       {hasOlder.value ? (
         <button type="button" class="button older" onClick={readOlder}>
           Show older ones
