@@ -28,6 +28,11 @@ sharedServer()("an import in several requests", (it) => {
       // The response may have been lost.
       expect((yield* last).json).toEqual({ imported: 3, unchanged: 0 })
       expect(yield* listed(port, id)).toMatchObject([{ port: 4000 }, { port: 4001 }, { port: 4002 }])
+      // The same id once more is another import.
+      yield* call(port, "DELETE", "/v1/allocations", { app: id })
+      yield* send(port, [entry(id, 4000)], { id, part: 0, last: false })
+      yield* send(port, [entry(id, 4001)], { id, part: 1, last: false })
+      expect((yield* last).json).toEqual({ imported: 3, unchanged: 0 })
       expectError(
         yield* send(port, [], { id, part: 3, last: true }),
         400,

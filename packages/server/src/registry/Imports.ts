@@ -101,8 +101,9 @@ export class Imports extends Effect.Service<Imports>()("@port-server/server/regi
       import: Effect.fnUntraced(function* ({ transaction, ...request }: ImportRequest) {
         if (transaction === undefined) return yield* importAll(request)
         const { id, last, part } = transaction
+        if (part === 0) done.delete(id)
         const known = done.get(id)
-        if (last && part > 0 && known?.part === part) return known.result
+        if (last && known?.part === part) return known.result
         const { parts } = yield* add(transaction, request.allocations)
         yield* forgetLater(id)
         if (!last) return { imported: 0, unchanged: 0 }
