@@ -3,6 +3,7 @@ import type { ServiceRequest } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import { Listeners } from "../listeners/Listeners.ts"
 import { AllocationRepository } from "../storage/AllocationRepository.ts"
+import { owners } from "../storage/BulkWrites.ts"
 import { PortAllocator, type PortPicker } from "./PortAllocator.ts"
 import { SocketProjects } from "./SocketProjects.ts"
 
@@ -23,7 +24,7 @@ export class OwnPorts extends Effect.Service<OwnPorts>()("@port-server/server/re
         if (folder === undefined) return picker
         const preferred = services.flatMap(({ prefer, ...block }) => (prefer ? portsFrom(prefer, block) : []))
         // A bind of an allocated port, which nobody else gets, could make its owner's server fail that starts just then.
-        const held = new Set((yield* store.readableHolders(preferred)).map(({ port }) => port))
+        const held = yield* store.read((reader) => owners(reader, preferred))
         const busy = yield* Effect.filter(preferred, (port) =>
           held.has(port) ? Effect.succeed(false) : Effect.negate(picker.isAvailable(port))
         )

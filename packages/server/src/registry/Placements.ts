@@ -14,13 +14,13 @@ export interface Placement {
   readonly instance: string
   readonly folder: string
   readonly device: string | undefined
-  /** The rows as they are to be from now on. */
-  readonly changed: ReadonlyArray<WorkingCopyRow>
+  /** The rows as they are to be from now on, and the folders that they had. */
+  readonly changed: ReadonlyArray<{ readonly row: WorkingCopyRow; readonly from: string }>
   /** Rows that no longer count. */
   readonly obsolete: ReadonlyArray<number>
   /** What is to be stored when ports are given to a working copy that is not known yet. */
   readonly added: Omit<WorkingCopyRow, "id"> | undefined
-  /** The folders that were moved, with their new paths. */
+  /** The folders of the working copy that were moved, with their new paths. */
   readonly moves: ReadonlyMap<string, string>
   readonly notes: Pick<EnsureResult, "instance_before" | "moved_from" | "instead_of">
 }
@@ -128,7 +128,7 @@ export const place: (
           new Map(away.flatMap(({ from, to }) => (from.app === app ? [[from.instance, to.folder]] : []))),
           probed
         )
-  const moved = [...(yield* relocated(write, rows, here)), ...away]
+  const moved = yield* relocated(write, rows, here)
   const kept = moved.find(({ from }) => from.id === row?.id)?.to ?? row
   const now =
     kept === undefined
@@ -145,8 +145,8 @@ export const place: (
     folder,
     device: here.device ?? undefined,
     changed: [
-      ...moved.flatMap(({ from, to }) => (from.id === row?.id ? [] : [to])),
-      ...(isChanged && now !== undefined ? [now] : [])
+      ...[...moved, ...away].flatMap(({ from, to }) => (from.id === row?.id ? [] : [{ row: to, from: from.folder }])),
+      ...(isChanged && now !== undefined ? [{ row: now, from: row.folder }] : [])
     ],
     obsolete: [
       ...rows.filter((other) => row !== undefined && other.id !== row.id && other.app === row.app),

@@ -61,9 +61,12 @@ export type InTurn = <A, E>(write: Effect.Effect<A, E>) => Effect.Effect<A, E | 
 /** Write what is remembered of a working copy. */
 const remember = Effect.fnUntraced(function* (write: TransactionOps, copy: Placement, isAsked: boolean) {
   const { workingCopies } = write
-  for (const row of copy.changed) yield* workingCopies.update(row)
-  for (const [from, to] of copy.moves) {
-    yield* write.moveAllocations(from, to, to === copy.folder ? (copy.device ?? null) : null)
+  for (const { from, row } of copy.changed) {
+    yield* workingCopies.update(row)
+    // Those of rows that are still there wait for them.
+    if (from !== row.folder) {
+      yield* write.moveAllocations(from, row.folder, row.folder === copy.folder ? (copy.device ?? null) : null)
+    }
   }
   if (!isAsked) return
   if (copy.obsolete.length > 0) yield* workingCopies.remove(copy.obsolete)

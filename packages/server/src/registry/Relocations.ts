@@ -15,7 +15,9 @@ export const relocated = Effect.fnUntraced(function* (
   place: Place
 ) {
   const [first] = rows
-  if (first === undefined || (first.home === place.home && first.folder === place.folder)) return []
+  if (first === undefined) return []
+  // Outside git, a project's path in its working copy was not known until now.
+  if (first.home === place.home && first.folder === place.folder && first.project === place.project) return []
   const [before, now] = [topOf(first.folder, first.project), topOf(place.folder, place.project)]
   const all = yield* write.workingCopies.find(first.home, first.folder)
   const beside = all.filter(

@@ -51,7 +51,8 @@ export const among = (
     paths(
       connection,
       `SELECT DISTINCT path FROM folders WHERE path IN (SELECT value FROM json_each(?))
-        AND path NOT IN (SELECT folder FROM working_copies WHERE project <> '')`,
+        AND (path NOT IN (SELECT folder FROM working_copies WHERE project <> '')
+          OR path IN (SELECT folder FROM working_copies WHERE project = '' AND home <> folder))`,
       [JSON.stringify(folders)]
     ),
     (rows) => new Set(rows.map(({ path }) => path))
