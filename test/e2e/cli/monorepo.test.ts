@@ -224,47 +224,41 @@ describe.concurrent("a portctl.json below another one", () => {
       expect((yield* run("", "ensure")).stderr).toBe("")
       expectAnswer(yield* run("packages/api", "kill", "--service", "api"), expect.stringMatching(/^ended node /))
       expect((yield* run("", "release", "--here")).stderr).toBe(
-        `note: ${inner} has no portctl.json any more, and ports still; portctl release --app shop:packages:api --instance main gives them back\n`
+        `note: ${inner} has no portctl.json any more, and ports still, for: portctl release --id 1\n`
       )
     })
   )
 
-  it.scopedLive("gets an instance by --instance for itself alone", () =>
+  it.scopedLive("gets an instance by --instance and PORTCTL_INSTANCE for itself alone", () =>
     Effect.gen(function* () {
-      const { run, top } = yield* project({ services: { db: {} } })
-      written(join(top, "packages/api"), { services: { api: {} } })
-      const { stdout } = yield* run("", "get", "db")
-      yield* run("packages/api", "ensure")
-      const joined = yield* run(
-        "packages/api",
-        "run",
-        "--instance",
-        "red",
-        "--quiet",
-        "--",
-        "sh",
-        "-c",
-        "echo $DB_PORT"
-      )
-      expect(joined).toMatchObject({
-        stdout,
-        stderr:
-          "note: this folder was shop:packages:api/main, and is shop:packages:api/red from now on; portctl ensure --instance main makes it that again\n"
-      })
-      expectAnswer(yield* run("", "get", "db"), stdout)
-    })
-  )
-
-  it.scopedLive("is told of what PORTCTL_INSTANCE does to the projects above by their folders", () =>
-    Effect.gen(function* () {
-      const { server, top } = yield* project({ services: { db: {} } })
+      const { run, server, top } = yield* project({ services: { db: {} } })
       const inner = join(top, "packages/api")
       written(inner, { services: { api: {} } })
-      yield* portctl(["env"], { server, cwd: inner })
-      const { stderr } = yield* portctl(["env"], { server, cwd: inner, env: { PORTCTL_INSTANCE: "red" } })
-      expect(stderr).toContain(
-        `note: ${top} was shop/main, and is shop/red from now on; portctl ensure --instance main in it makes it that again\n`
-      )
+      const { stdout } = yield* run("", "get", "db")
+      yield* run("packages/api", "ensure")
+      const note = (before: string, now: string) =>
+        `note: this folder was shop:packages:api/${before}, and is shop:packages:api/${now} from now on; portctl ensure --instance ${before} makes it that again\n`
+      // The command in it has the instance as PORTCTL_INSTANCE.
+      const command = [bin.portctl, "run", "--quiet", "--", "sh", "-c", "echo $DB_PORT"]
+      expect(yield* run("packages/api", "run", "--instance", "red", "--quiet", "--", ...command)).toMatchObject({
+        stdout,
+        stderr: note("main", "red")
+      })
+      const env = { PORTCTL_INSTANCE: "blue" }
+      expect(yield* portctl(["run", "--quiet", "--", ...command], { server, cwd: inner, env })).toMatchObject({
+        stdout,
+        stderr: note("red", "blue")
+      })
+      expectAnswer(yield* run("", "get", "db"), stdout)
+      for (const words of [
+        ["get", "db"],
+        ["open", "--service", "db"]
+      ]) {
+        expectError(
+          yield* run("packages/api", ...words, "--instance", "red"),
+          `db is a service of ${join(top, "portctl.json")}; --app and --instance are about ${inner}: give them in ${top}`
+        )
+      }
     })
   )
 

@@ -81,8 +81,8 @@ const socket = (at: Address, status: ServerStatus): Check => {
   return info.socket === undefined
     ? warning(
         "socket",
-        "port-server has none: sandboxes do not reach it; its log says why",
-        "portctl config set socket PATH, then portctl restart"
+        "port-server has none: sandboxes do not reach it; its log says why, unless the file was removed since",
+        "portctl restart makes it again; portctl config set socket PATH before it, where the log names another reason"
       )
     : ok("socket", `port-server listens on ${info.socket}, too`)
 }

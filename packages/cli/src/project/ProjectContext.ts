@@ -175,16 +175,15 @@ export const placeIn: (folder: string, given: Given) => Effect.Effect<Here, CliE
   function* (folder, given) {
     const { cwd, git, project, top } = yield* locate(folder)
     const app = Option.getOrElse(given.app, () => "") || (yield* fromEnvironment("app"))
-    const setInstance = yield* fromEnvironment("instance")
-    const instance = Option.getOrElse(given.instance, () => "") || setInstance
+    const instance = Option.getOrElse(given.instance, () => "") || (yield* fromEnvironment("instance"))
     const advice = adviceFor(given)
     const place = yield* placed(cwd, git, project, { app, instance }, advice)
     const outer =
       project !== undefined && top !== undefined && ProjectFileLoader.isWithin(project.folder, top)
         ? yield* ProjectFileLoader.above(project, top)
         : []
-    // What the command line says, and an app that is set, is about the nearest project alone.
-    const said = { app: "", instance: Option.isSome(given.instance) ? "" : setInstance }
+    // What is said, or set, is about the nearest project alone.
+    const said = { app: "", instance: "" }
     const above = yield* Effect.forEach(outer, (each) => placed(each.folder, git, each, said, advice))
     return {
       ...place,

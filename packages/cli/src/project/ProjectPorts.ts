@@ -8,9 +8,12 @@ import { escapeControls } from "@port-server/domain/Name"
 import { type ServiceSettings, servicesByName } from "@port-server/domain/ServiceSettings"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
+import { CliError } from "../errors/CliError.ts"
+import type { Given } from "./Given.ts"
 import { notePlace } from "./PlaceNotes.ts"
 import { noteNotPreferred, noteOtherPorts, notePrivileged, noteReserved, warnOfForeign } from "./PortNotes.ts"
 import type { Here } from "./ProjectContext.ts"
@@ -29,6 +32,18 @@ const namedServices = ({ project }: Here): ReadonlySet<string> =>
 /** The project that has a service: the nearest one, unless only one of those above names it. */
 export const placeOf = (here: Here, service: string): Here =>
   [here, ...here.above].find((each) => namedServices(each).has(service)) ?? here
+
+/** The same; fails where that is one of those above, and the command line says the app or instance of the nearest. */
+export const placeFor = (here: Here, service: string, given: Given) => {
+  const place = placeOf(here, service)
+  const isSaid = Option.isSome(given.app) || Option.isSome(given.instance)
+  if (place === here || !isSaid) return Effect.succeed(place)
+  return CliError.make(
+    escapeControls(
+      `${service} is a service of ${place.project?.file ?? place.folder}; --app and --instance are about ${here.folder}: give them in ${place.folder}`
+    )
+  )
+}
 
 /** The service of a working copy that has neither a project file nor ports. */
 export const defaultService = "web"

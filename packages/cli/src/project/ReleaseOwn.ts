@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { shellWord } from "@port-server/command-line/command/ShellWord"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { PortServerClient } from "@port-server/domain/api/PortServerClient"
 import { projectFileName } from "@port-server/domain/Defaults"
@@ -17,12 +16,10 @@ import { heldPorts } from "./ProjectPorts.ts"
 /** The folders below that have ports of their own: packages of a monorepo, and no working copies inside it. */
 const projectsBelow = Effect.fnUntraced(function* ({ folder }: Here) {
   const all = yield* (yield* PortServerClient).list()
-  const places = new Map(
-    all.flatMap(({ app, instance, path }) => (path === undefined ? [] : [[path, { app, instance }]]))
-  )
-  return [...places].flatMap(([path, place]) =>
-    path !== folder && isWithin(path, folder) && GitLocation.isPartOf(path, folder) ? [{ path, ...place }] : []
-  )
+  const paths = new Set(all.flatMap(({ path }) => path ?? []))
+  return [...paths]
+    .filter((path) => path !== folder && isWithin(path, folder) && GitLocation.isPartOf(path, folder))
+    .map((path) => ({ path, ids: all.flatMap((each) => (each.path === path ? [each.id] : [])) }))
 })
 
 /** Note which services had no port, and which ports stay: those of another folder, and those of projects below. */
@@ -31,11 +28,16 @@ const noteRest = Effect.fnUntraced(function* (rest: {
   readonly held: ReadonlyArray<Allocation>
   readonly place: string
   readonly other: string | undefined
-  readonly below: ReadonlyArray<{ readonly path: string; readonly app: string; readonly instance: string }>
+  readonly below: ReadonlyArray<{ readonly path: string; readonly ids: ReadonlyArray<number> }>
+  /** Whether a folder below is a project by its file alone. */
+  readonly isInCopy: boolean
 }) {
   const { held, missing, other, place } = rest
   const [present, lost] = Arr.partition(rest.below, ({ path }) => !existsSync(path))
-  const [former, projects] = Arr.partition(present, ({ path }) => existsSync(join(path, projectFileName)))
+  const [former, projects] = Arr.partition(
+    present,
+    ({ path }) => !rest.isInCopy || existsSync(join(path, projectFileName))
+  )
   const below = projects.map(({ path }) => path)
   const gone = lost.map(({ path }) => path)
   const listed = (names: ReadonlyArray<string>) => escapeControls(names.join(", "))
@@ -50,10 +52,9 @@ const noteRest = Effect.fnUntraced(function* (rest: {
       `note: ${listed(below)} ${their} own, which stay; portctl release --here in ${each} gives them back`
     )
   }
-  for (const { app, instance, path } of former) {
-    yield* Console.error(
-      `note: ${listed([path])} has no portctl.json any more, and ports still; portctl release --app ${shellWord(app)} --instance ${shellWord(instance)} gives them back`
-    )
+  for (const { ids, path } of former) {
+    const commands = ids.map((id) => `portctl release --id ${id}`).join("; ")
+    yield* Console.error(`note: ${listed([path])} has no portctl.json any more, and ports still, for: ${commands}`)
   }
   if (gone.length > 0) {
     const has = gone.length === 1 ? "is gone, and has" : "are gone, and have"
@@ -82,6 +83,6 @@ export const releaseOwn = Effect.fnUntraced(function* (here: Here, services?: Re
   const missing = (services ?? []).filter(
     (name, index) => released[index]?.deleted === 0 && own.every(({ service }) => service !== name)
   )
-  yield* noteRest({ missing, held, place, other, below })
+  yield* noteRest({ missing, held, place, other, below, isInCopy: here.top !== undefined })
   return { deleted, folder, places: places.length === 0 ? [place] : places }
 })

@@ -3,7 +3,7 @@ import { EnsureResult } from "@port-server/domain/Ensure"
 import * as Effect from "effect/Effect"
 import * as Output from "../../output/Output.ts"
 import { here } from "../../project/ProjectContext.ts"
-import { ensureServices, placeOf } from "../../project/ProjectPorts.ts"
+import { ensureServices, placeFor } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 
@@ -24,7 +24,10 @@ export const get = Command.make(
   },
   Effect.fnUntraced(function* ({ json, service, ...given }) {
     yield* Output.print(EnsureResult, { json })(
-      Effect.flatMap(here(given), (place) => ensureServices(placeOf(place, service), [{ service }])),
+      here(given).pipe(
+        Effect.flatMap((place) => placeFor(place, service, given)),
+        Effect.flatMap((place) => ensureServices(place, [{ service }]))
+      ),
       ({ allocations: [first] }) => String(first?.port ?? "")
     )
   })

@@ -15,7 +15,7 @@ import * as Browser from "../../platform/Browser.ts"
 import type { Given } from "../../project/Given.ts"
 import { instanceLabel } from "../../project/PlaceNotes.ts"
 import { type Here, here, isInProject } from "../../project/ProjectContext.ts"
-import { ensureServices, heldPorts, knownServices, placeOf } from "../../project/ProjectPorts.ts"
+import { ensureServices, heldPorts, knownServices, placeFor } from "../../project/ProjectPorts.ts"
 import * as Options from "../Options.ts"
 import * as SchemaOptions from "../SchemaOptions.ts"
 import { openPage } from "../server/dashboard.ts"
@@ -49,7 +49,7 @@ const Opened = Schema.Struct({
 
 const opened = Effect.fnUntraced(function* (given: Given, named: Option.Option<string>) {
   const own = yield* here(given)
-  const place = Option.match(named, { onNone: () => own, onSome: (service) => placeOf(own, service) })
+  const place = Option.isSome(named) ? yield* placeFor(own, named.value, given) : own
   const service = yield* chosen(place, yield* knownServices(place), named)
   const { allocations, app, instance } = yield* ensureServices(place, [{ service }])
   const port = yield* Effect.orDie(Schema.decodeUnknown(Port)(allocations[0]?.port))
