@@ -16,7 +16,7 @@ const usual = {
 
 const cli = "test/e2e/cli/**/*.test.ts"
 
-// What needs an engine, a browser or other packages has the machine for itself.
+// What needs an engine, a browser or other packages: one worker each. The gate runs two of these suites at a time.
 const alone = { maxWorkers: 1, minWorkers: 1, fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 }
 
 /** What is apart from the tests of every change: `npm run test:NAME` sets TEST_SUITE to the name. */
