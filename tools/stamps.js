@@ -13,9 +13,14 @@ const sources = [
   ...packages.flatMap((path) => [`${path}/src`, `${path}/assets`, `${path}/tsconfig.json`])
 ]
 
+/** Whether it is for tests alone, which fetch things into it, or was installed. @param {string} path */
+const isNoSource = (path) => path === "tools/engine" || path.endsWith("/node_modules")
+
 /** @param {string} path @returns {string[]} */
-const filesBelow = (path) =>
-  statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => filesBelow(`${path}/${name}`)) : [path]
+const filesBelow = (path) => {
+  if (!statSync(path).isDirectory()) return [path]
+  return isNoSource(path) ? [] : readdirSync(path).flatMap((name) => filesBelow(`${path}/${name}`))
+}
 
 /** @param {string[]} paths */
 const fingerprint = (paths) => {
