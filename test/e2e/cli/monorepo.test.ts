@@ -262,6 +262,20 @@ describe.concurrent("a portctl.json below another one", () => {
     })
   )
 
+  it.scopedLive("of a second clone is told by its folder that the top has another instance", () =>
+    Effect.gen(function* () {
+      const { server, top } = yield* project({ services: { db: {} } })
+      yield* portctl(["ensure"], { server, cwd: top })
+      const second = join(top, "../b/shop")
+      git(top, "clone", "--quiet", top, second)
+      written(second, { services: { db: {} } })
+      written(join(second, "api"), { services: { api: {} } })
+      expect((yield* portctl(["env"], { server, cwd: join(second, "api") })).stderr).toContain(
+        `note: shop/main belongs to ${top}, so ${second} is shop/main-2; portctl ensure --instance NAME in it gives it another one\n`
+      )
+    })
+  )
+
   it.scopedLive("of another version control system is named after its top and its path", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

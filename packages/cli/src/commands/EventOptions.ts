@@ -1,5 +1,6 @@
 import * as Flag from "@port-server/command-line/command/Flag"
 import { NumberFromDigits } from "@port-server/domain/Port"
+import { isTimestamp, timestampOf } from "@port-server/domain/Timestamp"
 import * as Duration from "effect/Duration"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -13,10 +14,8 @@ const timeForm = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\
 /** The time in ms since 1970; not a number where there is no such time. */
 const millisecondsOf = (text: string): number => {
   const [, day = "", minutes = "00:00", seconds = ":00", zone = "Z"] = timeForm.exec(text) ?? []
-  const begin = Date.parse(`${day}T00:00:00Z`)
   // Of a day that a month does not have, JavaScript takes one of the next month.
-  const isDay = !Number.isNaN(begin) && new Date(begin).toISOString().startsWith(day)
-  return isDay ? Date.parse(`${day}T${minutes}${seconds}${zone}`) : Number.NaN
+  return isTimestamp(`${day}T00:00:00Z`) ? Date.parse(`${day}T${minutes}${seconds}${zone}`) : Number.NaN
 }
 
 const isUnit = (text: string): text is keyof typeof units => text in units
@@ -64,5 +63,5 @@ export const limit = Flag.number(
 /** The time in the form of the API. */
 export const timeOf = (since: Since, now: number): string => {
   const time = "time" in since ? since.time : now - Duration.toMillis(since.ago)
-  return `${new Date(Math.max(0, time)).toISOString().slice(0, 19)}Z`
+  return timestampOf(Math.max(0, time))
 }

@@ -32,10 +32,9 @@ export interface SaidName {
 }
 
 /** Tell a name that the user has set from one that portctl or another working copy's set-up has left there. */
-export const saidName = (env: Environment, folder: string): SaidName => {
+export const saidName = (env: Environment, folder: string, known = ComposeProjects.seenFrom(folder)): SaidName => {
   const { [nameVariable]: name = "", ...rest } = env
   if (name === "") return { env: rest, name: undefined, notes: [] }
-  const known = ComposeProjects.seenFrom(folder)
   // One that portctl gave to a folder is nobody's choice, also once that is gone.
   const wasGiven = known.some((each) => each.name === name && each.folder !== folder && !each.isSaid)
   if (wasGiven || isOthers(name, folder, known)) {
@@ -52,8 +51,8 @@ export const saidName = (env: Environment, folder: string): SaidName => {
 
 /** The same for a folder without a Compose file, in which Compose knows containers by the name alone. */
 export const nameOfOthers = (env: Environment, folder: string): SaidName => {
-  const said = saidName(env, folder)
   const known = ComposeProjects.seenFrom(folder)
+  const said = saidName(env, folder, known)
   const isOwn = ({ copy, name }: ComposeProjects.ComposeProject) =>
     name === env[nameVariable] && isInCopyOf({ folder: copy, top: copy }, folder)
   // What a folder that is gone has left is ended by its name.

@@ -64,7 +64,7 @@ export interface Written {
   readonly changed: boolean
   /** Whose block was there, where that is another one's. */
   readonly former: string | undefined
-  /** The variables that its block set, and sets no longer. */
+  /** The variables that only that one set. */
   readonly dropped: ReadonlyArray<string>
   /** The lines outside the block that set a variable of it too. */
   readonly setters: ReturnType<typeof ManagedBlock.assignmentsOutside>
@@ -85,9 +85,10 @@ export const write = Effect.fnUntraced(function* (
       setters = ManagedBlock.assignmentsOutside(wanted, [...variables.keys()])
       const before = found.block?.title || title
       // What was written is read once more.
-      if (before !== title) former = before
-      const removed = ManagedBlock.assignmentsOf(found).filter((name) => !variables.has(name))
-      if (removed.length > 0) dropped = removed
+      if (before !== title) {
+        former = before
+        dropped = ManagedBlock.assignmentsOf(found).filter((name) => !variables.has(name))
+      }
       return wanted
     })
   ).pipe(

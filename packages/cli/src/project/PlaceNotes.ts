@@ -33,7 +33,7 @@ export const notePlace = (
     if (instance_before !== undefined) {
       const before = instanceLabel({ app, instance: instance_before })
       yield* Console.error(
-        `note: ${subject} was ${before}, and is ${label} from now on; portctl ensure --instance ${shellWord(instance_before)}${there} makes it that again`
+        `note: this folder was ${before}, and is ${label} from now on; portctl ensure --instance ${shellWord(instance_before)} makes it that again`
       )
     }
     if (instead_of !== undefined) {

@@ -10,6 +10,7 @@ import { ImportConflict } from "@port-server/domain/ImportConflict"
 import type { ListenersQuery, ListeningPort } from "@port-server/domain/Listener"
 import type { Port } from "@port-server/domain/Port"
 import type { ServerInfo } from "@port-server/domain/ServerInfo"
+import { timestampOf } from "@port-server/domain/Timestamp"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -34,7 +35,7 @@ export class Registry extends Effect.Service<Registry>()("@port-server/server/re
     const { database, engine, log, probe, range } = yield* ServerConfig
     const listeners = yield* Listeners
     const sockets = yield* SocketProjects
-    const started_at = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
+    const started_at = timestampOf(yield* Clock.currentTimeMillis)
 
     const user = userName()
 

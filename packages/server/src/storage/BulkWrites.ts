@@ -1,6 +1,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Allocation } from "@port-server/domain/Allocation"
+import { timestampOf } from "@port-server/domain/Timestamp"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -60,7 +61,7 @@ export const insertAll = Effect.fnUntraced(function* (
   all: ReadonlyArray<ImportedAllocation>,
   onInsert: (allocations: ReadonlyArray<Allocation>) => Effect.Effect<void>
 ) {
-  const now = `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
+  const now = timestampOf(yield* Clock.currentTimeMillis)
   for (const rows of slicesOf(all, rowsPerInsert)) {
     const added = yield* inserted(
       connection,

@@ -2,6 +2,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Allocation } from "@port-server/domain/Allocation"
 import { type EventKind, keptEvents } from "@port-server/domain/Event"
+import { timestampOf } from "@port-server/domain/Timestamp"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
@@ -83,7 +84,7 @@ export class EventLog {
   recorder(client: string | undefined): Recorder {
     return (kind, allocations, from) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const at = `${new Date(now).toISOString().slice(0, 19)}Z`
+        const at = timestampOf(now)
         for (const { app, created_at, id, instance, path = null, port, service } of allocations) {
           const place = [path, from ?? null, client ?? null]
           this.#rows.push([at, kind, id, app, instance, service, port, created_at, ...place])

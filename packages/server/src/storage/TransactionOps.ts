@@ -6,6 +6,7 @@ import type { Block } from "@port-server/domain/Block"
 import { StorageUnavailable } from "@port-server/domain/Errors"
 import type { EventKind } from "@port-server/domain/Event"
 import type { PortRange } from "@port-server/domain/PortRange"
+import { timestampOf } from "@port-server/domain/Timestamp"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as AllocationInsert from "./AllocationInsert.ts"
@@ -99,7 +100,7 @@ export const make = (
     port: number,
     { createdAt, kind = "allocated" }: { readonly createdAt?: string | undefined; readonly kind?: EventKind } = {}
   ) {
-    const created_at = createdAt ?? `${new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 19)}Z`
+    const created_at = createdAt ?? timestampOf(yield* Clock.currentTimeMillis)
     const inserted = yield* AllocationInsert.insert(connection, { ...owner, port, created_at }).pipe(
       Effect.catchTag("UnreadableRow", toUnavailable),
       // Rolls the batch back, with what this write has done so far.

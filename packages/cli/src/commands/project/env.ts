@@ -85,7 +85,6 @@ export const env = Command.make(
       if (isElsewhere && former !== undefined) {
         yield* Console.error(`note: ${name} had the ports of ${escapeControls(former)}; its readers have these now`)
       }
-      // Fewer services of the same project are what was asked for.
       if (former !== undefined && dropped.length > 0) {
         yield* Console.error(`note: ${name} no longer sets ${dropped.join(", ")} of ${escapeControls(former)}`)
       }
